@@ -1,0 +1,79 @@
+"""Numbers made into what AWS shows: times, addresses, and which network a resource stands in."""
+
+from functools import lru_cache
+
+from .estate import Place
+
+ZONES = "abc"
+ENVIRONMENTS = ("production", "staging", "development", "production")
+
+
+def digits(number: int) -> str:
+    """Eight hexadecimal digits, the end of every id."""
+    return f"{number:08x}"
+
+
+@lru_cache(maxsize=65536)
+def moment(number: int) -> str:
+    """A time of the past as XML has it."""
+    return (
+        f"2025-{1 + number % 12:02d}-{1 + number % 28:02d}T{number % 24:02d}:{number % 60:02d}:{number * 7 % 60:02d}"
+        ".000Z"
+    )
+
+
+def epoch(number: int) -> str:
+    """A time of the past as JSON has it: seconds with a fraction."""
+    return f"{1735689600 + number * 8191 % 31536000}.{number % 1000:03d}"
+
+
+def basics(_: Place, number: int) -> dict[str, str]:
+    """The holes that most rows have: number, time as XML and as JSON have it, environment."""
+    return {
+        "n": f"{number:08x}",
+        "at": moment(number),
+        "epoch": epoch(number),
+        "env": ENVIRONMENTS[number & 3],
+    }
+
+
+def vpc_of(place: Place, subnet: int) -> int:
+    """The VPC of a subnet."""
+    return subnet % place.n["aws_vpc"]
+
+
+def zone_of(place: Place, subnet: int) -> str:
+    """The letter of a subnet's zone."""
+    return ZONES[subnet // place.n["aws_vpc"] % 3]
+
+
+def groups_of(place: Place, vpc: int, salt: int) -> tuple[str, str]:
+    """Two security groups of the VPC; there are always two."""
+    vpcs = place.n["aws_vpc"]
+    known = (place.n["aws_security_group"] - vpc + vpcs - 1) // vpcs
+    first = salt % known
+    return f"{vpc + vpcs * first:08x}", f"{vpc + vpcs * ((first + 1) % known):08x}"
+
+
+def subnets_of(place: Place, vpc: int) -> range:
+    """The subnets of the VPC; it may have none."""
+    return range(vpc, place.n["aws_subnet"], place.n["aws_vpc"])
+
+
+def children(place: Place, kind: str, parent: int, parents: int) -> range:
+    """The resources of that type that belong to this one of so many parents; child ``n`` belongs to ``n % parents``."""
+    return range(parent, place.n[kind], parents)
+
+
+def address(place: Place, interface: int) -> str:
+    """The private address of network interface ``interface``, unlike any other in its VPC (up to 4,000 a subnet)."""
+    subnets, vpcs = place.n["aws_subnet"], place.n["aws_vpc"]
+    subnet, host = interface % subnets, interface // subnets + 10
+    third = subnet // vpcs % 16 * 16 + (host >> 8) % 16
+    return f"10.{subnet % vpcs % 256}.{third}.{host & 255}"
+
+
+def public_address(place: Place, number: int) -> str:
+    """The address of Elastic IP ``number``: unlike any other in the estate, near enough."""
+    base = int(place.here, 16) % 50 + 13
+    return f"{base}.{int(place.here[:2], 16)}.{number >> 8 & 255}.{number & 255}"

@@ -1,0 +1,164 @@
+"""Which operation a request is for, told apart the cheap way."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl, unquote, unquote_plus
+
+import orjson
+from botocore.model import OperationModel
+
+from . import wire
+from .answers import HANDLERS, Handler, Params
+
+# Every service that the collector declares operations of; those without answers of their own answer empty.
+SERVICES = (
+    "accessanalyzer account acm apigateway apigatewayv2 autoscaling batch cloudformation cloudfront cloudhsmv2 "
+    "cloudtrail cloudwatch config dynamodb ec2 ecr ecs efs eks elasticache elb elbv2 events guardduty iam inspector "
+    "inspector2 kms lambda logs opensearch organizations rds redshift route53 route53domains s3 s3control sns sqs sts "
+    "transfer waf waf-regional wafv2 workspaces"
+).split()
+_WHOLE_ACCOUNT = frozenset(
+    {"account", "cloudfront", "iam", "organizations", "route53", "route53domains", "s3", "s3control", "waf"}
+)
+_CONTENT = {
+    "ec2": "text/xml;charset=UTF-8",
+    "query": "text/xml",
+    "rest-xml": "application/xml",
+    "json": "application/x-amz-json-1.1",
+    "rest-json": "application/json",
+}
+
+
+@dataclass(slots=True, eq=False)
+class Operation:
+    """One operation of one service, with what is counted of it."""
+
+    service: str
+    name: str
+    protocol: str
+    handler: Handler
+    whole: bool
+    calls: int = 0
+    throttles: int = 0
+    errors: int = 0
+    content: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.content = _CONTENT.get(self.protocol, "application/json")
+
+    @property
+    def label(self) -> str:
+        """As controls and statistics name it: ``ec2:DescribeInstances``."""
+        return f"{self.service}:{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Path:
+    segments: tuple[str, ...]
+    query: frozenset[str]
+    operation: Operation
+
+    def fits(self, segments: list[str], query: dict[str, str]) -> bool:
+        return query.keys() >= self.query and all(
+            want == given or want[:1] == "{" for want, given in zip(self.segments, segments, strict=True)
+        )
+
+    def literals(self) -> int:
+        return sum(segment[:1] != "{" for segment in self.segments) + 2 * len(self.query)
+
+
+class Routes:
+    """All operations of all services, findable by what a request shows."""
+
+    def __init__(self) -> None:
+        self.operations: list[Operation] = []
+        self._strangers: dict[tuple[str, str], Operation] = {}
+        self._targets: dict[str, Operation] = {}
+        self._actions: dict[tuple[str, str, str], Operation] = {}
+        self._paths: dict[tuple[str, str, int], list[_Path]] = {}
+        for service in SERVICES:
+            for name in wire.model(service).operation_names:
+                self._add(service, wire.operation(service, name))
+        for paths in self._paths.values():
+            paths.sort(key=_Path.literals, reverse=True)
+
+    def by_target(self, target: str) -> Operation:
+        """The operation of an ``X-Amz-Target`` header."""
+        found = self._targets.get(target)
+        if found is not None:
+            return found
+        prefix, _, name = target.rpartition(".")
+        return self._unknown(prefix, name, "json", "{}")
+
+    def by_action(self, signing: str, version: str, action: str) -> Operation:
+        """The operation of a body with ``Action`` and ``Version``."""
+        found = self._actions.get((signing, version, action))
+        if found is not None:
+            return found
+        text = f"<{action}Response><{action}Result></{action}Result></{action}Response>"
+        return self._unknown(signing, action, "query", text)
+
+    def by_path(self, signing: str, method: str, url: str) -> tuple[Operation, dict[str, Any]]:
+        """The operation of a method and path, with the parameters in its path and query."""
+        path, _, told = url.partition("?")
+        segments = [part for part in path.split("/") if part]
+        query = dict(parse_qsl(told, keep_blank_values=True)) if told else {}
+        for known in self._paths.get((signing, method, len(segments)), ()):
+            if known.fits(segments, query):
+                labels = zip(known.segments, segments, strict=True)
+                query.update((want.strip("{+}"), unquote(given)) for want, given in labels if want[:1] == "{")
+                return known.operation, query
+        return self._unknown(signing, method, "rest-json", "{}"), query
+
+    def _add(self, service: str, model: OperationModel) -> None:
+        kind = model.service_model.protocol
+        signing, metadata = model.service_model.signing_name, model.service_model.metadata
+        handler = HANDLERS.get((service, model.name)) or _nothing(service, model.name)
+        operation = Operation(service, model.name, kind, handler, service in _WHOLE_ACCOUNT)
+        self.operations.append(operation)
+        if kind == "json":
+            self._targets[f"{metadata['targetPrefix']}.{model.name}"] = operation
+        elif kind in {"query", "ec2"}:
+            self._actions[signing, metadata["apiVersion"], model.name] = operation
+        else:
+            path, _, query = model.http["requestUri"].partition("?")
+            segments = tuple(part for part in path.split("/") if part)
+            known = _Path(segments, frozenset(part.partition("=")[0] for part in query.split("&") if part), operation)
+            self._paths.setdefault((signing, model.http["method"], len(segments)), []).append(known)
+
+    def _unknown(self, service: str, name: str, protocol: str, text: str) -> Operation:
+        found = self._strangers.get((service, name))
+        if found is None:
+            found = self._strangers[service, name] = Operation(service, name, protocol, lambda *_: text, whole=False)
+            self.operations.append(found)
+        return found
+
+
+def _nothing(service: str, name: str) -> Handler:
+    texts: list[str] = []
+
+    def answer(*_: object) -> str:
+        if not texts:
+            texts.append(wire.empty(service, name))
+        return texts[0]
+
+    return answer
+
+
+def form(body: str) -> Params:
+    """The parameters of a query request."""
+    return dict(_pairs(body))
+
+
+def _pairs(body: str) -> Iterator[tuple[str, str]]:
+    for part in body.split("&"):
+        name, _, value = part.partition("=")
+        yield name, unquote_plus(value) if "%" in value or "+" in value else value
+
+
+def structure(body: bytes) -> dict[str, Any]:
+    """The parameters of a body of JSON; a body of something else is one parameter, ``body``."""
+    if body[:1] == b"{":
+        return dict(orjson.loads(body))
+    return {"body": body.decode()} if body else {}

@@ -1,0 +1,106 @@
+"""The wildcards of IAM: `*` is any run of characters, `?` is exactly one; every other character is itself."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import lru_cache
+
+WILDCARD = re.compile(r"[*?]")
+OPEN_END = "\ue002"
+"""Stands in a text for "whatever follows here": only a `*` matches it, and then it matches all of them."""
+
+ESCAPED = {"*": "\ue000", "?": "\ue001", "$": "$"}
+"""How a wildcard that is meant literally (`${*}`) is kept in a pattern; private-use characters occur in no ARN."""
+
+_LITERAL = {"\ue000": "*", "\ue001": "?"}
+_LAST = "\U0010ffff"
+
+Match = Callable[[str, int], object]
+
+
+@lru_cache(maxsize=16384)
+def matcher(pattern: str) -> Match:
+    """A function (text, start) that is true when the pattern matches the text from `start` to its end."""
+    return re.compile("".join(map(_regex, pattern)) + r"\Z", re.DOTALL).match
+
+
+def matches(pattern: str, text: str) -> bool:
+    """Whether the pattern matches the whole text."""
+    return bool(matcher(pattern)(text, 0))
+
+
+def _regex(character: str) -> str:
+    if character == "*":
+        return ".*"
+    if character == "?":
+        return f"[^{OPEN_END}]"
+    return re.escape(literal(character))
+
+
+def literal(pattern: str) -> str:
+    """A pattern without wildcards as the text that it matches."""
+    for kept, meant in _LITERAL.items():
+        pattern = pattern.replace(kept, meant)
+    return pattern
+
+
+def is_wild(pattern: str) -> bool:
+    """Whether the pattern can match more than one text."""
+    return WILDCARD.search(pattern) is not None
+
+
+def head(pattern: str) -> str:
+    """The text that everything matched begins with: the pattern up to its first wildcard."""
+    found = WILDCARD.search(pattern)
+    return literal(pattern if found is None else pattern[: found.start()])
+
+
+def after(text: str) -> str:
+    """A text that sorts behind everything that begins with `text`."""
+    return text + _LAST
+
+
+def covers(pattern: str, other: str) -> bool:
+    """Whether the pattern matches everything that the other pattern matches; false where that cannot be told.
+
+    The other pattern is read as a text: what takes the place of its `*` is taken in by a `*`, or not at all.
+    """
+    return matches(pattern, other.replace("*", OPEN_END))
+
+
+@lru_cache(maxsize=16384)
+def intersects(pattern: str, other: str) -> bool:
+    """Whether some text is matched by both patterns."""
+    states = _closure(other, {0})
+    for character in pattern:
+        states = _advance(other, states, character)
+        if not states:
+            return False
+    return len(other) in states
+
+
+def _closure(pattern: str, states: set[int]) -> set[int]:
+    """The positions reached without reading a character: behind each `*` one stands in front of."""
+    reached = set(states)
+    for state in states:
+        position = state
+        while position < len(pattern) and pattern[position] == "*":
+            position += 1
+            reached.add(position)
+    return reached
+
+
+def _advance(pattern: str, states: set[int], character: str) -> set[int]:
+    """The positions in `pattern` after the other pattern has read one of its own characters."""
+    if character == "*":
+        return set(range(min(states), len(pattern) + 1))
+    following: set[int] = set()
+    for state in states:
+        if state == len(pattern):
+            continue
+        if pattern[state] == "*":
+            following.add(state)
+        elif "?" in (pattern[state], character) or pattern[state] == character:
+            following.add(state + 1)
+    return _closure(pattern, following)

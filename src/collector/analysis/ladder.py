@@ -1,0 +1,226 @@
+"""How far up a grant is drawn: to resources, to a service, to the account.
+
+A pattern that names some resources is drawn to each of them. One that names all resources of a type or of a service is drawn
+to the service, one that names everything to the account; so JupiterOne does it. Every step says which actions it is about.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import Literal, NamedTuple, TypeAlias
+
+from collector.analysis.actions import Masks, meet, union
+from collector.analysis.authorization import all_of, applicable, everything, shapes
+from collector.analysis.facts import Account, Options
+from collector.analysis.globs import head, is_wild, matches
+from collector.analysis.matching import ResourceIndex, Wanted
+from collector.analysis.patterns import Pattern, Reader, of_partition, parse
+from collector.analysis.scopes import ArnType, Scope, arn_type, named_in
+from collector.analysis.statements import Meaning
+
+Step: TypeAlias = Literal["account", "service", "foreign", "resource"]
+
+_ACCOUNT_DIGITS = 12
+
+
+class Reach(NamedTuple):
+    """Where one pattern of a statement leads, and the actions that can be allowed there.
+
+    `name` is the action prefix or ARN service of a service, the id of a foreign account, the type of resources; `keys` are the
+    resources. `service` is the one whose unlisted actions count. `matched` is the number of resources that were too many.
+    """
+
+    step: Step
+    name: str
+    pattern: Pattern
+    masks: Masks
+    service: str = ""
+    owner: str = ""
+    scope: Scope | None = None
+    keys: tuple[str, ...] = ()
+    matched: int = 0
+
+
+class Reaches(NamedTuple):
+    """Everything that a statement leads to, and what there is to count on the way."""
+
+    every: tuple[Reach, ...]
+    counts: Counter[str]
+
+
+class Ladder:
+    """Finds the targets of statements of one account's policies; equal statements are resolved once."""
+
+    def __init__(self, account: Account, index: ResourceIndex, options: Options) -> None:
+        """Start with an index that is complete."""
+        self._account = account
+        self._index = index
+        self._options = options
+        self._known: dict[tuple[Meaning, str | None], Reaches] = {}
+
+    def reaches(self, meaning: Meaning, user: str | None) -> Reaches:
+        """The targets of a statement, for a policy that may belong to a user."""
+        question = (meaning, user if "${" in "".join(meaning.rule.resources) else None)
+        answer = self._known.get(question)
+        if answer is None:
+            counts: Counter[str] = Counter()
+            reader = Reader(self._account.id, question[1])
+            answer = self._known[question] = Reaches(tuple(self._statement(meaning, reader, counts)), counts)
+        return answer
+
+    def _statement(self, meaning: Meaning, reader: Reader, counts: Counter[str]) -> Iterator[Reach]:
+        counts["unknownActions"] += len(meaning.unlisted)
+        if meaning.rule.not_resources:
+            # Everything but a few resources is never drawn to each of the others.
+            yield from self._whole(meaning, _everything(reader))
+            return
+        for raw in dict.fromkeys(meaning.rule.resources):
+            pattern = parse(raw, reader, variables=meaning.rule.variables)
+            if pattern is None:
+                counts["ignoredPatterns"] += 1
+            elif of_partition(pattern, self._account.partition):
+                yield from self._pattern(meaning, pattern, counts)
+
+    def _pattern(self, meaning: Meaning, pattern: Pattern, counts: Counter[str]) -> Iterator[Reach]:
+        if pattern.every and self._options.wildcards == "collapse":
+            yield from self._whole(meaning, pattern)
+        elif pattern.every:
+            yield from self._expanded(meaning, pattern, counts)
+        elif pattern.account in ("", "aws") or matches(pattern.account, self._account.id):
+            yield from self._own(meaning, pattern, counts)
+        elif len(pattern.account) == _ACCOUNT_DIGITS and pattern.account.isdigit():
+            yield from self._foreign(meaning, pattern, counts)
+
+    def _whole(self, meaning: Meaning, pattern: Pattern) -> Iterator[Reach]:
+        if meaning.all_actions or meaning.rule.not_actions:
+            if meaning.masks:
+                yield Reach("account", self._account.id, pattern, everything())
+            return
+        for service in meaning.masks:
+            yield Reach("service", service, pattern, {service: all_of(service)}, service)
+        for service in dict.fromkeys(name.partition(":")[0] for name in meaning.unlisted):
+            if service not in meaning.masks:
+                yield Reach("service", service, pattern, {}, service)
+
+    def _expanded(self, meaning: Meaning, pattern: Pattern, counts: Counter[str]) -> Iterator[Reach]:
+        for kind in filter(None, map(arn_type, self._index.types(self._account.id))):
+            for scope in kind.scopes:
+                if meaning.applies(scope.masks, scope.services[0]):
+                    wanted = Wanted(None, "*", "*", "*")
+                    yield from self._found(kind, scope, pattern, wanted, self._account.id, counts)
+
+    def _own(self, meaning: Meaning, pattern: Pattern, counts: Counter[str]) -> Iterator[Reach]:
+        if pattern.all_resources and pattern.any_region and self._options.wildcards == "collapse":
+            yield from self._service(meaning, pattern)
+            return
+        collapsed = list(self._type_wide(meaning, pattern))
+        if collapsed:
+            counts["collapsedPatterns"] += 1
+            yield from collapsed
+        reached = list(self._resources(meaning, pattern, counts))
+        yield from reached
+        if not reached and not collapsed and pattern.names_one and self._could_exist(meaning, pattern):
+            counts["danglingArns"] += 1
+
+    def _service(self, meaning: Meaning, pattern: Pattern) -> Iterator[Reach]:
+        """All resources of an ARN service: one target for each service whose actions can be allowed on them."""
+        possible = applicable(pattern.service)
+        for service in meaning.masks:
+            masks = {service: possible.get(service, 0)}
+            if meaning.applies(masks, service if service == pattern.service else ""):
+                yield Reach("service", service, pattern, masks, service if service == pattern.service else "")
+        if pattern.service not in meaning.masks and meaning.unlisted_of(pattern.service):
+            yield Reach("service", pattern.service, pattern, {}, pattern.service)
+
+    def _type_wide(self, meaning: Meaning, pattern: Pattern) -> Iterator[Reach]:
+        """All resources of a type, whether it is collected or not: the service of their ARNs is the target."""
+        if not self._collapses(pattern):
+            return
+        every = [masks for prefix, masks in shapes(pattern.service) if _all_of_type(pattern.tail, (prefix,))]
+        every += [scope.masks for kind, scope in named_in(pattern.service) if self._all_by(kind, scope, pattern)]
+        masks = union(every)
+        if every and meaning.applies(masks, pattern.service):
+            yield Reach("service", pattern.service, pattern, masks, pattern.service)
+
+    def _collapses(self, pattern: Pattern) -> bool:
+        return self._options.type_wide == "collapse" and pattern.any_region and is_wild(pattern.tail)
+
+    def _all_by(self, kind: ArnType, scope: Scope, pattern: Pattern) -> bool:
+        """Whether a pattern reaches all resources of a type, by their own names or by what lies below them."""
+        return any(_all_of_type(parent, kind.prefixes) for parent in scope.parents(pattern.tail))
+
+    def _resources(self, meaning: Meaning, pattern: Pattern, counts: Counter[str]) -> Iterator[Reach]:
+        for kind, scope in named_in(pattern.service):
+            if meaning.applies(scope.masks, pattern.service) and not (
+                self._collapses(pattern) and self._all_by(kind, scope, pattern)
+            ):
+                for parent in scope.parents(pattern.tail):
+                    for owner in self._owners(kind, scope, pattern, parent):
+                        wanted = _wanted(scope, pattern, parent)
+                        yield from self._found(kind, scope, pattern, wanted, owner, counts)
+
+    def _owners(self, kind: ArnType, scope: Scope, pattern: Pattern, parent: str) -> Iterable[str]:
+        """In which accounts to look. Names without an account are looked for everywhere, wildcards at home."""
+        if pattern.account == "aws":
+            return ("aws",)
+        if not kind.bare or scope.elsewhere or is_wild(parent) or is_wild(pattern.region) or is_wild(pattern.partition):
+            return (self._account.id,)
+        arn = f"arn:{pattern.partition}:{pattern.service}:{pattern.region}::{parent}"
+        owner = self._index.owner(kind, arn) if len(self._index.accounts) > 1 else self._account.id
+        if owner is None or (owner != self._account.id and self._options.cross_account == "off"):
+            return ()
+        return (owner,)
+
+    def _foreign(self, meaning: Meaning, pattern: Pattern, counts: Counter[str]) -> Iterator[Reach]:
+        if self._options.cross_account == "off":
+            return
+        if pattern.account not in self._index.accounts:
+            masks = applicable(pattern.service)
+            if self._options.cross_account == "mapped" and meaning.applies(masks, pattern.service):
+                yield Reach("foreign", pattern.account, pattern, masks, pattern.service)
+            return
+        for kind, scope in named_in(pattern.service):
+            if meaning.applies(scope.masks, pattern.service):
+                for parent in scope.parents(pattern.tail):
+                    wanted = _wanted(scope, pattern, parent)
+                    yield from self._found(kind, scope, pattern, wanted, pattern.account, counts)
+
+    def _found(self, kind: ArnType, scope: Scope, pattern: Pattern, wanted: Wanted, owner: str, counts: Counter[str]) -> Iterator[Reach]:
+        if not kind.can_be(head(wanted.tail)) and not kind.colons:
+            return
+        found = self._index.find(kind, owner, wanted, self._options.max_edges_per_pattern)
+        service = scope.services[0] if pattern.every else pattern.service
+        if found.keys:
+            yield Reach("resource", kind.type, pattern, scope.masks, service, owner, scope, found.keys)
+        elif found.count:
+            counts["cappedPatterns"] += 1
+            counts["cappedResources"] += found.count
+            step: Step = "service" if owner in (self._account.id, "aws") else "foreign"
+            name = service if step == "service" else owner
+            yield Reach(step, name, pattern, scope.masks, service, matched=found.count)
+
+    def _could_exist(self, meaning: Meaning, pattern: Pattern) -> bool:
+        """Whether the one resource that a pattern names is of a type that would have been collected."""
+        return any(
+            meet(meaning.masks, scope.masks) and any(kind.can_be(parent) for parent in scope.parents(pattern.tail))
+            for kind, scope in named_in(pattern.service)
+        )
+
+
+def _everything(reader: Reader) -> Pattern:
+    pattern = parse("*", reader, variables=False)
+    if pattern is None:
+        raise AssertionError("the pattern of everything is one")
+    return pattern
+
+
+def _wanted(scope: Scope, pattern: Pattern, parent: str) -> Wanted:
+    return Wanted(None if scope.elsewhere else pattern.service, pattern.region, pattern.account, parent)
+
+
+def _all_of_type(tail: str, prefixes: Iterable[str]) -> bool:
+    """Whether a pattern takes in every resource part that begins with one of the prefixes."""
+    start = head(tail)
+    wild = is_wild(tail) and tail[len(start) :].strip("*/:") == ""
+    return wild and any(prefix.startswith(start) for prefix in prefixes)

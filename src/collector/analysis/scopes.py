@@ -1,0 +1,124 @@
+"""How a resource pattern reaches a collected entity: by its own name, or by the name of what lies below it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+from collector.analysis import authorization
+from collector.analysis.actions import Masks, union
+from collector.analysis.arntypes import NAMEABLE, SOMETHING, Below, Reference
+from collector.analysis.globs import OPEN_END, intersects
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scope:
+    """One way to reach entities of a type, and the actions that can be allowed in that way.
+
+    For the entity itself `separator` is empty. For what lies below, the name is the entity's, `depth` parts between
+    separators, then a `remainder`.
+    """
+
+    services: tuple[str, ...]
+    masks: Masks
+    separator: str = ""
+    depth: int = 0
+    remainder: str = ""
+    suffix: str = ""
+    prefix: str = ""
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether the ARNs below the entity are ARNs of another service, with the account that the entity's has not."""
+        return self.prefix != ""
+
+    def parents(self, tail: str) -> tuple[str, ...]:
+        """Patterns for the names of the entities that a pattern for the resource part of an ARN reaches in this way.
+
+        A pattern for what lies below is cut in front of it. Without a separator only a `*` at its end reaches below. So the
+        objects `*-logs/*` are those of the buckets `*-logs`, though IAM's `*` would also take in the slash of another one.
+        """
+        if not self.separator:
+            return (tail, tail[: -len(self.suffix)]) if self.suffix and tail.endswith(self.suffix) else (tail,)
+        parts = tail.split(self.separator)
+        if len(parts) > self.depth:
+            below = self.separator.join(parts[self.depth :])
+            found = intersects(below, self.remainder)
+            return (self.prefix + self.separator.join(parts[: self.depth]),) if found else ()
+        return (self.prefix + tail,) if tail.endswith("*") else ()
+
+    def texts(self, arn: str, owner: str) -> tuple[str, ...]:
+        """What a pattern must match, one of these, to take in an entity, or all that lies below it, in this way."""
+        if not self.separator:
+            return (arn, arn + self.suffix.replace("*", OPEN_END)) if self.suffix else (arn,)
+        if self.elsewhere:
+            arn = _moved(arn, self.services[0], owner, self.prefix)
+        return (arn + self.separator + self.remainder.replace(SOMETHING, OPEN_END),)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ArnType:
+    """A collected type that policies can name; the first scope is the entity itself.
+
+    `prefixes` are what the resource parts of its ARNs begin with; `bare` ARNs hold no account; `colons` says whether a
+    resource part holds some.
+    """
+
+    type: str
+    scopes: tuple[Scope, ...]
+    prefixes: tuple[str, ...]
+    bare: bool
+    colons: bool
+
+    def can_be(self, start: str) -> bool:
+        """Whether a resource part that begins with `start` can be one of this type."""
+        return any(start.startswith(prefix) or prefix.startswith(start) for prefix in self.prefixes)
+
+
+@cache
+def arn_type(type_: str) -> ArnType | None:
+    """How policies name a collected type; None if no ARN of a policy can."""
+    nameable = NAMEABLE.get(type_)
+    if nameable is None:
+        return None
+    forms = _forms(nameable.own)
+    own = Scope(_services(forms), union(map(authorization.masks_of, forms)), suffix=nameable.suffix)
+    below = [_below(forms[0], own, one) for one in nameable.below]
+    prefixes = tuple(dict.fromkeys(map(authorization.resource_prefix, forms)))
+    parts = [form.split(":", 5) for form in forms]
+    return ArnType(type_, (own, *below), prefixes, parts[0][4] == "", any(":" in part[5] for part in parts))
+
+
+@cache
+def named_in(arn_service: str) -> tuple[tuple[ArnType, Scope], ...]:
+    """The collected types that ARNs of a service reach, with each way in which they do."""
+    every = filter(None, map(arn_type, NAMEABLE))
+    return tuple((one, scope) for one in every for scope in one.scopes if arn_service in scope.services)
+
+
+def _below(form: str, own: Scope, below: Below) -> Scope:
+    forms = _forms(below.types)
+    masks = [*map(authorization.masks_of, forms), *([own.masks] if below.own else [])]
+    resource = form.split(":", 5)[5]
+    return Scope(
+        services=(below.service,) if below.service else own.services,
+        masks=union(masks),
+        separator=below.separator,
+        depth=1 if below.prefix else resource.count(below.separator) + 1,
+        remainder=below.remainder or forms[0].split(":", 5)[5][len(resource) + 1 :].replace("{}", SOMETHING),
+        prefix=below.prefix,
+    )
+
+
+def _forms(references: tuple[Reference, ...]) -> list[str]:
+    return [form for service, name in references for form in authorization.forms_of(service, name)]
+
+
+def _services(forms: list[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(form.split(":", 3)[2] for form in forms))
+
+
+def _moved(arn: str, service: str, owner: str, prefix: str) -> str:
+    """The ARN of the same thing under another service, which writes the account and leaves the prefix out."""
+    _, partition, _, region, _, resource = arn.split(":", 5)
+    return f"arn:{partition}:{service}:{region}:{owner}:{resource[len(prefix) :]}"

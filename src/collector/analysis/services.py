@@ -1,0 +1,66 @@
+"""Which service entity stands for an action prefix or for a service principal.
+
+The type is `aws_` and the prefix without its first hyphen, as in JupiterOne's own data (`aws_s3object-lambda`); the names
+that differ are those that data shows, and those of the services that are collected under another name.
+"""
+
+from __future__ import annotations
+
+import re
+
+from collector.analysis import authorization
+from collector.analysis.facts import service_key
+from collector.analysis.results import ServiceNode
+
+PREFIXES = {
+    "elasticfilesystem": "aws_efs",
+    "es": "aws_elasticsearch",
+    "events": "aws_cloudwatch_events",
+    "logs": "aws_cloudwatch_logs",
+    "states": "aws_stepfunctions",
+    "wafv2": "aws_waf_v2",
+}
+HOSTS = {
+    "ecs-tasks": "aws_ecs",
+    "edgelambda": "aws_lambda",
+    "monitoring.rds": "aws_rds",
+    "vpc-flow-logs": "aws_ec2_vpc",
+}
+_SUFFIX = re.compile(r"(\.amazonaws\.com(\.cn)?|\.amazon\.com|\.aws\.internal)$")
+_REGION = re.compile(r"\.[a-z]{2}(-[a-z]+)+-\d$")
+_LABEL = re.compile(r"[a-z0-9][a-z0-9-]*$")
+
+
+def of_prefix(prefix: str) -> str:
+    """The type of the entity of the service whose actions, or ARNs, have this prefix."""
+    return PREFIXES.get(prefix) or "aws_" + prefix.replace("-", "", 1)
+
+
+def of_principal(host: str) -> str | None:
+    """The type of the entity of a service principal (`logs.eu-west-1.amazonaws.com`); None if it is none."""
+    name = _REGION.sub("", _SUFFIX.sub("", host.lower()))
+    label = name.partition(".")[0]
+    if name == host.lower() or not _LABEL.match(label):
+        return None
+    return HOSTS.get(name) or HOSTS.get(label) or of_prefix(label)
+
+
+class Services:
+    """The service entities of an account that were asked for so far."""
+
+    def __init__(self, account: str) -> None:
+        """Start with none."""
+        self._account = account
+        self._asked: set[str] = set()
+
+    def key(self, type_: str) -> str:
+        """The key of a service entity."""
+        return service_key(self._account, type_)
+
+    def ask(self, type_: str, prefix: str) -> list[ServiceNode]:
+        """The request for a service entity, unless it was made before."""
+        if type_ in self._asked:
+            return []
+        self._asked.add(type_)
+        known = authorization.services().get(prefix)
+        return [ServiceNode(self.key(type_), type_, known.name if known else prefix)]

@@ -1,0 +1,105 @@
+"""Pages of rows to finished records: convert, then resolve. Pure but for the ledger that it keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from collector.catalog import Catalog
+from collector.collect import Page
+from collector.convert import EdgeConverter, EntityConverter, Options, Pending
+from collector.faults import Failed, Reason
+from collector.model import Place, Record, Scope
+from collector.report import Ledger
+from collector.resolve import Directory, Graph
+from collector.spec import Entity, Fetched, Row
+
+
+class Finished(NamedTuple):
+    """A record that may leave, and the scope that it belongs to."""
+
+    record: Record
+    scope: Scope
+
+
+class Assembler:
+    """The compiled declarations of a run; makes one `AccountAssembler` for each account."""
+
+    def __init__(self, catalog: Catalog, options: Options, ledger: Ledger) -> None:
+        """Compile every entity and every edge once."""
+        self.ledger = ledger
+        self.entities = {entity: EntityConverter(entity, options) for entity in catalog.entities}
+        numbered = [EdgeConverter(edge, fetched, number) for number, (edge, fetched) in enumerate(catalog.edges)]
+        self.edges: dict[Fetched, list[EdgeConverter]] = {}
+        for converter, (_, fetched) in zip(numbered, catalog.edges, strict=True):
+            self.edges.setdefault(fetched, []).append(converter)
+        self.directory = Directory([converter.ends for converter in numbered])
+
+    def account(self) -> AccountAssembler:
+        """A fresh graph."""
+        return AccountAssembler(self)
+
+
+class AccountAssembler:
+    """Turns the pages of one account into records, relationships as soon as both of their ends are known."""
+
+    def __init__(self, assembler: Assembler) -> None:
+        """Start with an empty graph."""
+        self._assembler = assembler
+        self._ledger = assembler.ledger
+        self.graph = Graph(assembler.directory)
+
+    def take(self, page: Page, scope: Scope) -> Iterator[Finished]:
+        """The records that a page gives: its entities, and every relationship that they complete."""
+        converter = self._assembler.entities.get(page.fetched) if isinstance(page.fetched, Entity) else None
+        for row, place in page.rows:
+            if converter is None:
+                yield from self._links(page.fetched, row, None, place, scope)
+            else:
+                yield from self._entity(converter, row, place, scope)
+
+    def _entity(self, converter: EntityConverter, row: Row, place: Place, scope: Scope) -> Iterator[Finished]:
+        entity = converter.entity
+        node = converter(row, place)
+        if node is None:
+            self._keyless(entity, scope)
+            return
+        freed = self.graph.add(entity.type, node.key, node.names)
+        if freed is None:
+            return
+        self._ledger.types[entity.type] += 1
+        self._ledger.scopes[scope].entities += 1
+        yield Finished(node.record, scope)
+        for waiting in freed:
+            yield from self._link(waiting.pending, waiting.scope)
+        yield from self._links(entity, row, node.key, place, scope)
+
+    def _links(self, fetched: Fetched, row: Row, key: str | None, place: Place, scope: Scope) -> Iterator[Finished]:
+        for converter in self._assembler.edges.get(fetched, ()):
+            for pending in converter(row, key, place):
+                yield from self._link(pending, scope)
+
+    def _link(self, pending: Pending, scope: Scope) -> Iterator[Finished]:
+        record = self.graph.link(pending, scope)
+        if record is not None:
+            self._count(record)
+            yield Finished(record, scope)
+
+    def close(self, account: str, unseen: frozenset[str]) -> Iterator[Finished]:
+        """The relationships that lead outside of what was collected; the rest is counted as dangling."""
+        for record, scope in self.graph.close(account, unseen):
+            self._count(record)
+            yield Finished(record, scope)
+        self._ledger.duplicates += self.graph.duplicates
+        self._ledger.dangling.update(self.graph.dangling)
+
+    def _count(self, record: Record) -> None:
+        if "_mapping" in record:
+            self._ledger.mapped += 1
+        else:
+            self._ledger.relationships[record["_type"]] += 1
+
+    def _keyless(self, entity: Entity, scope: Scope) -> None:
+        """A row without what its key is made of is not dropped in silence, unless a failed call already said why."""
+        failure = Failed(f"{scope.service}:{entity.type}", Reason.INVALID, "NoKey", "an item lacks the fields of its key")
+        self._ledger.scopes[scope].fail(failure, {entity.type})

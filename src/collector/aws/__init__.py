@@ -1,0 +1,1 @@
+"""Everything that waits for AWS: sessions, clients, limits, calls, and what their failures mean."""

@@ -1,0 +1,218 @@
+"""The one place that waits for AWS: limit, attempt, retry, classify, page. Nothing above it retries.
+
+A call that goes well costs a token, a slot and an await: no task, no log line, no retry machinery. tenacity takes over when
+the first attempt has failed. Pages are retried one by one, so that a listing never begins again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NoReturn, TypeAlias
+
+import anyio
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
+from tenacity.wait import wait_random_exponential
+
+from collector.aws.breaker import Breaker
+from collector.aws.clients import Aim, Client, Clients
+from collector.aws.credentials import Identity
+from collector.aws.faults import Meaning, clean, meaning
+from collector.aws.limits import Limits, Turnstile
+from collector.aws.paging import by_token
+from collector.faults import Failed, Reason
+from collector.report import ScopeRecord
+
+Answer: TypeAlias = dict[str, Any]
+Params: TypeAlias = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long to go on trying. Times in seconds.
+
+    `deadline` bounds one call with all its attempts and its turn at the limiter. `patient_attempts` are for throttles and for
+    answers that are not ready yet. Waits are random below an exponentially
+    growing bound (full jitter), so that many callers do not come back at once.
+    """
+
+    deadline: float = 900.0
+    patient_attempts: int = 12
+    other_attempts: int = 5
+    first_wait: float = 0.3
+    longest_wait: float = 20.0
+    sleep: Callable[[float], Awaitable[None]] = anyio.sleep
+
+
+@dataclass(slots=True)
+class Line:
+    """What all calls of a run share."""
+
+    clients: Clients
+    limits: Limits
+    concurrency: int = 100
+    patience: Patience = field(default_factory=Patience)
+    breaker: Breaker = field(default_factory=Breaker)
+    slots: asyncio.Semaphore = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Make the slots: calls in flight, over all accounts."""
+        self.slots = asyncio.Semaphore(self.concurrency)
+
+
+class _Passing(Exception):  # noqa: N818  (never leaves this module)
+    """An attempt failed in a way that a later one may not."""
+
+    def __init__(self, why: Meaning, *, patiently: bool = False) -> None:
+        super().__init__(why.code)
+        self.why = why
+        self.patiently = patiently or why.throttled
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """One call with everything that its attempts need."""
+
+    name: str
+    client: Client
+    service: str
+    op: str
+    params: Params
+    region: str
+    again: tuple[str, ...]
+    turnstile: Turnstile | None
+
+
+class ScopeCalls:
+    """The calls of one scope: one account, one region unless a call says otherwise, noted in one record."""
+
+    def __init__(
+        self, line: Line, identity: Identity, region: str, record: ScopeRecord, alive: Callable[[], None] | None = None
+    ) -> None:
+        """`alive` is told of every call that ended, for whoever watches the scope."""
+        self._line, self._identity, self._region, self._record = line, identity, region, record
+        self._alive = alive
+
+    async def once(
+        self, client: str, op: str, params: Params, *, region: str | None = None, again: tuple[str, ...] = ()
+    ) -> Answer:
+        """One call, retried while that may help; codes in `again` mean "not ready yet".
+
+        Raises:
+            Failed: when it failed for good.
+        """
+        built = await self._line.clients.get(client)
+        api, where = built.apis[op], region or self._region
+        turnstile = self._line.limits.turnstile(self._identity.account, where, client, api)
+        call = _Call(f"{client}:{api}", built, client, op, params, where, again, turnstile)
+        try:
+            async with asyncio.timeout(self._line.patience.deadline):
+                return await self._persist(call)
+        except TimeoutError:
+            raise Failed(call.name, Reason.TIMEOUT, "DeadlineExceeded", f"no answer in {self._line.patience.deadline:g} s") from None
+        finally:
+            if self._alive:
+                self._alive()
+
+    async def pages(
+        self, client: str, op: str, params: Params, *, region: str | None = None, token: str | None = None
+    ) -> AsyncIterator[Answer]:
+        """All pages of a listing, each retried by itself.
+
+        Raises:
+            Failed: when a page failed for good, or a token came twice.
+        """
+        built = await self._line.clients.get(client)
+        paging = by_token(token) if token else built.paging.get(built.apis[op])
+        seen: set[str] = set()
+        following: Params = {}
+        while True:
+            answer = await self.once(client, op, {**params, **following}, region=region)
+            yield answer
+            tokens = paging.following(answer) if paging else None
+            if tokens is None:
+                return
+            if str(tokens) in seen:
+                raise Failed(f"{client}:{built.apis[op]}", Reason.INVALID, "RepeatedToken", "the same page token came twice")
+            seen.add(str(tokens))
+            following = tokens
+
+    async def _persist(self, call: _Call) -> Answer:
+        try:
+            return await self._attempt(call)
+        except _Passing as first:
+            return await self._retry(call, first)
+
+    async def _retry(self, call: _Call, first: _Passing) -> Answer:
+        patience = self._line.patience
+        failed: _Passing | None = first
+        retrying = AsyncRetrying(
+            retry=retry_if_exception_type(_Passing),
+            wait=wait_random_exponential(multiplier=patience.first_wait, max=patience.longest_wait),
+            stop=self._gives_up,
+            sleep=patience.sleep,
+            reraise=True,
+        )
+        try:
+            async for attempt in retrying:
+                with attempt:
+                    if failed is not None:  # the attempt that was made before anyone thought of retrying
+                        raised, failed = failed, None
+                        raise raised
+                    self._record.retries += 1
+                    return await self._attempt(call)
+        except _Passing as last:
+            if last.why.unconnected:
+                self._line.breaker.unreachable(call.service, call.region, last.why)
+            raise _failed(call, last.why) from None
+        raise AssertionError  # pragma: no cover  (tenacity ends with a result or raises)
+
+    def _gives_up(self, state: RetryCallState) -> bool:
+        error = state.outcome.exception() if state.outcome else None
+        patiently = isinstance(error, _Passing) and error.patiently
+        patience = self._line.patience
+        return state.attempt_number >= (patience.patient_attempts if patiently else patience.other_attempts)
+
+    async def _attempt(self, call: _Call) -> Answer:
+        refused = self._line.breaker.refuses(call.service, call.region)
+        if refused is not None:
+            raise _failed(call, refused)
+        if call.turnstile is not None:
+            await call.turnstile.acquire()
+        async with self._line.slots:
+            refused = self._line.breaker.refuses(call.service, call.region)
+            if refused is not None:
+                raise _failed(call, refused)
+            self._record.calls += 1
+            frozen = self._identity.generation
+            try:
+                answer = await self._line.clients.call(call.client, call.op, call.params, Aim(call.region, self._identity))
+            except Exception as error:  # noqa: BLE001  (the table of meanings decides; what it does not know it raises)
+                why = meaning(error)
+            else:
+                self._line.breaker.answered(call.region)
+                if call.turnstile is not None:
+                    call.turnstile.went_well()
+                return answer
+        await self._consider(call, why, frozen)
+
+    async def _consider(self, call: _Call, why: Meaning, generation: int) -> NoReturn:
+        """Turn a failed attempt into another try or into a failure."""
+        if not why.unconnected:
+            self._line.breaker.answered(call.region)
+        if why.throttled:
+            self._record.throttles += 1
+            if call.turnstile is not None:
+                call.turnstile.throttled()
+        if why.expired and await self._identity.renewed_since(generation):
+            raise _Passing(why)
+        if why.passing or why.code in call.again:
+            raise _Passing(why, patiently=why.code in call.again)
+        if why.unconnected:
+            self._line.breaker.unreachable(call.service, call.region, why)
+        raise _failed(call, why)
+
+
+def _failed(call: _Call, why: Meaning) -> Failed:
+    return Failed(call.name, why.reason, why.code, clean(why.message))

@@ -1,0 +1,218 @@
+"""One botocore client for each service, shared by every account and region; one pool of connections.
+
+A client is dear (its model, its class, its TLS context) and a region or a set of credentials is only two values of a
+request. So a client is built once, off the event loop, and each call carries its own target: botocore's public events
+`before-parameter-build` and `before-endpoint-resolution` put it in place.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from collections.abc import Iterable, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple, Protocol, Self, TypeAlias
+from urllib.request import getproxies
+
+import aioboto3
+from aiobotocore.config import AioConfig
+from aiobotocore.httpsession import AIOHTTPSession
+from anyio import to_thread
+from botocore.exceptions import DataNotFoundError, UnknownServiceError
+from botocore.utils import should_bypass_proxies
+
+from collector.aws.paging import Paging, paging_of
+
+Answer: TypeAlias = dict[str, Any]
+
+
+class Credentials(Protocol):
+    """What signs a request. botocore asks it anew for each."""
+
+    async def get_frozen_credentials(self) -> Any:
+        """Access key, secret and token as they are now, refreshed if need be."""
+
+
+class Aim(NamedTuple):
+    """Where a call goes and who makes it."""
+
+    region: str
+    credentials: Credentials | None
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """Network settings. Times in seconds."""
+
+    connections: int = 500
+    connect_timeout: float = 5.0
+    read_timeout: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """A built client, with what its model says of names and pages."""
+
+    boto: Any
+    apis: Mapping[str, str]
+    paging: Mapping[str, Paging]
+
+
+_AIM: ContextVar[Aim] = ContextVar("aim")
+
+GC_THRESHOLD = (50_000, 20, 50)
+"""Answers are many and short-lived: the default of 700 has the collector walk the models again and again."""
+
+
+class Clients:
+    """The clients of a run."""
+
+    def __init__(self, session: aioboto3.Session, home: str, wire: Wire | None = None) -> None:
+        """`home` is the region that clients are built for; every call names its own."""
+        self._session = session
+        self._home = home
+        self._wire = wire or Wire()
+        self._pool = _Pool(self._wire, session._session.get_config_variable("ca_bundle"))  # noqa: SLF001  (no public way)
+        self._sharing = type("Shared", (_Shared,), {"pool": self._pool})
+        self._built: dict[str, Client] = {}
+        self._building = asyncio.Lock()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._pool.close()
+
+    async def warm(self, names: Iterable[str]) -> None:
+        """Build these clients ahead of their calls, then take all that lives so far out of the garbage collector's sight."""
+        for name in names:
+            await self.get(name)
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(*GC_THRESHOLD)
+
+    async def get(self, name: str) -> Client:
+        """The client of a service, built in a thread when it is needed for the first time."""
+        built = self._built.get(name)
+        if built is not None:
+            return built
+        async with self._building:  # a botocore session builds one client at a time
+            if name not in self._built:
+                self._built[name] = await to_thread.run_sync(partial(self._build, name))
+        return self._built[name]
+
+    async def call(self, client: Client, op: str, params: Mapping[str, Any], aim: Aim) -> Answer:
+        """One request, no retry. Raises what botocore raises."""
+        mark = _AIM.set(aim)
+        try:
+            answer: Answer = await getattr(client.boto, op)(**params)
+        finally:
+            _AIM.reset(mark)
+        return answer
+
+    def _build(self, name: str) -> Client:
+        boto = asyncio.run(self._create(name))
+        events = boto.meta.events
+        events.register_first("before-parameter-build", _sign_for_aim, unique_id="aim-signing")
+        events.register_first("before-endpoint-resolution", _resolve_for_aim, unique_id="aim-endpoint")
+        if name == "s3control":
+            events.register("before-sign.s3-control", _without_account, unique_id="aim-host")
+        return Client(boto, boto.meta.method_to_api_mapping, self._paging(name))
+
+    async def _create(self, name: str) -> Any:
+        config = AioConfig(
+            connector_args={"keepalive_timeout": 12.0},
+            http_session_cls=self._sharing,
+            retries={"mode": "standard", "total_max_attempts": 1},
+            parameter_validation=False,  # the catalogue's test validates every call, once
+            account_id_endpoint_mode="disabled",
+            s3={"addressing_style": "path", "us_east_1_regional_endpoint": "regional"},
+        )
+        return await self._session.client(name, region_name=self._home, config=config).__aenter__()
+
+    def _paging(self, name: str) -> Mapping[str, Paging]:
+        loader = self._session._session.get_component("data_loader")  # noqa: SLF001  (aioboto3 has no door to it)
+        try:
+            declared = loader.load_service_model(name, "paginators-1")["pagination"]
+        except (DataNotFoundError, UnknownServiceError):
+            return {}
+        return {api: paging_of(config) for api, config in declared.items()}
+
+
+def _sign_for_aim(context: dict[str, Any], **_: object) -> None:
+    aim = _AIM.get(None)
+    if aim is None:
+        return
+    signing = context.setdefault("signing", {})
+    signing["region"] = context["client_region"] = aim.region
+    if aim.credentials is not None:
+        signing["request_credentials"] = aim.credentials
+
+
+def _resolve_for_aim(builtins: dict[str, Any], **_: object) -> None:
+    aim = _AIM.get(None)
+    if aim is not None:
+        builtins["AWS::Region"] = aim.region
+
+
+def _without_account(request: Any, **_: object) -> None:
+    """botocore puts the account before S3 Control's host, and before a host that the user gave, where it names nothing."""
+    scheme, _, rest = request.url.partition("://")
+    account, _, host = rest.partition(".")
+    if account.isdigit() and ".amazonaws.com" not in host.partition("/")[0]:
+        request.url = f"{scheme}://{host}"
+
+
+class _Pool:
+    """The connections of the process: straight, and through the user's proxy where one is set."""
+
+    def __init__(self, wire: Wire, ca_bundle: str | None) -> None:
+        given: dict[str, Any] = {
+            "verify": ca_bundle or True,
+            "timeout": (wire.connect_timeout, wire.read_timeout),
+            "max_pool_connections": wire.connections,
+            "connector_args": {"keepalive_timeout": 12.0, "ttl_dns_cache": 300},
+        }
+        self._straight = AIOHTTPSession(**given)
+        proxies = getproxies()
+        self._proxied = AIOHTTPSession(**given, proxies=proxies) if proxies else None
+        self._ways: dict[str, AIOHTTPSession] = {}
+
+    async def send(self, request: Any) -> Any:
+        host = request.url.split("/", 3)[2]
+        way = self._ways.get(host)
+        if way is None:
+            way = self._ways[host] = self._way(request.url)
+        return await way.send(request)
+
+    def _way(self, url: str) -> AIOHTTPSession:
+        return self._straight if self._proxied is None or should_bypass_proxies(url) else self._proxied
+
+    async def close(self) -> None:
+        for session in (self._straight, self._proxied):
+            if session is not None:
+                await session.__aexit__(None, None, None)
+
+
+class _Shared(AIOHTTPSession):  # type: ignore[misc]  # aiobotocore is untyped
+    """What each client takes for its own session: a door to the one pool."""
+
+    pool: _Pool
+
+    def __init__(self, *_: object, **__: object) -> None:
+        """Nothing of its own."""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """The pool outlives its clients."""
+
+    async def close(self) -> None:
+        """As above."""
+
+    async def send(self, request: Any) -> Any:
+        """Through the pool."""
+        return await self.pool.send(request)

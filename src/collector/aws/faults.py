@@ -1,0 +1,141 @@
+"""Error codes and network failures to their meaning: one table, read once, where the call was made.
+
+Sources of the codes: botocore's retry tables and error shapes, AWS's pages on common errors and throttling.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectTimeoutError,
+    CredentialRetrievalError,
+    EndpointConnectionError,
+    HTTPClientError,
+    NoCredentialsError,
+    ParamValidationError,
+    ReadTimeoutError,
+    TokenRetrievalError,
+    UnauthorizedSSOTokenError,
+)
+from botocore.parsers import ResponseParserError
+
+from collector.faults import Reason
+
+THROTTLES = frozenset({
+    "BandwidthLimitExceeded", "DependencyThrottle", "EC2ThrottledException", "PriorRequestNotComplete",
+    "ProvisionedThroughputExceededException", "RequestLimitExceeded", "RequestThrottled", "RequestThrottledException",
+    "SlowDown", "ThrottledException", "Throttling", "ThrottlingException", "TooManyRequestsException",
+})  # fmt: skip
+DENIALS = frozenset({
+    "AccessDenied", "AccessDeniedException", "AuthorizationError", "CloudHsmAccessDeniedException", "ForbiddenException",
+    "UnauthorizedException", "UnauthorizedOperation",
+})  # fmt: skip
+EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired"})
+NOT_SUBSCRIBED = frozenset({"OptInRequired", "SubscriptionRequiredException", "WAFInvalidAccountException"})
+REGION_DISABLED = frozenset({"AuthFailure", "InvalidClientTokenId", "RegionDisabledException", "UnrecognizedClientException"})
+PASSING = frozenset({"InternalError", "InternalFailure", "InternalServerError", "ServiceUnavailable", "RequestTimeout", "RequestTimeoutException"})
+VANISHED = frozenset({
+    "AWS.SimpleQueueService.NonExistentQueue", "CacheClusterNotFound", "ClusterNotFound", "ClusterNotFoundException",
+    "DBClusterNotFoundFault", "DBClusterSnapshotNotFoundFault", "DBInstanceNotFound", "DBSnapshotNotFound", "FileSystemNotFound",
+    "ImageNotFoundException", "ListenerNotFound", "LoadBalancerNotFound", "MountTargetNotFound", "NoSuchBucket",
+    "NoSuchConfigRuleException", "NoSuchDistribution", "NoSuchEntity", "NoSuchHostedZone", "NoSuchResource", "NotFound",
+    "NotFoundException", "QueueDoesNotExist", "ReplicationGroupNotFoundFault", "RepositoryNotFoundException", "ResourceNotFound",
+    "ResourceNotFoundException", "RuleNotFound", "TableNotFoundException", "TargetGroupNotFound", "TrailNotFoundException",
+    "WAFNonexistentItemException",
+})  # fmt: skip
+_EC2_VANISHED = re.compile(r"Invalid\w+\.(NotFound|Unavailable)")
+_SCP = re.compile(r"service control polic", re.IGNORECASE)
+_SECRETS = re.compile(r"(?i)(x-amz-security-token|x-amz-signature|authorization|signature|secret\w*|token)([=:]\s*)[^\s&,]+")
+
+SERVER_ERROR = 500
+TOO_MANY = 429
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What a failure is, and what to do about it.
+
+    `passing`: try again later. `expired`: get new credentials and try again. `unconnected`: no connection was made at all.
+    """
+
+    reason: Reason
+    code: str
+    message: str
+    passing: bool = False
+    expired: bool = False
+    unconnected: bool = False
+
+    @property
+    def throttled(self) -> bool:
+        """Whether AWS asked for fewer calls."""
+        return self.reason is Reason.THROTTLED
+
+
+def meaning(error: BaseException) -> Meaning:
+    """The meaning of whatever a call raised. Anything that is neither AWS nor network is a bug and passes through.
+
+    Raises:
+        BaseException: the error itself, when it is a bug of ours.
+    """
+    match error:
+        case ClientError():
+            return _of_answer(error.response)
+        case TimeoutError():
+            return Meaning(Reason.TIMEOUT, "DeadlineExceeded", "the call took longer than its deadline")
+        case ConnectTimeoutError():
+            return _network(error, Reason.UNREACHABLE, unconnected=True, passing=False)
+        case EndpointConnectionError():
+            return _network(error, Reason.UNREACHABLE, unconnected=True, passing=not _is_unknown_host(error))
+        case ReadTimeoutError():
+            return _network(error, Reason.TIMEOUT)
+        case ResponseParserError():
+            return _network(error, Reason.INVALID)
+        case NoCredentialsError() | CredentialRetrievalError() | TokenRetrievalError() | UnauthorizedSSOTokenError():
+            return _network(error, Reason.EXPIRED, passing=False)
+        case ParamValidationError():
+            raise error
+        case HTTPClientError() | BotoCoreError():
+            return _network(error, Reason.ERROR)
+    raise error
+
+
+def _of_answer(response: dict[str, Any]) -> Meaning:
+    code = str(response.get("Error", {}).get("Code") or "Unknown")
+    message = str(response.get("Error", {}).get("Message") or response.get("message") or "")
+    status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode") or 0)
+    text = clean(message)
+    if code in THROTTLES or status == TOO_MANY:
+        return Meaning(Reason.THROTTLED, code, text, passing=True)
+    if code in EXPIRED:
+        return Meaning(Reason.EXPIRED, code, text, expired=True)
+    if code in DENIALS:
+        return Meaning(Reason.DENIED_BY_SCP if _SCP.search(message) else Reason.DENIED, code, text)
+    if code in NOT_SUBSCRIBED:
+        return Meaning(Reason.NOT_SUBSCRIBED, code, text)
+    if code in REGION_DISABLED:
+        return Meaning(Reason.REGION_DISABLED, code, text)
+    if code in VANISHED or _EC2_VANISHED.fullmatch(code):
+        return Meaning(Reason.VANISHED, code, text)
+    if code in PASSING or status >= SERVER_ERROR:
+        return Meaning(Reason.ERROR, code, text, passing=True)
+    return Meaning(Reason.ERROR, code, text)
+
+
+def _network(error: Exception, reason: Reason, *, passing: bool = True, unconnected: bool = False) -> Meaning:
+    return Meaning(reason, type(error).__name__, clean(str(error)), passing=passing, unconnected=unconnected)
+
+
+def _is_unknown_host(error: EndpointConnectionError) -> bool:
+    """A name that does not resolve will not resolve in a second: the region has no such endpoint."""
+    text = str(error.kwargs.get("error", "")) + str(error)
+    return "Name or service not known" in text or "getaddrinfo" in text or "DNS" in text or "nodename nor servname" in text
+
+
+def clean(text: str) -> str:
+    """A message without anything that looks like a credential."""
+    return _SECRETS.sub(r"\1\2REDACTED", text)

@@ -1,0 +1,151 @@
+"""Waiting one's turn: token buckets at a share of the known rates, adapting below them to what AWS answers.
+
+One bucket for each (account, region, bucket of operations). A throttle cuts the rate once in an interval and empties the
+bucket; while callers wait and all goes well, the rate grows again, up to its share. So what others use of the same
+allowance is noticed and left to them. The logic is synchronous; only `acquire` waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass
+from typing import Any
+
+from collector.aws.rates import rate_of
+from collector.model import GLOBAL
+
+CUT = 0.7
+"""What a throttle leaves of the rate."""
+INTERVAL = 0.5
+"""Seconds in which the rate is cut at most once: the calls already under way all tell the same."""
+SLOWEST = 0.2
+"""Calls a second that a bucket is never cut below, so that it can find its way up again."""
+
+
+@dataclass(slots=True)
+class Bucket:
+    """The allowance of one group of operations. Times are the event loop's seconds."""
+
+    name: str
+    rate: float
+    burst: float
+    ceiling: float
+    tokens: float
+    filled: float
+    cut: float = float("-inf")
+    calls: int = 0
+    throttles: int = 0
+    waited: float = 0.0
+
+    def take(self, now: float) -> float:
+        """Take a token and return 0, or return the seconds until there may be one."""
+        self.tokens = min(self.burst, self.tokens + max(0.0, now - self.filled) * self.rate)
+        self.filled = now
+        if self.tokens >= 1:
+            self.tokens -= 1
+            self.calls += 1
+            return 0.0
+        return (1 - self.tokens) / self.rate
+
+    def throttled(self, now: float) -> None:
+        """AWS asked for less: cut the rate, at most once in an interval, and begin from an empty bucket."""
+        self.throttles += 1
+        if now - self.cut >= INTERVAL:
+            self.cut = now
+            self.rate = max(SLOWEST, self.rate * CUT)
+        self.tokens = min(self.tokens, 0.0)
+
+    def went_well(self) -> None:
+        """Grow towards the ceiling by a twentieth of it in a second's worth of calls."""
+        if self.rate < self.ceiling:
+            self.rate = min(self.ceiling, self.rate + self.ceiling / 20 / max(self.rate, 1))
+
+
+class Turnstile:
+    """A bucket with its queue: first come, first served, one timer for all who wait."""
+
+    def __init__(self, bucket: Bucket) -> None:
+        """Guard one bucket."""
+        self.bucket = bucket
+        self._queue: deque[asyncio.Future[None]] = deque()
+        self._timer: asyncio.TimerHandle | None = None
+
+    async def acquire(self) -> None:
+        """Wait for a token. No task and no timer when there is one."""
+        loop = asyncio.get_running_loop()
+        if not self._queue and self.bucket.take(loop.time()) == 0:
+            return
+        turn = loop.create_future()
+        began = loop.time()
+        self._queue.append(turn)
+        if self._timer is None:
+            self._serve()
+        try:
+            await turn
+        finally:
+            self.bucket.waited += loop.time() - began
+
+    def throttled(self) -> None:
+        """A call of this bucket was throttled."""
+        self.bucket.throttled(asyncio.get_running_loop().time())
+
+    def went_well(self) -> None:
+        """A call of this bucket succeeded."""
+        if self._queue:
+            self.bucket.went_well()
+
+    def _serve(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._timer = None
+        while self._queue:
+            if self._queue[0].done():  # its caller was cancelled
+                self._queue.popleft()
+                continue
+            pause = self.bucket.take(loop.time())
+            if pause:
+                self._timer = loop.call_later(max(pause, 0.001), self._serve)
+                return
+            self._queue.popleft().set_result(None)
+
+
+class Limits:
+    """All buckets of a run. `share` is the part of each known rate that the run may use."""
+
+    def __init__(self, share: float = 0.5, *, unlimited: bool = False) -> None:
+        """`unlimited` is for servers that are not AWS's, such as the demo's own."""
+        self._share = share
+        self._unlimited = unlimited
+        self._turnstiles: dict[tuple[str, str, str], Turnstile] = {}
+
+    def turnstile(self, account: str, region: str, client: str, api: str) -> Turnstile | None:
+        """The turnstile of an operation in a place; None when nothing is limited."""
+        if self._unlimited:
+            return None
+        rate, bucket = rate_of(client, api)
+        key = (account, GLOBAL if rate.everywhere else region, bucket)
+        turnstile = self._turnstiles.get(key)
+        if turnstile is None:
+            allowed, burst = rate.per_second * self._share, max(1.0, rate.burst * self._share)
+            turnstile = self._turnstiles[key] = Turnstile(Bucket(bucket, allowed, burst, (rate.most or rate.per_second) * self._share, burst, _now()))
+        return turnstile
+
+    def used(self) -> list[dict[str, Any]]:
+        """What each bucket was asked for: calls, throttles, seconds waited; those that waited or were throttled only."""
+        return [
+            {
+                "account": account,
+                "region": region,
+                "bucket": name,
+                "calls": turnstile.bucket.calls,
+                "throttles": turnstile.bucket.throttles,
+                "waited": round(turnstile.bucket.waited, 3),
+                "rate": round(turnstile.bucket.rate, 2),
+            }
+            for (account, region, name), turnstile in sorted(self._turnstiles.items())
+            if turnstile.bucket.waited or turnstile.bucket.throttles
+        ]
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

@@ -1,0 +1,126 @@
+"""Settings: read once from options, environment, a TOML file and defaults, in that order; frozen from then on."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, ValidationError
+from pydantic_settings import BaseSettings, EnvSettingsSource, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+
+from collector.convert import Options
+
+ENVIRONMENT = "COLLECTOR_"
+
+
+class ConfigurationError(ValueError):
+    """The user asked for something that cannot be; the message is one line for them."""
+
+
+def _words(value: object) -> object:
+    """`a,b` and `["a", "b"]` alike."""
+    if isinstance(value, str):
+        return tuple(word.strip() for word in value.split(",") if word.strip())
+    if isinstance(value, Iterable):
+        return tuple(value)
+    return value
+
+
+Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
+Region = Annotated[str, Field(pattern=re.compile(r"^[a-z]{2,}(-[a-z]+)+-\d+$").pattern)]
+Regions = Annotated[tuple[Region, ...], BeforeValidator(_words)]
+
+
+class Settings(BaseSettings):
+    """What a run was asked to do. Every field is an option, a `COLLECTOR_…` variable and a key of the file."""
+
+    model_config = SettingsConfigDict(env_prefix=ENVIRONMENT, frozen=True, extra="forbid", env_parse_enums=False)
+
+    regions: Regions = ()
+    services: Words = ()
+    skip_services: Words = ()
+    account_name: str | None = None
+    tag_account_name: bool = False
+    tag_production: bool = False
+    output: str = "-"
+    report: Path | None = None
+    raw: bool = False
+    max_concurrency: int = Field(default=100, ge=1, le=2000)
+    rate_share: float = Field(default=0.5, gt=0, le=1)
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["auto", "console", "json"] = "auto"
+    progress: bool = True
+
+    def options(self) -> Options:
+        """What conversion needs of the settings."""
+        return Options(
+            account_name=self.account_name,
+            tag_account_name=self.tag_account_name,
+            tag_production=self.tag_production,
+            raw=self.raw,
+        )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Options before environment before file; no hidden files."""
+        del env_settings, dotenv_settings, file_secret_settings
+        given = init_settings() if isinstance(init_settings, InitSettingsSource) else {}
+        options, file = given.get("_options", {}), given.get("_file", {})
+        return (
+            InitSettingsSource(settings_cls, options),
+            _PlainEnvironment(settings_cls),
+            InitSettingsSource(settings_cls, file),
+        )
+
+
+class _PlainEnvironment(EnvSettingsSource):
+    """Lists in the environment are `a,b`, not JSON."""
+
+    def prepare_field_value(self, field_name: str, field: Any, value: Any, value_is_complex: bool) -> Any:  # noqa: FBT001  (pydantic's signature)
+        """The text as it is."""
+        del field_name, field, value_is_complex
+        return value
+
+
+def settings(options: Mapping[str, Any], file: Path | None = None) -> Settings:
+    """Read the settings; `options` are those given on the command line.
+
+    Raises:
+        ConfigurationError: in one line, when the file cannot be read or a value is not what it should be.
+    """
+    try:
+        return Settings(_options=dict(options), _file=_read(file))  # type: ignore[call-arg]  # taken apart by the sources
+    except ValidationError as error:
+        raise ConfigurationError(_line(error)) from error
+
+
+def _read(file: Path | None) -> dict[str, Any]:
+    if file is None:
+        return {}
+    try:
+        given = tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigurationError(f"cannot read {file}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{file} is not valid TOML: {error}") from error
+    return {name.replace("-", "_"): value for name, value in given.items()}
+
+
+def _line(error: ValidationError) -> str:
+    first = error.errors()[0]
+    name = "--" + str(first["loc"][0]).replace("_", "-") if first["loc"] else "settings"
+    if first["type"] == "extra_forbidden":
+        return f"unknown setting {str(first['loc'][0])!r}"
+    if first["type"] == "string_pattern_mismatch":
+        return f"{name}: {first['input']!r} is not a region's name"
+    return f"{name}: {first['msg'][:1].lower()}{first['msg'][1:]} (given: {first['input']!r})"

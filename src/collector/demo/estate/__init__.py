@@ -1,0 +1,88 @@
+"""The sample estate: at least one of everything that the collector knows, and of every way that it is related.
+
+Each module seeds some services, one function for each thing, through boto3. ``STEPS`` is the order, which follows
+from what refers to what.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+from collector.demo.estate import (
+    access,
+    compute,
+    containers,
+    delivery,
+    identity,
+    naming,
+    network,
+    operations,
+    storage,
+)
+from collector.demo.estate.cloud import Cloud
+from collector.demo.estate.made import Made
+
+Step: TypeAlias = Callable[[Cloud, Made], None]
+
+STEPS: tuple[Step, ...] = (
+    identity.organization,
+    identity.account,
+    identity.policies,
+    identity.users,
+    identity.roles,
+    identity.trusted_outsiders,
+    network.key,
+    network.vpc,
+    network.security_groups,
+    network.peering,
+    operations.log_groups,
+    storage.buckets,
+    network.flow_logs,
+    compute.instance,
+    compute.disks,
+    compute.addresses,
+    compute.instance_abroad,
+    compute.scaling_group,
+    compute.functions,
+    compute.batch,
+    containers.registry,
+    containers.cluster,
+    containers.kubernetes,
+    storage.table,
+    storage.databases,
+    storage.warehouse,
+    storage.caches,
+    storage.search,
+    storage.files,
+    delivery.certificates,
+    delivery.load_balancers,
+    delivery.classic_load_balancer,
+    delivery.rest_api,
+    delivery.http_api,
+    delivery.web_firewalls,
+    delivery.distributions,
+    naming.domain,
+    naming.zones,
+    operations.trail,
+    operations.messages,
+    operations.alarm,
+    operations.event_rules,
+    operations.config_rules,
+    operations.stack,
+    access.threat_detection,
+    access.file_transfer,
+    access.desktop,
+    access.hardware_security,
+    identity.credential_report,
+)
+
+
+def seed(url: str) -> Made:
+    """Makes the estate on an empty server and tells what it made."""
+    cloud = Cloud(url)
+    made = Made()
+    for step in STEPS:
+        step(cloud, made)
+    cloud.close()
+    return made

@@ -1,0 +1,176 @@
+"""What computes: instances with their disks and addresses, scaling groups, functions, batch jobs."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from typing import TYPE_CHECKING, Any
+
+from collector.demo.estate.cloud import Cloud, tags
+from collector.demo.places import REGION, SECOND_REGION
+
+if TYPE_CHECKING:
+    from collector.demo.estate.made import Made
+
+USER_DATA = "#!/bin/sh\nexport DATABASE_PASSWORD=s3cr3t-user-data\n"
+BASE_IMAGE = "ami-0abcdef1234567890"
+
+
+def instance(cloud: Cloud, made: Made) -> None:
+    """A web server with a role, a key pair, user data and tags that are hard to carry; an image made of it."""
+    ec2 = cloud.client("ec2")
+    ec2.create_key_pair(KeyName="operators", TagSpecifications=_tagged("key-pair", Team="platform"))
+    answer = ec2.run_instances(
+        ImageId=BASE_IMAGE,
+        MinCount=1,
+        MaxCount=1,
+        KeyName="operators",
+        InstanceType="t3.micro",
+        SubnetId=made.subnet,
+        SecurityGroupIds=[made.web_group],
+        IamInstanceProfile={"Name": "web-server"},
+        MetadataOptions={"HttpTokens": "required", "HttpEndpoint": "enabled"},
+        UserData=USER_DATA,
+        TagSpecifications=_tagged("instance", Name="wéb «1» / \"shop\" & 'co'", Classification="internal"),
+    )
+    made.instance = answer["Instances"][0]["InstanceId"]
+    made.instance_ip = answer["Instances"][0]["PrivateIpAddress"]
+    made.image = ec2.create_image(InstanceId=made.instance, Name="web server, golden")["ImageId"]
+
+
+def _tagged(kind: str, **values: str) -> list[dict[str, Any]]:
+    return [{"ResourceType": kind, "Tags": tags(**values)}]
+
+
+def disks(cloud: Cloud, made: Made) -> None:
+    """An encrypted volume on the web server, a snapshot of it, and a volume made of that."""
+    ec2 = cloud.client("ec2")
+    zone = f"{REGION}a"
+    volume = ec2.create_volume(
+        AvailabilityZone=zone,
+        Size=8,
+        Encrypted=True,
+        KmsKeyId=made.key,
+        VolumeType="gp3",
+        TagSpecifications=_tagged("volume", Name="web data"),
+    )["VolumeId"]
+    ec2.attach_volume(Device="/dev/sdf", InstanceId=made.instance, VolumeId=volume)
+    snapshot = ec2.create_snapshot(VolumeId=volume, Description="before the change")["SnapshotId"]
+    ec2.create_volume(AvailabilityZone=zone, SnapshotId=snapshot)
+
+
+def addresses(cloud: Cloud, made: Made) -> None:
+    """An elastic address on the web server, and an interface that waits for use."""
+    ec2 = cloud.client("ec2")
+    address = ec2.allocate_address(Domain="vpc")
+    made.address = address["PublicIp"]
+    ec2.associate_address(AllocationId=address["AllocationId"], InstanceId=made.instance)
+    interface = ec2.create_network_interface(SubnetId=made.subnet, Groups=[made.web_group], Description="spare")
+    made.spare_interface = interface["NetworkInterface"]["NetworkInterfaceId"]
+    made.spare_ip = interface["NetworkInterface"]["PrivateIpAddress"]
+
+
+def instance_abroad(cloud: Cloud, _made: Made) -> None:
+    """One instance in the second region, in that region's default network."""
+    cloud.client("ec2", SECOND_REGION).run_instances(
+        ImageId=BASE_IMAGE, MinCount=1, MaxCount=1, TagSpecifications=_tagged("instance", Name="standby")
+    )
+
+
+def scaling_group(cloud: Cloud, made: Made) -> None:
+    """A group that keeps one instance running."""
+    autoscaling = cloud.client("autoscaling")
+    autoscaling.create_launch_configuration(
+        LaunchConfigurationName="worker",
+        ImageId=made.image,
+        InstanceType="t3.micro",
+        SecurityGroups=[made.web_group],
+        UserData=USER_DATA,
+    )
+    autoscaling.create_auto_scaling_group(
+        AutoScalingGroupName="workers",
+        LaunchConfigurationName="worker",
+        MinSize=1,
+        MaxSize=2,
+        DesiredCapacity=1,
+        VPCZoneIdentifier=made.subnet,
+        Tags=[{"Key": "Name", "Value": "worker", "PropagateAtLaunch": True}],
+    )
+
+
+def functions(cloud: Cloud, made: Made) -> None:
+    """A function in the network with a secret in its environment, and one that runs at the edge."""
+    made.function = _function(
+        cloud,
+        made,
+        "orders",
+        VpcConfig={"SubnetIds": [made.subnet], "SecurityGroupIds": [made.web_group]},
+        Environment={"Variables": {"DATABASE_PASSWORD": "s3cr3t-lambda", "STAGE": "production"}},
+        KMSKeyArn=made.key,
+        Tags={"Team": "orders"},
+    )
+    cloud.client("lambda").add_permission(
+        FunctionName="orders",
+        StatementId="gateway",
+        Action="lambda:InvokeFunction",
+        Principal="apigateway.amazonaws.com",
+    )
+    _function(cloud, made, "headers")
+    made.edge_function = cloud.client("lambda").publish_version(FunctionName="headers")["FunctionArn"]
+
+
+def _function(cloud: Cloud, made: Made, name: str, **settings: Any) -> str:
+    package = io.BytesIO()
+    with zipfile.ZipFile(package, "w") as archive:
+        archive.writestr("app.py", "def handle(event, context):\n    return event\n")
+    answer = cloud.client("lambda").create_function(
+        FunctionName=name,
+        Runtime="python3.12",
+        Role=made.roles["orders-function"],
+        Handler="app.handle",
+        Code={"ZipFile": package.getvalue()},
+        **settings,
+    )
+    arn: str = answer["FunctionArn"]
+    return arn
+
+
+def batch(cloud: Cloud, made: Made) -> None:
+    """A compute environment on spot instances, a queue, a definition with a secret, and a job that has run."""
+    client = cloud.client("batch")
+    environment = client.create_compute_environment(
+        computeEnvironmentName="nightly",
+        type="MANAGED",
+        state="ENABLED",
+        serviceRole=made.roles["batch-service"],
+        computeResources={
+            "type": "SPOT",
+            "minvCpus": 0,
+            "maxvCpus": 4,
+            "desiredvCpus": 0,
+            "instanceTypes": ["t2.micro"],
+            "subnets": [made.subnet],
+            "securityGroupIds": [made.web_group],
+            "instanceRole": made.roles["web-server"].replace(":role/", ":instance-profile/"),
+            "spotIamFleetRole": made.roles["spot-fleet"],
+        },
+        tags={"Team": "reports"},
+    )["computeEnvironmentArn"]
+    queue = client.create_job_queue(
+        jobQueueName="nightly",
+        state="ENABLED",
+        priority=1,
+        computeEnvironmentOrder=[{"order": 1, "computeEnvironment": environment}],
+    )["jobQueueArn"]
+    definition = client.register_job_definition(
+        jobDefinitionName="report",
+        type="container",
+        containerProperties={
+            "image": "busybox",
+            "vcpus": 1,
+            "memory": 128,
+            "jobRoleArn": made.roles["shop-task"],
+            "environment": [{"name": "REPORT_TOKEN", "value": "s3cr3t-batch"}],
+        },
+    )["jobDefinitionArn"]
+    client.submit_job(jobName="report-2026-01-01", jobQueue=queue, jobDefinition=definition)

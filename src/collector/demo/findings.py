@@ -1,0 +1,265 @@
+"""Findings of the security services on what has been seeded. Moto has none of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, TypeAlias
+
+from collector.demo.places import HOME, REGION
+from collector.demo.stub import Key, Refused
+from collector.demo.wire import Request, Value
+
+if TYPE_CHECKING:
+    from collector.demo.estate.made import Made
+
+Answers: TypeAlias = Mapping[Key, Callable[[Request], Value]]
+
+WHEN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+DAY = WHEN.isoformat().replace("+00:00", "Z")
+PUBLIC_BUCKET = "arn:aws:s3:::acme-public-site"
+
+
+def _arn(service: str, resource: str) -> str:
+    return f"arn:aws:{service}:{REGION}:{HOME}:{resource}"
+
+
+def _by_arn(items: list[Value], wanted: list[str], name: str) -> list[Value]:
+    return [item for item in items if item[name] in wanted]
+
+
+# --- Access Analyzer ------------------------------------------------------------------------------------------
+
+EXTERNAL = _arn("access-analyzer", "analyzer/external")
+UNUSED = _arn("access-analyzer", "analyzer/unused")
+
+
+def access_analyzer(made: Made) -> Answers:
+    """Two analyzers, the public bucket and the partner's role, and a role that nobody uses."""
+    external = _external_findings(made)
+    common = {
+        "status": "ACTIVE",
+        "resourceOwnerAccount": HOME,
+        "analyzedAt": WHEN,
+        "createdAt": WHEN,
+        "updatedAt": WHEN,
+    }
+    role = made.roles["vendor"]
+    unused = [{**common, "id": "unused-1", "resource": role, "resourceType": "AWS::IAM::Role"}]
+    kinds = {EXTERNAL: "ExternalAccess", UNUSED: "UnusedIAMRole"}
+    inline = ("principal", "action", "condition", "isPublic")
+
+    def second_version(analyzer: str) -> list[Value]:
+        found = external if analyzer == EXTERNAL else unused
+        return [
+            {**{name: value for name, value in one.items() if name not in inline}, "findingType": kinds[analyzer]}
+            for one in found
+        ]
+
+    def list_findings(request: Request) -> Value:
+        if request.params["analyzerArn"] != EXTERNAL:
+            raise Refused(400, "ValidationException", "This operation is for analyzers of external access.")
+        return {"findings": external}
+
+    def get_finding(request: Request) -> Value:
+        analyzer = request.params["analyzerArn"]
+        (found,) = _by_arn(second_version(analyzer), [request.params["id"]], "id")
+        return {**found, "findingDetails": []}
+
+    return {
+        ("accessanalyzer", "ListAnalyzers"): lambda _: {"analyzers": [_analyzer(EXTERNAL), _analyzer(UNUSED)]},
+        ("accessanalyzer", "ListFindings"): list_findings,
+        ("accessanalyzer", "ListFindingsV2"): lambda request: {
+            "findings": second_version(request.params["analyzerArn"])
+        },
+        ("accessanalyzer", "GetFindingV2"): get_finding,
+    }
+
+
+def _external_findings(made: Made) -> list[Value]:
+    common = {
+        "status": "ACTIVE",
+        "resourceOwnerAccount": HOME,
+        "analyzedAt": WHEN,
+        "createdAt": WHEN,
+        "updatedAt": WHEN,
+    }
+    bucket = {
+        "id": "public-bucket",
+        "resource": PUBLIC_BUCKET,
+        "resourceType": "AWS::S3::Bucket",
+        "principal": {"AWS": "*"},
+        "action": ["s3:GetObject"],
+        "condition": {},
+        "isPublic": True,
+    }
+    role = {
+        "id": "partner-role",
+        "resource": made.roles["partner-audit"],
+        "resourceType": "AWS::IAM::Role",
+        "principal": {"AWS": "222233334444"},
+        "action": ["sts:AssumeRole"],
+        "condition": {"sts:ExternalId": "acme-partner-7"},
+        "isPublic": False,
+    }
+    return [{**common, **bucket}, {**common, **role}]
+
+
+def _analyzer(arn: str) -> Value:
+    return {
+        "arn": arn,
+        "name": arn.rsplit("/", 1)[1],
+        "type": "ACCOUNT" if arn == EXTERNAL else "ACCOUNT_UNUSED_ACCESS",
+        "createdAt": WHEN,
+        "status": "ACTIVE",
+        "tags": {"Team": "security"},
+    }
+
+
+# --- GuardDuty ------------------------------------------------------------------------------------------------
+
+
+def guardduty(made: Made) -> Answers:
+    """An attack on the web server and a suspicious use of a person's key; the ids come in pages."""
+    attack = {"ResourceType": "Instance", "InstanceDetails": {"InstanceId": made.instance, "InstanceType": "t3.micro"}}
+    misuse = {"ResourceType": "AccessKey", "AccessKeyDetails": {"UserName": made.user, "UserType": "IAMUser"}}
+    findings = [
+        _guardduty_finding(made, "attack", "UnauthorizedAccess:EC2/SSHBruteForce", 8.0, attack),
+        _guardduty_finding(made, "misuse", "Discovery:IAMUser/AnomalousBehavior", 2.0, misuse),
+    ]
+
+    def list_findings(request: Request) -> Value:
+        identifiers = [str(finding["Id"]) for finding in findings]
+        first = int(request.params.get("NextToken") or 0)
+        end = first + (request.params.get("MaxResults") or 50)
+        page: Value = {"FindingIds": identifiers[first:end]}
+        return {**page, "NextToken": str(end)} if end < len(identifiers) else page
+
+    return {
+        ("guardduty", "ListFindings"): list_findings,
+        ("guardduty", "GetFindings"): lambda request: {
+            "Findings": _by_arn(findings, request.params["FindingIds"], "Id")
+        },
+    }
+
+
+def _guardduty_finding(made: Made, identifier: str, kind: str, severity: float, resource: Value) -> Value:
+    return {
+        "AccountId": HOME,
+        "Arn": _arn("guardduty", f"detector/{made.detector}/finding/{identifier}"),
+        "Id": identifier,
+        "Region": REGION,
+        "Partition": "aws",
+        "SchemaVersion": "2.0",
+        "Severity": severity,
+        "Title": f"{kind} seen",
+        "Description": "An invented finding.",
+        "Type": kind,
+        "CreatedAt": DAY,
+        "UpdatedAt": DAY,
+        "Resource": resource,
+        "Service": {
+            "ServiceName": "guardduty",
+            "Archived": False,
+            "Count": 3,
+            "DetectorId": made.detector,
+            "EventFirstSeen": DAY,
+            "EventLastSeen": DAY,
+        },
+    }
+
+
+# --- Inspector ------------------------------------------------------------------------------------------------
+
+RUN = _arn("inspector", "target/0-aaaaaaaa/template/0-bbbbbbbb/run/0-cccccccc")
+RUN_FINDING = f"{RUN}/finding/0-dddddddd"
+
+
+def inspector_classic(made: Made) -> Answers:
+    """One assessment run with one finding on the web server."""
+    run = {
+        "arn": RUN,
+        "name": "monthly",
+        "assessmentTemplateArn": RUN.split("/run/", 1)[0],
+        "state": "COMPLETED",
+        "durationInSeconds": 3600,
+        "rulesPackageArns": [],
+        "userAttributesForFindings": [],
+        "createdAt": WHEN,
+        "startedAt": WHEN,
+        "completedAt": WHEN,
+        "stateChangedAt": WHEN,
+        "dataCollected": True,
+        "stateChanges": [],
+        "notifications": [],
+        "findingCounts": {"High": 1},
+    }
+    finding = {
+        "arn": RUN_FINDING,
+        "service": "Inspector",
+        "serviceAttributes": {"schemaVersion": 1, "assessmentRunArn": RUN},
+        "assetType": "ec2-instance",
+        "assetAttributes": {"schemaVersion": 1, "agentId": made.instance, "tags": []},
+        "id": "CVE-2026-0001",
+        "title": "The web server has an invented flaw",
+        "description": "An invented finding.",
+        "recommendation": "Update it.",
+        "severity": "High",
+        "numericSeverity": 9.0,
+        "confidence": 10,
+        "attributes": [{"key": "CVE_ID", "value": "CVE-2026-0001"}],
+        "userAttributes": [],
+        "createdAt": WHEN,
+        "updatedAt": WHEN,
+    }
+    described: Value = {"failedItems": {}}
+    return {
+        ("inspector", "ListAssessmentRuns"): lambda _: {"assessmentRunArns": [RUN]},
+        ("inspector", "DescribeAssessmentRuns"): lambda request: {
+            **described,
+            "assessmentRuns": _by_arn([run], request.params["assessmentRunArns"], "arn"),
+        },
+        ("inspector", "ListFindings"): lambda _: {"findingArns": [RUN_FINDING]},
+        ("inspector", "DescribeFindings"): lambda request: {
+            **described,
+            "findings": _by_arn([finding], request.params["findingArns"], "arn"),
+        },
+    }
+
+
+def inspector(made: Made) -> Answers:
+    """One finding on the web server, and what is covered."""
+    resource = {"id": made.instance, "type": "AWS_EC2_INSTANCE", "region": REGION, "partition": "aws"}
+    finding = {
+        "findingArn": _arn("inspector2", "finding/0123456789abcdef"),
+        "awsAccountId": HOME,
+        "type": "PACKAGE_VULNERABILITY",
+        "title": "CVE-2026-0001 - openssl",
+        "description": "An invented finding.",
+        "severity": "HIGH",
+        "status": "ACTIVE",
+        "inspectorScore": 8.1,
+        "remediation": {"recommendation": {"text": "Update it."}},
+        "firstObservedAt": WHEN,
+        "lastObservedAt": WHEN,
+        "updatedAt": WHEN,
+        "resources": [resource],
+        "packageVulnerabilityDetails": {
+            "vulnerabilityId": "CVE-2026-0001",
+            "source": "NVD",
+            "vulnerablePackages": [{"name": "openssl", "version": "3.0.1"}],
+        },
+    }
+    covered = {
+        "accountId": HOME,
+        "resourceId": made.instance,
+        "resourceType": "AWS_EC2_INSTANCE",
+        "scanType": "PACKAGE",
+        "scanStatus": {"statusCode": "ACTIVE", "reason": "SUCCESSFUL"},
+        "lastScannedAt": WHEN,
+    }
+    return {
+        ("inspector2", "ListFindings"): lambda _: {"findings": [finding]},
+        ("inspector2", "ListCoverage"): lambda _: {"coveredResources": [covered]},
+        ("inspector2", "ListCoverageStatistics"): lambda _: {"totalCounts": 1, "countsByGroup": []},
+    }

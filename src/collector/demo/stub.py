@@ -1,0 +1,205 @@
+"""A layer in front of moto that answers for it, mends its answers, or spoils them.
+
+``Stub`` is WSGI middleware. What it knows is keyed by service and operation, as boto3 and AWS spell them:
+
+* ``fixtures`` answer in moto's place: a dict shaped by the operation's output, or a function of the request;
+* ``patches`` change what moto answered: a function of the answer and the request that returns the answer;
+* ``faults`` come before both, as throttling, refusals and broken connections do.
+
+A fixture or a patch may raise ``Refused`` to answer with an error. Everything else falls through to moto.
+"""
+
+from __future__ import annotations
+
+import struct
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from random import Random
+from socket import SO_LINGER, SOL_SOCKET
+from threading import Lock
+from typing import Any, NamedTuple, TypeAlias
+
+from werkzeug.test import run_wsgi_app
+
+from collector.demo import wire
+from collector.demo.wire import Answer, Environ, Request, Value
+
+Key: TypeAlias = tuple[str, str]
+Fixture: TypeAlias = Value | Callable[[Request], Value]
+Patch: TypeAlias = Callable[[Value, Request], Value]
+App: TypeAlias = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
+
+ANY = "*"
+
+
+class Effect(StrEnum):
+    """What a fault does to a call."""
+
+    ERROR = "error"
+    """Answers with the fault's status, code and message."""
+    RESET = "reset"
+    """Resets the connection without an answer."""
+    TRUNCATE = "truncate"
+    """Closes the connection halfway through the true answer."""
+    MALFORM = "malform"
+    """Sends half of the true answer as if it were all."""
+    NONE = "none"
+    """Answers truly; for a fault that only delays."""
+
+
+@dataclass
+class Fault:
+    """A disturbance of some calls: of one service, operation, region and account, or of any."""
+
+    service: str = ANY
+    operation: str = ANY
+    effect: Effect = Effect.ERROR
+    status: int = 400
+    code: str = "InternalError"
+    message: str = "a fault of the stub"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    delay: float = 0
+    region: str = ANY
+    account: str = ANY
+    when: Callable[[Request], bool] = lambda _request: True
+    times: int | None = None
+    """How often it may still strike; ``None`` for always."""
+    probability: float = 1
+
+    def matches(self, request: Request) -> bool:
+        """Whether this fault concerns a call at all."""
+        wanted = (self.service, self.operation, self.region, self.account)
+        given = (request.service, request.operation, request.region, request.account)
+        return all(want in (ANY, got) for want, got in zip(wanted, given, strict=True)) and self.when(request)
+
+
+class Call(NamedTuple):
+    """One request that has reached the stub."""
+
+    service: str
+    operation: str
+    region: str
+    account: str
+
+
+class Refused(Exception):  # noqa: N818 - what AWS does, not a fault of ours
+    """Raised by a fixture or a patch to answer with an error of AWS."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+
+
+class Stub:
+    """The middleware; safe to use from several threads, as long as rules are changed between calls."""
+
+    def __init__(self, app: App, *, random: Random | None = None, sleep: Callable[[float], None] = time.sleep) -> None:
+        self.fixtures: dict[Key, Fixture] = {}
+        self.patches: dict[Key, Patch] = {}
+        self.faults: list[Fault] = []
+        self._app = app
+        self._calls: list[Call] = []
+        self._lock = Lock()
+        self._random = random or Random(0)
+        self._sleep = sleep
+
+    @property
+    def calls(self) -> list[Call]:
+        """The calls since the log was last cleared, in the order of their arrival."""
+        with self._lock:
+            return list(self._calls)
+
+    def clear_calls(self) -> None:
+        """Begins a new log of calls."""
+        with self._lock:
+            self._calls.clear()
+
+    def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """Answers one request as a WSGI application."""
+        request = wire.identify(environ)
+        if request is None:
+            return self._app(environ, start_response)
+        fault = self._arrive(request)
+        answer = self._answer(request, environ) if fault is None else self._disturb(fault, request, environ)
+        headers = {"Content-Length": str(len(answer.body)), **answer.headers}
+        start_response(f"{answer.status} Stub", list(headers.items()))
+        return [answer.body]
+
+    def _arrive(self, request: Request) -> Fault | None:
+        """Logs a call and says which fault strikes it, if any."""
+        with self._lock:
+            self._calls.append(Call(request.service, request.operation, request.region, request.account))
+            for fault in self.faults:
+                if fault.times == 0 or not fault.matches(request) or self._random.random() >= fault.probability:
+                    continue
+                if fault.times is not None:
+                    fault.times -= 1
+                return fault
+        return None
+
+    def _answer(self, request: Request, environ: Environ) -> Answer:
+        key = (request.service, request.operation)
+        fixture = self.fixtures.get(key)
+        patch = self.patches.get(key)
+        try:
+            if fixture is not None:
+                return wire.result(request, fixture(request) if callable(fixture) else fixture)
+            answer = self._pass_on(request, environ)
+            if patch is None or answer.status >= 300:  # noqa: PLR2004 - beyond it is no success
+                return answer
+            return wire.result(request, patch(wire.parse(request, answer), request))
+        except Refused as refused:
+            return wire.refusal(request, refused.status, refused.code, refused.message)
+
+    def _pass_on(self, request: Request, environ: Environ) -> Answer:
+        """Moto's answer; for what moto does not have, the one of AWS to an operation that it does not have."""
+        try:
+            chunks, status, headers = run_wsgi_app(self._app, environ, buffered=True)
+        except NotImplementedError:
+            raise _unknown(request) from None
+        body = b"".join(chunks)
+        code = int(status.split(maxsplit=1)[0])
+        if code == 404 and body.startswith(b"<!doctype html>"):  # noqa: PLR2004 - no route in moto's web server
+            raise _unknown(request)
+        return Answer(code, {name.title(): header for name, header in headers.items()}, body)
+
+    def _disturb(self, fault: Fault, request: Request, environ: Environ) -> Answer:
+        if fault.delay:
+            self._sleep(fault.delay)
+        match fault.effect:
+            case Effect.ERROR:
+                error = wire.refusal(request, fault.status, fault.code, fault.message)
+                return error._replace(headers={**error.headers, **fault.headers})
+            case Effect.RESET:
+                raise _reset(environ)
+        answer = self._answer(request, environ)
+        match fault.effect:
+            case Effect.TRUNCATE:
+                return _halved(answer, str(max(1, len(answer.body))))
+            case Effect.MALFORM:
+                return _halved(answer, str(len(answer.body) // 2))
+            case _:
+                return answer
+
+
+def _unknown(request: Request) -> Refused:
+    return Refused(400, "UnknownOperationException", f"moto has no {request.service} {request.operation}")
+
+
+def _halved(answer: Answer, length: str) -> Answer:
+    return answer._replace(
+        headers={**answer.headers, "Content-Length": length}, body=answer.body[: len(answer.body) // 2]
+    )
+
+
+def _reset(environ: Environ) -> ConnectionResetError:
+    """Makes the close that follows a reset (RST) instead of an orderly end, which an HTTP client may forgive."""
+    connection = environ.get("werkzeug.socket")
+    if connection is not None:
+        connection.setsockopt(SOL_SOCKET, SO_LINGER, struct.pack("ii", 1, 0))
+        connection.close()
+    return ConnectionResetError("reset by the stub")

@@ -1,0 +1,41 @@
+"""What a failed call means for the run. Its meaning is decided once, where the call is made."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Why something is missing, in the words of the run report."""
+
+    DENIED = "denied"
+    DENIED_BY_SCP = "denied_by_scp"
+    NOT_SUBSCRIBED = "not_subscribed"
+    REGION_DISABLED = "region_disabled"
+    THROTTLED = "throttled"
+    TIMEOUT = "timeout"
+    UNREACHABLE = "endpoint_unreachable"
+    VANISHED = "vanished"
+    EXPIRED = "expired_credentials"
+    INVALID = "invalid_response"
+    ERROR = "error"
+
+
+class Failed(Exception):  # noqa: N818  (reads as what it is: a call that failed for good)
+    """A call failed for good: retried where that helps, classified, and to be reported by whoever made it."""
+
+    def __init__(self, operation: str, reason: Reason, code: str, message: str) -> None:
+        """`operation` as `s3:GetBucketPolicy`; `code` and `message` as AWS or the network gave them."""
+        super().__init__(f"{operation}: {reason}: {code}: {message}")
+        self.operation = operation
+        self.reason = reason
+        self.code = code
+        self.message = message
+
+    def is_one_of(self, codes: tuple[str, ...]) -> bool:
+        """Whether this is one of the declared codes; `"Code: text"` also asks for the text in the message."""
+        for declared in codes:
+            code, _, text = declared.partition(": ")
+            if code == self.code and text.lower() in self.message.lower():
+                return True
+        return False

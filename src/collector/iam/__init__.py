@@ -1,0 +1,1 @@
+"""What the declarations of IAM and of its neighbours compute."""

@@ -1,0 +1,67 @@
+"""What moves through the collector, and what leaves it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, TypeAlias
+
+Record: TypeAlias = dict[str, Any]
+
+CONSOLES = {
+    "aws": "console.aws.amazon.com",
+    "aws-cn": "console.amazonaws.cn",
+    "aws-us-gov": "console.amazonaws-us-gov.com",
+}
+"""The web console of each partition."""
+
+GLOBAL = "global"
+"""The region of what has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a row was found; it stands beside the row, never in it."""
+
+    partition: str
+    account: str
+    region: str
+
+    @property
+    def console(self) -> str:
+        """The host of the web console."""
+        return CONSOLES.get(self.partition, CONSOLES["aws"])
+
+
+class Scope(NamedTuple):
+    """The unit of planning and of honesty: one service in one region of one account."""
+
+    account: str
+    region: str
+    service: str
+
+
+class Dangling(NamedTuple):
+    """A pointer that led nowhere: the relationship's type words, and why."""
+
+    source: str
+    verb: str
+    target: str
+    reason: str
+
+
+@dataclass(slots=True)
+class Batch:
+    """Finished records of one scope, each one line of JSON without its line end.
+
+    `sequence` counts the batches of a run from 1.
+    """
+
+    scope: Scope
+    sequence: int = 0
+    entities: list[bytes] = field(default_factory=list)
+    relationships: list[bytes] = field(default_factory=list)
+    size: int = 0
+
+    def lines(self) -> bytes:
+        """The batch as NDJSON."""
+        return b"\n".join((*self.entities, *self.relationships, b""))

@@ -1,0 +1,72 @@
+"""Catalogue × account × regions → jobs, in the order in which they are best begun. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from collector.catalog import Catalog, declarations, operations, scope_of
+from collector.model import GLOBAL, Place, Scope
+from collector.spec import Fetched, Service
+
+HOMES = {"aws": "us-east-1", "aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}
+"""The region in which each partition's global services are asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """An account to collect: who it is and where it may be asked."""
+
+    partition: str
+    account: str
+    caller: str
+    regions: tuple[str, ...]
+    enabled: tuple[str, ...]
+
+    @property
+    def home(self) -> str:
+        """The region for global services."""
+        return HOMES.get(self.partition, self.regions[0] if self.regions else HOMES["aws"])
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One scope and the declarations that it collects. `region` is where its calls go."""
+
+    scope: Scope
+    service: Service
+    fetched: tuple[Fetched, ...]
+    place: Place
+    region: str
+    target: Target
+
+
+def jobs(catalog: Catalog, target: Target) -> list[Job]:
+    """The jobs of one account: first the global ones, then region by region, the widest services first.
+
+    Region by region, neighbours in the queue belong to different services, so that they draw on different rate limits.
+    The entities of services come first of all: other entities hang on them.
+    """
+    widest = sorted(catalog.services, key=lambda service: (-_width(service), service.name))
+    globally = [job for service in widest for job in _jobs(service, target, "global", (target.home,))]
+    regionally = [job for region in target.regions for service in widest for job in _jobs(service, target, "regional", (region,))]
+    return globally + regionally
+
+
+def _jobs(service: Service, target: Target, kind: str, regions: Sequence[str]) -> Iterator[Job]:
+    wanted = tuple(fetched for fetched in declarations(service) if scope_of(service, fetched) == kind)
+    if not wanted:
+        return
+    for region in regions:
+        label = GLOBAL if kind == "global" else region
+        place = Place(target.partition, target.account, label)
+        yield Job(Scope(target.account, label, service.name), service, wanted, place, region, target)
+
+
+def _width(service: Service) -> int:
+    return len({operation for fetched in declarations(service) for operation in operations(service, fetched)})
+
+
+def chosen_regions(asked: Iterable[str], enabled: Iterable[str]) -> tuple[str, ...]:
+    """The regions to collect: those asked for, in that order, or all enabled ones by name."""
+    return tuple(dict.fromkeys(asked)) or tuple(sorted(enabled))

@@ -1,0 +1,179 @@
+"""The ledger of a run: written where calls end, so that what was not seen is never taken for what is not there."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, TypeAlias
+
+from collector.faults import Failed, Reason
+from collector.model import Dangling, Scope
+
+Report: TypeAlias = dict[str, Any]
+
+HARMLESS = frozenset({Reason.VANISHED})
+"""What is told but takes nothing from completeness: a thing that was gone before it could be described."""
+
+
+class Status(StrEnum):
+    """How a scope, or the run, ended."""
+
+    COMPLETE = "complete"
+    PARTIAL = "partial"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+
+
+@dataclass(slots=True)
+class Problem:
+    """One kind of failure of one operation in one scope."""
+
+    message: str
+    count: int = 0
+    types: set[str] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class ScopeRecord:
+    """What one scope asked, found and could not see."""
+
+    calls: int = 0
+    retries: int = 0
+    throttles: int = 0
+    waited: float = 0.0
+    entities: int = 0
+    relationships: int = 0
+    started: float | None = None
+    ended: float | None = None
+    skipped: bool = False
+    problems: dict[tuple[str, Reason, str], Problem] = field(default_factory=dict)
+
+    def fail(self, failure: Failed, types: Iterable[str] = ()) -> None:
+        """Note a failure and the entity types that it touches."""
+        problem = self.problems.setdefault(
+            (failure.operation, failure.reason, failure.code), Problem(failure.message[:500])
+        )
+        problem.count += 1
+        problem.types.update(types)
+
+    @property
+    def status(self) -> Status:
+        """Complete only if every call that was needed succeeded, or meant "none"."""
+        if self.skipped:
+            return Status.SKIPPED
+        harmful = any(reason not in HARMLESS for _, reason, _ in self.problems)
+        return Status.PARTIAL if harmful or self.ended is None else Status.COMPLETE
+
+    def harmed(self) -> set[str]:
+        """The entity types whose absence proves nothing here."""
+        return {type_ for (_, reason, _), problem in self.problems.items() if reason not in HARMLESS for type_ in problem.types}
+
+
+class Ledger:
+    """The book of a run: a record for every planned scope, and totals."""
+
+    def __init__(self, run_id: str, version: str, clock: Callable[[], float] = time.time) -> None:
+        """`clock` gives seconds since 1970."""
+        self.run_id = run_id
+        self._version = version
+        self._clock = clock
+        self._started = clock()
+        self.scopes: dict[Scope, ScopeRecord] = {}
+        self.types: Counter[str] = Counter()
+        self.relationships: Counter[str] = Counter()
+        self.mapped = 0
+        self.duplicates = 0
+        self.dangling: Counter[Dangling] = Counter()
+        self.batches = 0
+        self.bytes = 0
+        self.unseen: set[str] = set()
+        self.buckets: Sequence[Mapping[str, Any]] = ()
+        self.stopped = False
+
+    def plan(self, scope: Scope) -> ScopeRecord:
+        """Open a scope's record. A scope that is planned never leaves the report."""
+        return self.scopes.setdefault(scope, ScopeRecord())
+
+    def begin(self, scope: Scope) -> ScopeRecord:
+        """Start the clock of a scope."""
+        record = self.plan(scope)
+        record.started = time.monotonic()
+        return record
+
+    def end(self, scope: Scope) -> None:
+        """Stop the clock of a scope: all that it had to ask was asked."""
+        self.scopes[scope].ended = time.monotonic()
+
+    def skip(self, scope: Scope, failure: Failed) -> None:
+        """A scope that is knowingly not collected."""
+        record = self.plan(scope)
+        record.skipped = True
+        record.fail(failure)
+
+    @property
+    def status(self) -> Status:
+        """Of the whole run."""
+        states = {record.status for record in self.scopes.values()}
+        if Status.PARTIAL in states or self.stopped:
+            return Status.PARTIAL if self.types else Status.FAILED
+        return Status.COMPLETE if Status.COMPLETE in states else Status.FAILED
+
+    def harmed(self) -> set[str]:
+        """The entity types that some scope could not, or not fully, see."""
+        return set(self.unseen).union(*(record.harmed() for record in self.scopes.values() if not record.skipped))
+
+    def report(self, partial_types: Iterable[str]) -> Report:
+        """The run report as the contract has it; `partial_types` are all types whose absence proves nothing."""
+        records = self.scopes.values()
+        return {
+            "runId": self.run_id,
+            "version": self._version,
+            "startedOn": round(self._started * 1000),
+            "endedOn": round(self._clock() * 1000),
+            "status": self.status,
+            "counts": {
+                "entities": sum(self.types.values()),
+                "relationships": sum(self.relationships.values()),
+                "mappedRelationships": self.mapped,
+                "apiCalls": sum(record.calls for record in records),
+                "retries": sum(record.retries for record in records),
+                "throttles": sum(record.throttles for record in records),
+                "duplicates": self.duplicates,
+                "dangling": sum(self.dangling.values()),
+                "batches": self.batches,
+                "bytes": self.bytes,
+            },
+            "types": dict(sorted(self.types.items())),
+            "dangling": [
+                {"relationship": f"{source} {verb} {target}", "reason": reason, "count": count}
+                for (source, verb, target, reason), count in sorted(self.dangling.items())
+            ],
+            "buckets": list(self.buckets),
+            "scopes": [_scope(scope, record) for scope, record in sorted(self.scopes.items())],
+            "partialDatasets": {"types": sorted(partial_types)},
+        }
+
+
+def _scope(scope: Scope, record: ScopeRecord) -> Report:
+    seconds = (record.ended or time.monotonic()) - record.started if record.started is not None else 0.0
+    return {
+        **scope._asdict(),
+        "status": record.status,
+        "entities": record.entities,
+        "calls": record.calls,
+        "seconds": round(seconds, 3),
+        "problems": [
+            {
+                "operation": operation,
+                "reason": reason,
+                "code": code,
+                "message": problem.message,
+                "count": problem.count,
+                "types": sorted(problem.types),
+            }
+            for (operation, reason, code), problem in sorted(record.problems.items())
+        ],
+    }

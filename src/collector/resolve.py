@@ -1,0 +1,268 @@
+"""Who is meant: names seen anywhere in an account, to keys. Pure; one `Graph` for each account.
+
+A relationship is sent as soon as both of its ends are known, never before. What waits is one small tuple for each
+relationship; what is kept of an entity is its key, its type and the names that some declared edge looks for.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
+from typing import NamedTuple
+
+from collector.convert import Ends, Outside, Pending, by_key
+from collector.model import Dangling, Record, Scope
+from collector.spec import RESOURCE
+
+
+class Waiting(NamedTuple):
+    """A relationship that waits for a name, and the scope that declared it."""
+
+    pending: Pending
+    scope: Scope
+
+
+class Directory:
+    """Which names the edges of a catalogue look for; shared by all accounts of a run."""
+
+    def __init__(self, every: Sequence[Ends]) -> None:
+        """Take all edges, in the order of their numbers."""
+        self.edges = every
+        self.wanted: dict[tuple[str, str], list[tuple[tuple[str, ...], str]]] = defaultdict(list)
+        looked_up = {(group, by) for each in every for group, by in ((each.far, each.by), (each.near, "id"))}
+        for group, by in sorted(looked_up):
+            for type_ in group:
+                self.wanted[type_, by].append((group, by))
+
+    def seeks(self, type_: str, by: str) -> list[tuple[tuple[str, ...], str]]:
+        """The (types, kind of name) look-ups that an entity of this type can answer with such a name."""
+        return self.wanted.get((type_, by), []) + self.wanted.get((RESOURCE, by), [])
+
+
+class Graph:
+    """The entities of one account and the relationships that wait for them."""
+
+    def __init__(self, directory: Directory) -> None:
+        """Start empty."""
+        self._directory = directory
+        self._types: dict[str, str] = {}
+        self._names: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
+        self._waiting: dict[tuple[tuple[str, ...], str], dict[str, list[Waiting]]] = defaultdict(dict)
+        self._sent: dict[int, set[tuple[str, str, str | None]]] = defaultdict(set)
+        self._repeated = _repeated(directory.edges)
+        self.duplicates = 0
+        self.dangling: Counter[Dangling] = Counter()
+
+    def __contains__(self, key: str) -> bool:
+        """Whether the entity of this key was seen."""
+        return key in self._types
+
+    def add(self, type_: str, key: str, names: Iterable[tuple[str, str]]) -> list[Waiting] | None:
+        """Take an entity; the relationships that waited for it, or None if its key was there before."""
+        if key in self._types:
+            self.duplicates += 1
+            return None
+        self._types[key] = type_
+        freed = self._free(type_, "id", key)
+        for by, name in names:
+            seeks = self._directory.seeks(type_, by)
+            if seeks:
+                self._names[type_, by].setdefault(name, key)
+                freed += self._free(type_, by, name)
+        return freed
+
+    def link(self, pending: Pending, scope: Scope) -> Record | None:
+        """The relationship if both ends are known; else it waits."""
+        ends = self._directory.edges[pending.edge]
+        if pending.near is None:
+            near = self._find(ends.near, "id", pending.near_name or "")
+            if near is None:
+                self._wait((ends.near, "id"), pending.near_name or "", Waiting(pending, scope))
+                return None
+            pending = pending._replace(near=near)
+        if pending.name is None:
+            return self._mapped(pending, ends)
+        far = self._find(ends.far, ends.by, pending.name)
+        if far is None:
+            self._wait((ends.far, ends.by), pending.name, Waiting(pending, scope))
+            return None
+        return self._direct(pending, ends, far)
+
+    def close(self, account: str, unseen: frozenset[str]) -> Iterator[tuple[Record, Scope]]:
+        """Settle what still waits: mapped relationships for what lies outside; the rest is counted as dangling.
+
+        `unseen` are the types that were not, or not fully, collected: a missing end of such a type proves nothing.
+        """
+        for waiting in self._waiting.values():
+            for name, several in waiting.items():
+                for pending, scope in several:
+                    record = self._settle(pending, name, account, unseen)
+                    if record is not None:
+                        yield record, scope
+        self._waiting.clear()
+
+    def _settle(self, pending: Pending, name: str, account: str, unseen: frozenset[str]) -> Record | None:
+        ends = self._directory.edges[pending.edge]
+        if pending.near is None:
+            self._dangle(ends, name, account, unseen, ends.near)
+            return None
+        outside = pending.outside or _foreign(name, ends, account)
+        if outside is None:
+            self._dangle(ends, name, account, unseen, ends.far)
+            return None
+        return self._mapped(pending._replace(outside=outside), ends)
+
+    def _dangle(self, ends: Ends, name: str, account: str, unseen: frozenset[str], missing: tuple[str, ...]) -> None:
+        source, target = (ends.near, ends.far) if ends.outward else (ends.far, ends.near)
+        if _account_of(name) not in ("", account):
+            reason = "outside"
+        else:
+            reason = "not collected" if unseen.intersection(missing) else "not found"
+        self.dangling[Dangling("|".join(source), ends.verb, "|".join(target), reason)] += 1
+
+    def _find(self, types: tuple[str, ...], by: str, name: str) -> str | None:
+        known = self._types.get(name)
+        if known is not None and (known in types or RESOURCE in types):
+            return name
+        if RESOURCE in types:
+            answers = (names.get(name) for (_, kind), names in self._names.items() if kind == by)
+        else:
+            answers = (self._names[type_, by].get(name) for type_ in types)
+        return next((key for key in answers if key is not None), None)
+
+    def _wait(self, group: tuple[tuple[str, ...], str], name: str, waiting: Waiting) -> None:
+        self._waiting[group].setdefault(name, []).append(waiting)
+
+    def _free(self, type_: str, by: str, name: str) -> list[Waiting]:
+        freed: list[Waiting] = []
+        kinds = self._directory.seeks(type_, by)
+        for group in kinds:
+            freed += self._waiting[group].pop(name, ())
+        return freed
+
+    def _direct(self, pending: Pending, ends: Ends, far: str) -> Record | None:
+        near = pending.near or ""
+        source, target = (near, far) if ends.outward else (far, near)
+        if not self._once(pending.edge, source, target, pending.key):
+            return None
+        type_ = relationship_type(self._types[source], ends.verb, self._types[target])
+        record: Record = {
+            "_key": relationship_key(source, ends.verb, target, pending.key),
+            "_type": type_,
+            "_class": ends.verb,
+            "_fromEntityKey": source,
+            "_toEntityKey": target,
+            "displayName": ends.verb,
+        }
+        return record | pending.props if pending.props else record
+
+    def _mapped(self, pending: Pending, ends: Ends) -> Record | None:
+        near, outside = pending.near or "", pending.outside
+        if outside is None:
+            return None
+        far = outside.entity.get("_key") or _described(outside)
+        source, target = (near, far) if ends.outward else (far, near)
+        if not self._once(pending.edge, source, target, pending.key):
+            return None
+        near_type = self._types[near]
+        far_type = outside.entity.get("_type") or ends.far[0]
+        types = (near_type, far_type) if ends.outward else (far_type, near_type)
+        record: Record = {
+            "_key": relationship_key(near, ends.verb, far, pending.key),
+            "_type": relationship_type(types[0], ends.verb, types[1]),
+            "_class": ends.verb,
+            "displayName": ends.verb,
+            **(pending.props or {}),
+            "_mapping": {
+                "sourceEntityKey": near,
+                "relationshipDirection": "FORWARD" if ends.outward else "REVERSE",
+                "targetFilterKeys": outside.match,
+                "targetEntity": outside.entity,
+            },
+        }
+        if not outside.create:
+            record["_mapping"]["skipTargetCreation"] = True
+        return record
+
+    def _once(self, edge: int, source: str, target: str, key: str | None) -> bool:
+        """Whether this relationship is new. Only edges that several declarations can draw need to be remembered."""
+        group = self._repeated[edge]
+        if group is None:
+            return True
+        mark = (source, target, key)
+        if mark in self._sent[group]:
+            self.duplicates += 1
+            return False
+        self._sent[group].add(mark)
+        return True
+
+
+def relationship_key(source: str, verb: str, target: str, mark: str | None) -> str:
+    """`from|verb|to`, and what sets it apart from others of the same pair."""
+    return f"{source}|{verb.lower()}|{target}" if mark is None else f"{source}|{verb.lower()}|{target}|{mark}"
+
+
+@cache
+def relationship_type(source: str, verb: str, target: str) -> str:
+    """JupiterOne's rule: the target's name without the leading words that it shares, place by place, with the source's."""
+    from_words, to_words = snake(source).split("_"), snake(target).split("_")
+    shared = 0
+    while shared < min(len(from_words), len(to_words) - 1) and from_words[shared] == to_words[shared]:
+        shared += 1
+    return "_".join((*from_words, verb.lower(), *to_words[shared:]))
+
+
+def snake(name: str) -> str:
+    """A class name as a word of a type: `IpAddress` is `ip_address`."""
+    return "".join(f"_{letter.lower()}" if letter.isupper() and place else letter.lower() for place, letter in enumerate(name))
+
+
+def _repeated(every: Sequence[Ends]) -> list[int | None]:
+    """For each edge, the group of edges that may draw the same relationship twice; None where nothing can.
+
+    An edge by key or short identifier, alone in its triple, cannot: entities are taken once, and a row's pointers
+    are told apart already.
+    """
+    groups = list(range(len(every)))
+    for one, ends in enumerate(every):
+        for other in range(one):
+            if _may_meet(ends, every[other]):
+                old, new = groups[one], groups[other]
+                groups = [new if group == old else group for group in groups]
+    sizes = Counter(groups)
+    return [group if sizes[group] > 1 or not _points_once(ends) else None for group, ends in zip(groups, every, strict=True)]
+
+
+def _points_once(ends: Ends) -> bool:
+    return ends.by == "id" and ends.declared.of is None and RESOURCE not in ends.far
+
+
+def _may_meet(one: Ends, other: Ends) -> bool:
+    if one.verb != other.verb:
+        return False
+    (from_one, to_one), (from_other, to_other) = (
+        (ends.near, ends.far) if ends.outward else (ends.far, ends.near) for ends in (one, other)
+    )
+    return _overlap(from_one, from_other) and _overlap(to_one, to_other)
+
+
+def _overlap(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
+    return RESOURCE in one or RESOURCE in other or bool(set(one) & set(other))
+
+
+def _foreign(name: str, ends: Ends, account: str) -> Outside | None:
+    """An ARN of another account tells enough of the other end to be mapped, if its type is known."""
+    if _account_of(name) in ("", account) or len(ends.far) != 1 or ends.far[0] == RESOURCE:
+        return None
+    return by_key(ends.far[0], name)
+
+
+def _account_of(name: str) -> str:
+    parts = name.split(":", 5)
+    return parts[4] if len(parts) > 5 and parts[0] == "arn" and parts[4].isdigit() else ""  # noqa: PLR2004  (an ARN's parts)
+
+
+def _described(outside: Outside) -> str:
+    """The stand-in for a key of an end that is found by its properties, as JupiterOne's SDK builds it."""
+    return ":".join("=".join((label, str(outside.entity.get(label)))) for group in outside.match for label in group)

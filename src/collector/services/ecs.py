@@ -1,0 +1,203 @@
+"""Amazon ECS. Lists give ARNs only; what they stand for is described in batches, but for task definitions: one a call."""
+
+from collector.shared import encrypted_with, guarded_by
+from collector.spec import Batch, Call, Edge, Entity, Fixed, Hydrate, Service, Template, Via, pick, service_node
+from collector.values import differs, document, entry, last_segment, unique
+
+CONTAINERS = "Detail.taskDefinition.containerDefinitions"
+
+
+def in_cluster(op: str, items: str) -> Call:
+    """A listing of ARNs, once for each cluster."""
+    return Call(op, items, {"maxResults": 100}, each="aws_ecs_cluster", args={"cluster": "clusterArn"})
+
+
+def described(op: str, items: str, *, size: int = 100, include: tuple[str, ...] = ("TAGS",)) -> Batch:
+    """The resources of a cluster behind a list of ARNs."""
+    return Batch(op, items, ids=items, size=size, params={"include": list(include)}, args={"cluster": "clusterArn"})
+
+
+def named(path: str, name: str) -> Via:
+    """The values of one name among the pairs at the path."""
+    return Via(path, lambda pairs: [pair["value"] for pair in pairs if pair.get("name") == name and pair.get("value")])
+
+
+is_active = Via("status", lambda status: status == "ACTIVE")
+
+cluster = Entity(
+    type="aws_ecs_cluster",
+    cls="Cluster",
+    rows=Call("list_clusters", "clusterArns", {"maxResults": 100}),
+    batch=Batch(
+        "describe_clusters", "clusters", ids="clusters", size=100,
+        params={"include": ["TAGS", "SETTINGS", "CONFIGURATIONS"]},
+    ),
+    when=differs("status", "INACTIVE"),
+    key="clusterArn",
+    name="clusterName",
+    active=is_active,
+    web="https://{console}/ecs/v2/clusters/{clusterName}?region={region}",
+    tags="tags",
+    props=pick(
+        "clusterName", "status", "registeredContainerInstancesCount", "runningTasksCount", "pendingTasksCount",
+        "activeServicesCount", "capacityProviders",
+        containerInsights=entry("settings", "containerInsights", name="name", value="value"),
+        executeCommandKmsKeyId="configuration.executeCommandConfiguration.kmsKeyId",
+        executeCommandLogging="configuration.executeCommandConfiguration.logging",
+        defaultCapacityProviderStrategy=document("defaultCapacityProviderStrategy"),
+        serviceConnectNamespace="serviceConnectDefaults.namespace",
+    ),
+    edges=encrypted_with("aws_ecs_cluster", "configuration.executeCommandConfiguration.kmsKeyId"),
+)  # fmt: skip
+
+service = Entity(
+    type="aws_ecs_service",
+    cls="Service",
+    rows=in_cluster("list_services", "serviceArns"),
+    batch=described("describe_services", "services", size=10),
+    key="serviceArn",
+    also={"group": Template("{clusterArn}/service:{serviceName}")},
+    name="serviceName",
+    created="createdAt",
+    active=is_active,
+    web="https://{console}/ecs/v2/clusters/{^.clusterName}/services/{serviceName}?region={region}",
+    tags="tags",
+    props=pick(
+        "serviceName", "clusterArn", "status", "desiredCount", "runningCount", "pendingCount", "launchType",
+        "platformVersion", "taskDefinition", "roleArn", "createdBy", "schedulingStrategy", "enableECSManagedTags",
+        "enableExecuteCommand",
+        category=Fixed(["infrastructure"]),
+        function=Fixed(["compute"]),
+        deployments="deployments[].id",
+        deploymentController="deploymentController.type",
+        subnetIds="networkConfiguration.awsvpcConfiguration.subnets",
+        securityGroupIds="networkConfiguration.awsvpcConfiguration.securityGroups",
+        assignPublicIp="networkConfiguration.awsvpcConfiguration.assignPublicIp",
+        loadBalancerNames="loadBalancers[].loadBalancerName",
+        targetGroupArns="loadBalancers[].targetGroupArn",
+    ),
+    secrets=(
+        "deployments[].serviceConnectConfiguration.logConfiguration.options",
+        "deployments[].serviceConnectConfiguration.logConfiguration.secretOptions[].valueFrom",
+    ),
+    edges=(
+        Edge("aws_ecs_cluster", "HAS", "aws_ecs_service", at="clusterArn"),
+        Edge("aws_ecs_task_definition", "DEFINES", "aws_ecs_service", at="taskDefinition"),
+        *guarded_by("aws_ecs_service", "networkConfiguration.awsvpcConfiguration.securityGroups[]"),
+    ),
+)  # fmt: skip
+
+container_instance = Entity(
+    type="aws_ecs_container_instance",
+    cls=("Host", "Container"),
+    rows=in_cluster("list_container_instances", "containerInstanceArns"),
+    batch=described("describe_container_instances", "containerInstances", include=("TAGS", "CONTAINER_INSTANCE_HEALTH")),
+    key="containerInstanceArn",
+    name=last_segment("containerInstanceArn"),
+    created="registeredAt",
+    active=is_active,
+    web="https://{console}/ecs/v2/clusters/{^.clusterName}/infrastructure?region={region}",
+    tags="tags",
+    props=pick(
+        "ec2InstanceId", "statusReason", "agentConnected", "runningTasksCount", "pendingTasksCount",
+        "versionInfo.agentVersion", "versionInfo.dockerVersion", "capacityProviderName",
+        # Host.status is a list of words of its own.
+        state="status",
+        healthStatus="healthStatus.overallStatus",
+        deviceId=Via("ec2InstanceId", lambda instance: [instance]),
+        osType=entry("attributes", "ecs.os-type", name="name", value="value"),
+        instanceType=entry("attributes", "ecs.instance-type", name="name", value="value"),
+        availabilityZone=entry("attributes", "ecs.availability-zone", name="name", value="value"),
+    ),
+    edges=(
+        Edge("aws_ecs_cluster", "HAS", "aws_ecs_container_instance", at="^.clusterArn"),
+        # Machines outside of AWS (`mi-…`) are managed instances of Systems Manager.
+        Edge(
+            "aws_instance", "RUNS", "aws_ecs_container_instance",
+            at="ec2InstanceId", when=Via("ec2InstanceId", lambda instance: instance.startswith("i-")),
+        ),
+    ),
+)  # fmt: skip
+
+task = Entity(
+    type="aws_ecs_task",
+    cls=("Task", "Process"),
+    rows=in_cluster("list_tasks", "taskArns"),
+    batch=described("describe_tasks", "tasks"),
+    key="taskArn",
+    name=last_segment("taskArn"),
+    created="createdAt",
+    active=Via("lastStatus", lambda status: status == "RUNNING"),
+    web="https://{console}/ecs/v2/clusters/{^.clusterName}/tasks?region={region}",
+    tags="tags",
+    props=pick(
+        "taskDefinitionArn", "clusterArn", "containerInstanceArn", "lastStatus", "desiredStatus", "launchType",
+        "platformVersion", "group", "startedBy", "startedAt", "stoppedReason", "cpu", "memory", "connectivity",
+        "healthStatus", "enableExecuteCommand", "availabilityZone",
+        containerImages=unique("containers[].image"),
+        networkInterfaceIds=named("attachments[].details[]", "networkInterfaceId"),
+        subnetIds=named("attachments[].details[]", "subnetId"),
+        privateIpAddresses=named("attachments[].details[]", "privateIPv4Address"),
+    ),
+    secrets=("overrides.containerOverrides[].environment[].value",),
+    edges=(
+        Edge("aws_ecs_cluster", "RUNS", "aws_ecs_task", at="clusterArn"),
+        Edge("aws_ecs_container_instance", "RUNS", "aws_ecs_task", at="containerInstanceArn"),
+        Edge("aws_ecs_task_definition", "DEFINES", "aws_ecs_task", at="taskDefinitionArn"),
+        # A service's tasks bear its name as their group, `service:web`; the others their family's.
+        Edge(
+            "aws_ecs_service", "TRIGGERS", "aws_ecs_task",
+            at=Template("{clusterArn}/{group}"), by="group", when=Via("group", lambda group: group.startswith("service:")),
+        ),
+    ),
+)  # fmt: skip
+
+task_definition = Entity(
+    type="aws_ecs_task_definition",
+    cls=("Function", "Configuration"),
+    rows=Call("list_task_definitions", "taskDefinitionArns", {"status": "ACTIVE", "maxResults": 100}, wrap="Arn"),
+    hydrate=(
+        Hydrate(
+            "describe_task_definition", "Detail", {"taskDefinition": "Arn"}, {"include": ["TAGS"]},
+            absent=("ClientException: Unable to describe task definition",),
+        ),
+    ),
+    key="Arn",
+    name=last_segment("Arn"),
+    created="Detail.taskDefinition.registeredAt",
+    active=Via("Detail.taskDefinition.status", lambda status: status == "ACTIVE"),
+    web="https://{console}/ecs/v2/task-definitions/{Detail.taskDefinition.family}/{Detail.taskDefinition.revision}?region={region}",
+    tags="Detail.tags",
+    props=pick(
+        "Detail.taskDefinition.family", "Detail.taskDefinition.revision", "Detail.taskDefinition.status",
+        "Detail.taskDefinition.taskRoleArn", "Detail.taskDefinition.executionRoleArn", "Detail.taskDefinition.cpu",
+        "Detail.taskDefinition.memory", "Detail.taskDefinition.networkMode", "Detail.taskDefinition.pidMode",
+        "Detail.taskDefinition.ipcMode", "Detail.taskDefinition.compatibilities", "Detail.taskDefinition.registeredBy",
+        "Detail.taskDefinition.requiresCompatibilities",
+        containerNames=f"{CONTAINERS}[].name",
+        containerImages=unique(f"{CONTAINERS}[].image"),
+        containerUsers=unique(f"{CONTAINERS}[].user"),
+        logDrivers=unique(f"{CONTAINERS}[].logConfiguration.logDriver"),
+        privileged=Via(CONTAINERS, lambda containers: any(one.get("privileged") for one in containers)),
+        readonlyRootFilesystem=Via(CONTAINERS, lambda containers: all(one.get("readonlyRootFilesystem") for one in containers)),
+    ),
+    secrets=(
+        f"{CONTAINERS}[].environment[].value",
+        f"{CONTAINERS}[].secrets[].valueFrom",
+        f"{CONTAINERS}[].logConfiguration.options",
+        f"{CONTAINERS}[].logConfiguration.secretOptions[].valueFrom",
+    ),
+    edges=(
+        Edge("aws_ecs_task_definition", "ASSIGNED", "aws_iam_role", at="Detail.taskDefinition.taskRoleArn"),
+        Edge("aws_ecs_task_definition", "USES", "aws_iam_role", at="Detail.taskDefinition.executionRoleArn"),
+    ),
+)  # fmt: skip
+
+SERVICE = Service(
+    name="ecs",
+    client="ecs",
+    title="ECS",
+    node=service_node("aws_ecs", "Amazon ECS", category=("infrastructure",), function=("compute", "containers")),
+    has=("aws_ecs_cluster", "aws_ecs_task_definition"),
+    entities=(cluster, service, container_instance, task, task_definition),
+)

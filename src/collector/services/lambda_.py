@@ -1,0 +1,60 @@
+"""AWS Lambda.
+
+`ListFunctions` leaves out tags, state, reserved concurrency and where the code lies; `GetFunction` tells all four at once,
+and is allowed far more often than `ListTags`.
+"""
+
+from collector.shared import encrypted_with, guarded_by
+from collector.spec import Call, Edge, Entity, Hydrate, Service, Via, pick, service_node
+from collector.values import document, epoch
+
+function = Entity(
+    type="aws_lambda_function",
+    cls="Function",
+    rows=Call("list_functions", "Functions", {"MaxItems": 1000}),
+    hydrate=(
+        Hydrate("get_function", "Detail", {"FunctionName": "FunctionArn"}),
+        Hydrate("get_policy", "Permission", {"FunctionName": "FunctionArn"}, absent=("ResourceNotFoundException",)),
+    ),
+    key="FunctionArn",
+    name="FunctionName",
+    active=Via("Detail.Configuration.State", lambda state: state == "Active"),
+    web="https://{console}/lambda/home?region={region}#/functions/{FunctionName}",
+    tags="Detail.Tags",
+    props=pick(
+        "FunctionName", "Description", "Runtime", "Role", "Handler", "Timeout", "MemorySize", "CodeSize", "CodeSha256",
+        "Version", "PackageType", "Architectures", "VpcConfig.SubnetIds", "VpcConfig.SecurityGroupIds",
+        "Detail.Configuration.State",
+        updatedOn=epoch("LastModified"),
+        vpcId=Via("VpcConfig.VpcId", lambda vpc: vpc or None),
+        kmsKeyArn="KMSKeyArn",
+        tracingMode="TracingConfig.Mode",
+        layers="Layers[].Arn",
+        efsArns="FileSystemConfigs[].Arn",
+        deadLetterTargetArn="DeadLetterConfig.TargetArn",
+        concurrency="Detail.Concurrency.ReservedConcurrentExecutions",
+        codeRepoType="Detail.Code.RepositoryType",
+        codeImageUri="Detail.Code.ImageUri",
+        codeResolvedImageUri="Detail.Code.ResolvedImageUri",
+        containerImages=Via("Detail.Code.ImageUri", lambda image: [image]),
+        policy=document("Permission.Policy"),
+    ),
+    # The location of the code is a presigned URL.
+    secrets=("Environment.Variables", "Detail.Configuration.Environment.Variables", "Detail.Code.Location"),
+    facts={"policy": "Permission.Policy"},
+    edges=(
+        Edge("aws_lambda_function", "HAS", "aws_iam_role", at="Role"),
+        Edge("aws_lambda_function", "HAS", "aws_vpc", at="VpcConfig.VpcId"),
+        *guarded_by("aws_lambda_function", "VpcConfig.SecurityGroupIds[]"),
+        *encrypted_with("aws_lambda_function", "KMSKeyArn"),
+    ),
+)  # fmt: skip
+
+SERVICE = Service(
+    name="lambda",
+    client="lambda",
+    title="Lambda",
+    node=service_node("aws_lambda", "AWS Lambda", category=("infrastructure",), function=("compute", "serverless")),
+    has=("aws_lambda_function",),
+    entities=(function,),
+)

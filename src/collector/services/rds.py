@@ -1,0 +1,233 @@
+"""Amazon RDS and Aurora. Its API also answers for Neptune and DocumentDB, which are other services."""
+
+from collector.paths import walker
+from collector.shared import encrypted_with, guarded_by
+from collector.spec import (
+    Call,
+    Computed,
+    Edge,
+    Entity,
+    Hydrate,
+    Join,
+    Row,
+    Service,
+    Source,
+    Template,
+    Via,
+    pick,
+    service_node,
+)
+from collector.values import computed, differs, equals, lower, only, present
+
+IS_RDS = differs("Engine", "neptune", "docdb")
+DOWN = ("creating", "deleting", "failed", "inaccessible-encryption-credentials", "restore-error", "stopped", "stopping")
+PAGE = {"MaxRecords": 100}
+
+
+@computed("Endpoint", "ReaderEndpoint", "CustomEndpoints")
+def cluster_endpoints(row: Row) -> list[str]:
+    """Every DNS name under which a cluster answers."""
+    names = (row.get("Endpoint"), row.get("ReaderEndpoint"), *(row.get("CustomEndpoints") or ()))
+    return [name.lower() for name in names if name]
+
+
+def first_label(name: str) -> str | None:
+    """The host's own name in its DNS name, if it is one that a class `Host` may bear (two characters at least)."""
+    label = name.partition(".")[0]
+    return label if len(label) > 1 else None
+
+
+def restorable_by(path: str) -> Via:
+    """The accounts that may restore a snapshot; `all` among them stands for everyone."""
+    return Via(
+        path,
+        lambda attributes: [
+            account
+            for attribute in attributes
+            if attribute.get("AttributeName") == "restore"
+            for account in attribute.get("AttributeValues") or ()
+        ],
+    )
+
+
+def snapshot_of(attributes: str) -> dict[str, Source]:
+    """Who may restore a snapshot. Only a manual one can be shared; unknown when AWS would not tell."""
+    accounts = restorable_by(attributes)
+    walk = walker(attributes)
+
+    def known(row: Row) -> list[str] | None:
+        if row.get("SnapshotType") != "manual":
+            return []
+        return None if walk(row) is None else accounts.fn(walk(row))
+
+    reads = ("SnapshotType", attributes)
+    return {
+        "public": Computed(lambda row: None if (who := known(row)) is None else "all" in who, reads),
+        "shared": Computed(lambda row: None if (who := known(row)) is None else bool(who), reads),
+        "sharedWithAccounts": Computed(lambda row: [who for who in known(row) or () if who != "all"], reads),
+    }
+
+
+cluster = Entity(
+    type="aws_rds_cluster",
+    cls=("DataStore", "Database", "Cluster"),
+    rows=Call("describe_db_clusters", "DBClusters", PAGE),
+    when=IS_RDS,
+    join=(Join(Call("describe_db_subnet_groups", "DBSubnetGroups", PAGE), "Subnets", "DBSubnetGroupName", "DBSubnetGroup"),),
+    key="DBClusterArn",
+    id="DbClusterResourceId",
+    name="DBClusterIdentifier",
+    also={
+        "name": Template("{region}/{DBClusterIdentifier}"),
+        "resource": Template("{region}/{DBClusterIdentifier}/{DbClusterResourceId}"),
+        "dns": cluster_endpoints,
+    },
+    created="ClusterCreateTime",
+    active=differs("Status", *DOWN),
+    web="https://{console}/rds/home?region={region}#database:id={DBClusterIdentifier};is-cluster=true",
+    tags="TagList",
+    props=pick(
+        "Engine", "EngineVersion", "EngineMode", "Status", "Endpoint", "ReaderEndpoint", "Port", "MultiAZ",
+        "MasterUsername", "DatabaseName", "AvailabilityZones", "KmsKeyId", "BackupRetentionPeriod", "DeletionProtection",
+        "IAMDatabaseAuthenticationEnabled", "EnabledCloudwatchLogsExports", "AllocatedStorage",
+        dbInstanceClass="DBClusterInstanceClass",
+        hostname="Endpoint",
+        dbSubnetGroup="DBSubnetGroup",
+        vpcId=only("Subnets[].VpcId"),
+        members="DBClusterMembers[].DBInstanceIdentifier",
+        securityGroupIds="VpcSecurityGroups[].VpcSecurityGroupId",
+        public="PubliclyAccessible",
+        encrypted="StorageEncrypted",
+        retentionPeriod="BackupRetentionPeriod",
+        hasBackup=Via("BackupRetentionPeriod", bool),
+        loggingEnabled=present("EnabledCloudwatchLogsExports"),
+    ),
+    secrets=("PendingModifiedValues.MasterUserPassword",),
+    edges=(
+        Edge(
+            "aws_rds_cluster", "CONTAINS", "aws_db_instance", each="DBClusterMembers",
+            at=Template("{region}/{DBInstanceIdentifier}"), by="name", props=pick(writer="IsClusterWriter"),
+        ),
+        *encrypted_with("aws_rds_cluster", "KmsKeyId"),
+        *guarded_by("aws_rds_cluster", "VpcSecurityGroups[].VpcSecurityGroupId"),
+    ),
+)  # fmt: skip
+
+instance = Entity(
+    type="aws_db_instance",
+    cls=("DataStore", "Database", "Host"),
+    rows=Call("describe_db_instances", "DBInstances", PAGE),
+    when=IS_RDS,
+    key="DBInstanceArn",
+    id="DbiResourceId",
+    name="DBInstanceIdentifier",
+    also={
+        "name": Template("{region}/{DBInstanceIdentifier}"),
+        "resource": Template("{region}/{DBInstanceIdentifier}/{DbiResourceId}"),
+        "dns": lower("Endpoint.Address"),
+    },
+    created="InstanceCreateTime",
+    active=differs("DBInstanceStatus", *DOWN),
+    web="https://{console}/rds/home?region={region}#database:id={DBInstanceIdentifier};is-cluster=false",
+    tags="TagList",
+    props=pick(
+        "DbiResourceId", "DBInstanceClass", "Engine", "EngineVersion", "DBClusterIdentifier", "AllocatedStorage",
+        "MasterUsername", "AvailabilityZone", "LicenseModel", "MultiAZ", "KmsKeyId", "BackupRetentionPeriod",
+        "AutoMinorVersionUpgrade", "DeletionProtection", "IAMDatabaseAuthenticationEnabled", "CACertificateIdentifier",
+        "EnabledCloudwatchLogsExports",
+        "Endpoint.Address", "Endpoint.Port",
+        fqdn=Via("Endpoint.Address", lambda name: [name]),
+        hostname=Via("Endpoint.Address", first_label),
+        status="DBInstanceStatus",
+        databaseName="DBName",
+        vpcId="DBSubnetGroup.VpcId",
+        dbSubnetGroup="DBSubnetGroup.DBSubnetGroupName",
+        securityGroupIds="VpcSecurityGroups[].VpcSecurityGroupId",
+        public="PubliclyAccessible",
+        encrypted="StorageEncrypted",
+        retentionPeriod="BackupRetentionPeriod",
+        hasBackup=Via("BackupRetentionPeriod", bool),
+        loggingEnabled=present("EnabledCloudwatchLogsExports"),
+    ),
+    secrets=("PendingModifiedValues.MasterUserPassword",),
+    edges=(
+        *encrypted_with("aws_db_instance", "KmsKeyId"),
+        *guarded_by("aws_db_instance", "VpcSecurityGroups[].VpcSecurityGroupId"),
+    ),
+)  # fmt: skip
+
+snapshot = Entity(
+    type="aws_db_snapshot",
+    cls=("DataStore", "Database", "Image"),
+    rows=Call("describe_db_snapshots", "DBSnapshots", PAGE),
+    when=IS_RDS,
+    hydrate=(
+        Hydrate(
+            "describe_db_snapshot_attributes", "Detail", {"DBSnapshotIdentifier": "DBSnapshotIdentifier"},
+            when=equals("SnapshotType", "manual"),
+        ),
+    ),
+    key="DBSnapshotArn",
+    name="DBSnapshotIdentifier",
+    also={"name": Template("{region}/{DBSnapshotIdentifier}")},
+    created="SnapshotCreateTime",
+    active=equals("Status", "available"),
+    web="https://{console}/rds/home?region={region}#db-snapshot:engine={Engine};id={DBSnapshotIdentifier}",
+    tags="TagList",
+    props=pick(
+        "DBInstanceIdentifier", "DbiResourceId", "SnapshotType", "Status", "Engine", "EngineVersion", "AllocatedStorage",
+        "Encrypted", "KmsKeyId", "VpcId", "AvailabilityZone",
+    ) | snapshot_of("Detail.DBSnapshotAttributesResult.DBSnapshotAttributes"),
+    edges=(
+        Edge(
+            "aws_db_instance", "CONTAINS", "aws_db_snapshot",
+            at=Template("{region}/{DBInstanceIdentifier}/{DbiResourceId}"), by="resource",
+        ),
+        *encrypted_with("aws_db_snapshot", "KmsKeyId"),
+    ),
+)  # fmt: skip
+
+cluster_snapshot = Entity(
+    type="aws_db_cluster_snapshot",
+    cls=("DataStore", "Database", "Image"),
+    rows=Call("describe_db_cluster_snapshots", "DBClusterSnapshots", PAGE),
+    when=IS_RDS,
+    hydrate=(
+        Hydrate(
+            "describe_db_cluster_snapshot_attributes", "Detail",
+            {"DBClusterSnapshotIdentifier": "DBClusterSnapshotIdentifier"}, when=equals("SnapshotType", "manual"),
+        ),
+    ),
+    key="DBClusterSnapshotArn",
+    name="DBClusterSnapshotIdentifier",
+    also={"name": Template("{region}/{DBClusterSnapshotIdentifier}")},
+    created="SnapshotCreateTime",
+    active=equals("Status", "available"),
+    web="https://{console}/rds/home?region={region}#db-snapshot:engine={Engine};id={DBClusterSnapshotIdentifier}",
+    tags="TagList",
+    props=pick(
+        "DBClusterIdentifier", "DbClusterResourceId", "SnapshotType", "Status", "Engine", "EngineVersion",
+        "AllocatedStorage", "KmsKeyId", "VpcId", "AvailabilityZones",
+        encrypted="StorageEncrypted",
+    ) | snapshot_of("Detail.DBClusterSnapshotAttributesResult.DBClusterSnapshotAttributes"),
+    edges=(
+        Edge(
+            "aws_rds_cluster", "CONTAINS", "aws_db_cluster_snapshot",
+            at=Template("{region}/{DBClusterIdentifier}/{DbClusterResourceId}"), by="resource",
+        ),
+        Edge(
+            "aws_rds_cluster", "CONTAINS", "aws_db_cluster_snapshot",
+            at=Template("{region}/{DBClusterIdentifier}"), by="name", when=equals("DbClusterResourceId", None),
+        ),
+        *encrypted_with("aws_db_cluster_snapshot", "KmsKeyId"),
+    ),
+)  # fmt: skip
+
+SERVICE = Service(
+    name="rds",
+    client="rds",
+    title="RDS",
+    node=service_node("aws_rds", "Amazon RDS", category=("platform",), function=("database",)),
+    has=("aws_rds_cluster", "aws_db_instance", "aws_db_snapshot", "aws_db_cluster_snapshot"),
+    entities=(cluster, instance, snapshot, cluster_snapshot),
+)
