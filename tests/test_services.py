@@ -12,6 +12,7 @@ import pytest
 from collector.catalog import Catalog, declarations
 from collector.spec import Entity
 from tests.pipeline import Outcome, collect
+from tests.schema import violations
 
 GOLDEN = Path(__file__).parent / "golden"
 SERVICES = [service.name for service in Catalog.all().services]
@@ -78,3 +79,10 @@ async def test_no_key_is_used_twice(name: str):
 async def test_secrets_of_the_answers_never_leave(name: str):
     outcome = await collect(name, raw=True)
     assert "s3cr3t-" not in json.dumps(outcome.entities, default=str)
+
+
+@pytest.mark.parametrize("name", SERVICES)
+async def test_every_entity_satisfies_the_schemas_of_its_classes(name: str):
+    outcome = await collect(name)
+    told = [f"{record['_key']}: {line}" for record in outcome.entities for line in violations(record)]
+    assert told == []

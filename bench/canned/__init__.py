@@ -1,8 +1,8 @@
 """A canned AWS in a process of its own: a synthetic estate behind the operations that the collector calls.
 
-    with canned_server("100k") as aws:
-        subprocess.run([...], env={**os.environ, **aws.environment()})
-        print(aws.stats()["cpu"])
+with canned_server("100k") as aws:
+    subprocess.run([...], env={**os.environ, **aws.environment()})
+    print(aws.stats()["cpu"])
 """
 
 import json

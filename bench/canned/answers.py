@@ -163,7 +163,12 @@ def named(place: Place, name: str, kind: str, missing: str) -> int:
     Raises:
         Fault: with the code ``missing``; there is none.
     """
-    number = place.number(name, kind)
+    return one_of(place, name, place.n[kind], missing)
+
+
+def one_of(place: Place, name: str, count: int, missing: str) -> int:
+    """As ``named``, for what is not a type of its own: one of so many."""
+    number = place.number(str(name), count)
     if number is None:
         raise Fault(missing, f"{name} does not exist", 404 if missing.startswith(("NoSuch", "Resource")) else 400)
     return number

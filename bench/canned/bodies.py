@@ -2,7 +2,30 @@
 
 from importlib import import_module
 
-_MODULES = ("ec2_instances", "kms")
+_MODULES = (
+    "account",
+    "balancers",
+    "classic",
+    "containers",
+    "databases",
+    "distributions",
+    "domains",
+    "ec2_disks",
+    "ec2_gateways",
+    "ec2_instances",
+    "ec2_interfaces",
+    "ec2_network",
+    "functions",
+    "iam",
+    "iam_people",
+    "kms",
+    "listeners",
+    "messages",
+    "registry",
+    "s3",
+    "watch",
+    "zones",
+)
 
 
 def load() -> None:

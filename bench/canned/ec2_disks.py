@@ -3,7 +3,7 @@
 from typing import Any
 
 from . import wire
-from .answers import UNPAGED, Params, constant, detail, every, inventory, listing, shaped, values, varied
+from .answers import UNPAGED, Params, constant, every, inventory, listing, shaped, values, varied
 from .ec2_instances import with_data
 from .estate import Place
 from .ids import basics, digits, zone_of
@@ -102,7 +102,7 @@ _IMAGE: dict[str, Any] = {
 _KEY_PAIR: dict[str, Any] = {
     "KeyPairId": "key-0%(here)s%(n)s",
     "KeyFingerprint": "1f:51:ae:28:bf:89:e9:d8:1f:25:5d:37:2d:7d:b8:ca:9f:f5:f1:6f",
-    "KeyName": "key-%(n)s",
+    "KeyName": "key-%(here)s%(n)s",
     "KeyType": "rsa",
     "CreateTime": "%(at)s",
     "Tags": wire.tags(Environment="%(env)s"),
@@ -147,7 +147,7 @@ def _images(place: Place, params: Params) -> list[int] | range:
         if key.startswith("Filter.") and value == "image-id":
             ids += values(params, key.replace(".Name", ".Value"))
     if ids:
-        found = (place.number(name, "aws_ami") for name in ids)
+        found = (place.number(name, place.n["aws_ami"]) for name in ids)
         return [number for number in found if number is not None]
     foreign = set(values(params, "Owner")) - {"self", place.account}
     return range(0 if foreign else place.n["aws_ami"])
@@ -167,20 +167,4 @@ listing("ec2", "DescribeVolumes", "Volumes", _volume, every("aws_ebs_volume"))
 listing("ec2", "DescribeSnapshots", "Snapshots", _snapshot, _snapshots)
 listing("ec2", "DescribeImages", "Images", _image, _images)
 inventory("ec2", "DescribeKeyPairs", "KeyPairs", "aws_key_pair", _KEY_PAIR, UNPAGED)
-detail(
-    "ec2",
-    "DescribeSnapshotAttribute",
-    "SnapshotId",
-    "aws_ebs_snapshot",
-    {"SnapshotId": "snap-0%(here)s%(n)s", "CreateVolumePermissions": []},
-    "InvalidSnapshot.NotFound",
-)
-detail(
-    "ec2",
-    "DescribeImageAttribute",
-    "ImageId",
-    "aws_ami",
-    {"ImageId": "ami-0%(here)s%(n)s", "LaunchPermissions": []},
-    "InvalidAMIID.NotFound",
-)
 constant("ec2", "GetEbsEncryptionByDefault", {"EbsEncryptionByDefault": True})

@@ -1,12 +1,11 @@
-"""EC2 answers about the ways in and out of networks: lists, tables, gateways, addresses, interfaces."""
+"""EC2 answers about the ways in and out of networks: lists, tables, gateways."""
 
 from typing import Any
 
 from . import wire
-from .answers import UNPAGED, Paging, every, inventory, listing, shaped, varied
-from .ec2_instances import GROUPS, PRIVATE, PUBLIC, with_address
+from .answers import UNPAGED, Paging, every, inventory, listing, varied
 from .estate import Place
-from .ids import address, basics, digits, groups_of, public_address, subnets_of, vpc_of, zone_of
+from .ids import basics, digits, public_address, seat_of, subnets_of, vpc_of
 
 _TAGS = wire.tags(Name="net-%(n)s", Environment="%(env)s", Owner="network@example.com")
 
@@ -143,8 +142,26 @@ def _table_holes(place: Place, n: int) -> dict[str, str]:
 
 def _nat_holes(place: Place, n: int) -> dict[str, str]:
     eni = place.n["aws_instance"] + n
-    subnet = eni % place.n["aws_subnet"]
+    subnet, ip = seat_of(place, eni)
     where = {"subnet": digits(subnet), "vpc": digits(vpc_of(place, subnet)), "eni": digits(eni)}
-    return {**basics(place, n), **where, "ip": address(place, eni), "public": public_address(place, n)}
+    return {**basics(place, n), **where, "ip": ip, "public": public_address(place, n)}
 
 
+def _vpn_holes(place: Place, n: int) -> dict[str, str]:
+    return {**basics(place, n), "vpc": digits(n % place.n["aws_vpc"])}
+
+
+inventory("ec2", "DescribeNetworkAcls", "NetworkAcls", "aws_network_acl", _LIST, holes=_lists_holes)
+_table = varied("ec2", "DescribeRouteTables", "RouteTables", _TABLES, _exit, _table_holes)
+listing("ec2", "DescribeRouteTables", "RouteTables", _table, every("aws_route_table"), Paging(usual=100, most=100))
+_internet = varied(
+    "ec2",
+    "DescribeInternetGateways",
+    "InternetGateways",
+    {True: _INTERNET, False: {**_INTERNET, "Attachments": []}},
+    lambda place, n: n < place.n["aws_vpc"],
+    basics,
+)
+listing("ec2", "DescribeInternetGateways", "InternetGateways", _internet, every("aws_internet_gateway"))
+inventory("ec2", "DescribeNatGateways", "NatGateways", "aws_nat_gateway", _NAT, holes=_nat_holes)
+inventory("ec2", "DescribeVpnGateways", "VpnGateways", "aws_vpn_gateway", _VPN, UNPAGED, _vpn_holes)

@@ -4,9 +4,9 @@ from itertools import product
 from typing import Any
 
 from . import wire
-from .answers import Fault, Params, answers, every, listing, values
+from .answers import Fault, Params, listing, values
 from .estate import Place
-from .ids import ENVIRONMENTS, address, digits, groups_of, moment, public_address, vpc_of, zone_of
+from .ids import ENVIRONMENTS, digits, groups_of, moment, public_address, seat_of, vpc_of, zone_of
 
 TYPES = ("m5.xlarge", "t3.medium", "c6g.2xlarge", "r6i.large", "m7g.large")
 ATTACHED = {"Status": "attached", "AttachTime": "%(at)s", "DeleteOnTermination": True}
@@ -48,7 +48,7 @@ _INSTANCE: dict[str, Any] = {
     "State": {"Code": 16, "Name": "running"},
     **PRIVATE,
     "StateTransitionReason": "",
-    "KeyName": "key-%(key)s",
+    "KeyName": "key-%(here)s%(key)s",
     "AmiLaunchIndex": 0,
     "ProductCodes": [],
     "InstanceType": "%(type)s",
@@ -66,8 +66,8 @@ _INSTANCE: dict[str, Any] = {
     "ClientToken": "b0a1c2d3-e4f5-6789-abcd-0000%(n)s",
     "Hypervisor": "xen",
     "IamInstanceProfile": {
-        "Arn": "arn:aws:iam::%(account)s:instance-profile/app-%(profile)s",
-        "Id": "AIPACANNED00%(profile)s",
+        "Arn": "arn:aws:iam::%(account)s:instance-profile/app-%(whole)s%(profile)s",
+        "Id": "AIPA%(profile_upper)s",
     },
     "EbsOptimized": True,
     "EnaSupport": True,
@@ -136,10 +136,10 @@ def profiles(place: Place) -> int:
 
 def _instance(place: Place, n: int) -> str:
     counts = place.n
-    subnet = n % counts["aws_subnet"]
+    subnet, ip = seat_of(place, n)
     vpc = vpc_of(place, subnet)
     group, other = groups_of(place, vpc, n)
-    number, ip = digits(n), address(place, n)
+    number, profile, whole = digits(n), digits(n % profiles(place)), place.whole.here
     holes = {
         "n": number,
         "image": digits(n % counts["aws_ami"]),
@@ -154,7 +154,9 @@ def _instance(place: Place, n: int) -> str:
         "group": group,
         "other": other,
         "env": ENVIRONMENTS[n & 3],
-        "profile": digits(n % profiles(place)),
+        "profile": profile,
+        "profile_upper": f"{whole}{profile}".upper(),
+        "whole": whole,
         "mac": f"{number[:2]}:{number[2:4]}:{number[4:6]}:{number[6:]}",
     }
     data, public, grouped = n < with_data(place), n < with_address(place), n < in_groups(place)
@@ -172,7 +174,7 @@ def _asked(place: Place, params: Params) -> range | list[int]:
     ids = values(params, "InstanceId")
     if not ids:
         return range(place.n["aws_instance"])
-    found = [place.number(name, "aws_instance") for name in ids]
+    found = [place.number(name, place.n["aws_instance"]) for name in ids]
     if None in found:
         raise Fault("InvalidInstanceID.NotFound", f"The instance IDs {', '.join(ids)} do not exist")
     return [number for number in found if number is not None]

@@ -3,7 +3,7 @@
 from typing import Any
 
 from . import wire
-from .answers import Fault, Paging, Params, answers, constant, every, inventory, listing, shaped, varied
+from .answers import Paging, Params, constant, every, inventory, listing, shaped, varied
 from .estate import Place
 from .ids import basics, digits, groups_of, vpc_of, zone_of
 
@@ -193,7 +193,9 @@ listing(
     lambda place, _: range(place.n["aws_vpc"] // 4),
 )
 _prefix_list = shaped("ec2", "DescribeManagedPrefixLists", "PrefixLists", _PREFIX_LIST)
-listing("ec2", "DescribeManagedPrefixLists", "PrefixLists", _prefix_list, lambda *_: range(1), Paging(most=100))
+listing(
+    "ec2", "DescribeManagedPrefixLists", "PrefixLists", _prefix_list, lambda *_: range(1), Paging(usual=100, most=100)
+)
 constant(
     "ec2",
     "GetManagedPrefixListEntries",

@@ -132,13 +132,13 @@ class Place:
             text = self._texts[template] = Text(bound.replace("%(here)s", self.here))
         return text.fill(holes)
 
-    def number(self, name: str, kind: str) -> int | None:
-        """The number that a name or id of this place ends with; none if there is no such resource here."""
+    def number(self, name: str, count: int) -> int | None:
+        """The number that a name or id ends with; none if it is of another place, or not one of so many."""
         try:
             number = int(name[-8:], 16)
         except ValueError:
             return None
-        return number if self.here in name and number < self.n.get(kind, 0) else None
+        return number if self.here in name and number < count else None
 
 
 class Estate:

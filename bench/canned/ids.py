@@ -27,13 +27,15 @@ def epoch(number: int) -> str:
     return f"{1735689600 + number * 8191 % 31536000}.{number % 1000:03d}"
 
 
-def basics(_: Place, number: int) -> dict[str, str]:
-    """The holes that most rows have: number, time as XML and as JSON have it, environment."""
+def basics(place: Place, number: int) -> dict[str, str]:
+    """The holes that most rows have: number, time as XML and as JSON have it, environment, the form of IAM's ids."""
+    n = f"{number:08x}"
     return {
-        "n": f"{number:08x}",
+        "n": n,
         "at": moment(number),
         "epoch": epoch(number),
         "env": ENVIRONMENTS[number & 3],
+        "upper": f"{place.here}{n}".upper(),
     }
 
 
@@ -65,12 +67,18 @@ def children(place: Place, kind: str, parent: int, parents: int) -> range:
     return range(parent, place.n[kind], parents)
 
 
-def address(place: Place, interface: int) -> str:
-    """The private address of network interface ``interface``, unlike any other in its VPC (up to 4,000 a subnet)."""
-    subnets, vpcs = place.n["aws_subnet"], place.n["aws_vpc"]
-    subnet, host = interface % subnets, interface // subnets + 10
+def seat_of(place: Place, interface: int) -> tuple[int, str]:
+    """The subnet and the private address of a network interface; no two share one, up to 4,000 in a subnet.
+
+    The first interfaces are those of the instances, the next those of the NAT gateways: gateway ``n`` is in subnet ``n``.
+    """
+    subnets, vpcs, gateway = place.n["aws_subnet"], place.n["aws_vpc"], interface - place.n["aws_instance"]
+    if 0 <= gateway < place.n["aws_nat_gateway"]:
+        subnet, host = gateway % subnets, gateway // subnets + 4
+    else:
+        subnet, host = interface % subnets, interface // subnets + 10
     third = subnet // vpcs % 16 * 16 + (host >> 8) % 16
-    return f"10.{subnet % vpcs % 256}.{third}.{host & 255}"
+    return subnet, f"10.{subnet % vpcs % 256}.{third}.{host & 255}"
 
 
 def public_address(place: Place, number: int) -> str:

@@ -102,7 +102,9 @@ inventory("kms", "ListAliases", "Aliases", "aws_kms_key", _ALIAS, _MARKERS)
 _kms(name="DescribeKey", value={"KeyMetadata": _KEY})
 _kms(name="GetKeyRotationStatus", value={"KeyRotationEnabled": True, "KeyId": _OWN, "RotationPeriodInDays": 365})
 _kms(name="GetKeyPolicy", value={"Policy": wire.policy(_OWNER), "PolicyName": "default"})
-_kms(name="ListResourceTags", value={"Tags": wire.tags("TagKey", "TagValue", Environment="%(env)s"), "Truncated": False})
+_kms(
+    name="ListResourceTags", value={"Tags": wire.tags("TagKey", "TagValue", Environment="%(env)s"), "Truncated": False}
+)
 
 inventory(
     "acm", "ListCertificates", "CertificateSummaryList", "aws_acm_certificate", _SUMMARY, Paging("MaxItems", usual=100)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import sys
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from enum import IntEnum
+from functools import reduce
 from pathlib import Path
-from typing import Annotated, Any, Literal, NoReturn
+from typing import Any, NoReturn
 
 import click
 import orjson
-import typer
 import uvloop
 
 from collector import __version__, console, log
@@ -22,9 +23,7 @@ from collector.run import Outcome, Run
 from collector.sinks.base import DeliveryError
 from collector.sinks.ndjson import NdjsonSink
 
-COMMANDS = ("collect", "demo", "schema")
 SIGNAL_BASE = 128
-BROKEN_PIPE = 13
 
 
 class Exit(IntEnum):
@@ -38,85 +37,104 @@ class Exit(IntEnum):
     UNDELIVERED = 5
 
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=False, rich_markup_mode="markdown")
-
-Text = str | None
-Flag = bool | None
-
-Regions = Annotated[Text, typer.Option(help="Regions, separated by commas; default: every enabled one.")]
-Services = Annotated[Text, typer.Option(help="Exactly these services; `all` stands for the default set.")]
-Skip = Annotated[Text, typer.Option(help="Leave these services out.")]
-Output = Annotated[Text, typer.Option(help="`-` (standard output) or a file; `.gz` and `.zst` compress.")]
-ReportFile = Annotated[Path | None, typer.Option("--report", help="Write the run report here, as JSON.")]
-Raw = Annotated[Flag, typer.Option("--raw", help="Add `_rawData`, secrets redacted.")]
-Name = Annotated[Text, typer.Option(help="The account's name.")]
-TagName = Annotated[Flag, typer.Option("--tag-account-name", help="Put `tag.AccountName` on every entity.")]
-TagProduction = Annotated[Flag, typer.Option("--tag-production", help="Put `tag.Production` on every entity.")]
-Concurrency = Annotated[int | None, typer.Option(help="Requests in flight.")]
-Share = Annotated[float | None, typer.Option(help="Share of the known AWS rates that the run may use, 0 to 1.")]
-Level = Annotated[Text, typer.Option(help="debug, info, warning or error.")]
-Layout = Annotated[Text, typer.Option(help="auto, console or json.")]
-NoProgress = Annotated[Flag, typer.Option("--no-progress", help="No progress line on a terminal.")]
-Config = Annotated[Path | None, typer.Option(help="A TOML file with any of these options.")]
+Command = Callable[..., None]
 
 
-@app.command()
-def collect(  # noqa: PLR0913  (one parameter for each option)
-    context: typer.Context, regions: Regions = None, services: Services = None, skip_services: Skip = None, output: Output = None,
-    report: ReportFile = None, raw: Raw = None, account_name: Name = None, tag_account_name: TagName = None,
-    tag_production: TagProduction = None, max_concurrency: Concurrency = None, rate_share: Share = None,
-    log_level: Level = None, log_format: Layout = None, no_progress: NoProgress = None, config: Config = None,
-) -> None:  # fmt: skip
-    """Walk an AWS account and write its graph as NDJSON. This is what runs when no command is named."""
-    given = _given(context)
-    if given.pop("no_progress", None):
+def option(name: str, text: str, **settings: Any) -> Callable[[Command], Command]:
+    """An option that says nothing unless it is given: environment, file and defaults come behind it."""
+    return click.option(name, default=None, help=text, **settings)
+
+
+def options(*several: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    """Several options in their order."""
+    return lambda command: reduce(lambda inner, each: each(inner), reversed(several), command)
+
+
+DELIVERY = options(
+    option("--output", "`-` (standard output) or a file; `.gz` and `.zst` compress.", metavar="WHERE"),
+    option("--report", "Write the run report here, as JSON.", metavar="FILE"),
+    option("--raw", "Add `_rawData`, secrets redacted.", is_flag=True),
+    option("--log-level", "debug, info, warning or error.", metavar="LEVEL"),
+    option("--log-format", "auto, console or json.", metavar="FORMAT"),
+)
+SCOPE = options(
+    option("--regions", "Regions, separated by commas; default: every enabled one.", metavar="A,B"),
+    option("--services", "Exactly these services; `all` stands for the default set.", metavar="A,B"),
+    option("--skip-services", "Leave these services out.", metavar="A,B"),
+)
+LABELS = options(
+    option("--account-name", "The account's name.", metavar="NAME"),
+    option("--tag-account-name", "Put `tag.AccountName` on every entity.", is_flag=True),
+    option("--tag-production", "Put `tag.Production` on every entity.", is_flag=True),
+)
+PACE = options(
+    option("--max-concurrency", "Requests in flight.", metavar="N"),
+    option("--rate-share", "Share of the known AWS rates that the run may use, 0 to 1.", metavar="X"),
+    option("--no-progress", "No progress line on a terminal.", is_flag=True),
+    option("--config", "A TOML file with any of these options.", metavar="FILE", type=click.Path(path_type=Path)),
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="collector")
+def cli() -> None:
+    """Walk AWS accounts and stream the estate as a graph: NDJSON in JupiterOne's data model.
+
+    Without a command, `collect` runs. Every option of `collect` is also a `COLLECTOR_…` variable and a key of the `--config` file.
+    """
+
+
+@cli.command()
+@SCOPE
+@DELIVERY
+@LABELS
+@PACE
+def collect(config: Path | None, *, no_progress: bool | None, **given: Any) -> None:
+    """The main job: AWS to NDJSON."""
+    if no_progress:
         given["progress"] = False
-    given.pop("config", None)
-    _finish(_run(settings(given, config)))
+    _finish(_run(settings(_told(given), config)))
 
 
-@app.command()
-def demo(
-    context: typer.Context, output: Output = None, report: ReportFile = None, raw: Raw = None, log_level: Level = None, log_format: Layout = None
-) -> None:  # fmt: skip
-    """Do the same against an embedded sample estate. Needs no AWS account."""
+@cli.command()
+@SCOPE
+@DELIVERY
+def demo(**given: Any) -> None:
+    """The main job against an embedded sample estate. Needs no AWS account."""
     from collector.demo.process import MissingExtraError, sample_estate  # noqa: PLC0415  (moto is an extra)
 
-    chosen = settings(_given(context))
+    chosen = settings(_told(given))
     try:
         with sample_estate():
             outcome = _run(chosen, unlimited=True)
     except MissingExtraError as error:
-        _complain(str(error), Exit.USAGE)
+        raise ConfigurationError(str(error)) from error
     _finish(outcome)
 
 
-@app.command()
-def schema(format: Annotated[Literal["markdown", "json"], typer.Option(help="markdown or json.")] = "markdown") -> None:  # noqa: A002  (the option's name)
-    """Print the data model, read from the declarations."""
+@cli.command()
+@click.option("--format", "layout", type=click.Choice(["markdown", "json"]), default="markdown", show_default=True)
+def schema(layout: str) -> None:
+    """The data model, read from the declarations."""
     from collector import document  # noqa: PLC0415  (needs botocore's models, which other commands load in their own time)
 
     catalog = Catalog.all()
-    printed = document.data_model(catalog) if format == "markdown" else document.as_json(catalog)
-    sys.stdout.write(printed)
+    sys.stdout.write(document.data_model(catalog) if layout == "markdown" else document.as_json(catalog))
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and leave with its exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    if words[:1] == ["--version"]:
-        sys.stdout.write(f"collector {__version__}\n")
-        sys.exit(Exit.COMPLETE)
-    if not words or (words[0] not in COMMANDS and words[0] not in ("--help", "-h")):
+    if not words or words[0] not in {*cli.commands, "--help", "-h", "--version"}:
         words = ["collect", *words]
     try:
-        app(words, standalone_mode=False, prog_name="collector")
+        cli.main(words, prog_name="collector", standalone_mode=False)
     except click.ClickException as error:
         _complain(error.format_message().split("\n")[0], Exit.USAGE)
     except (ConfigurationError, UnknownServiceError) as error:
         _complain(str(error), Exit.USAGE)
     except (click.Abort, KeyboardInterrupt):
-        sys.exit(SIGNAL_BASE + 2)
+        sys.exit(SIGNAL_BASE + signal.SIGINT)
     sys.exit(Exit.COMPLETE)
 
 
@@ -151,7 +169,7 @@ def _finish(outcome: Outcome) -> NoReturn:
     if outcome.stopped_by is not None:
         sys.exit(SIGNAL_BASE + outcome.stopped_by)
     if outcome.closed:
-        sys.exit(SIGNAL_BASE + BROKEN_PIPE)
+        sys.exit(SIGNAL_BASE + signal.SIGPIPE)
     if outcome.bug:
         sys.exit(Exit.BUG)
     sys.exit({"complete": Exit.COMPLETE, "partial": Exit.PARTIAL, "failed": Exit.NOTHING}[outcome.report["status"]])
@@ -162,5 +180,5 @@ def _complain(message: str, code: int) -> NoReturn:
     sys.exit(code)
 
 
-def _given(context: typer.Context) -> dict[str, Any]:
-    return {name: value for name, value in context.params.items() if value is not None}
+def _told(given: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in given.items() if value is not None}

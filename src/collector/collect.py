@@ -19,7 +19,7 @@ from collector.model import Place
 from collector.paths import Read, found, found_rows, reader, reads, walker
 from collector.plan import Job
 from collector.report import ScopeRecord
-from collector.spec import Batch, Call, Entity, Fetch, Fetched, Gather, Hydrate, Join, Made, Row, Rows, Slice, Source, Within
+from collector.spec import UNKNOWN, Batch, Call, Entity, Fetch, Fetched, Gather, Hydrate, Join, Made, Row, Rows, Slice, Source, Within
 
 T = TypeVar("T")
 Params: TypeAlias = Mapping[str, Any]
@@ -110,10 +110,16 @@ class Collection:
             finally:
                 turns.release()
 
+        failure: Failed | None = None
         async with anyio.create_task_group() as tasks:
-            async for answer in answers:
-                await turns.acquire()
-                tasks.start_soon(work, answer)
+            try:
+                async for answer in answers:
+                    await turns.acquire()
+                    tasks.start_soon(work, answer)
+            except Failed as failed:  # inside a task group it would come out wrapped
+                failure = failed
+        if failure is not None:
+            raise failure
 
     async def _descend(self, workers: Sequence[_Worker], answer: Row, parent: Row | None, place: Place) -> None:
         for worker in workers:
@@ -144,10 +150,12 @@ class Collection:
                 await spread(self._below_rows(source, rows), self._child(source, workers), self._width)
 
     def _below_rows(self, source: Call, rows: Sequence[tuple[Row, Place]]) -> list[tuple[Row, Place]]:
-        if source.when is None:
-            return list(rows)
-        wanted = reader(source.when)
-        return [(row, place) for row, place in rows if wanted(row, place)]
+        wanted = reader(source.when) if source.when is not None else None
+        return [
+            (row, place)
+            for row, place in rows
+            if (wanted is None or wanted(row, place)) and _has_arguments(source.args, row)
+        ]
 
     def _child(self, source: Call, workers: Sequence[_Worker]) -> Callable[[tuple[Row, Place]], Awaitable[None]]:
         async def child(parent: tuple[Row, Place]) -> None:
@@ -190,9 +198,9 @@ class Collection:
         if page.rows:
             await self._emit(page)
 
-    async def matches(self, join: Join, fetched: Fetched) -> Mapping[Any, list[Row]]:
-        """The items of a joined listing by what they match on; nothing, and noted, when it failed."""
-        return await self._listings.matches(join, fetched)
+    async def matches(self, join: Join) -> Mapping[Any, list[Row]] | Failed:
+        """The items of a joined listing by what they match on, or why there are none."""
+        return await self._listings.matches(join)
 
     @property
     def job(self) -> Job:
@@ -217,6 +225,7 @@ class _Worker:
         self._when_late = fetched.when is not None and any(path.split(".")[0] in late for path in reads(fetched.when))
         self._region = reader(fetched.region) if isinstance(fetched, Entity) and fetched.region else None
         self._stages = _stages(fetched.hydrate)
+        self._noted: set[Join] = set()
         self.is_plain = not (fetched.hydrate or fetched.gather or fetched.batch) and self._type not in inner
 
     def rows(self, answer: Row, parent: Row | None) -> list[Row]:
@@ -262,14 +271,28 @@ class _Worker:
             parent = some[0].get("^")
             params = {**batch.params, **_arguments(batch.args, parent), batch.ids: [by(row) for row in some]}
             with self._collection.guarded([self], batch.absent, vanishing=True):
-                answer = await self._collection.call(self.fetched, None, batch.op, params, self._other(place))
+                try:
+                    answer = await self._collection.call(self.fetched, None, batch.op, params, self._other(place))
+                except Failed as failure:
+                    if failure.reason is not Reason.VANISHED or len(some) == 1:
+                        raise
+                    for one in some:  # one that vanished must not take the others with it
+                        await describe([one])
+                    return
                 rows.extend({**item, "^": parent} for item in found(answer, batch.items))
 
         await spread(list(chunks(items, batch.size)), describe, self._collection.width)
         return rows
 
     async def _join(self, join: Join, rows: list[Row], place: Place) -> None:
-        matches = await self._collection.matches(join, self.fetched)
+        matches = await self._collection.matches(join)
+        if isinstance(matches, Failed):
+            if join not in self._noted:
+                self._noted.add(join)
+                self._collection.note(matches, [self.fetched])
+            for row in rows:
+                unknown(row, join.at)
+            return
         to = reader(join.to)
         for row in rows:
             values = to(row, place)
@@ -288,6 +311,9 @@ class _Worker:
                     belonging[on(item)].append(item)
                 for row, _ in some:
                     row[gather.at] = belonging.get(by(row), [])
+            for row, _ in some:
+                if gather.at not in row:
+                    unknown(row, gather.at)
 
         wanted = [(row, place) for row, place in placed if by(row) is not None]
         await spread(list(chunks(wanted, gather.size)), describe, self._collection.width)
@@ -303,6 +329,7 @@ class _Worker:
                     return
                 if failure.reason is Reason.VANISHED:
                     gone.add(id(row))
+                unknown(row, hydrate.at)
                 self._collection.note(failure, [self.fetched], vanishing=True)
 
         wanted = [
@@ -310,7 +337,7 @@ class _Worker:
             for row, place in placed
             if id(row) not in gone
             for hydration in stage
-            if hydration.when is None or hydration.when(row, place)
+            if (hydration.when is None or hydration.when(row, place)) and _has_arguments(hydration.hydrate.args, row)
         ]
         await spread(wanted, add, self._collection.width)
 
@@ -358,7 +385,8 @@ class _Listings:
         self.shared: set[Listing] = set()
         self._locks: dict[Listing, anyio.Lock] = defaultdict(anyio.Lock)
         self._answers: dict[Listing, list[Row] | Failed] = {}
-        self._matches: dict[Join, Mapping[Any, list[Row]]] = {}
+        self._matches: dict[Join, Mapping[Any, list[Row]] | Failed] = {}
+        self._owners = {join: fetched for fetched in collection.job.fetched for join in fetched.join}
 
     async def of(self, rows: Listing, fetched: Fetched) -> list[Row]:
         """All pages of a listing. Raises the same `Failed` to everyone who asks."""
@@ -377,25 +405,25 @@ class _Listings:
             absent = rows.absent if isinstance(rows, Call) else ()
             return [] if failure.is_one_of(absent) else failure
 
-    async def matches(self, join: Join, fetched: Fetched) -> Mapping[Any, list[Row]]:
+    async def matches(self, join: Join) -> Mapping[Any, list[Row]] | Failed:
         """The rows of a joined listing by what they match on."""
         if join not in self._matches:
-            by_value: dict[Any, list[Row]] = defaultdict(list)
-            on = reader(join.on)
-            for answer in await self._pages(join, fetched):
-                for row in listed(answer, join.rows, None):
-                    got = on(row, self._collection.job.place)
-                    for value in got if isinstance(got, list) else [got]:
-                        by_value[value].append(row)
-            self._matches[join] = by_value
+            self._matches[join] = await self._matched(join)
         return self._matches[join]
 
-    async def _pages(self, join: Join, fetched: Fetched) -> list[Row]:
+    async def _matched(self, join: Join) -> Mapping[Any, list[Row]] | Failed:
         try:
-            return await self.of(listing_of(join.rows), fetched)
+            answers = await self.of(listing_of(join.rows), self._owners[join])
         except Failed as failure:
-            self._collection.note(failure, [fetched])
-            return []
+            return failure
+        by_value: dict[Any, list[Row]] = defaultdict(list)
+        on = reader(join.on)
+        for answer in answers:
+            for row in listed(answer, join.rows, None):
+                got = on(row, self._collection.job.place)
+                for value in got if isinstance(got, list) else [got]:
+                    by_value[value].append(row)
+        return by_value
 
 
 class _Scoped:
@@ -428,6 +456,16 @@ def chunks(items: Sequence[T], size: int) -> Iterator[list[T]]:
     """The items in lists of at most `size`."""
     for start in range(0, len(items), size):
         yield list(items[start : start + size])
+
+
+def unknown(row: Row, at: str) -> None:
+    """Mark an answer as one that a failed call owes: what would be read from it is not known."""
+    row.setdefault(UNKNOWN, set()).add(at)
+
+
+def _has_arguments(args: Mapping[str, str], row: Row) -> bool:
+    """Whether the row has what a further call asks about; without it there is nothing to ask."""
+    return all(walker(path)(row) is not None for path in args.values())
 
 
 def _arguments(args: Mapping[str, str], row: Row | None) -> dict[str, Any]:

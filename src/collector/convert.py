@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 
 from collector.classes import defaults
 from collector.model import GLOBAL, Place, Record
-from collector.paths import Read, found, reader, template
-from collector.spec import Edge, Entity, Fetched, Other, Row
+from collector.paths import Read, found, in_doubt, owes, reader, template
+from collector.spec import UNKNOWN, Edge, Entity, Fetched, Other, Row, Source
 from collector.tags import flatten
-from collector.values import as_json, milliseconds
+from collector.values import JsonText, as_json, milliseconds
 
 LONGEST = 4096
 """Characters of a string property, JupiterOne's limit; a longer one ends in `...`."""
@@ -84,6 +84,7 @@ class EntityConverter:
         self._named = entity.arn == "@key"
         self._region = reader(entity.region) if entity.region else None
         self._props = tuple((label, reader(source)) for label, source in _properties(entity).items())
+        self._owed = tuple((label, owes(source)) for label, source in _properties(entity).items())
         self._tags = reader(entity.tags) if entity.tags else None
         self._web = template(entity.web, quoted=True) if entity.web else None
         self._names = tuple((kind, reader(source)) for kind, source in _names(entity).items())
@@ -91,7 +92,7 @@ class EntityConverter:
         self._head = {"_type": entity.type, "_class": list(classes)}
         self._defaults = defaults(classes)
         self._added = options.tags()
-        self._raw = _redactor(entity.secrets) if options.raw else None
+        self._raw = _redactor(entity) if options.raw else None
 
     def place(self, row: Row, place: Place) -> Place:
         """The row's own place, where its region is not the scope's."""
@@ -109,6 +110,10 @@ class EntityConverter:
             value = plain(read(row, place))
             if value is not None:
                 props[label] = value
+        if in_doubt(row):
+            for label, owed in self._owed:
+                if owed(row):
+                    props.pop(label, None)
         record = {"_key": key, **self._head, **self._defaults, **props}
         record.update(self._common(row, place, key))
         self._tag(record, row, place)
@@ -160,11 +165,14 @@ class EdgeConverter:
         self._of = reader(edge.of) if edge.of is not None else None
         self._when = reader(edge.when) if edge.when is not None else None
         self._key = reader(edge.key) if edge.key is not None else None
-        self._props = tuple((label, reader(source)) for label, source in edge.props.items())
+        self._props = tuple((label, reader(source), owes(source)) for label, source in edge.props.items())
         self._outside = _outside_of(edge, self.ends)
+        self._owed = owes(edge.each) if edge.each else owes(edge.at, edge.of, edge.when, edge.key)
 
     def __call__(self, row: Row, key: str | None, place: Place) -> Iterator[Pending]:
         """The relationships that a row points to, each pointer once."""
+        if in_doubt(row) and self._owed(row):
+            return
         seen: set[tuple[object, ...]] = set()
         for item in self._items(row):
             if self._when is not None and not self._when(item, place):
@@ -205,7 +213,7 @@ class EdgeConverter:
     def _properties(self, item: Row, place: Place) -> Record | None:
         if not self._props:
             return None
-        values = ((label, plain(read(item, place))) for label, read in self._props)
+        values = ((label, plain(read(item, place))) for label, read, owed in self._props if not owed(item))
         return {label: as_json(value) if isinstance(value, list) else value for label, value in values if value is not None}
 
 
@@ -223,15 +231,15 @@ def plain(value: Any) -> Any:
     if value is None or isinstance(value, bool | int | float):
         return value
     if isinstance(value, str):
-        return value if len(value) <= LONGEST else value[: LONGEST - 3] + "..."
+        return value if len(value) <= LONGEST or isinstance(value, JsonText) else value[: LONGEST - 3] + "..."
     if isinstance(value, datetime):
         return milliseconds(value)
     if isinstance(value, list | tuple):
-        return _plain_list([plain(one) for one in value if one is not None])
+        return _of_one_kind([as_json(one) if isinstance(one, list) else plain(one) for one in value if one is not None])
     return plain(as_json(value))
 
 
-def _plain_list(values: list[Any]) -> list[Any]:
+def _of_one_kind(values: list[Any]) -> list[Any]:
     kinds = {type(value) for value in values}
     return values if len(kinds) <= 1 or kinds <= {int, float} else [as_json(value) for value in values]
 
@@ -283,11 +291,13 @@ def _described(other: Other) -> Callable[[Row, Place], Outside | None]:
     return describe
 
 
-def _redactor(secrets: tuple[str, ...]) -> Callable[[Row], Row]:
-    paths = tuple(tuple(path.split(".")) for path in secrets)
+def _redactor(entity: Entity) -> Callable[[Row], Row]:
+    """The row as AWS told it, without what it was joined with, and without the values of secrets."""
+    paths = tuple(tuple(path.split(".")) for path in entity.secrets)
+    ours = {"^", UNKNOWN, *(join.at for join in entity.join)}
 
     def redact(row: Row) -> Row:
-        clean = {name: value for name, value in row.items() if name != "^"}
+        clean = {name: value for name, value in row.items() if name not in ours}
         for path in paths:
             clean = _hidden(clean, path)
         return clean

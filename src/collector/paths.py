@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 from urllib.parse import quote
 
 from collector.model import Place
-from collector.spec import Computed, First, Fixed, Row, Source, Template, Via
+from collector.spec import UNKNOWN, Computed, First, Fixed, Row, Source, Template, Via
 
 Read: TypeAlias = Callable[[Row, Place], Any]
 Walk: TypeAlias = Callable[[Any], Any]
@@ -51,6 +51,35 @@ def reads(source: Source) -> Iterator[str]:
                 yield from reads(each)
         case Fixed():
             return
+
+
+def in_doubt(row: Row | None) -> bool:
+    """Whether a failed call owes an answer to the row or to what it was found in."""
+    while row:
+        if UNKNOWN in row:
+            return True
+        row = row.get("^")
+    return False
+
+
+def owes(*sources: Source | None) -> Callable[[Row], bool]:
+    """A function that tells whether a failed call owes a row what these sources read."""
+    wanted = []
+    for path in {path for source in sources if source is not None for path in reads(source)}:
+        words = path.split(".")
+        depth = next((place for place, word in enumerate(words) if word != "^"), len(words))
+        wanted += [(depth, words[depth].removesuffix("[]").removesuffix("{}"))] if depth < len(words) else []
+
+    def owed(row: Row) -> bool:
+        for depth, head in wanted:
+            at: Row | None = row
+            for _ in range(depth):
+                at = at.get("^") if at else None
+            if at and head in at.get(UNKNOWN, ()):
+                return True
+        return False
+
+    return owed
 
 
 @cache

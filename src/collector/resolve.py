@@ -49,6 +49,7 @@ class Graph:
         self._types: dict[str, str] = {}
         self._names: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
         self._waiting: dict[tuple[tuple[str, ...], str], dict[str, list[Waiting]]] = defaultdict(dict)
+        self._open: list[Waiting] = []
         self._sent: dict[int, set[tuple[str, str, str | None]]] = defaultdict(set)
         self._repeated = _repeated(directory.edges)
         self.duplicates = 0
@@ -83,6 +84,9 @@ class Graph:
             pending = pending._replace(near=near)
         if pending.name is None:
             return self._mapped(pending, ends)
+        if _is_open(ends):
+            self._open.append(Waiting(pending, scope))
+            return None
         far = self._find(ends.far, ends.by, pending.name)
         if far is None:
             self._wait((ends.far, ends.by), pending.name, Waiting(pending, scope))
@@ -94,6 +98,16 @@ class Graph:
 
         `unseen` are the types that were not, or not fully, collected: a missing end of such a type proves nothing.
         """
+        for pending, scope in self._open:
+            found = self._everyone(self._directory.edges[pending.edge], pending.name or "")
+            for far in found:
+                record = self._direct(pending, self._directory.edges[pending.edge], far)
+                if record is not None:
+                    yield record, scope
+            if not found:
+                record = self._settle(pending, pending.name or "", account, unseen)
+                if record is not None:
+                    yield record, scope
         for waiting in self._waiting.values():
             for name, several in waiting.items():
                 for pending, scope in several:
@@ -101,6 +115,7 @@ class Graph:
                     if record is not None:
                         yield record, scope
         self._waiting.clear()
+        self._open.clear()
 
     def _settle(self, pending: Pending, name: str, account: str, unseen: frozenset[str]) -> Record | None:
         ends = self._directory.edges[pending.edge]
@@ -126,10 +141,16 @@ class Graph:
         if known is not None and (known in types or RESOURCE in types):
             return name
         if RESOURCE in types:
-            answers = (names.get(name) for (_, kind), names in self._names.items() if kind == by)
-        else:
-            answers = (self._names[type_, by].get(name) for type_ in types)
+            return next(iter(self._known_as(by, name)), None)
+        answers = (self._names[type_, by].get(name) for type_ in types)
         return next((key for key in answers if key is not None), None)
+
+    def _everyone(self, ends: Ends, name: str) -> list[str]:
+        """All entities that an open pointer means: an address is an instance's, its interface's and its elastic IP's."""
+        return [name] if name in self._types else self._known_as(ends.by, name)
+
+    def _known_as(self, by: str, name: str) -> list[str]:
+        return [key for (_, kind), names in sorted(self._names.items()) if kind == by and (key := names.get(name))]
 
     def _wait(self, group: tuple[tuple[str, ...], str], name: str, waiting: Waiting) -> None:
         self._waiting[group].setdefault(name, []).append(waiting)
@@ -216,6 +237,11 @@ def relationship_type(source: str, verb: str, target: str) -> str:
 def snake(name: str) -> str:
     """A class name as a word of a type: `IpAddress` is `ip_address`."""
     return "".join(f"_{letter.lower()}" if letter.isupper() and place else letter.lower() for place, letter in enumerate(name))
+
+
+def _is_open(ends: Ends) -> bool:
+    """Whether several entities may be meant: then all must have been seen before it is known who is."""
+    return RESOURCE in ends.far and ends.by != "id"
 
 
 def _repeated(every: Sequence[Ends]) -> list[int | None]:

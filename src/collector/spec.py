@@ -31,6 +31,9 @@ Verb: TypeAlias = Literal[
     "IS", "LOGS", "PROTECTS", "RUNS", "TRIGGERS", "TRUSTS", "USES",
 ]  # fmt: skip
 
+UNKNOWN = "!"
+"""Where a row keeps the names of answers that failed calls owe it. A value that would read them is left out."""
+
 RESOURCE = "resource"
 """The open target: any collected entity, whatever its type."""
 
@@ -75,7 +78,7 @@ class First:
         object.__setattr__(self, "sources", sources)
 
 
-Source: TypeAlias = "str | Via | Template | Fixed | Computed | First"
+Source: TypeAlias = str | Via | Template | Fixed | Computed | First
 
 
 # Where rows come from -------------------------------------------------------------------------------------

@@ -52,9 +52,15 @@ def without_suffix(path: str, suffix: str) -> Via:
     return Via(path, lambda value: _each(value, lambda one: one.removesuffix(suffix)))
 
 
+class JsonText(str):
+    """JSON as the text of a property: kept whole, however long."""
+
+    __slots__ = ()
+
+
 def document(path: str) -> Via:
-    """A structure as JSON text, keys sorted; text stays as it is."""
-    return Via(path, as_json)
+    """A structure as JSON text, keys sorted, kept whole; text stays as it is."""
+    return Via(path, lambda value: JsonText(as_json(value)))
 
 
 def present(path: str) -> Computed:

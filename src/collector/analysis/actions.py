@@ -36,4 +36,7 @@ def meet(one: Masks, other: Masks) -> bool:
     """Whether some action is in both sets."""
     if len(other) < len(one):
         one, other = other, one
-    return any(bits & other.get(service, 0) for service, bits in one.items())
+    for service, bits in one.items():  # noqa: SIM110 - called for each statement and type; a generator would double its time
+        if bits & other.get(service, 0):
+            return True
+    return False

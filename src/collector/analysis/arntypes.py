@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-
 Reference = tuple[str, str]
 """A resource type of the authorization reference: its service and its name there."""
 
@@ -76,7 +75,9 @@ NAMEABLE: dict[str, Nameable] = {
     "aws_cloudfront_distribution": _is("cloudfront", "distribution"),
     "aws_cloudwatch_event_rule": _is("events", "rule-on-default-event-bus", "rule-on-custom-event-bus"),
     # CloudWatch Logs writes the ARN of a group with and without ":*".
-    "aws_cloudwatch_log_group": Nameable((("logs", "log-group"),), (Below(":", (("logs", "log-stream"),)),), suffix=":*"),
+    "aws_cloudwatch_log_group": Nameable(
+        (("logs", "log-group"),), (Below(":", (("logs", "log-stream"),)),), suffix=":*"
+    ),
     "aws_cloudwatch_metric_alarm": _is("cloudwatch", "alarm"),
     "aws_config_rule": _is("config", "ConfigRule"),
     "aws_db_cluster_snapshot": _is("rds", "cluster-snapshot"),

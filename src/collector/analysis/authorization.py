@@ -41,8 +41,10 @@ class Expansion(NamedTuple):
 
 
 class Form(NamedTuple):
-    """A form of ARN: what its resource part begins with, and the actions that can be allowed on it."""
+    """A form of ARN: its region and account (empty or not), what its resource part begins with, and its actions."""
 
+    region: str
+    account: str
     prefix: str
     masks: Masks
 
@@ -88,9 +90,9 @@ def everything() -> Masks:
 def levels(service: str) -> dict[str, int]:
     """The access levels of a service's actions: each level, with the actions that have it. An action may have two."""
     found = dict.fromkeys(LEVELS.values(), 0)
-    for (name, bit), limits in zip(bits(service).items(), services()[service].actions.values(), strict=True):
+    for number, limits in enumerate(services()[service].actions.values()):
         for letter in limits.rstrip(_DIGITS + ","):
-            found[LEVELS[letter]] |= bit
+            found[LEVELS[letter]] |= 1 << number
     return found
 
 
@@ -160,17 +162,18 @@ def masks_of(form: str) -> Masks:
     return forms(form.split(":", 3)[2])[form]
 
 
-def resource_prefix(form: str) -> str:
-    """What the resource part of every ARN of this form begins with."""
-    resource = form.split(":", 5)[5]
-    found = WILDCARD.search(resource.replace("{}", "*"))
-    return resource if found is None else resource[: found.start()]
+@cache
+def shape(form: str) -> Form:
+    """A form taken apart."""
+    _, _, _, region, account, resource = form.split(":", 5)
+    fixed = WILDCARD.split(resource.replace("{}", "*"), maxsplit=1)[0]
+    return Form(region, account, fixed, masks_of(form))
 
 
 @cache
 def shapes(arn_service: str) -> tuple[Form, ...]:
-    """The forms of the ARNs of a service by what their resource part begins with."""
-    return tuple(Form(resource_prefix(form), masks) for form, masks in forms(arn_service).items())
+    """All forms of the ARNs of a service, taken apart."""
+    return tuple(map(shape, forms(arn_service)))
 
 
 @cache

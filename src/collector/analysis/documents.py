@@ -6,12 +6,13 @@ The shapes allowed are those of the IAM JSON policy grammar: a statement or an e
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from urllib.parse import unquote
 
 import orjson
 
-from collector.analysis.facts import Document
+if TYPE_CHECKING:
+    from collector.analysis.facts import Document
 
 VARIABLES_SINCE = "2012-10-17"
 """The first version of the policy language that has variables; in older documents `${…}` is text (IAM documentation)."""

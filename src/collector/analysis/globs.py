@@ -13,7 +13,7 @@ OPEN_END = "\ue002"
 ESCAPED = {"*": "\ue000", "?": "\ue001", "$": "$"}
 """How a wildcard that is meant literally (`${*}`) is kept in a pattern; private-use characters occur in no ARN."""
 
-_LITERAL = {"\ue000": "*", "\ue001": "?"}
+_LITERAL = str.maketrans({"\ue000": "*", "\ue001": "?"})
 _LAST = "\U0010ffff"
 
 Match = Callable[[str, int], object]
@@ -40,9 +40,7 @@ def _regex(character: str) -> str:
 
 def literal(pattern: str) -> str:
     """A pattern without wildcards as the text that it matches."""
-    for kept, meant in _LITERAL.items():
-        pattern = pattern.replace(kept, meant)
-    return pattern
+    return pattern if pattern.isascii() else pattern.translate(_LITERAL)
 
 
 def is_wild(pattern: str) -> bool:

@@ -7,17 +7,20 @@ to the service, one that names everything to the account; so JupiterOne does it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from typing import Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
-from collector.analysis.actions import Masks, meet, union
-from collector.analysis.authorization import all_of, applicable, everything, shapes
-from collector.analysis.facts import Account, Options
+from collector.analysis.actions import Masks, union
+from collector.analysis.authorization import Form, all_of, applicable, everything, shapes
 from collector.analysis.globs import head, is_wild, matches
-from collector.analysis.matching import ResourceIndex, Wanted
+from collector.analysis.matching import Found, ResourceIndex, Wanted
 from collector.analysis.patterns import Pattern, Reader, of_partition, parse
 from collector.analysis.scopes import ArnType, Scope, arn_type, named_in
-from collector.analysis.statements import Meaning
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from collector.analysis.facts import Account, Options
+    from collector.analysis.statements import Meaning
 
 Step: TypeAlias = Literal["account", "service", "foreign", "resource"]
 
@@ -58,6 +61,7 @@ class Ladder:
         self._index = index
         self._options = options
         self._known: dict[tuple[Meaning, str | None], Reaches] = {}
+        self._found_before: dict[tuple[str, str, Wanted], Found] = {}
 
     def reaches(self, meaning: Meaning, user: str | None) -> Reaches:
         """The targets of a statement, for a policy that may belong to a user."""
@@ -107,8 +111,7 @@ class Ladder:
         for kind in filter(None, map(arn_type, self._index.types(self._account.id))):
             for scope in kind.scopes:
                 if meaning.applies(scope.masks, scope.services[0]):
-                    wanted = Wanted(None, "*", "*", "*")
-                    yield from self._found(kind, scope, pattern, wanted, self._account.id, counts)
+                    yield from self._found(kind, scope, pattern, "*", self._account.id, counts)
 
     def _own(self, meaning: Meaning, pattern: Pattern, counts: Counter[str]) -> Iterator[Reach]:
         if pattern.all_resources and pattern.any_region and self._options.wildcards == "collapse":
@@ -120,24 +123,24 @@ class Ladder:
             yield from collapsed
         reached = list(self._resources(meaning, pattern, counts))
         yield from reached
-        if not reached and not collapsed and pattern.names_one and self._could_exist(meaning, pattern):
+        if not reached and not collapsed and pattern.names_one and _could_exist(meaning, pattern):
             counts["danglingArns"] += 1
 
     def _service(self, meaning: Meaning, pattern: Pattern) -> Iterator[Reach]:
         """All resources of an ARN service: one target for each service whose actions can be allowed on them."""
-        possible = applicable(pattern.service)
-        for service in meaning.masks:
-            masks = {service: possible.get(service, 0)}
-            if meaning.applies(masks, service if service == pattern.service else ""):
-                yield Reach("service", service, pattern, masks, service if service == pattern.service else "")
-        if pattern.service not in meaning.masks and meaning.unlisted_of(pattern.service):
-            yield Reach("service", pattern.service, pattern, {}, pattern.service)
+        possible = union(form.masks for form in shapes(pattern.service) if _fits(pattern, form))
+        own = [pattern.service] if meaning.unlisted_of(pattern.service) else []
+        for service in dict.fromkeys((*meaning.masks, *own)):
+            masks = {service: possible[service]} if service in possible else {}
+            unlisted = service if service == pattern.service else ""
+            if meaning.applies(masks, unlisted):
+                yield Reach("service", service, pattern, masks, unlisted)
 
     def _type_wide(self, meaning: Meaning, pattern: Pattern) -> Iterator[Reach]:
         """All resources of a type, whether it is collected or not: the service of their ARNs is the target."""
         if not self._collapses(pattern):
             return
-        every = [masks for prefix, masks in shapes(pattern.service) if _all_of_type(pattern.tail, (prefix,))]
+        every = [form.masks for form in shapes(pattern.service) if _fits(pattern, form) and _all_of(pattern.tail, form)]
         every += [scope.masks for kind, scope in named_in(pattern.service) if self._all_by(kind, scope, pattern)]
         masks = union(every)
         if every and meaning.applies(masks, pattern.service):
@@ -148,17 +151,15 @@ class Ladder:
 
     def _all_by(self, kind: ArnType, scope: Scope, pattern: Pattern) -> bool:
         """Whether a pattern reaches all resources of a type, by their own names or by what lies below them."""
-        return any(_all_of_type(parent, kind.prefixes) for parent in scope.parents(pattern.tail))
+        fits = [form for form in kind.forms if scope.elsewhere or _fits(pattern, form)]
+        return any(_all_of(parent, form) for parent in scope.parents(pattern.tail) for form in fits)
 
     def _resources(self, meaning: Meaning, pattern: Pattern, counts: Counter[str]) -> Iterator[Reach]:
-        for kind, scope in named_in(pattern.service):
-            if meaning.applies(scope.masks, pattern.service) and not (
-                self._collapses(pattern) and self._all_by(kind, scope, pattern)
-            ):
-                for parent in scope.parents(pattern.tail):
-                    for owner in self._owners(kind, scope, pattern, parent):
-                        wanted = _wanted(scope, pattern, parent)
-                        yield from self._found(kind, scope, pattern, wanted, owner, counts)
+        collapses = self._collapses(pattern)
+        for kind, scope, parent in _named(meaning, pattern):
+            if not (collapses and self._all_by(kind, scope, pattern)):
+                for owner in self._owners(kind, scope, pattern, parent):
+                    yield from self._found(kind, scope, pattern, parent, owner, counts)
 
     def _owners(self, kind: ArnType, scope: Scope, pattern: Pattern, parent: str) -> Iterable[str]:
         """In which accounts to look. Names without an account are looked for everywhere, wildcards at home."""
@@ -180,32 +181,31 @@ class Ladder:
             if self._options.cross_account == "mapped" and meaning.applies(masks, pattern.service):
                 yield Reach("foreign", pattern.account, pattern, masks, pattern.service)
             return
-        for kind, scope in named_in(pattern.service):
-            if meaning.applies(scope.masks, pattern.service):
-                for parent in scope.parents(pattern.tail):
-                    wanted = _wanted(scope, pattern, parent)
-                    yield from self._found(kind, scope, pattern, wanted, pattern.account, counts)
+        for kind, scope, parent in _named(meaning, pattern):
+            yield from self._found(kind, scope, pattern, parent, pattern.account, counts)
 
-    def _found(self, kind: ArnType, scope: Scope, pattern: Pattern, wanted: Wanted, owner: str, counts: Counter[str]) -> Iterator[Reach]:
-        if not kind.can_be(head(wanted.tail)) and not kind.colons:
-            return
-        found = self._index.find(kind, owner, wanted, self._options.max_edges_per_pattern)
+    def _found(
+        self, kind: ArnType, scope: Scope, pattern: Pattern, parent: str, owner: str, counts: Counter[str]
+    ) -> Iterator[Reach]:
+        anywhere = scope.elsewhere or pattern.every
+        wanted = Wanted(None if anywhere else pattern.service, pattern.region, pattern.account, parent)
+        found = self._find(kind, owner, wanted)
         service = scope.services[0] if pattern.every else pattern.service
         if found.keys:
             yield Reach("resource", kind.type, pattern, scope.masks, service, owner, scope, found.keys)
-        elif found.count:
+        elif found.number:
             counts["cappedPatterns"] += 1
-            counts["cappedResources"] += found.count
+            counts["cappedResources"] += found.number
             step: Step = "service" if owner in (self._account.id, "aws") else "foreign"
-            name = service if step == "service" else owner
-            yield Reach(step, name, pattern, scope.masks, service, matched=found.count)
+            yield Reach(
+                step, service if step == "service" else owner, pattern, scope.masks, service, matched=found.number
+            )
 
-    def _could_exist(self, meaning: Meaning, pattern: Pattern) -> bool:
-        """Whether the one resource that a pattern names is of a type that would have been collected."""
-        return any(
-            meet(meaning.masks, scope.masks) and any(kind.can_be(parent) for parent in scope.parents(pattern.tail))
-            for kind, scope in named_in(pattern.service)
-        )
+    def _find(self, kind: ArnType, owner: str, wanted: Wanted) -> Found:
+        question = (kind.type, owner, wanted)
+        if question not in self._found_before:
+            self._found_before[question] = self._index.find(kind, owner, wanted, self._options.max_edges_per_pattern)
+        return self._found_before[question]
 
 
 def _everything(reader: Reader) -> Pattern:
@@ -215,12 +215,28 @@ def _everything(reader: Reader) -> Pattern:
     return pattern
 
 
-def _wanted(scope: Scope, pattern: Pattern, parent: str) -> Wanted:
-    return Wanted(None if scope.elsewhere else pattern.service, pattern.region, pattern.account, parent)
+def _named(meaning: Meaning, pattern: Pattern) -> Iterator[tuple[ArnType, Scope, str]]:
+    """The collected types that a pattern may name, each way in which it may, and the pattern for the names of the entities."""
+    start = head(pattern.tail)
+    for kind, scope in named_in(pattern.service):
+        possible = scope.elsewhere or kind.colons or kind.can_be(start)
+        if possible and meaning.applies(scope.masks, pattern.service):
+            for parent in scope.parents(pattern.tail):
+                yield kind, scope, parent
 
 
-def _all_of_type(tail: str, prefixes: Iterable[str]) -> bool:
-    """Whether a pattern takes in every resource part that begins with one of the prefixes."""
+def _could_exist(meaning: Meaning, pattern: Pattern) -> bool:
+    """Whether the one resource that a pattern names is of a type that would have been collected."""
+    return any(kind.can_be(parent) for kind, _, parent in _named(meaning, pattern))
+
+
+def _fits(pattern: Pattern, form: Form) -> bool:
+    """Whether region and account of ARNs of a form can be what the pattern says: `arn:aws:s3:::*` is about buckets only."""
+    account = pattern.account.strip("*") == "" if form.account == "" else pattern.account != ""
+    return account and (form.region == "" or pattern.region != "")
+
+
+def _all_of(tail: str, form: Form) -> bool:
+    """Whether a pattern takes in every resource part of a form."""
     start = head(tail)
-    wild = is_wild(tail) and tail[len(start) :].strip("*/:") == ""
-    return wild and any(prefix.startswith(start) for prefix in prefixes)
+    return is_wild(tail) and tail[len(start) :].strip("*/:") == "" and form.prefix.startswith(start)

@@ -7,14 +7,22 @@ searched; then a pattern costs two binary searches for the text in front of its 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
+from collector.analysis.arntypes import NAMEABLE
 from collector.analysis.facts import Entity
-from collector.analysis.globs import after, head, is_wild, literal, matcher, matches
-from collector.analysis.scopes import ArnType, arn_type
+from collector.analysis.globs import Match, after, head, is_wild, matcher, matches
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from collector.analysis.scopes import ArnType
 
 _SEGMENTS = 6
+
+
+SETTLED_AT_ONCE = 10_000
+"""How many resources are put in order in one step."""
 
 
 class Wanted(NamedTuple):
@@ -29,24 +37,37 @@ class Wanted(NamedTuple):
 class Found(NamedTuple):
     """How many resources match, and their keys: none if there are more than were asked for."""
 
-    count: int
+    number: int
     keys: tuple[str, ...] = ()
+
+
+class _Name(NamedTuple):
+    """A pattern for a resource part: what it begins with, whether that is all, and a test where a `*` behind it is not enough."""
+
+    start: str
+    single: bool
+    match: Match | None
+
+    @classmethod
+    def of(cls, tail: str) -> _Name:
+        start = head(tail)
+        single = not is_wild(tail)
+        return cls(start, single, None if single or tail == start + "*" else matcher(tail))
+
+
+_ALL = _Name.of("*")
 
 
 class _Group:
     """Resources whose ARNs begin with the same `prefix`, which ends with the fifth colon."""
 
-    __slots__ = ("account", "arns", "prefix", "region", "service", "settled")
+    __slots__ = ("account", "arns", "fresh", "prefix", "region", "service")
 
     def __init__(self, prefix: str) -> None:
         self.prefix = prefix
         _, _, self.service, self.region, self.account, _ = prefix.split(":")
-        self.arns: list[str] = []
-        self.settled = True
-
-    def add(self, arn: str) -> None:
-        self.arns.append(arn)
-        self.settled = False
+        self.arns: tuple[str, ...] = ()
+        self.fresh: list[str] = []
 
     def answers(self, wanted: Wanted) -> bool:
         """Whether the segments in front of the resource part match."""
@@ -56,24 +77,27 @@ class _Group:
             return True
         return self.service == wanted.service and _segment(wanted.account, self.account)
 
-    def search(self, tail: str) -> list[str]:
-        """The ARNs whose resource part matches the pattern, in order."""
-        self._settle()
-        start = self.prefix + head(tail)
-        low = bisect_left(self.arns, start)
-        if not is_wild(tail):
-            return self.arns[low : low + 1] if low < len(self.arns) and self.arns[low] == start else []
-        between = self.arns[low : bisect_right(self.arns, after(start), low)]
-        if tail == literal(head(tail)) + "*":
+    def search(self, name: _Name) -> tuple[str, ...]:
+        """The ARNs whose resource part matches, in order."""
+        if self.fresh:
+            self.settle()
+        arns, start = self.arns, self.prefix + name.start
+        low = bisect_left(arns, start)
+        if name.single:
+            return arns[low : low + 1] if low < len(arns) and arns[low] == start else ()
+        between = arns[low : bisect_right(arns, after(start), low)]
+        if name.match is None:
             return between
-        match, begin = matcher(tail), len(self.prefix)
-        return [arn for arn in between if match(arn, begin)]
+        match, begin = name.match, len(self.prefix)
+        return tuple(arn for arn in between if match(arn, begin))
 
-    def _settle(self) -> None:
-        if not self.settled:
-            # The same shared resource may have been seen from several accounts.
-            self.arns = sorted(set(self.arns))
-            self.settled = True
+    def settle(self) -> None:
+        """Put the ARNs in order, each once: a shared resource may have been seen from several accounts.
+
+        They are kept in a tuple because the garbage collector does not look into tuples of text, but into every list.
+        """
+        self.arns = tuple(sorted({*self.arns, *self.fresh}))
+        self.fresh = []
 
 
 class ResourceIndex:
@@ -86,9 +110,10 @@ class ResourceIndex:
         """Start empty."""
         self._groups: dict[tuple[str, str], dict[str, _Group]] = {}
         self._keys: dict[str, str] = {}
+        self._arns: dict[str, str] = {}
         self._types: dict[str, list[str]] = {}
         self._bare: dict[str, dict[str, str]] = {}
-        self._answers: dict[tuple[str, str, Wanted, int], Found] = {}
+        self._open: dict[str, dict[tuple[str, str], _Group]] = {}
         self.accounts: set[str] = set()
 
     def add(self, account: str, resources: Iterable[tuple[str, str]], arns: Mapping[str, str] | None = None) -> None:
@@ -97,29 +122,47 @@ class ResourceIndex:
         `arns` gives the ARN of a key that is none. An account is known to policies by another ARN than its key.
         """
         self.accounts.add(account)
-        self._answers.clear()
         self._bare.clear()
+        known = self._open.setdefault(account, {})
         for key, type_ in resources:
-            kind = arn_type(type_)
-            if kind is not None:
-                self._add(account, self._arn(key, type_, arns), kind)
+            if type_ not in NAMEABLE:
+                continue
+            arn = self._learn(key, type_, arns) if arns or type_ == "aws_account" else key
+            prefix = arn[: len(arn) - len(arn.split(":", _SEGMENTS - 1)[-1])]
+            group = known.get((type_, prefix))
+            if group is None:
+                if prefix.count(":") < _SEGMENTS - 1:
+                    continue
+                group = known[type_, prefix] = self._group(account, type_, prefix)
+            group.fresh.append(arn)
+
+    def settle(self) -> Iterator[None]:
+        """Put everything in order, a little at a time; what was not put in order before is when it is first searched."""
+        done = 0
+        for groups in self._groups.values():
+            for group in groups.values():
+                done += len(group.fresh)
+                group.settle()
+                if done >= SETTLED_AT_ONCE:
+                    yield
+                    done = 0
 
     def find(self, kind: ArnType, owner: str, wanted: Wanted, limit: int = 0) -> Found:
         """The resources of a type and an owner that match; with a limit, only their number if there are more."""
-        question = (kind.type, owner, wanted, limit)
-        answer = self._answers.get(question)
-        if answer is None:
-            groups = self._groups.get((kind.type, owner), {})
-            found = [arn for group in groups.values() if group.answers(wanted) for arn in _search(group, kind, wanted)]
-            keys = () if limit and len(found) > limit else tuple(map(self._key, found) if self._keys else found)
-            answer = self._answers[question] = Found(len(found), keys)
-        return answer
+        name = _Name.of(_spilled(kind, wanted))
+        groups = self._groups.get((kind.type, owner), {})
+        found = [arn for group in groups.values() if group.answers(wanted) for arn in group.search(name)]
+        if limit and len(found) > limit:
+            return Found(len(found))
+        return Found(len(found), tuple(map(self._key, found) if self._keys else found))
 
     def owner(self, kind: ArnType, arn: str) -> str | None:
         """In which account a resource was collected whose ARN does not say so."""
         if kind.type not in self._bare:
             every = ((owner, groups) for (type_, owner), groups in self._groups.items() if type_ == kind.type)
-            self._bare[kind.type] = {arn: owner for owner, groups in every for group in groups.values() for arn in group.arns}
+            self._bare[kind.type] = {
+                arn: owner for owner, groups in every for group in groups.values() for arn in group.arns
+            }
         return self._bare[kind.type].get(arn)
 
     def entity(self, arn: str, types: Iterable[str]) -> Entity | None:
@@ -129,52 +172,48 @@ class ResourceIndex:
             return None
         for type_ in types:
             group = self._groups.get((type_, parts[4]), {}).get(arn[: len(arn) - len(parts[5])])
-            if group is not None and arn in group.search(parts[5]):
+            if group is not None and arn in group.search(_Name(parts[5], single=True, match=None)):
                 return Entity(self._key(arn), type_)
         return None
 
     def entities(self, owner: str, type_: str) -> Iterator[str]:
         """The keys of all resources of a type and an owner."""
         for group in self._groups.get((type_, owner), {}).values():
-            yield from map(self._key, group.search("*"))
+            yield from map(self._key, group.search(_ALL))
+
+    def arn(self, key: str) -> str:
+        """The ARN of a resource."""
+        return self._arns.get(key, key)
 
     def types(self, owner: str) -> tuple[str, ...]:
         """The types of which the owner has resources."""
         return tuple(self._types.get(owner, ()))
 
-    def _arn(self, key: str, type_: str, arns: Mapping[str, str] | None) -> str:
+    def _learn(self, key: str, type_: str, arns: Mapping[str, str] | None) -> str:
         arn = arns.get(key, key) if arns else key
         if type_ == "aws_account" and arn == key:
             arn = key.replace(":iam::", ":account::").replace(":root", ":account")
         if arn != key:
-            self._keys[arn] = key
+            self._keys[arn], self._arns[key] = key, arn
         return arn
 
-    def _add(self, account: str, arn: str, kind: ArnType) -> None:
-        parts = arn.split(":", _SEGMENTS - 1)
-        if len(parts) < _SEGMENTS:
-            return
-        owner = parts[4] or account
-        place = (kind.type, owner)
-        groups = self._groups.get(place)
-        if groups is None:
-            groups = self._groups[place] = {}
-            self._types.setdefault(owner, []).append(kind.type)
-        prefix = arn[: len(arn) - len(parts[5])]
-        group = groups.get(prefix)
-        if group is None:
-            group = groups[prefix] = _Group(prefix)
-        group.add(arn)
+    def _group(self, account: str, type_: str, prefix: str) -> _Group:
+        group = _Group(prefix)
+        owner = group.account or account
+        groups = self._groups.setdefault((type_, owner), {})
+        if not groups:
+            self._types.setdefault(owner, []).append(type_)
+        return groups.setdefault(prefix, group)
 
     def _key(self, arn: str) -> str:
         return self._keys.get(arn, arn)
 
 
-def _search(group: _Group, kind: ArnType, wanted: Wanted) -> list[str]:
-    """What matches in a group; a `*` for the account also takes in the colons behind it (IAM documentation)."""
+def _spilled(kind: ArnType, wanted: Wanted) -> str:
+    """The pattern for the resource part; a `*` for the account also takes in the colons behind it (IAM documentation)."""
     if kind.colons and wanted.account == "*" and wanted.service is not None and not kind.can_be(head(wanted.tail)):
-        return group.search("*:" + wanted.tail)
-    return group.search(wanted.tail)
+        return "*:" + wanted.tail
+    return wanted.tail
 
 
 def _segment(pattern: str, text: str) -> bool:

@@ -56,7 +56,7 @@ class Pattern(NamedTuple):
         return not is_wild(self.text)
 
 
-@lru_cache(maxsize=32768)
+@lru_cache(maxsize=4096)
 def parse(raw: str, reader: Reader, *, variables: bool) -> Pattern | None:
     """The pattern, or None if it can match nothing: what is no ARN, or a form that IAM does not take.
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from typing import TYPE_CHECKING
 
 from collector.analysis import authorization
 from collector.analysis.actions import Masks, union
 from collector.analysis.arntypes import NAMEABLE, SOMETHING, Below, Reference
 from collector.analysis.globs import OPEN_END, intersects
+
+if TYPE_CHECKING:
+    from collector.analysis.authorization import Form
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,19 +64,25 @@ class Scope:
 class ArnType:
     """A collected type that policies can name; the first scope is the entity itself.
 
-    `prefixes` are what the resource parts of its ARNs begin with; `bare` ARNs hold no account; `colons` says whether a
-    resource part holds some.
+    `forms` are those of its ARNs; `colons` says whether their resource parts hold colons.
     """
 
     type: str
     scopes: tuple[Scope, ...]
-    prefixes: tuple[str, ...]
-    bare: bool
+    forms: tuple[Form, ...]
     colons: bool
+
+    @property
+    def bare(self) -> bool:
+        """Whether its ARNs leave the account out."""
+        return self.forms[0].account == ""
 
     def can_be(self, start: str) -> bool:
         """Whether a resource part that begins with `start` can be one of this type."""
-        return any(start.startswith(prefix) or prefix.startswith(start) for prefix in self.prefixes)
+        for form in self.forms:  # noqa: SIM110 - asked for each pattern and type
+            if start.startswith(form.prefix) or form.prefix.startswith(start):
+                return True
+        return False
 
 
 @cache
@@ -84,9 +94,8 @@ def arn_type(type_: str) -> ArnType | None:
     forms = _forms(nameable.own)
     own = Scope(_services(forms), union(map(authorization.masks_of, forms)), suffix=nameable.suffix)
     below = [_below(forms[0], own, one) for one in nameable.below]
-    prefixes = tuple(dict.fromkeys(map(authorization.resource_prefix, forms)))
-    parts = [form.split(":", 5) for form in forms]
-    return ArnType(type_, (own, *below), prefixes, parts[0][4] == "", any(":" in part[5] for part in parts))
+    shapes = tuple(map(authorization.shape, forms))
+    return ArnType(type_, (own, *below), shapes, any(":" in form.split(":", 5)[5] for form in forms))
 
 
 @cache

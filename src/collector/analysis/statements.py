@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from collector.analysis.actions import NOTHING, Masks, meet, union, without
 from collector.analysis.authorization import EVERY_ACTION, everything, expand
-from collector.analysis.documents import Rule
 from collector.analysis.globs import matches
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from collector.analysis.documents import Rule
 
 _FEW = 8
 
@@ -37,7 +41,10 @@ class Meaning:
 
     def speaks_of(self, name: str) -> bool:
         """Whether the rule speaks of an action that the reference does not know."""
-        return any(matches(pattern.lower(), name) or pattern == "*" for pattern in self.rule.actions) != self.rule.not_actions
+        return (
+            any(matches(pattern.lower(), name) or pattern == "*" for pattern in self.rule.actions)
+            != self.rule.not_actions
+        )
 
     def written(self, masks: Masks, service: str) -> tuple[str, ...]:
         """The rule's action patterns, as they are written, that take in one of these actions; all patterns of a NotAction."""
@@ -57,16 +64,25 @@ class Meaning:
         return dict.fromkeys(pattern for prefix in (*masks, service) for pattern in self._by_service.get(prefix, ()))
 
 
-@lru_cache(maxsize=32768)
+@lru_cache(maxsize=4096)
 def meaning(rule: Rule) -> Meaning:
-    """The meaning of a rule; the same object for equal rules."""
-    expansions = [expand(pattern) for pattern in rule.actions]
+    """The meaning of a rule; mostly the same object for equal rules."""
+    masks, unlisted = _actions(rule.actions, negated=rule.not_actions)
+    return Meaning(
+        rule, masks, unlisted, all_actions=not rule.not_actions and not EVERY_ACTION.isdisjoint(rule.actions)
+    )
+
+
+@lru_cache(maxsize=4096)
+def _actions(patterns: tuple[str, ...], *, negated: bool) -> tuple[Masks, tuple[str, ...]]:
+    """The actions that patterns stand for, and those that they name though the reference does not know them."""
+    if not EVERY_ACTION.isdisjoint(patterns):
+        return NOTHING if negated else everything(), ()
+    expansions = [expand(pattern) for pattern in patterns]
     masks = expansions[0].masks if len(expansions) == 1 else union(each.masks for each in expansions)
-    every = any(pattern in EVERY_ACTION for pattern in rule.actions)
-    if rule.not_actions:
-        return Meaning(rule, NOTHING if every else without(everything(), masks), (), all_actions=False)
-    unlisted = () if every else tuple(dict.fromkeys(each.unlisted for each in expansions if each.unlisted))
-    return Meaning(rule, everything() if every else masks, unlisted, all_actions=every)
+    if negated:
+        return without(everything(), masks), ()
+    return masks, tuple(dict.fromkeys(each.unlisted for each in expansions if each.unlisted))
 
 
 def _by_service(patterns: Iterable[str]) -> dict[str, tuple[str, ...]]:

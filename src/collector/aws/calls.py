@@ -17,7 +17,7 @@ from tenacity.wait import wait_random_exponential
 
 from collector.aws.breaker import Breaker
 from collector.aws.clients import Aim, Client, Clients
-from collector.aws.credentials import Identity
+from collector.aws.credentials import Identity, Keys
 from collector.aws.faults import Meaning, clean, meaning
 from collector.aws.limits import Limits, Turnstile
 from collector.aws.paging import by_token
@@ -185,8 +185,9 @@ class ScopeCalls:
             if refused is not None:
                 raise _failed(call, refused)
             self._record.calls += 1
-            frozen = self._identity.generation
+            keys: Keys | None = None
             try:
+                keys = await self._identity.get_frozen_credentials()
                 answer = await self._line.clients.call(call.client, call.op, call.params, Aim(call.region, self._identity))
             except Exception as error:  # noqa: BLE001  (the table of meanings decides; what it does not know it raises)
                 why = meaning(error)
@@ -195,9 +196,9 @@ class ScopeCalls:
                 if call.turnstile is not None:
                     call.turnstile.went_well()
                 return answer
-        await self._consider(call, why, frozen)
+        await self._consider(call, why, keys)
 
-    async def _consider(self, call: _Call, why: Meaning, generation: int) -> NoReturn:
+    async def _consider(self, call: _Call, why: Meaning, keys: Keys | None) -> NoReturn:
         """Turn a failed attempt into another try or into a failure."""
         if not why.unconnected:
             self._line.breaker.answered(call.region)
@@ -205,7 +206,7 @@ class ScopeCalls:
             self._record.throttles += 1
             if call.turnstile is not None:
                 call.turnstile.throttled()
-        if why.expired and await self._identity.renewed_since(generation):
+        if why.expired and keys is not None and await self._identity.renewed(keys):
             raise _Passing(why)
         if why.passing or why.code in call.again:
             raise _Passing(why, patiently=why.code in call.again)

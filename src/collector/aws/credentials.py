@@ -37,15 +37,11 @@ Issue: TypeAlias = Callable[[], Awaitable[Issued]]
 
 
 class Identity:
-    """The signer of one account's calls; hands each request the keys of the moment.
-
-    `generation` counts the renewals, so that many calls that fail on the same expired keys renew them once.
-    """
+    """The signer of one account's calls; hands each request the keys of the moment."""
 
     def __init__(self, account: str, issue: Issue, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         """`issue` obtains new keys."""
         self.account = account
-        self.generation = 0
         self._issue = issue
         self._now = now
         self._issued: Issued | None = None
@@ -54,21 +50,19 @@ class Identity:
     async def get_frozen_credentials(self) -> Keys:
         """The keys, renewed if they are about to expire (botocore calls this for every request)."""
         issued = self._issued
-        if issued is None or self._ends_soon(issued):
-            issued = await self._renewed(self.generation)
-        return issued.keys
+        if issued is not None and not self._ends_soon(issued):
+            return issued.keys
+        return await self._renewed(issued.keys if issued else None)
 
-    async def renewed_since(self, generation: int) -> bool:
-        """Renew keys that AWS calls expired, unless somebody did since; whether there are other keys now."""
-        before = self._issued
-        return (await self._renewed(generation)).keys != (before.keys if before else None) or self.generation > generation + 1
+    async def renewed(self, refused: Keys) -> bool:
+        """Replace keys that AWS calls expired, unless somebody did already; whether there are others now."""
+        return await self._renewed(refused) != refused
 
-    async def _renewed(self, generation: int) -> Issued:
-        async with self._lock:
-            if self._issued is None or self.generation == generation:
+    async def _renewed(self, old: Keys | None) -> Keys:
+        async with self._lock:  # many calls fail on the same keys: the first renews them
+            if self._issued is None or self._issued.keys == old:
                 self._issued = await self._issue()
-                self.generation += 1
-            return self._issued
+            return self._issued.keys
 
     def _ends_soon(self, issued: Issued) -> bool:
         return issued.until is not None and issued.until - self._now() < MARGIN

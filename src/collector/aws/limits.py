@@ -54,7 +54,7 @@ class Bucket:
         if now - self.cut >= INTERVAL:
             self.cut = now
             self.rate = max(SLOWEST, self.rate * CUT)
-        self.tokens = min(self.tokens, 0.0)
+        self.tokens, self.filled = min(self.tokens, 0.0), now
 
     def went_well(self) -> None:
         """Grow towards the ceiling by a twentieth of it in a second's worth of calls."""

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from moto.organizations.models import organizations_backends
+
 from collector.demo.backends import backend, group_named, network_of
 from collector.demo.places import REGION
 from collector.demo.stub import Key, Patch, Refused
@@ -37,11 +39,13 @@ def _own_snapshots(answer: Value, request: Request) -> Value:
     return answer
 
 
-def _members_may_not_list(answer: Value, _request: Request) -> Value:
-    """Moto tells a member of the organization nothing, where AWS refuses."""
-    if not answer["Accounts"]:
+def _only_the_master_may_list(answer: Value, request: Request) -> Value:
+    """Moto tells members of an organization, and those in none, of no accounts, where AWS refuses."""
+    if answer["Accounts"]:
+        return answer
+    if request.account in organizations_backends.master_accounts:
         raise Refused(400, "AccessDeniedException", "You don't have permissions to access this resource.")
-    return answer
+    raise Refused(400, "AWSOrganizationsNotInUseException", "Your account is not a member of an organization.")
 
 
 def _global_acls_in_one_region(answer: Value, request: Request) -> Value:
@@ -78,9 +82,15 @@ def _root_in_report(answer: Value, request: Request) -> Value:
     return answer
 
 
-def _mend_user(user: Value, _request: Request) -> None:
+def _mend_policy(policy: Value, request: Request) -> None:
+    """Moto tells managed policies without their names."""
+    policy["PolicyName"] = policy["Arn"].rsplit("/", 1)[1]
+    policy["PolicyId"] = backend(request, "iam", "aws").managed_policies[policy["Arn"]].id
+
+
+def _mend_user(user: Value, request: Request) -> None:
     """Moto never says when a password was used."""
-    if "@" in user["UserName"]:
+    if backend(request, "iam", "aws").users[user["UserName"]].password:
         user.setdefault("PasswordLastUsed", "2026-01-02T03:04:05Z")
 
 
@@ -96,6 +106,25 @@ def _mend_certificate(certificate: Value, _request: Request) -> None:
     certificate["InUseBy"] = sorted({"/".join(parts) for parts in users})
 
 
+def _mend_stack(stack: Value, request: Request) -> None:
+    """Moto shows the parameters that must not be shown."""
+    hidden = backend(request, "cloudformation").stacks[stack["StackId"]].resource_map.no_echo_parameter_keys
+    for parameter in stack.get("Parameters", []):
+        if parameter["ParameterKey"] in hidden:
+            parameter["ParameterValue"] = "****"
+
+
+def _end_name(item: Value, _request: Request) -> None:
+    """Names in a zone end with a dot; in the zone of a registered domain, some of moto's do not."""
+    item["Name"] = item["Name"].removesuffix(".") + "."
+
+
+def _mend_record(record: Value, request: Request) -> None:
+    """Route 53 writes the asterisk of a name in octal."""
+    _end_name(record, request)
+    record["Name"] = record["Name"].replace("*", r"\052")
+
+
 def _mend_domain(domain: Value, request: Request) -> None:
     """Moto does not say which network a search domain is in."""
     options = domain.get("VPCOptions")
@@ -105,8 +134,8 @@ def _mend_domain(domain: Value, request: Request) -> None:
 
 def _mend_domain_name(name: Value, request: Request) -> None:
     """Moto takes every engine for OpenSearch."""
-    version = backend(request, "opensearch").describe_domain(name["DomainName"]).engine_version
-    name["EngineType"] = str(version).split("_", 1)[0]
+    version: str = backend(request, "opensearch").describe_domain(name["DomainName"]).engine_version.options
+    name["EngineType"] = version.split("_", 1)[0]
 
 
 def _mend_function(function: Value, request: Request) -> None:
@@ -201,6 +230,7 @@ def _keep_what_moto_drops(answer: Value, request: Request) -> Value:
 
 REPAIRS: dict[Key, Patch] = {
     ("acm", "DescribeCertificate"): _each("Certificate", _mend_certificate),
+    ("cloudformation", "DescribeStacks"): _each("Stacks", _mend_stack),
     ("cloudfront", "CreateDistribution"): _keep_what_moto_drops,
     ("cloudfront", "CreateDistributionWithTags"): _keep_what_moto_drops,
     ("cloudhsmv2", "DescribeClusters"): _each("Clusters", _mend_hsm),
@@ -208,6 +238,7 @@ REPAIRS: dict[Key, Patch] = {
     ("ec2", "DescribeSnapshots"): _own_snapshots,
     ("eks", "DescribeCluster"): _each("cluster", _mend_eks_cluster),
     ("elbv2", "CreateLoadBalancer"): _each("LoadBalancers", _name_by_type),
+    ("iam", "GetAccountAuthorizationDetails"): _each("Policies", _mend_policy),
     ("iam", "GetCredentialReport"): _root_in_report,
     ("iam", "ListUsers"): _each("Users", _mend_user),
     ("iam", "ListVirtualMFADevices"): _each("VirtualMFADevices", _mend_device),
@@ -218,8 +249,11 @@ REPAIRS: dict[Key, Patch] = {
     ("opensearch", "DescribeDomain"): _each("DomainStatus", _mend_domain),
     ("opensearch", "DescribeDomains"): _each("DomainStatusList", _mend_domain),
     ("opensearch", "ListDomainNames"): _each("DomainNames", _mend_domain_name),
-    ("organizations", "ListAccounts"): _members_may_not_list,
+    ("organizations", "ListAccounts"): _only_the_master_may_list,
     ("redshift", "DescribeClusters"): _each("Clusters", _mend_warehouse),
+    ("route53", "GetHostedZone"): _each("HostedZone", _end_name),
+    ("route53", "ListHostedZones"): _each("HostedZones", _end_name),
+    ("route53", "ListResourceRecordSets"): _each("ResourceRecordSets", _mend_record),
     ("sns", "ListSubscriptions"): _each("Subscriptions", _mend_subscription),
     ("sns", "ListSubscriptionsByTopic"): _each("Subscriptions", _mend_subscription),
     ("sqs", "GetQueueAttributes"): _whole_seconds,

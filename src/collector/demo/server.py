@@ -15,9 +15,9 @@ import signal
 import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
-from threading import Event, Thread
+from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, Any
-from unittest.mock import patch
+from unittest import mock
 
 import orjson
 from moto import settings
@@ -32,6 +32,7 @@ from werkzeug.serving import make_server
 
 from collector.demo.estate import seed
 from collector.demo.estate.identity import AWS_POLICIES
+from collector.demo.estate.made import Made
 from collector.demo.fixtures import fixtures, patches
 from collector.demo.places import ENABLED_REGIONS, HOME, PARTNER
 from collector.demo.repairs import REPAIRS
@@ -41,9 +42,9 @@ from collector.demo.stub import Stub
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from collector.demo.estate.made import Made
-
 LOOPBACK = "127.0.0.1"
+
+_moto_in_use = Lock()
 
 
 @dataclass(frozen=True)
@@ -52,21 +53,22 @@ class EstateServer:
 
     url: str
     stub: Stub
-    made: Made | None
+    made: Made
 
 
 @contextmanager
 def estate_server(*, seeded: bool = True) -> Iterator[EstateServer]:
-    """Serves the sample estate, or an empty moto, until the block is left."""
-    # Moto reads this setting whenever a region is first used: there are no images and snapshots of Amazon's.
-    with patch.dict(os.environ, {"MOTO_EC2_LOAD_DEFAULT_AMIS": "false"}):
-        _fresh_moto()
-        stub = Stub(DomainDispatcherApplication(create_backend_app))
+    """Serves the sample estate, or an empty moto, until the block is left.
+
+    Raises:
+        RuntimeError: when this process serves an estate already.
+    """
+    with _own_moto():
+        stub = Stub(DomainDispatcherApplication(_moto_service))
         stub.fixtures.update(STAND_INS)
         stub.patches.update(REPAIRS)
         with _listening(stub) as url:
-            made = _seeded(stub, url) if seeded else None
-            yield EstateServer(url, stub, made)
+            yield EstateServer(url, stub, _seeded(stub, url) if seeded else Made())
 
 
 def _seeded(stub: Stub, url: str) -> Made:
@@ -81,7 +83,20 @@ def _seeded(stub: Stub, url: str) -> Made:
     return made
 
 
-def _fresh_moto() -> None:
+@contextmanager
+def _own_moto() -> Iterator[None]:
+    if not _moto_in_use.acquire(blocking=False):
+        raise RuntimeError("this process serves an estate already")
+    try:
+        # Moto looks at this whenever a region is first used: there shall be no images and snapshots of Amazon's.
+        with mock.patch.dict(os.environ, {"MOTO_EC2_LOAD_DEFAULT_AMIS": "false"}):
+            _empty_moto()
+            yield
+    finally:
+        _moto_in_use.release()
+
+
+def _empty_moto() -> None:
     """Empties moto and makes it repeatable: no containers, no passing of time, the same identifiers each time."""
     moto_api_backend.reset()
     mock_random.seed(42)
@@ -111,6 +126,17 @@ class _QuietHandler(MotoRequestHandler):  # type: ignore[misc] # moto is not typ
         if type == "error":
             logging.getLogger("collector.demo").error(message, *args)
 
+    def connection_dropped(self, error: BaseException, environ: Any = None) -> None:  # noqa: ARG002 - werkzeug's
+        """Waits for no further request on a connection that the stub has reset."""
+        self.close_connection = True
+
+
+def _moto_service(name: str | None) -> Any:
+    """Moto's web application for a service; moto itself stumbles over services that it does not know."""
+    if name is None:
+        raise NotImplementedError
+    return create_backend_app(name)
+
 
 @contextmanager
 def _listening(app: Stub) -> Iterator[str]:
@@ -136,12 +162,16 @@ def main() -> None:
     with estate_server() as server:
         sys.stdout.buffer.write(orjson.dumps({"url": server.url}) + b"\n")
         sys.stdout.buffer.flush()
+        # Moto prints about services that it does not know, and nobody reads on.
+        sys.stdout = sys.stderr
         Thread(target=_wait_for_end_of_input, args=(over,), daemon=True).start()
         over.wait()
 
 
 def _wait_for_end_of_input(over: Event) -> None:
-    sys.stdin.buffer.read()
+    # Past Python's buffer, whose lock a thread must not hold when the process ends.
+    while os.read(sys.stdin.fileno(), 4096):
+        pass
     over.set()
 
 

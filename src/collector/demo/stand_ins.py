@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any
 
 import botocore.session
+from moto.inspector2.models import AccountStatus
 
 from collector.demo.backends import backend
 from collector.demo.places import ENABLED_REGIONS
@@ -165,14 +166,38 @@ def _memberships(owner: Any) -> list[Value]:
     return [{"SecurityGroupId": group, "Status": "active"} for group in owner.security_group_ids or ()]
 
 
+def _inspector_status(request: Request) -> Value:
+    """Moto insists on being told the accounts, and knows nothing of those that have switched nothing on."""
+    known = backend(request, "inspector2").account_status
+    accounts = request.params.get("accountIds") or [request.account]
+    told = [known.get(account) or AccountStatus(account) for account in accounts]
+    return {"accounts": [status.to_batch_json() for status in told], "failedAccounts": []}
+
+
 STAND_INS: dict[Key, Fixture] = {
+    **dict.fromkeys(
+        [
+            ("accessanalyzer", "ListAnalyzers"),
+            ("config", "DescribeComplianceByConfigRule"),
+            ("config", "GetComplianceDetailsByConfigRule"),
+            ("guardduty", "ListFindings"),
+            ("inspector", "ListAssessmentRuns"),
+            ("inspector2", "ListCoverage"),
+            ("lambda", "ListFunctionUrlConfigs"),
+            ("route53domains", "ListTagsForDomain"),
+            ("waf", "ListWebACLs"),
+            ("waf-regional", "ListWebACLs"),
+            ("workspaces", "DescribeWorkspaceBundles"),
+            ("workspaces", "DescribeWorkspacesConnectionStatus"),
+        ],
+        nothing,
+    ),
     ("account", "ListRegions"): _list_regions,
     ("apigatewayv2", "GetAuthorizers"): _get_authorizers,
     ("ec2", "DescribeRegions"): _describe_regions,
     ("elasticache", "DescribeCacheClusters"): _describe_cache_clusters,
-    ("lambda", "ListFunctionUrlConfigs"): nothing,
+    ("inspector2", "BatchGetAccountStatus"): _inspector_status,
     ("s3", "ListBuckets"): _list_buckets,
     ("transfer", "ListUsers"): _list_transfer_users,
     ("wafv2", "ListResourcesForWebACL"): _list_protected,
-    ("workspaces", "DescribeWorkspacesConnectionStatus"): nothing,
 }

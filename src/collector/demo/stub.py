@@ -161,9 +161,15 @@ class Stub:
             chunks, status, headers = run_wsgi_app(self._app, environ, buffered=True)
         except NotImplementedError:
             raise _unknown(request) from None
+        except KeyError as missing:
+            if missing.args != (request.region,):
+                raise
+            reason = f"{request.service} is not in {request.region}"
+            raise Refused(400, "UnknownEndpoint", reason) from None
         body = b"".join(chunks)
         code = int(status.split(maxsplit=1)[0])
-        if code == 404 and body.startswith(b"<!doctype html>"):  # noqa: PLR2004 - no route in moto's web server
+        if body.startswith(b"<!doctype html>"):
+            # Moto's web server speaking, which has no route for the operation.
             raise _unknown(request)
         return Answer(code, {name.title(): header for name, header in headers.items()}, body)
 

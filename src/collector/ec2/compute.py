@@ -29,8 +29,8 @@ ami = Entity(
     web="https://{console}/ec2/home?region={region}#ImageDetails:imageId={ImageId}",
     tags="Tags",
     props=pick(
-        "ImageId", "Description", "OwnerId", "State", "Public", "Architecture", "Platform", "PlatformDetails", "ImageType",
-        "RootDeviceType", "VirtualizationType", "EnaSupport", "ImdsSupport", "SourceInstanceId",
+        "ImageId", "Description", "OwnerId", "State", "Public", "Architecture", "Platform", "PlatformDetails",
+        "ImageType", "RootDeviceType", "VirtualizationType", "EnaSupport", "ImdsSupport", "SourceInstanceId",
         deprecationTime=epoch("DeprecationTime"),
         blockDeviceMappings=document("BlockDeviceMappings"),
         sharedWithAccounts="Permissions.LaunchPermissions[].UserId",
@@ -106,6 +106,20 @@ def _private(row: Row) -> list[Row]:
     return [one for card in row.get("NetworkInterfaces") or () for one in card.get("PrivateIpAddresses") or ()]
 
 
+HOST = pick(
+    ipv4Addresses=ipv4_addresses,
+    ipv6Addresses="NetworkInterfaces[].Ipv6Addresses[].Ipv6Address",
+    publicIpAddresses=public_addresses,
+    privateIpAddresses=private_addresses,
+    macAddresses=Via("NetworkInterfaces[].MacAddress", lambda several: [one.lower() for one in several]),
+    fqdn=domain_names,
+    hostname=Via("PrivateDnsName", lambda name: name.partition(".")[0] or None),
+    deviceId=Via("InstanceId", lambda instance: [instance]),
+    osType=os_type,
+    osDetails="PlatformDetails",
+)
+"""What the class `Host` asks of every machine."""
+
 instance = Entity(
     type="aws_instance",
     cls="Host",
@@ -120,8 +134,9 @@ instance = Entity(
     tags="Tags",
     props=pick(
         "InstanceId", "ImageId", "InstanceType", "LaunchTime", "Platform", "PlatformDetails", "Architecture", "VpcId",
-        "SubnetId", "KeyName", "PrivateIpAddress", "PublicIpAddress", "EbsOptimized", "RootDeviceType", "SourceDestCheck", "Placement.Tenancy", "Placement.AvailabilityZone",
-        "MetadataOptions.HttpTokens", "MetadataOptions.HttpPutResponseHopLimit", "^.OwnerId",
+        "SubnetId", "KeyName", "PrivateIpAddress", "PublicIpAddress", "EbsOptimized", "RootDeviceType",
+        "SourceDestCheck", "Placement.Tenancy", "Placement.AvailabilityZone", "MetadataOptions.HttpTokens",
+        "MetadataOptions.HttpPutResponseHopLimit", "^.OwnerId",
         privateDnsName=given("PrivateDnsName"),
         publicDnsName=given("PublicDnsName"),
         state="State.Name",
@@ -135,16 +150,7 @@ instance = Entity(
         iamInstanceProfileArn="IamInstanceProfile.Arn",
         iamInstanceProfileId="IamInstanceProfile.Id",
         securityGroupIds=security_groups,
-        ipv4Addresses=ipv4_addresses,
-        ipv6Addresses="NetworkInterfaces[].Ipv6Addresses[].Ipv6Address",
-        publicIpAddresses=public_addresses,
-        privateIpAddresses=private_addresses,
-        macAddresses=Via("NetworkInterfaces[].MacAddress", lambda several: [one.lower() for one in several]),
-        fqdn=domain_names,
-        hostname=Via("PrivateDnsName", lambda name: name.partition(".")[0] or None),
-        deviceId=Via("InstanceId", lambda instance: [instance]),
-        osType=os_type,
-        osDetails="PlatformDetails",
+        **HOST,
     ),
     edges=(
         Edge("aws_subnet", "HAS", "aws_instance", at="SubnetId"),
@@ -152,6 +158,7 @@ instance = Entity(
         Edge("aws_instance", "USES", "aws_eni", at="NetworkInterfaces[].NetworkInterfaceId"),
         Edge("aws_instance", "USES", "aws_ami", at="ImageId", outside=AMI_KEY),
         Edge("aws_instance", "USES", "aws_key_pair", at=Template("{region}/{KeyName}"), by="name"),
+        Edge("aws_instance", "USES", "aws_iam_role", at="IamInstanceProfile.Arn", by="profile"),
         *guarded_by("aws_instance", security_groups),
     ),
     facts={"vpc": "VpcId", "addresses": addresses},

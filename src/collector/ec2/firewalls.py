@@ -20,7 +20,7 @@ security_group = Entity(
     props=pick(
         "GroupId", "VpcId", "OwnerId", "Description",
         category=Fixed(["network"]),
-        isStateful=Fixed(True),
+        isStateful=Fixed(value=True),
         default=equals("GroupName", "default"),
         ingressRules=document("IpPermissions"),
         egressRules=document("IpPermissionsEgress"),
@@ -51,7 +51,7 @@ network_acl = Entity(
     props=pick(
         "VpcId", "OwnerId", "IsDefault",
         category=Fixed(["network"]),
-        isStateful=Fixed(False),
+        isStateful=Fixed(value=False),
         ingressRules=rules(egress=False),
         egressRules=rules(egress=True),
         subnetIds="Associations[].SubnetId",

@@ -3,14 +3,7 @@
 from __future__ import annotations
 
 from collector.ec2.listings import FLOW_LOGS, INTERNET_GATEWAYS, NAME, PEERINGS, ROUTE_TABLES
-from collector.ec2.reach import (
-    SUBNET_IS_PUBLIC,
-    SUBNET_JOINS,
-    VPC_IS_PUBLIC,
-    VPC_JOINS,
-    effective_table,
-    explicit_table,
-)
+from collector.ec2.reach import SUBNET_IS_PUBLIC, VPC_IS_PUBLIC, effective_table, explicit_table, joins
 from collector.spec import Call, Edge, Entity, First, Fixed, Join, Links, Row, Template, Via, pick
 from collector.values import (
     computed,
@@ -23,8 +16,12 @@ from collector.values import (
     without_suffix,
 )
 
-REQUESTER = Template("arn:{partition}:ec2:{RequesterVpcInfo.Region}:{RequesterVpcInfo.OwnerId}:vpc/{RequesterVpcInfo.VpcId}")
-ACCEPTER = Template("arn:{partition}:ec2:{AccepterVpcInfo.Region}:{AccepterVpcInfo.OwnerId}:vpc/{AccepterVpcInfo.VpcId}")
+REQUESTER = Template(
+    "arn:{partition}:ec2:{RequesterVpcInfo.Region}:{RequesterVpcInfo.OwnerId}:vpc/{RequesterVpcInfo.VpcId}"
+)
+ACCEPTER = Template(
+    "arn:{partition}:ec2:{AccepterVpcInfo.Region}:{AccepterVpcInfo.OwnerId}:vpc/{AccepterVpcInfo.VpcId}"
+)
 PEERING = pick("VpcPeeringConnectionId", status="Status.Code")
 
 
@@ -46,7 +43,7 @@ vpc = Entity(
     cls="Network",
     rows=Call("describe_vpcs", "Vpcs", {"MaxResults": 200}),
     join=(
-        *VPC_JOINS,
+        *joins(on="VpcId", to="VpcId"),
         Join(FLOW_LOGS, "FlowLogs", on="ResourceId", to="VpcId"),
         Join(PEERINGS, "Requested", on="RequesterVpcInfo.VpcId", to="VpcId"),
         Join(PEERINGS, "Accepted", on="AccepterVpcInfo.VpcId", to="VpcId"),
@@ -64,7 +61,7 @@ vpc = Entity(
         cidrBlocks="CidrBlockAssociationSet[].CidrBlock",
         ipv6CidrBlocks="Ipv6CidrBlockAssociationSet[].Ipv6CidrBlock",
         defaultVpc="IsDefault",
-        internal=Fixed(True),
+        internal=Fixed(value=True),
         public=VPC_IS_PUBLIC,
         flowLogStatus=unique("FlowLogs[].FlowLogStatus"),
         loggingEnabled=is_logged,
@@ -100,7 +97,7 @@ subnet = Entity(
     type="aws_subnet",
     cls="Network",
     rows=Call("describe_subnets", "Subnets", {"MaxResults": 200}),
-    join=SUBNET_JOINS,
+    join=joins(on="Associations[].SubnetId", to="SubnetId"),
     key="SubnetArn",
     id="SubnetId",
     name=NAME,
@@ -113,7 +110,7 @@ subnet = Entity(
         CIDR="CidrBlock",
         netmask=last_segment("CidrBlock"),
         ipv6CidrBlocks="Ipv6CidrBlockAssociationSet[].Ipv6CidrBlock",
-        internal=Fixed(True),
+        internal=Fixed(value=True),
         public=SUBNET_IS_PUBLIC,
     ),
     edges=(
@@ -156,7 +153,7 @@ internet_gateway = Entity(
         "OwnerId",
         category=Fixed(["network"]),
         function=Fixed(["routing"]),
-        public=Fixed(True),
+        public=Fixed(value=True),
         vpcId=only("Attachments[].VpcId"),
         attachments=document("Attachments"),
     ),
@@ -206,16 +203,23 @@ vpn_gateway = Entity(
         "State", "Type", "AmazonSideAsn", "AvailabilityZone",
         category=Fixed(["network"]),
         function=Fixed(["routing", "remote-access-gateway"]),
-        public=Fixed(False),
+        public=Fixed(value=False),
         vpcAttachments=document("VpcAttachments"),
     ),
     edges=(
-        Edge("aws_vpc", "HAS", "aws_vpn_gateway", each="VpcAttachments[]", when=equals("State", "attached"), at="VpcId"),
+        Edge(
+            "aws_vpc", "HAS", "aws_vpn_gateway", at="VpcId",
+            each="VpcAttachments[]", when=equals("State", "attached"),
+        ),
     ),
 )  # fmt: skip
 
 FLOW_LOG = pick(
-    "FlowLogId", "TrafficType", createdOn="CreationTime", active=equals("FlowLogStatus", "ACTIVE"), status="FlowLogStatus"
+    "FlowLogId",
+    "TrafficType",
+    createdOn="CreationTime",
+    active=equals("FlowLogStatus", "ACTIVE"),
+    status="FlowLogStatus",
 )
 LOG_GROUP = First(
     without_suffix("LogDestination", ":*"), Template("arn:{partition}:logs:{region}:{account}:log-group:{LogGroupName}")

@@ -5,7 +5,7 @@ Source of the rule: JupiterOne's documentation of `public` on AWS networks. Both
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from functools import cache
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import TypeAlias
 
@@ -14,16 +14,21 @@ from collector.spec import Computed, Join, Row
 
 Network: TypeAlias = IPv4Network | IPv6Network
 
-INTERNAL: tuple[Network, ...] = tuple(
-    ip_network(cidr)
-    for cidr in ("10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7", "fe80::/10")
+INTERNAL = (
+    "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16",
+    "fc00::/7", "fe80::/10",
 )  # fmt: skip
 EVERY_PROTOCOL = "-1"
 
-TABLES = Join(ROUTE_TABLES, "RouteTables", on="VpcId", to="VpcId")
-GATEWAYS = Join(INTERNET_GATEWAYS, "Gateways", on="InternetGatewayId", to="RouteTables[].Routes[].GatewayId")
-VPC_JOINS = (TABLES, GATEWAYS, Join(NETWORK_ACLS, "NetworkAcls", on="VpcId", to="VpcId"))
-SUBNET_JOINS = (TABLES, GATEWAYS, Join(NETWORK_ACLS, "NetworkAcls", on="Associations[].SubnetId", to="SubnetId"))
+
+def joins(*, on: str, to: str) -> tuple[Join, ...]:
+    """What decides about a network: its VPC's route tables, their gateways, and the ACLs found by these paths."""
+    return (
+        Join(ROUTE_TABLES, "RouteTables", on="VpcId", to="VpcId"),
+        Join(INTERNET_GATEWAYS, "Gateways", on="InternetGatewayId", to="RouteTables[].Routes[].GatewayId"),
+        Join(NETWORK_ACLS, "NetworkAcls", on=on, to=to),
+    )
+
 
 _READS = ("VpcId", "RouteTables[].Routes", "Gateways[].Attachments", "NetworkAcls[].Entries")
 
@@ -55,33 +60,38 @@ def subnet_is_public(row: Row) -> bool:
     return bool(routed_families([table] if table else [], row) & open_families(row["NetworkAcls"]))
 
 
-def routed_families(tables: Iterable[Row], row: Row) -> set[int]:
+def routed_families(tables: list[Row], row: Row) -> set[int]:
     """The IP versions for which one of the tables leads to an internet gateway of the row's VPC."""
-    attached = {gateway["InternetGatewayId"]: _values(gateway.get("Attachments"), "VpcId") for gateway in row["Gateways"]}
+    attached = {
+        gateway["InternetGatewayId"]: _values(gateway.get("Attachments"), "VpcId") for gateway in row["Gateways"]
+    }
     families: set[int] = set()
     for table in tables:
         for route in table.get("Routes") or ():
             gateway = route.get("GatewayId") or ""
-            # The owner's gateway is hidden from those it shares a VPC with; then the route's own state is what AWS tells:
-            # a route to a gateway that is not attached is a blackhole.
+            # The gateway of a shared VPC is hidden from all but its owner; then the route's own state is what AWS
+            # tells: a route to a gateway that is not attached is a blackhole.
             here = row["VpcId"] in attached.get(gateway, (row["VpcId"],))
             if gateway.startswith("igw-") and here and route.get("State", "active") == "active":
                 families.add(6 if route.get("DestinationIpv6CidrBlock") else 4)
     return families
 
 
-def open_families(acls: Iterable[Row]) -> set[int]:
+def open_families(acls: list[Row]) -> set[int]:
     """The IP versions for which one of the network ACLs lets something in from outside."""
-    return {family for acl in acls for family in _open_families(acl.get("Entries") or ())}
+    return {family for acl in acls for family in _open_families(acl.get("Entries") or [])}
 
 
-def _open_families(entries: Iterable[Row]) -> Iterable[int]:
+def _open_families(entries: list[Row]) -> set[int]:
     denials: list[Row] = []
+    families: set[int] = set()
     for entry in sorted((one for one in entries if not one.get("Egress")), key=lambda one: one["RuleNumber"]):
+        network = _network(entry)
         if entry["RuleAction"] == "deny":
             denials.append(entry)
-        elif _is_outside(_network(entry)) and not any(_covers(denial, entry) for denial in denials):
-            yield _network(entry).version
+        elif _is_outside(network) and not any(_covers(denial, entry) for denial in denials):
+            families.add(network.version)
+    return families
 
 
 def _covers(denial: Row, permit: Row) -> bool:
@@ -92,19 +102,26 @@ def _covers(denial: Row, permit: Row) -> bool:
     if denial["Protocol"] == EVERY_PROTOCOL:
         return True
     wide, narrow = denial.get("PortRange"), permit.get("PortRange")
-    same = bool(denial["Protocol"] == permit["Protocol"] and wide and narrow)
-    return same and wide["From"] <= narrow["From"] and narrow["To"] <= wide["To"]
+    if denial["Protocol"] != permit["Protocol"] or not wide or not narrow:
+        return False
+    return bool(wide["From"] <= narrow["From"] and narrow["To"] <= wide["To"])
 
 
 def _network(entry: Row) -> Network:
-    return ip_network(entry.get("CidrBlock") or entry["Ipv6CidrBlock"], strict=False)
+    return _parsed(entry.get("CidrBlock") or entry["Ipv6CidrBlock"])
+
+
+@cache
+def _parsed(cidr: str) -> Network:
+    return ip_network(cidr, strict=False)
 
 
 def _is_outside(network: Network) -> bool:
-    return not any(network.version == one.version and network.subnet_of(one) for one in INTERNAL)  # type: ignore[arg-type]
+    inside = (_parsed(cidr) for cidr in INTERNAL)
+    return not any(network.version == one.version and network.subnet_of(one) for one in inside)  # type: ignore[arg-type]
 
 
-def _values(items: Iterable[Row] | None, field: str) -> list[object]:
+def _values(items: list[Row] | None, field: str) -> list[object]:
     return [item.get(field) for item in items or ()]
 
 

@@ -4,6 +4,7 @@ Organizations lists accounts, tags and parents to its management account and to 
 """
 
 from collector.iam.credential_report import any_of, credential_report, time_of
+from collector.s3.access import account_block, block
 from collector.spec import (
     Call,
     Computed,
@@ -39,18 +40,18 @@ ROOT_MFA = Call(
 def is_master(row: Row) -> bool | None:
     """Whether the account manages its organization; nothing outside of one."""
     organization = (row.get("Organization") or {}).get("Organization")
-    return None if organization is None else organization.get("MasterAccountId") == row["AccountId"]
+    return None if organization is None else bool(organization.get("MasterAccountId") == row["AccountId"])
 
 
 def management(arn: str) -> str:
-    """The account entity's key of the management acwhose number stands in every member's ARN."""
+    """The account entity's key of the management account, whose number stands in every member's ARN."""
     _, partition, _, _, number, _ = arn.split(":", 5)
     return f"arn:{partition}:iam::{number}:root"
 
 
 def is_managed(row: Row) -> bool:
     """Whether an organization's account is another one than its management account."""
-    return str(row["Arn"]).split(":")[4] != row["Id"]
+    return bool(row["Arn"].split(":")[4] != row["Id"])
 
 
 def contact(kind: str, at: str) -> Hydrate:
@@ -58,6 +59,34 @@ def contact(kind: str, at: str) -> Hydrate:
     none = ("ResourceNotFoundException",)
     return Hydrate("get_alternate_contact", at, params={"AlternateContactType": kind}, absent=none, client="account")
 
+
+MEMBERSHIP = pick(
+    orgAccountName=only("Member[].Name"),
+    orgAccountArn=only("Member[].Arn"),
+    email=only("Member[].Email"),
+    status=only("Member[].Status"),
+    state=only("Member[].State"),
+    joinedMethod=only("Member[].JoinedMethod"),
+    joinedOn=only("Member[].JoinedTimestamp"),
+    parentId=only("Parents[].Id"),
+    master=Computed(is_master, ("AccountId", "Organization.Organization.MasterAccountId")),
+    masterAccountId="Organization.Organization.MasterAccountId",
+    organizationId="Organization.Organization.Id",
+    organizationFeatureSet="Organization.Organization.FeatureSet",
+)
+
+ROOT_USER = pick(
+    mfaEnabled=boolean("Summary.SummaryMap.AccountMFAEnabled"),
+    accountMfaEnabled=boolean("Summary.SummaryMap.AccountMFAEnabled"),
+    accountAccessKeysPresent="Summary.SummaryMap.AccountAccessKeysPresent",
+    accountSigningCertificatesPresent="Summary.SummaryMap.AccountSigningCertificatesPresent",
+    mfaTokenSerial=only("RootMfa[].SerialNumber"),
+    rootUserPasswordLastUsed=time_of("Report", "password_last_used"),
+    rootUserPasswordLastChanged=time_of("Report", "password_last_changed"),
+    rootUserPasswordNextRotation=time_of("Report", "password_next_rotation"),
+    rootUserAccessKeyEnabled=any_of("Report", "access_key_1_active", "access_key_2_active"),
+    rootUserAccessKeyLastUsed=time_of("Report", "access_key_1_last_used_date", "access_key_2_last_used_date"),
+)
 
 account = Entity(
     type="aws_account",
@@ -78,13 +107,7 @@ account = Entity(
         contact("BILLING", "Billing"),
         contact("OPERATIONS", "Operations"),
         contact("SECURITY", "Security"),
-        Hydrate(
-            "get_public_access_block",
-            "Block",
-            {"AccountId": "AccountId"},
-            absent=("NoSuchPublicAccessBlockConfiguration",),
-            client="s3control",
-        ),
+        account_block(),
     ),
     key=ROOT,
     id="AccountId",
@@ -92,40 +115,17 @@ account = Entity(
     active=Via("Member[].Status", lambda found: found[0] == "ACTIVE" if found else None),
     web="https://{console}/billing/home#/account",
     tags="Tagging",
-    props=pick(
+    props=block()
+    | MEMBERSHIP
+    | ROOT_USER
+    | pick(
         "CallerArn",
         "EnabledRegions",
-        "Block.PublicAccessBlockConfiguration.BlockPublicAcls",
-        "Block.PublicAccessBlockConfiguration.BlockPublicPolicy",
-        "Block.PublicAccessBlockConfiguration.IgnorePublicAcls",
-        "Block.PublicAccessBlockConfiguration.RestrictPublicBuckets",
         vendor=Fixed("Amazon Web Services"),
         alias=only("Aliases"),
-        orgAccountName=only("Member[].Name"),
-        orgAccountArn=only("Member[].Arn"),
-        email=only("Member[].Email"),
-        status=only("Member[].Status"),
-        state=only("Member[].State"),
-        joinedMethod=only("Member[].JoinedMethod"),
-        joinedOn=only("Member[].JoinedTimestamp"),
-        parentId=only("Parents[].Id"),
-        master=Computed(is_master, ("AccountId", "Organization.Organization.MasterAccountId")),
-        organizationId="Organization.Organization.Id",
-        masterAccountId="Organization.Organization.MasterAccountId",
-        organizationFeatureSet="Organization.Organization.FeatureSet",
         billingContactEmail="Billing.AlternateContact.EmailAddress",
         operationsContactEmail="Operations.AlternateContact.EmailAddress",
         securityContactEmail="Security.AlternateContact.EmailAddress",
-        mfaEnabled=boolean("Summary.SummaryMap.AccountMFAEnabled"),
-        accountMfaEnabled=boolean("Summary.SummaryMap.AccountMFAEnabled"),
-        accountAccessKeysPresent="Summary.SummaryMap.AccountAccessKeysPresent",
-        accountSigningCertificatesPresent="Summary.SummaryMap.AccountSigningCertificatesPresent",
-        mfaTokenSerial=only("RootMfa[].SerialNumber"),
-        rootUserPasswordLastUsed=time_of("Report", "password_last_used"),
-        rootUserPasswordLastChanged=time_of("Report", "password_last_changed"),
-        rootUserPasswordNextRotation=time_of("Report", "password_next_rotation"),
-        rootUserAccessKeyEnabled=any_of("Report", "access_key_1_active", "access_key_2_active"),
-        rootUserAccessKeyLastUsed=time_of("Report", "access_key_1_last_used_date", "access_key_2_last_used_date"),
     ),
     secrets=("RootMfa[].Base32StringSeed", "RootMfa[].QRCodePNG"),
     facts={"organization": "Members[].Id"},

@@ -2,7 +2,7 @@
 
 from collector.shared import encrypted_with, guarded_by
 from collector.spec import Batch, Call, Edge, Entity, Fixed, Hydrate, Service, Template, Via, pick, service_node
-from collector.values import differs, document, entry, last_segment, unique
+from collector.values import differs, document, entry, last_segment, present, unique
 
 CONTAINERS = "Detail.taskDefinition.containerDefinitions"
 
@@ -162,6 +162,8 @@ task_definition = Entity(
             absent=("ClientException: Unable to describe task definition",),
         ),
     ),
+    # Deregistered and deleted since it was listed.
+    when=present("Detail"),
     key="Arn",
     name=last_segment("Arn"),
     created="Detail.taskDefinition.registeredAt",

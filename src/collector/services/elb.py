@@ -223,8 +223,8 @@ target_group = Entity(
         Edge(("aws_alb", "aws_nlb"), "CONNECTS", "aws_lb_target_group", at="LoadBalancerArns"),
         target("instance", "aws_instance", at="Target.Id"),
         target("lambda", "aws_lambda_function", at=lambda_functions("Target.Id")),
-        target("ip", "aws_eni", at="Target.Id", by="address"),
-        target("ip", "aws_eip", at="Target.Id", by="address"),
+        target("ip", "aws_eni", at=Template("{^.VpcId}/{Target.Id}"), by="vpcAddress"),
+        target("ip", "aws_eip", at="Target.Id", by="privateAddress"),
     ),
 )  # fmt: skip
 

@@ -4,7 +4,7 @@
 and is allowed far more often than `ListTags`.
 """
 
-from collector.shared import encrypted_with, guarded_by
+from collector.shared import encrypted_with, filled, guarded_by
 from collector.spec import Call, Edge, Entity, Hydrate, Service, Via, pick, service_node
 from collector.values import document, epoch
 
@@ -26,7 +26,7 @@ function = Entity(
         "Version", "PackageType", "Architectures", "VpcConfig.SubnetIds", "VpcConfig.SecurityGroupIds",
         "Detail.Configuration.State",
         updatedOn=epoch("LastModified"),
-        vpcId=Via("VpcConfig.VpcId", lambda vpc: vpc or None),
+        vpcId=filled("VpcConfig.VpcId"),
         kmsKeyArn="KMSKeyArn",
         tracingMode="TracingConfig.Mode",
         layers="Layers[].Arn",

@@ -1,5 +1,7 @@
 """Amazon RDS and Aurora. Its API also answers for Neptune and DocumentDB, which are other services."""
 
+from collections.abc import Callable
+
 from collector.paths import walker
 from collector.shared import encrypted_with, guarded_by
 from collector.spec import (
@@ -22,6 +24,8 @@ from collector.values import computed, differs, equals, lower, only, present
 IS_RDS = differs("Engine", "neptune", "docdb")
 DOWN = ("creating", "deleting", "failed", "inaccessible-encryption-credentials", "restore-error", "stopped", "stopping")
 PAGE = {"MaxRecords": 100}
+EVERYONE = "all"
+"""What stands in place of an account when everyone may restore a snapshot."""
 
 
 @computed("Endpoint", "ReaderEndpoint", "CustomEndpoints")
@@ -37,35 +41,27 @@ def first_label(name: str) -> str | None:
     return label if len(label) > 1 else None
 
 
-def restorable_by(path: str) -> Via:
-    """The accounts that may restore a snapshot; `all` among them stands for everyone."""
-    return Via(
-        path,
-        lambda attributes: [
-            account
-            for attribute in attributes
-            if attribute.get("AttributeName") == "restore"
-            for account in attribute.get("AttributeValues") or ()
-        ],
-    )
-
-
-def snapshot_of(attributes: str) -> dict[str, Source]:
-    """Who may restore a snapshot. Only a manual one can be shared; unknown when AWS would not tell."""
-    accounts = restorable_by(attributes)
+def shared_with(attributes: str) -> dict[str, Source]:
+    """Who but its owner may restore a snapshot. Only a manual one can be shared; unknown where AWS would not tell."""
     walk = walker(attributes)
 
-    def known(row: Row) -> list[str] | None:
-        if row.get("SnapshotType") != "manual":
-            return []
-        return None if walk(row) is None else accounts.fn(walk(row))
+    def of(ask: Callable[[list[str]], bool | list[str]]) -> Computed:
+        def answer(row: Row) -> bool | list[str] | None:
+            told = walk(row) if row.get("SnapshotType") == "manual" else []
+            return None if told is None else ask(_restorers(told))
 
-    reads = ("SnapshotType", attributes)
+        return Computed(answer, ("SnapshotType", attributes))
+
     return {
-        "public": Computed(lambda row: None if (who := known(row)) is None else "all" in who, reads),
-        "shared": Computed(lambda row: None if (who := known(row)) is None else bool(who), reads),
-        "sharedWithAccounts": Computed(lambda row: [who for who in known(row) or () if who != "all"], reads),
+        "public": of(lambda accounts: EVERYONE in accounts),
+        "shared": of(bool),
+        "sharedWithAccounts": of(lambda accounts: [account for account in accounts if account != EVERYONE]),
     }
+
+
+def _restorers(attributes: list[Row]) -> list[str]:
+    named = (one for one in attributes if one.get("AttributeName") == "restore")
+    return [account for one in named for account in one.get("AttributeValues") or ()]
 
 
 cluster = Entity(
@@ -177,7 +173,7 @@ snapshot = Entity(
     props=pick(
         "DBInstanceIdentifier", "DbiResourceId", "SnapshotType", "Status", "Engine", "EngineVersion", "AllocatedStorage",
         "Encrypted", "KmsKeyId", "VpcId", "AvailabilityZone",
-    ) | snapshot_of("Detail.DBSnapshotAttributesResult.DBSnapshotAttributes"),
+    ) | shared_with("Detail.DBSnapshotAttributesResult.DBSnapshotAttributes"),
     edges=(
         Edge(
             "aws_db_instance", "CONTAINS", "aws_db_snapshot",
@@ -209,7 +205,7 @@ cluster_snapshot = Entity(
         "DBClusterIdentifier", "DbClusterResourceId", "SnapshotType", "Status", "Engine", "EngineVersion",
         "AllocatedStorage", "KmsKeyId", "VpcId", "AvailabilityZones",
         encrypted="StorageEncrypted",
-    ) | snapshot_of("Detail.DBClusterSnapshotAttributesResult.DBClusterSnapshotAttributes"),
+    ) | shared_with("Detail.DBClusterSnapshotAttributesResult.DBClusterSnapshotAttributes"),
     edges=(
         Edge(
             "aws_rds_cluster", "CONTAINS", "aws_db_cluster_snapshot",

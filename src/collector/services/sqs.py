@@ -1,30 +1,69 @@
 """Amazon SQS."""
 
-from collector.spec import Call, Entity, Hydrate, Service, pick, service_node
-from collector.values import boolean, epoch, integer, last_segment, present
+import json
+from dataclasses import replace
+from typing import Any
+
+from collector.shared import encrypted_with, tagged
+from collector.spec import Call, Edge, Entity, Hydrate, Row, Service, Via, pick, service_node
+from collector.values import boolean, computed, document, epoch, integer, last_segment
+
+
+@computed("Detail.Attributes.KmsMasterKeyId", "Detail.Attributes.SqsManagedSseEnabled")
+def is_encrypted(row: Row) -> bool | None:
+    """Whether messages rest encrypted, with a key of KMS or with one that SQS keeps; unknown without the attributes."""
+    attributes = (row.get("Detail") or {}).get("Attributes")
+    if attributes is None:
+        return None
+    return bool(attributes.get("KmsMasterKeyId")) or attributes.get("SqsManagedSseEnabled") == "true"
+
+
+def redrive(name: str) -> Via:
+    """One part of the redrive policy, which AWS gives as JSON text."""
+    return Via("Detail.Attributes.RedrivePolicy", lambda text: _part(text, name))
+
+
+def _part(text: str, name: str) -> Any:
+    try:
+        policy = json.loads(text)
+    except ValueError:
+        return None
+    return policy.get(name) if isinstance(policy, dict) else None
+
 
 queue = Entity(
     type="aws_sqs_queue",
     cls="Queue",
     rows=Call("list_queues", "QueueUrls", {"MaxResults": 1000}, wrap="QueueUrl"),
-    hydrate=(
-        Hydrate("get_queue_attributes", "Detail", {"QueueUrl": "QueueUrl"}, {"AttributeNames": ["All"]}),
-        Hydrate("list_queue_tags", "Tagging", {"QueueUrl": "QueueUrl"}),
-    ),
+    join=(replace(tagged("sqs", last_segment("QueueUrl")), on=last_segment("ResourceARN", ":")),),
+    hydrate=(Hydrate("get_queue_attributes", "Detail", {"QueueUrl": "QueueUrl"}, {"AttributeNames": ["All"]}),),
     key="Detail.Attributes.QueueArn",
     name=last_segment("QueueUrl"),
+    also={"url": "QueueUrl"},
     created=epoch("Detail.Attributes.CreatedTimestamp"),
     web="https://{console}/sqs/v3/home?region={region}#/queues/{QueueUrl}",
-    tags="Tagging.Tags",
+    tags="Tagging[].Tags[]",
     props=pick(
         "Detail.Attributes.KmsMasterKeyId",
         url="QueueUrl",
         updatedOn=epoch("Detail.Attributes.LastModifiedTimestamp"),
+        policy=document("Detail.Attributes.Policy"),
+        encrypted=is_encrypted,
+        sqsManagedSseEnabled=boolean("Detail.Attributes.SqsManagedSseEnabled"),
         fifo=boolean("Detail.Attributes.FifoQueue"),
-        encrypted=present("Detail.Attributes.KmsMasterKeyId"),
+        contentBasedDeduplication=boolean("Detail.Attributes.ContentBasedDeduplication"),
         delaySeconds=integer("Detail.Attributes.DelaySeconds"),
         visibilityTimeout=integer("Detail.Attributes.VisibilityTimeout"),
         retentionSeconds=integer("Detail.Attributes.MessageRetentionPeriod"),
+        maximumMessageSize=integer("Detail.Attributes.MaximumMessageSize"),
+        receiveWaitSeconds=integer("Detail.Attributes.ReceiveMessageWaitTimeSeconds"),
+        redrivePolicy=document("Detail.Attributes.RedrivePolicy"),
+        deadLetterQueueArn=redrive("deadLetterTargetArn"),
+        maxReceiveCount=redrive("maxReceiveCount"),
+    ),
+    edges=(
+        Edge("aws_sqs_queue", "USES", "aws_sqs_queue", at=redrive("deadLetterTargetArn")),
+        *encrypted_with("aws_sqs_queue", "Detail.Attributes.KmsMasterKeyId"),
     ),
 )
 

@@ -112,29 +112,29 @@ class _PlannedRest(_Planned):
         return parsed
 
 
-class CompiledQueryParser(_PlannedQuery, AioQueryParser):
+class CompiledQueryParser(_PlannedQuery, AioQueryParser):  # type: ignore[misc]  # aiobotocore is untyped
     """Reads the ``query`` protocol: IAM, RDS, SNS, Auto Scaling, CloudFormation and others."""
 
 
-class CompiledEC2QueryParser(_PlannedQuery, AioEC2QueryParser):
+class CompiledEC2QueryParser(_PlannedQuery, AioEC2QueryParser):  # type: ignore[misc]  # aiobotocore is untyped
     """Reads the ``ec2`` protocol."""
 
 
-class CompiledRestXMLParser(_PlannedRest, AioRestXMLParser):
+class CompiledRestXMLParser(_PlannedRest, AioRestXMLParser):  # type: ignore[misc]  # aiobotocore is untyped
     """Reads the ``rest-xml`` protocol: S3, Route 53, CloudFront."""
 
     _read = staticmethod(read_xml)
     _compiler = XmlCompiler
 
 
-class CompiledRestJSONParser(_PlannedRest, AioRestJSONParser):
+class CompiledRestJSONParser(_PlannedRest, AioRestJSONParser):  # type: ignore[misc]  # aiobotocore is untyped
     """Reads the ``rest-json`` protocol: Lambda, API Gateway, EKS and others."""
 
     _read = staticmethod(read_json)
     _compiler = RestJsonCompiler
 
 
-class CompiledJSONParser(_Planned, AioJSONParser):
+class CompiledJSONParser(_Planned, AioJSONParser):  # type: ignore[misc]  # aiobotocore is untyped
     """Reads the ``json`` protocol: DynamoDB, ECS, KMS and others."""
 
     _read = staticmethod(read_json)
@@ -155,7 +155,7 @@ _PARSERS: Mapping[str, type[_Planned]] = {
 }
 
 
-class CompiledParserFactory(AioResponseParserFactory):
+class CompiledParserFactory(AioResponseParserFactory):  # type: ignore[misc]  # aiobotocore is untyped
     """A ``response_parser_factory`` of a session whose clients then parse by plan; CBOR is left to aiobotocore.
 
     One parser per protocol serves all clients and answers, for it keeps nothing but plans; aiobotocore asks for a parser at

@@ -43,16 +43,19 @@ def read_xml(body: bytes) -> Element:
     """The root element of an XML body, read as botocore reads it.
 
     Raises:
-        ResponseParserError: the body is not XML, or empty.
+        ResponseParserError: the body is not XML, or empty, or a page of HTML: a proxy's, without any member that is known.
     """
     # Entities that expand without end are refused by expat itself.
     parser = XMLParser(encoding="utf-8")  # noqa: S314
     try:
         parser.feed(body)
-        return parser.close()
+        root = parser.close()
     except ParseError as error:
         # Without the body, which botocore's messages quote: it may be megabytes.
         raise ResponseParserError(f"Invalid XML in a successful answer of {len(body)} bytes: {error}") from error
+    if local_name(root.tag).lower() == "html":
+        raise ResponseParserError(f"A page of HTML as a successful answer of {len(body)} bytes")
+    return root
 
 
 def local_name(tag: str) -> str:

@@ -102,7 +102,7 @@ def users(cloud: Cloud, made: Made) -> None:
     iam.attach_group_policy(GroupName="developers", PolicyArn="arn:aws:iam::aws:policy/ReadOnlyAccess")
     iam.attach_group_policy(GroupName="developers", PolicyArn=f"arn:aws:iam::{HOME}:policy/storage/all-of-s3")
     iam.put_group_policy(GroupName="developers", PolicyName="group-denials", PolicyDocument=NO_DELETION)
-    iam.create_user(UserName="build+deploy=ci", Path="/machines/", PermissionsBoundary=made.data_policy)
+    iam.create_user(UserName="build+deploy=ci", Path="/machines/")
     iam.create_access_key(UserName="build+deploy=ci")
 
 
@@ -117,6 +117,7 @@ def roles(cloud: Cloud, made: Made) -> None:
     iam.put_role_policy(RoleName="orders-function", PolicyName="orders-data", PolicyDocument=READ_DATA)
     iam.attach_role_policy(RoleName="orders-function", PolicyArn=made.data_policy)
     iam.attach_role_policy(RoleName="web-server", PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess")
+    iam.put_role_permissions_boundary(RoleName="shop-task", PermissionsBoundary=made.data_policy)
     iam.create_instance_profile(InstanceProfileName="web-server")
     iam.add_role_to_instance_profile(InstanceProfileName="web-server", RoleName="web-server")
 

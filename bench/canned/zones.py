@@ -1,0 +1,197 @@
+"""Route 53 answers: hosted zones and their records."""
+
+import re
+from typing import Any
+
+from . import wire
+from .answers import Paging, Params, answers, constant, every, listing, one_of, shaped
+from .balancers import BALANCER_DNS
+from .estate import Place
+from .ids import basics, digits, public_address
+
+_ZONE_ID = "Z%(zone_upper)s"
+_DOMAIN = "%(domain)s"
+_ZONE: dict[str, Any] = {
+    "Id": f"/hostedzone/{_ZONE_ID}",
+    "Name": f"{_DOMAIN}.",
+    "CallerReference": "canned-%(zone)s",
+    "Config": {"Comment": "Zone %(zone)s", "PrivateZone": "%(private)s"},
+    "ResourceRecordSetCount": "%(count)s",
+}
+_APEX: dict[str, dict[str, Any]] = {
+    "NS": {
+        "Name": f"{_DOMAIN}.",
+        "Type": "NS",
+        "TTL": 172800,
+        "ResourceRecords": [{"Value": f"ns-{number}.awsdns-{number}.com."} for number in range(1, 5)],
+    },
+    "SOA": {
+        "Name": f"{_DOMAIN}.",
+        "Type": "SOA",
+        "TTL": 900,
+        "ResourceRecords": [{"Value": "ns-1.awsdns-1.com. hostmaster.amazon.com. 1 7200 900 1209600 86400"}],
+    },
+}
+_BALANCER = BALANCER_DNS.replace("%(here)s", "%(home)s").replace("%(region)s", "%(home_region)s")
+_NAME = f"r%(n)s.{_DOMAIN}."
+_RECORDS: dict[str, dict[str, Any]] = {
+    **_APEX,
+    "A": {"Name": _NAME, "Type": "A", "TTL": 300, "ResourceRecords": [{"Value": "%(value)s"}]},
+    "CNAME": {"Name": _NAME, "Type": "CNAME", "TTL": 300, "ResourceRecords": [{"Value": "%(n)s.host.example.net."}]},
+    "TXT": {"Name": _NAME, "Type": "TXT", "TTL": 300, "ResourceRecords": [{"Value": '"v=spf1 -all"'}]},
+    "alias": {
+        "Name": _NAME,
+        "Type": "A",
+        "AliasTarget": {
+            "HostedZoneId": "Z35SXDOTRQ7X7K",
+            "DNSName": f"dualstack.{BALANCER_DNS}.".replace("%(here)s", "%(home)s").replace(
+                "%(region)s", "%(home_region)s"
+            ),
+            "EvaluateTargetHealth": False,
+        },
+    },
+}
+_PRIVATE = {"VPCs": [{"VPCRegion": "%(home_region)s", "VPCId": "vpc-0%(home)s%(vpc)s"}]}
+_PUBLIC = {
+    "DelegationSet": {"NameServers": [f"ns-{number}.awsdns-{number}.com" for number in range(1, 5)]},
+}
+_ZONES = {
+    private: wire.body("route53", "GetHostedZone", {"HostedZone": _ZONE, **(_PRIVATE if private else _PUBLIC)})
+    for private in (False, True)
+}
+_PAGE = Paging("maxitems", "marker", "NextMarker", usual=100, most=100, more="IsTruncated", cut=True)
+_RECORD_PAGE = Paging("maxitems", "", usual=300, most=300, cut=True)
+
+
+def domain_name(place: Place, number: int) -> str:
+    """A registered domain of the account."""
+    return f"d{place.here}{digits(number)}.com"
+
+
+def _private(place: Place, zone: int) -> bool:
+    return zone % 4 == 3 and place.home.n["aws_vpc"] > 0  # noqa: PLR2004 - one of four
+
+
+def _holes(place: Place, zone: int) -> dict[str, str]:
+    number, home, domains = digits(zone), place.home, place.n["aws_route53_domain"]
+    domain = domain_name(place, zone % domains) if domains else "example.com"
+    return {
+        **basics(place, zone),
+        "zone": number,
+        "zone_upper": f"{place.here}{number}".upper(),
+        "domain": f"zone{place.here}{number}.{domain}",
+        "private": str(_private(place, zone)).lower(),
+        "count": str(len(range(zone, place.n["aws_route53_record"], place.n["aws_route53_zone"]))),
+        "home": home.here,
+        "home_region": home.region,
+        "vpc": digits(zone % max(1, home.n["aws_vpc"])),
+        "group": digits(zone % max(1, home.n["aws_cloudwatch_log_group"])),
+    }
+
+
+def _zone(place: Place, params: Params) -> int:
+    return one_of(place, str(params["Id"]).lower(), place.n["aws_route53_zone"], "NoSuchHostedZone")
+
+
+def _kind(place: Place, record: int) -> str:
+    turn = record // place.n["aws_route53_zone"]
+    if turn < 2:  # noqa: PLR2004 - each zone begins with its two apex records
+        return ("NS", "SOA")[turn]
+    kind = ("A", "alias", "CNAME", "A", "TXT")[turn % 5]
+    return kind if kind != "alias" or place.home.n["aws_alb"] else "CNAME"
+
+
+def _record(place: Place, record: int, holes: dict[str, str]) -> str:
+    home = place.home
+    more = {"n": digits(record), "value": public_address(home, record % max(1, home.n["aws_eip"]))}
+    if balancers := home.n["aws_alb"]:
+        more |= {"short": "alb", "balancer": digits(record % balancers)}
+    return place.fill(_RECORD_TEXTS[_kind(place, record)], {**holes, **more})
+
+
+_RECORD_TEXTS = {
+    kind: wire.row("route53", "ListResourceRecordSets", "ResourceRecordSets", value) for kind, value in _RECORDS.items()
+}
+_MIDDLE = wire.body(
+    "route53",
+    "ListResourceRecordSets",
+    {
+        "ResourceRecordSets": "%(rows)s",
+        "IsTruncated": True,
+        "NextRecordName": "%(next_name)s",
+        "NextRecordType": "%(next_type)s",
+        "MaxItems": "%(size)s",
+    },
+)
+_LAST = wire.body(
+    "route53",
+    "ListResourceRecordSets",
+    {"ResourceRecordSets": "%(rows)s", "IsTruncated": False, "MaxItems": "%(size)s"},
+)
+
+
+@answers("route53", "ListResourceRecordSets")
+def _records(place: Place, params: Params) -> str:
+    zone, zones = _zone(place, params), place.n["aws_route53_zone"]
+    holes, (_, size) = _holes(place, zone), _RECORD_PAGE.bounds(place, "ListResourceRecordSets", params)
+    name = str(params.get("name", ""))
+    # A record says its number in its name; at the apex its type tells the two apart.
+    told = re.match(r"r([0-9a-f]{8})\.", name)
+    start = int(told[1], 16) // zones if told else int(params.get("type") == "SOA")
+    numbers = range(zone, place.n["aws_route53_record"], zones)
+    holes["rows"] = "".join([_record(place, number, holes) for number in numbers[start : start + size]])
+    holes["size"] = str(size)
+    if start + size >= len(numbers):
+        return place.fill(_LAST, holes)
+    following = numbers[start + size]
+    kind = _kind(place, following)
+    apex = f"{holes['domain']}."
+    holes["next_name"] = apex if kind in _APEX else f"r{digits(following)}.{apex}"
+    holes["next_type"] = "A" if kind == "alias" else kind
+    return place.fill(_MIDDLE, holes)
+
+
+@answers("route53", "GetHostedZone")
+def _hosted_zone(place: Place, params: Params) -> str:
+    zone = _zone(place, params)
+    return place.fill(_ZONES[_private(place, zone)], _holes(place, zone))
+
+
+listing(
+    "route53",
+    "ListHostedZones",
+    "HostedZones",
+    shaped("route53", "ListHostedZones", "HostedZones", _ZONE, _holes),
+    every("aws_route53_zone"),
+    _PAGE,
+    MaxItems="%(size)s",
+    Marker="",
+)
+_LOGGED = {
+    "Id": "00000000-0000-4000-8000-0000%(zone)s",
+    "HostedZoneId": _ZONE_ID,
+    "CloudWatchLogsLogGroupArn": "arn:aws:logs:%(home_region)s:%(account)s:log-group:/canned/%(home)s%(group)s",
+}
+listing(
+    "route53",
+    "ListQueryLoggingConfigs",
+    "QueryLoggingConfigs",
+    shaped("route53", "ListQueryLoggingConfigs", "QueryLoggingConfigs", _LOGGED, _holes),
+    lambda place, _: range(0, place.n["aws_route53_zone"] if place.home.n["aws_cloudwatch_log_group"] else 0, 5),
+    Paging("maxresults", "nexttoken", usual=100, most=100),
+)
+constant("route53", "GetDNSSEC", {"Status": {"ServeSignature": "NOT_SIGNING"}, "KeySigningKeys": []})
+_TAGS = wire.row(
+    "route53",
+    "ListTagsForResources",
+    "ResourceTagSets",
+    {"ResourceType": "hostedzone", "ResourceId": "%(id)s", "Tags": wire.tags(Environment="%(env)s", Owner="dns")},
+)
+_TAGGED = wire.body("route53", "ListTagsForResources", {"ResourceTagSets": "%(rows)s"})
+
+
+@answers("route53", "ListTagsForResources")
+def _tags(place: Place, params: Params) -> str:
+    ids = re.findall(r"<ResourceId>([^<]+)</ResourceId>", str(params.get("body", "")))
+    rows = (place.fill(_TAGS, {**_holes(place, _zone(place, {"Id": name})), "id": name}) for name in ids)
+    return place.fill(_TAGGED, {"rows": "".join(rows)})

@@ -1,0 +1,1 @@
+"""What policies and firewall rules mean: pure functions from collected facts to relationships."""

@@ -1,0 +1,66 @@
+"""Operations to the IAM actions that allow them. Most are `service:Operation`; these tables hold the rest.
+
+Source: AWS's service authorization reference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+
+import botocore.session
+from botocore import xform_name
+
+PREFIXES: Mapping[str, str] = {
+    "accessanalyzer": "access-analyzer",
+    "cloudhsmv2": "cloudhsm",
+    "efs": "elasticfilesystem",
+    "elb": "elasticloadbalancing",
+    "elbv2": "elasticloadbalancing",
+    "opensearch": "es",
+}
+"""Clients whose actions carry another name."""
+
+ACTIONS: Mapping[str, str | None] = {
+    "accessanalyzer:GetFindingV2": "access-analyzer:GetFinding",
+    "accessanalyzer:ListFindingsV2": "access-analyzer:ListFindings",
+    "s3:GetBucketEncryption": "s3:GetEncryptionConfiguration",
+    "s3:GetBucketLifecycleConfiguration": "s3:GetLifecycleConfiguration",
+    "s3:GetBucketNotificationConfiguration": "s3:GetBucketNotification",
+    "s3:GetBucketReplication": "s3:GetReplicationConfiguration",
+    "s3:GetObjectLockConfiguration": "s3:GetBucketObjectLockConfiguration",
+    "s3:GetPublicAccessBlock": "s3:GetBucketPublicAccessBlock",
+    "s3:ListBuckets": "s3:ListAllMyBuckets",
+    "s3control:GetPublicAccessBlock": "s3:GetAccountPublicAccessBlock",
+    "sts:GetCallerIdentity": None,
+}
+"""Operations whose action has a name of its own; None: no permission is needed."""
+
+API_GATEWAY = ("apigateway", "apigatewayv2")
+"""API Gateway's actions are HTTP methods on paths: reading is `apigateway:GET`."""
+
+
+@cache
+def api_of(client: str, op: str) -> str:
+    """The operation's name in AWS's API: `describe_vpcs` of `ec2` is `DescribeVpcs`."""
+    return _names(client)[op]
+
+
+def action_of(client: str, op: str) -> str | None:
+    """The IAM action that an operation needs; None when it needs none."""
+    if client in API_GATEWAY:
+        return "apigateway:GET"
+    api = api_of(client, op)
+    name = f"{client}:{api}"
+    return ACTIONS[name] if name in ACTIONS else f"{PREFIXES.get(client, client)}:{api}"
+
+
+@cache
+def _names(client: str) -> Mapping[str, str]:
+    model = _session().get_service_model(client)
+    return {xform_name(name): name for name in model.operation_names}
+
+
+@cache
+def _session() -> botocore.session.Session:
+    return botocore.session.Session()

@@ -1,0 +1,1 @@
+"""What the declarations of S3 compute."""

@@ -1,0 +1,46 @@
+"""AWS CloudFormation. Parameters and outputs are left out: their values may be secrets, marked `NoEcho` or not."""
+
+from collector.spec import Call, Entity, Service, Via, pick, service_node
+from collector.values import document, equals
+
+ABSENT = ("DELETE_", "ROLLBACK_", "REVIEW_", "CREATE_FAILED")
+"""How the states begin in which a stack has no resources, not all of them, or soon none."""
+
+
+def is_there(status: str) -> bool:
+    """Whether the stack stands."""
+    return not status.startswith(ABSENT)
+
+
+stack = Entity(
+    type="aws_cloudformation_stack",
+    cls="Configuration",
+    rows=Call("describe_stacks", "Stacks"),
+    key="StackId",
+    name="StackName",
+    created="CreationTime",
+    active=Via("StackStatus", is_there),
+    web="https://{console}/cloudformation/home?region={region}#/stacks/stackinfo?stackId={StackId}",
+    tags="Tags",
+    props=pick(
+        "StackName", "Description", "StackStatus", "StackStatusReason", "RoleARN", "Capabilities",
+        "EnableTerminationProtection", "ParentId", "RootId",
+        updatedOn="LastUpdatedTime",
+        driftStatus="DriftInformation.StackDriftStatus",
+        drifted=equals("DriftInformation.StackDriftStatus", "DRIFTED"),
+        notificationArns="NotificationARNs",
+        rollbackConfiguration=document("RollbackConfiguration"),
+    ),
+    secrets=("Parameters[].ParameterValue", "Parameters[].ResolvedValue", "Outputs[].OutputValue"),
+)  # fmt: skip
+
+SERVICE = Service(
+    name="cloudformation",
+    client="cloudformation",
+    title="CloudFormation",
+    node=service_node(
+        "aws_cloudformation", "AWS CloudFormation", category=("infrastructure",), function=("management",)
+    ),
+    has=("aws_cloudformation_stack",),
+    entities=(stack,),
+)

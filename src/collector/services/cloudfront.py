@@ -1,0 +1,152 @@
+"""Amazon CloudFront: a global service, asked in us-east-1, where its certificates and Lambda@Edge functions live too."""
+
+import re
+
+from collector.shared import filled, tagged
+from collector.spec import (
+    Call,
+    Edge,
+    Entity,
+    Fixed,
+    Hydrate,
+    Row,
+    Service,
+    Source,
+    Template,
+    Via,
+    Within,
+    pick,
+    service_node,
+)
+from collector.values import computed, lower
+
+BUCKET = re.compile(
+    r"(?P<bucket>.+)\.s3(?:-website)?(?:[.-](?:dualstack\.)?[a-z]{2}[a-z-]*-\d)?\.amazonaws\.com(?P<china>\.cn)?"
+)
+"""An S3 endpoint, REST or website. Bucket names may hold dots, and AWS answers to several spellings."""
+
+API = re.compile(r"(?P<api>[a-z0-9]+)\.execute-api\.[a-z0-9-]+\.amazonaws\.com(?:\.cn)?")
+
+ASSOCIATIONS = (
+    "DefaultCacheBehavior.LambdaFunctionAssociations.Items[].LambdaFunctionARN",
+    "CacheBehaviors.Items[].LambdaFunctionAssociations.Items[].LambdaFunctionARN",
+)
+
+
+def bucket_name(domain: str) -> str | None:
+    """The bucket that a domain name stands for."""
+    found = BUCKET.fullmatch(domain)
+    return found["bucket"] if found else None
+
+
+def bucket_arn(domain: str) -> str | None:
+    """Its ARN; bucket names are unique in the whole partition."""
+    found = BUCKET.fullmatch(domain)
+    return f"arn:{'aws-cn' if found['china'] else 'aws'}:s3:::{found['bucket']}" if found else None
+
+
+def api_id(domain: str) -> str | None:
+    """The API behind an origin's domain name."""
+    found = API.fullmatch(domain)
+    return found["api"] if found else None
+
+
+@computed(*ASSOCIATIONS)
+def edge_functions(row: Row) -> list[str]:
+    """The Lambda@Edge functions of all cache behaviors. Their ARNs always end in a version."""
+    behaviors = [row.get("DefaultCacheBehavior") or {}, *((row.get("CacheBehaviors") or {}).get("Items") or ())]
+    linked = [one for each in behaviors for one in (each.get("LambdaFunctionAssociations") or {}).get("Items") or ()]
+    return [one["LambdaFunctionARN"].rpartition(":")[0] for one in linked]
+
+
+def connects(type_: str, at: Source, outside: Source | None = None) -> Edge:
+    """What stands behind the distribution's origins."""
+    return Edge("aws_cloudfront_distribution", "CONNECTS", type_, each="Origins.Items[]", at=at, outside=outside)
+
+
+def protected(type_: str, when: Source) -> Edge:
+    """The web ACL in front of the distribution."""
+    return Edge(type_, "PROTECTS", "aws_cloudfront_distribution", at="WebACLId", when=when)
+
+
+LOGGING: dict[str, Source] = pick(
+    loggingEnabled="Detail.DistributionConfig.Logging.Enabled",
+    loggingTargetBucket=Via("Detail.DistributionConfig.Logging.Bucket", bucket_name),
+    loggingTargetPrefix=filled("Detail.DistributionConfig.Logging.Prefix"),
+    loggingIncludesCookies="Detail.DistributionConfig.Logging.IncludeCookies",
+)
+
+distribution = Entity(
+    type="aws_cloudfront_distribution",
+    cls="Gateway",
+    rows=Call("list_distributions", "DistributionList.Items", {"MaxItems": "100"}),
+    join=(tagged("cloudfront:distribution", "ARN"),),
+    hydrate=(Hydrate("get_distribution_config", "Detail", {"Id": "Id"}),),
+    key="ARN",
+    id="Id",
+    also={"dns": lower("DomainName")},
+    name="DomainName",
+    active="Enabled",
+    web="https://{console}/cloudfront/v4/home#/distributions/{Id}",
+    tags="Tagging[].Tags[]",
+    props=pick(
+        "Status", "DomainName", "Comment", "PriceClass", "Enabled", "HttpVersion", "IsIPV6Enabled", "Staging",
+        "ViewerCertificate.MinimumProtocolVersion", "ViewerCertificate.CloudFrontDefaultCertificate",
+        "DefaultCacheBehavior.ViewerProtocolPolicy",
+        category=Fixed(["network"]),
+        function=Fixed(["content-distribution"]),
+        public=Fixed(value=True),
+        updatedOn="LastModifiedTime",
+        aliases="Aliases.Items",
+        defaultRootObject=filled("Detail.DistributionConfig.DefaultRootObject"),
+        webACLId=filled("WebACLId"),
+        acmCertificateArn="ViewerCertificate.ACMCertificateArn",
+        geoRestrictionType="Restrictions.GeoRestriction.RestrictionType",
+        **LOGGING,
+    ),
+    # Many a header is a secret that an origin is to see.
+    secrets=(
+        "Origins.Items[].CustomHeaders.Items[].HeaderValue",
+        "Detail.DistributionConfig.Origins.Items[].CustomHeaders.Items[].HeaderValue",
+    ),
+    edges=(
+        connects("aws_api_gateway_rest_api", Via("DomainName", api_id)),
+        connects("aws_s3_bucket", Via("DomainName", bucket_arn), outside=Via("DomainName", bucket_arn)),
+        Edge("aws_cloudfront_distribution", "TRIGGERS", "aws_lambda_function", at=edge_functions),
+        Edge("aws_cloudfront_distribution", "USES", "aws_acm_certificate", at="ViewerCertificate.ACMCertificateArn"),
+        # A web ACL is named by its ARN, a classic one by its id.
+        protected("aws_waf_v2_web_acl", when=Via("WebACLId", lambda acl: acl.startswith("arn:"))),
+        protected("aws_waf_web_acl", when=Via("WebACLId", lambda acl: not acl.startswith("arn:"))),
+    ),
+)  # fmt: skip
+
+origin = Entity(
+    type="aws_cloudfront_distribution_origin",
+    cls="Configuration",
+    rows=Within("aws_cloudfront_distribution", "Origins.Items"),
+    key=Template("{^.ARN}:origin/{Id}"),
+    arn=None,
+    name="Id",
+    web="https://{console}/cloudfront/v4/home#/distributions/{^.Id}/origins",
+    props=pick(
+        "Id", "DomainName",
+        "CustomOriginConfig.OriginProtocolPolicy", "ConnectionAttempts", "ConnectionTimeout",
+        originPath=filled("OriginPath"),
+        originAccessControlId=filled("OriginAccessControlId"),
+        originAccessIdentity=filled("S3OriginConfig.OriginAccessIdentity"),
+        originSslProtocols="CustomOriginConfig.OriginSslProtocols.Items",
+        originShieldEnabled="OriginShield.Enabled",
+    ),
+    secrets=("CustomHeaders.Items[].HeaderValue",),
+    edges=(Edge("aws_cloudfront_distribution", "HAS", "aws_cloudfront_distribution_origin", at="^.ARN"),),
+)  # fmt: skip
+
+SERVICE = Service(
+    name="cloudfront",
+    client="cloudfront",
+    title="CloudFront",
+    scope="global",
+    node=service_node("aws_cloudfront", "Amazon CloudFront", category=("network",), function=("content-distribution",)),
+    has=("aws_cloudfront_distribution",),
+    entities=(distribution, origin),
+)

@@ -1,0 +1,118 @@
+"""AWS CloudTrail. A trail is no entity: its facts stand on the relationships of the service with what it writes to.
+
+Event selectors and tags are told in a trail's home region only, and of an organization's trail to its owner only.
+"""
+
+from collector.spec import (
+    Call,
+    Edge,
+    Fixed,
+    Gather,
+    Hydrate,
+    Join,
+    Links,
+    Row,
+    Service,
+    Source,
+    Template,
+    pick,
+    service_node,
+)
+from collector.values import computed, document, without_suffix
+
+NODE = Template("{account}:service:aws_cloudtrail")
+SELECTORS = ("Selectors.EventSelectors", "Selectors.AdvancedEventSelectors")
+
+
+def records(row: Row, kind: str, flag: str) -> bool | None:
+    """Whether any event selector lets events of this kind through; nothing if there are no selectors to tell."""
+    selectors = row.get("Selectors") or {}
+    plain, advanced = selectors.get("EventSelectors") or (), selectors.get("AdvancedEventSelectors") or ()
+    if not plain and not advanced:
+        return None
+    chosen = any(selector.get("ReadWriteType", "All") in ("All", kind) for selector in plain)
+    return chosen or any(_lets_through(selector, flag) for selector in advanced)
+
+
+def _lets_through(selector: Row, flag: str) -> bool:
+    """Without a word on the field `readOnly`, an advanced selector means reading and writing."""
+    limits = [field.get("Equals") or () for field in selector["FieldSelectors"] if field["Field"] == "readOnly"]
+    return not limits or any(flag in limit for limit in limits)
+
+
+@computed(*SELECTORS)
+def reading(row: Row) -> bool | None:
+    """Whether the trail records what only reads."""
+    return records(row, "ReadOnly", "true")
+
+
+@computed(*SELECTORS)
+def writing(row: Row) -> bool | None:
+    """Whether the trail records what changes something."""
+    return records(row, "WriteOnly", "false")
+
+
+@computed("TrailARN", "Caller[].Account")
+def is_foreign(row: Row) -> bool:
+    """Whether the trail is that of another account, the one that manages the organization."""
+    return any(row["TrailARN"].split(":")[4] != caller["Account"] for caller in row["Caller"])
+
+
+FACTS: dict[str, Source] = pick(
+    "Name", "TrailARN", "S3BucketName", "S3KeyPrefix", "IncludeGlobalServiceEvents", "IsMultiRegionTrail", "HomeRegion",
+    "LogFileValidationEnabled", "CloudWatchLogsLogGroupArn", "CloudWatchLogsRoleArn", "KmsKeyId", "IsOrganizationTrail",
+    "HasCustomEventSelectors", "HasInsightSelectors", "Status.IsLogging", "Status.LatestDeliveryError",
+    webLink=Template("https://{console}/cloudtrailv2/home?region={HomeRegion}#/trails/{TrailARN}"),
+)  # fmt: skip
+
+DETAILS: dict[str, Source] = pick(
+    read=reading,
+    write=writing,
+    eventSelectors=document("Selectors.EventSelectors"),
+    advancedEventSelectors=document("Selectors.AdvancedEventSelectors"),
+    trailTags=document("Tagging[].TagsList[]"),
+)
+
+STATUS = Hydrate("get_trail_status", "Status", {"Name": "TrailARN"})
+
+
+def logs(facts: dict[str, Source]) -> tuple[Edge, ...]:
+    """What a trail writes to, and the key that it is encrypted with."""
+    bucket = Template("arn:{partition}:s3:::{S3BucketName}")
+    group = without_suffix("CloudWatchLogsLogGroupArn", ":*")
+    return (
+        Edge(
+            "aws_cloudtrail", "LOGS", "aws_s3_bucket", of=NODE, at=bucket, outside=bucket, key="TrailARN", props=facts
+        ),
+        Edge("aws_cloudtrail", "LOGS", "aws_cloudwatch_log_group", of=NODE, at=group, key="TrailARN", props=facts),
+        Edge("aws_cloudtrail", "USES", "aws_kms_key", of=NODE, at="KmsKeyId", key="TrailARN"),
+    )
+
+
+trails = Links(
+    title="Trails",
+    rows=Call("describe_trails", "trailList", {"includeShadowTrails": False}),
+    gather=(Gather("list_tags", "Tagging", "ResourceTagList", "ResourceIdList", "TrailARN", "ResourceId", 20),),
+    hydrate=(STATUS, Hydrate("get_event_selectors", "Selectors", {"TrailName": "TrailARN"})),
+    edges=logs(FACTS | DETAILS),
+)
+
+# To the members of an organization, its trail is a shadow of one that lies elsewhere.
+organization_trails = Links(
+    title="Trails of the organization",
+    scope="global",
+    rows=Call("describe_trails", "trailList", {"includeShadowTrails": True}),
+    join=(Join(Call("get_caller_identity", "@", client="sts"), "Caller", on=Fixed("all"), to=Fixed("all")),),
+    when=is_foreign,
+    hydrate=(STATUS,),
+    edges=logs(FACTS),
+)
+
+SERVICE = Service(
+    name="cloudtrail",
+    client="cloudtrail",
+    title="CloudTrail",
+    node=service_node("aws_cloudtrail", "AWS CloudTrail", category=("security",), function=("logging", "monitoring")),
+    entities=(),
+    links=(trails, organization_trails),
+)

@@ -1,0 +1,140 @@
+"""Amazon CloudWatch: alarms (client `cloudwatch`), rules of EventBridge (client `events`), log groups (client `logs`)."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any
+
+from collector.shared import encrypted_with, lambda_functions, tagged
+from collector.spec import (
+    Call,
+    Calls,
+    Edge,
+    Entity,
+    Fetch,
+    First,
+    Hydrate,
+    Join,
+    Row,
+    Service,
+    Template,
+    pick,
+    service_node,
+)
+from collector.values import computed, document, equals, present, unique, without_suffix
+
+
+async def list_rules(calls: Calls) -> AsyncIterator[list[Row]]:
+    """The rules of every event bus, bus by bus: without a bus's name AWS lists those of the default one only."""
+    async for bus in _all(calls, "list_event_buses", "EventBuses"):
+        rules = [rule async for rule in _all(calls, "list_rules", "Rules", EventBusName=bus["Name"])]
+        yield [{"EventBusName": bus["Name"], **rule} for rule in rules]
+
+
+async def _all(calls: Calls, op: str, items: str, **params: Any) -> AsyncIterator[Row]:
+    token: dict[str, Any] = {}
+    while True:
+        page = await calls.once(op, Limit=100, **params, **token)
+        for item in page.get(items, ()):
+            yield item
+        if not page.get("NextToken"):
+            return
+        token = {"NextToken": page["NextToken"]}
+
+
+@computed("AlarmActions", "OKActions", "InsufficientDataActions")
+def topics(row: Row) -> list[str]:
+    """The SNS topics that an alarm tells of its state."""
+    every = (arn for name in ("AlarmActions", "OKActions", "InsufficientDataActions") for arn in row.get(name) or ())
+    return [arn for arn in dict.fromkeys(every) if arn.split(":")[2:3] == ["sns"]]
+
+
+alarm = Entity(
+    type="aws_cloudwatch_metric_alarm",
+    cls="Monitor",
+    rows=Call("describe_alarms", "MetricAlarms", {"AlarmTypes": ["MetricAlarm"], "MaxRecords": 100}),
+    join=(tagged("cloudwatch:alarm", "AlarmArn"),),
+    key="AlarmArn",
+    name="AlarmName",
+    also={"name": Template("{region}/{AlarmName}")},
+    active="ActionsEnabled",
+    web="https://{console}/cloudwatch/home?region={region}#alarmsV2:alarm/{AlarmName}",
+    tags="Tagging[].Tags[]",
+    props=pick(
+        "ActionsEnabled", "AlarmActions", "OKActions", "InsufficientDataActions", "StateValue", "StateReason",
+        "MetricName", "Namespace", "Statistic", "ExtendedStatistic", "Period", "Unit", "EvaluationPeriods",
+        "DatapointsToAlarm", "Threshold", "ComparisonOperator", "TreatMissingData",
+        description="AlarmDescription",
+        stateUpdatedOn="StateUpdatedTimestamp",
+        updatedOn="AlarmConfigurationUpdatedTimestamp",
+        dimensions=document("Dimensions"),
+        metrics=document("Metrics"),
+    ),
+    edges=(Edge("aws_cloudwatch_metric_alarm", "TRIGGERS", "aws_sns_topic", at=topics),),
+)  # fmt: skip
+
+rule = Entity(
+    type="aws_cloudwatch_event_rule",
+    cls="Task",
+    client="events",
+    rows=Fetch(list_rules, ops=("list_event_buses", "list_rules")),
+    hydrate=(
+        Hydrate(
+            "list_targets_by_rule", "Targets", {"Rule": "Name", "EventBusName": "EventBusName"}, {"Limit": 100}, items="Targets"
+        ),
+        Hydrate("list_tags_for_resource", "Tagging", {"ResourceARN": "Arn"}),
+    ),
+    key="Arn",
+    name="Name",
+    also={"name": Template("{region}/{EventBusName}/{Name}")},
+    active=equals("State", "ENABLED", "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS"),
+    web="https://{console}/events/home?region={region}#/eventbus/{EventBusName}/rules/{Name}",
+    tags="Tagging.Tags",
+    props=pick(
+        "EventPattern", "State", "Description", "ScheduleExpression", "RoleArn", "ManagedBy", "EventBusName",
+        targetArns="Targets[].Arn",
+        targetRoleArns=unique("Targets[].RoleArn"),
+    ),
+    secrets=(
+        "Targets[].Input", "Targets[].InputTransformer.InputTemplate", "Targets[].HttpParameters.HeaderParameters",
+        "Targets[].HttpParameters.QueryStringParameters",
+    ),
+    edges=(
+        Edge("aws_cloudwatch_event_rule", "TRIGGERS", "aws_lambda_function", at=lambda_functions("Targets[].Arn")),
+    ),
+)  # fmt: skip
+
+log_group = Entity(
+    type="aws_cloudwatch_log_group",
+    cls="Logs",
+    client="logs",
+    rows=Call("describe_log_groups", "logGroups", {"limit": 50}),
+    join=(
+        Join(Call("describe_metric_filters", "metricFilters", {"limit": 50}), "Filters", "logGroupName", "logGroupName"),
+        replace(tagged("logs", "logGroupArn"), on=without_suffix("ResourceARN", ":*")),
+    ),
+    key=First("logGroupArn", without_suffix("arn", ":*")),
+    name="logGroupName",
+    also={"name": Template("{region}/{logGroupName}")},
+    created="creationTime",
+    web="https://{console}/cloudwatch/home?region={region}#logsV2:log-groups/log-group/{logGroupName}",
+    tags="Tagging[].Tags[]",
+    props=pick(
+        "retentionInDays", "metricFilterCount", "storedBytes", "kmsKeyId", "logGroupClass",
+        "dataProtectionStatus",
+        encrypted=present("kmsKeyId"),
+        filterPatterns="Filters[].filterPattern",
+        metricNames="Filters[].metricTransformations[].metricName",
+    ),
+    edges=encrypted_with("aws_cloudwatch_log_group", "kmsKeyId"),
+)  # fmt: skip
+
+SERVICE = Service(
+    name="cloudwatch",
+    client="cloudwatch",
+    title="CloudWatch",
+    node=service_node(
+        "aws_cloudwatch", "Amazon CloudWatch", category=("infrastructure",), function=("monitoring", "logging")
+    ),
+    has=("aws_cloudwatch_metric_alarm", "aws_cloudwatch_event_rule", "aws_cloudwatch_log_group"),
+    entities=(alarm, rule, log_group),
+)

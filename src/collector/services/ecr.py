@@ -1,0 +1,191 @@
+"""Amazon ECR: private registries. Findings are those of basic scanning, or of enhanced scanning, which Inspector does."""
+
+from dataclasses import replace
+
+from collector.shared import encrypted_with, tagged
+from collector.spec import (
+    Call,
+    Edge,
+    Entity,
+    Fixed,
+    Hydrate,
+    Join,
+    Row,
+    Service,
+    Slice,
+    Template,
+    Via,
+    pick,
+    service_node,
+)
+from collector.values import computed, document, entry, equals, only
+
+SEVERITIES = {"CRITICAL": 9, "HIGH": 7, "MEDIUM": 4, "LOW": 1, "INFORMATIONAL": 0}
+"""The lower bounds of CVSS's ratings."""
+
+INDEXES = ("application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json")
+"""What lists images and is none itself."""
+
+
+@computed("repositoryName", "imageTags", "imageDigest")
+def image_name(row: Row) -> str:
+    """`web:1.4`, or `web@sha256:…` for an image without tags."""
+    tags = row.get("imageTags")
+    return f"{row['repositoryName']}:{tags[0]}" if tags else f"{row['repositoryName']}@{row['imageDigest']}"
+
+
+@computed("^.repositoryUri", "imageTags", "imageDigest")
+def full_names(row: Row) -> list[str]:
+    """Everything that a container definition may call the image."""
+    uri = row["^"]["repositoryUri"]
+    return [*(f"{uri}:{tag}" for tag in row.get("imageTags") or ()), f"{uri}@{row['imageDigest']}"]
+
+
+@computed("imageManifestMediaType", "imageScanStatus.status", "imageScanFindingsSummary.findingSeverityCounts")
+def may_have_findings(row: Row) -> bool:
+    """Whether there may be findings. An image without a scan status may: newer basic scanning does not set it."""
+    if row.get("imageManifestMediaType") in INDEXES:
+        return False
+    status = (row.get("imageScanStatus") or {}).get("status")
+    counts = (row.get("imageScanFindingsSummary") or {}).get("findingSeverityCounts")
+    return status != "UNSUPPORTED_IMAGE" and not (status == "COMPLETE" and counts == {})
+
+
+@computed("^.^.repositoryArn", "^.imageDigest", "name", "attributes")
+def finding_key(row: Row) -> str:
+    """The image's key and what was found in which package."""
+    image = row["^"]
+    package = [package_fact(fact).fn(row.get("attributes") or []) or "" for fact in ("name", "version")]
+    return "/".join((f"{image['^']['repositoryArn']}@{image['imageDigest']}/finding", row["name"], *package))
+
+
+def package_fact(fact: str) -> Via:
+    """What basic scanning says of the package in question."""
+    return entry("attributes", f"package_{fact}", name="key", value="value")
+
+
+repository = Entity(
+    type="aws_ecr_repository",
+    cls="Repository",
+    rows=Call("describe_repositories", "repositories", {"maxResults": 1000}),
+    join=(
+        tagged("ecr:repository", "repositoryArn"),
+        Join(Call("get_registry_scanning_configuration", "@"), "Scanning", on="registryId", to="registryId"),
+    ),
+    hydrate=(
+        Hydrate(
+            "get_repository_policy", "Access", {"repositoryName": "repositoryName"},
+            absent=("RepositoryPolicyNotFoundException",),
+        ),
+        Hydrate(
+            "get_lifecycle_policy", "Lifecycle", {"repositoryName": "repositoryName"},
+            absent=("LifecyclePolicyNotFoundException",),
+        ),
+    ),
+    key="repositoryArn",
+    name="repositoryName",
+    created="createdAt",
+    web="https://{console}/ecr/repositories/private/{registryId}/{repositoryName}?region={region}",
+    tags="Tagging[].Tags[]",
+    props=pick(
+        "registryId", "repositoryName", "repositoryUri", "imageTagMutability", "imageScanningConfiguration.scanOnPush",
+        "encryptionConfiguration.encryptionType", "encryptionConfiguration.kmsKey",
+        scanType=only("Scanning[].scanningConfiguration.scanType"),
+        policy=document("Access.policyText"),
+        lifecyclePolicy=document("Lifecycle.lifecyclePolicyText"),
+    ),
+    facts={"policy": "Access.policyText"},
+    edges=encrypted_with("aws_ecr_repository", "encryptionConfiguration.kmsKey"),
+)  # fmt: skip
+
+image = Entity(
+    type="aws_ecr_image",
+    cls="Image",
+    rows=Call(
+        "describe_images", "imageDetails", {"maxResults": 1000},
+        each="aws_ecr_repository", args={"repositoryName": "repositoryName"},
+    ),
+    key=Template("{^.repositoryArn}@{imageDigest}"),
+    arn=None,
+    name=image_name,
+    created="imagePushedAt",
+    web="https://{console}/ecr/repositories/private/{registryId}/{repositoryName}/_/image/{imageDigest}/details?region={region}",
+    props=pick(
+        "registryId", "repositoryName", "imageDigest", "imageTags", "imageSizeInBytes", "imageManifestMediaType",
+        "artifactMediaType", "lastRecordedPullTime", "imageScanFindingsSummary.imageScanCompletedAt",
+        fullName=full_names,
+        imageScanStatus="imageScanStatus.status",
+        isScanned=Via("imageScanStatus.status", lambda status: status in ("COMPLETE", "ACTIVE")),
+        findingSeverityCounts=document("imageScanFindingsSummary.findingSeverityCounts"),
+    ),
+    edges=(Edge("aws_ecr_repository", "HAS", "aws_ecr_image", at="^.repositoryArn"),),
+)  # fmt: skip
+
+FINDINGS = Call(
+    "describe_image_scan_findings", "imageScanFindings.findings", {"maxResults": 1000},
+    each="aws_ecr_image", args={"repositoryName": "repositoryName", "imageId.imageDigest": "imageDigest"}, when=may_have_findings,
+    absent=("ScanNotFoundException", "UnsupportedImageTypeException"),
+)  # fmt: skip
+
+finding = Entity(
+    type="aws_ecr_image_scan_finding",
+    cls="Finding",
+    rows=FINDINGS,
+    key=finding_key,
+    arn=None,
+    name="name",
+    web="https://nvd.nist.gov/vuln/detail/{name}",
+    props=pick(
+        "description", "uri", "severity",
+        category=Fixed("vulnerability"),
+        numericSeverity=Via("severity", SEVERITIES.get),
+        open=Fixed(value=True),
+        packageName=package_fact("name"),
+        packageVersion=package_fact("version"),
+        attributes=document("attributes"),
+        imageScanStatus="^.imageScanStatus.status",
+        targets=Via("^.imageDigest", lambda digest: [digest]),
+    ),
+    edges=(
+        Edge(
+            "aws_ecr_image", "HAS", "aws_ecr_image_scan_finding",
+            at=Template("{^.^.repositoryArn}@{^.imageDigest}"),
+        ),
+    ),
+)  # fmt: skip
+
+# The finding's own ARN is the key of what Inspector tells of it.
+enhanced_finding = replace(
+    finding,
+    rows=Slice(FINDINGS, "imageScanFindings.enhancedFindings"),
+    key=Template("{^.^.repositoryArn}@{^.imageDigest}/finding/{findingArn}"),
+    arn="findingArn",
+    name="title",
+    created="firstObservedAt",
+    web="https://nvd.nist.gov/vuln/detail/{packageVulnerabilityDetails.vulnerabilityId}",
+    props=pick(
+        "title", "description", "severity", "status", "score", "type", "fixAvailable", "exploitAvailable",
+        category=Fixed("vulnerability"),
+        numericSeverity=Via("severity", SEVERITIES.get),
+        open=equals("status", "ACTIVE"),
+        updatedOn="updatedAt",
+        lastObservedOn="lastObservedAt",
+        vulnerabilityId="packageVulnerabilityDetails.vulnerabilityId",
+        packageName=only("packageVulnerabilityDetails.vulnerablePackages[].name"),
+        packageVersion=only("packageVulnerabilityDetails.vulnerablePackages[].version"),
+        fixedInVersion=only("packageVulnerabilityDetails.vulnerablePackages[].fixedInVersion"),
+        references="packageVulnerabilityDetails.referenceUrls",
+        recommendation="remediation.recommendation.text",
+        imageScanStatus="^.imageScanStatus.status",
+        targets=Via("^.imageDigest", lambda digest: [digest]),
+    ),
+)  # fmt: skip
+
+SERVICE = Service(
+    name="ecr",
+    client="ecr",
+    title="ECR",
+    node=service_node("aws_ecr", "Amazon ECR", category=("infrastructure",), function=("storage", "containers")),
+    has=("aws_ecr_repository",),
+    entities=(repository, image, finding, enhanced_finding),
+)

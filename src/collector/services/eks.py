@@ -1,0 +1,76 @@
+"""Amazon Elastic Kubernetes Service (EKS)."""
+
+from collector.shared import encrypted_with, guarded_by
+from collector.spec import Call, Computed, Entity, Hydrate, Row, Service, Template, Via, pick, service_node
+from collector.values import computed, document, equals
+
+NETWORK = "Detail.cluster.resourcesVpcConfig"
+LOGGING = "Detail.cluster.logging.clusterLogging"
+
+
+def logs(kind: str) -> Computed:
+    """Whether the cluster logs what this part of the control plane does."""
+
+    @computed(f"{LOGGING}[].types", f"{LOGGING}[].enabled")
+    def is_logged(row: Row) -> bool:
+        setups = (row["Detail"]["cluster"].get("logging") or {}).get("clusterLogging") or ()
+        return any(setup.get("enabled") and kind in (setup.get("types") or ()) for setup in setups)
+
+    return is_logged
+
+
+@computed(f"{NETWORK}.securityGroupIds", f"{NETWORK}.clusterSecurityGroupId")
+def security_groups(row: Row) -> list[str]:
+    """The groups that were given, and the one that EKS made for the cluster."""
+    network = row["Detail"]["cluster"].get("resourcesVpcConfig") or {}
+    found = (*(network.get("securityGroupIds") or ()), network.get("clusterSecurityGroupId"))
+    return [group for group in dict.fromkeys(found) if group]
+
+
+cluster = Entity(
+    type="aws_eks_cluster",
+    cls="Cluster",
+    rows=Call("list_clusters", "clusters", {"maxResults": 100}, wrap="Name"),
+    hydrate=(Hydrate("describe_cluster", "Detail", {"name": "Name"}),),
+    key="Detail.cluster.arn",
+    name="Name",
+    also={
+        "name": Template("{region}/{Name}"),
+        "dns": Via("Detail.cluster.endpoint", lambda url: url.removeprefix("https://").lower()),
+    },
+    created="Detail.cluster.createdAt",
+    active=equals("Detail.cluster.status", "ACTIVE"),
+    web="https://{console}/eks/home?region={region}#/clusters/{Name}",
+    tags="Detail.cluster.tags",
+    props=pick(
+        "Detail.cluster.version", "Detail.cluster.platformVersion", "Detail.cluster.status", "Detail.cluster.endpoint",
+        "Detail.cluster.roleArn",
+        vpcId=f"{NETWORK}.vpcId",
+        subnetIds=f"{NETWORK}.subnetIds",
+        securityGroupIds=f"{NETWORK}.securityGroupIds",
+        clusterSecurityGroupId=f"{NETWORK}.clusterSecurityGroupId",
+        vpcEndpointPublicAccess=f"{NETWORK}.endpointPublicAccess",
+        endpointPrivateAccess=f"{NETWORK}.endpointPrivateAccess",
+        publicAccessCidrs=f"{NETWORK}.publicAccessCidrs",
+        clusterLoggingApi=logs("api"),
+        clusterLoggingAudit=logs("audit"),
+        clusterLoggingAuthenticator=logs("authenticator"),
+        clusterLoggingControllerManager=logs("controllerManager"),
+        clusterLoggingScheduler=logs("scheduler"),
+        encryptionConfig=document("Detail.cluster.encryptionConfig"),
+        oidcIssuer="Detail.cluster.identity.oidc.issuer",
+    ),
+    edges=(
+        *guarded_by("aws_eks_cluster", security_groups),
+        *encrypted_with("aws_eks_cluster", "Detail.cluster.encryptionConfig[].provider.keyArn"),
+    ),
+)  # fmt: skip
+
+SERVICE = Service(
+    name="eks",
+    client="eks",
+    title="EKS",
+    node=service_node("aws_eks", "Amazon EKS", category=("infrastructure",), function=("compute", "containers")),
+    has=("aws_eks_cluster",),
+    entities=(cluster,),
+)

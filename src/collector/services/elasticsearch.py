@@ -1,0 +1,56 @@
+"""Amazon OpenSearch Service, formerly Amazon Elasticsearch Service: one API serves the domains of both engines."""
+
+from collector.shared import encrypted_with, guarded_by
+from collector.spec import Batch, Call, Entity, First, Hydrate, Row, Service, pick, service_node
+from collector.values import computed, document
+
+
+@computed("Created", "Deleted")
+def is_active(row: Row) -> bool:
+    """Whether the domain has been made and is not being unmade."""
+    return bool(row.get("Created")) and not row.get("Deleted")
+
+
+domain = Entity(
+    type="aws_elasticsearch_domain",
+    cls=("Database", "DataStore", "Cluster"),
+    rows=Call("list_domain_names", "DomainNames"),
+    batch=Batch("describe_domains", "DomainStatusList", ids="DomainNames", size=5, by="DomainName"),
+    hydrate=(Hydrate("list_tags", "Tagging", {"ARN": "ARN"}),),
+    key="ARN",
+    id="DomainId",
+    name="DomainName",
+    also={"dns": First("Endpoint", "Endpoints{}")},
+    active=is_active,
+    web="https://{console}/aos/home?region={region}#opensearch/domains/{DomainName}",
+    tags="Tagging.TagList",
+    props=pick(
+        "EngineVersion", "Created", "Deleted", "Processing", "AccessPolicies", "ClusterConfig.InstanceType",
+        "ClusterConfig.InstanceCount", "ClusterConfig.DedicatedMasterEnabled", "ClusterConfig.ZoneAwarenessEnabled",
+        "EBSOptions.EBSEnabled", "VPCOptions.VPCId", "EncryptionAtRestOptions.KmsKeyId",
+        "DomainEndpointOptions.EnforceHTTPS", "DomainEndpointOptions.TLSSecurityPolicy",
+        endpoint=First("Endpoint", "Endpoints.vpc"),
+        endpoints=document("Endpoints"),
+        subnetIds="VPCOptions.SubnetIds",
+        securityGroupIds="VPCOptions.SecurityGroupIds",
+        encrypted="EncryptionAtRestOptions.Enabled",
+        nodeToNodeEncryptionEnabled="NodeToNodeEncryptionOptions.Enabled",
+        advancedSecurityEnabled="AdvancedSecurityOptions.Enabled",
+        logPublishingOptions=document("LogPublishingOptions"),
+    ),
+    edges=(
+        *guarded_by("aws_elasticsearch_domain", "VPCOptions.SecurityGroupIds"),
+        *encrypted_with("aws_elasticsearch_domain", "EncryptionAtRestOptions.KmsKeyId"),
+    ),
+)  # fmt: skip
+
+SERVICE = Service(
+    name="elasticsearch",
+    client="opensearch",
+    title="Elasticsearch",
+    node=service_node(
+        "aws_elasticsearch", "Amazon OpenSearch Service", category=("platform",), function=("search", "database")
+    ),
+    has=("aws_elasticsearch_domain",),
+    entities=(domain,),
+)

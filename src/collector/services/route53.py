@@ -1,0 +1,235 @@
+"""Amazon Route 53: hosted zones and records (client `route53`), registered domains (client `route53domains`).
+
+Both are global; both answer from us-east-1.
+"""
+
+import re
+from collections.abc import AsyncIterator
+from ipaddress import ip_address, ip_network
+from typing import Any
+
+from collector.spec import (
+    RESOURCE,
+    Call,
+    Calls,
+    Edge,
+    Entity,
+    Fetch,
+    First,
+    Fixed,
+    Gather,
+    Hydrate,
+    Join,
+    Other,
+    Row,
+    Service,
+    Template,
+    Via,
+    pick,
+    service_node,
+)  # fmt: skip
+from collector.values import computed, equals, lower, negated, only, present
+
+SECOND_LEVEL = frozenset(
+    {"ac", "co", "com", "edu", "gov", "gouv", "ltd", "net", "ne", "nom", "or", "org", "plc", "sch"}
+)
+"""What countries put before their own ending, as in `co.uk`: such a pair is no domain that one can register."""
+
+INSIDE = tuple(
+    map(ip_network, ("10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"))
+)
+"""Addresses that mean something inside a network only."""
+
+ESCAPED = re.compile(r"\\(\d{3})")
+
+
+async def list_zones(calls: Calls) -> AsyncIterator[list[Row]]:
+    """All zones, each with its bare id: `Id` reads `/hostedzone/Z…`, which the tags and the log configurations do not."""
+    marker: dict[str, Any] = {}
+    while True:
+        page = await calls.once("list_hosted_zones", MaxItems="100", **marker)
+        yield [{**zone, "ZoneId": zone["Id"].rpartition("/")[2]} for zone in page.get("HostedZones", ())]
+        if not page.get("NextMarker"):
+            return
+        marker = {"Marker": page["NextMarker"]}
+
+
+def plain_name(name: str) -> str:
+    r"""A DNS name as people write it: lower case, no dot at the end, `\052` a star."""
+    return ESCAPED.sub(lambda code: chr(int(code[1], 8)), name).rstrip(".").lower()
+
+
+def domain_of(name: str) -> str | None:
+    """The registrable domain of a name, by its ending; none for the reverse zones of addresses."""
+    labels = plain_name(name).split(".")
+    if labels[-1] == "arpa" or len(labels) < 2:  # noqa: PLR2004  (a domain has two labels at least)
+        return None
+    is_pair = len(labels[-1]) == 2 and labels[-2] in SECOND_LEVEL  # noqa: PLR2004  (countries have two letters)
+    return ".".join(labels[-3:] if is_pair else labels[-2:])
+
+
+def target_of(name: str) -> str:
+    """The name that a load balancer or distribution knows itself by."""
+    return plain_name(name).removeprefix("dualstack.")
+
+
+@computed("AliasTarget.DNSName", "AliasTarget.HostedZoneId", "^.ZoneId")
+def alias_target(row: Row) -> str | None:
+    """The resource behind an alias; none where the alias names another record of its own zone."""
+    alias = row.get("AliasTarget") or {}
+    return target_of(alias["DNSName"]) if alias and alias.get("HostedZoneId") != row["^"]["ZoneId"] else None
+
+
+@computed("AliasTarget.DNSName", "ResourceRecords[].Value")
+def value(row: Row) -> str | list[str] | None:
+    """What a record says, without the dot after a name; a list when it says several things."""
+    alias = (row.get("AliasTarget") or {}).get("DNSName")
+    values = [alias] if alias else [record["Value"] for record in row.get("ResourceRecords") or ()]
+    values = [one.removesuffix(".") for one in values]
+    return values[0] if len(values) == 1 else values or None
+
+
+def is_inside(address: str) -> bool:
+    """Whether an address is a private one."""
+    return any(ip_address(address) in network for network in INSIDE)
+
+
+@computed("Value")
+def public_address(row: Row) -> str | None:
+    """The address of an A or AAAA record, if the whole internet can mean it."""
+    return None if is_inside(row["Value"]) else row["Value"]
+
+
+@computed("Value")
+def private_address(row: Row) -> str | None:
+    """The address of an A or AAAA record, if it means something inside a network only."""
+    return row["Value"] if is_inside(row["Value"]) else None
+
+
+zone = Entity(
+    type="aws_route53_zone",
+    cls="DomainZone",
+    rows=Fetch(list_zones, ops=("list_hosted_zones",)),
+    join=(
+        Join(Call("list_query_logging_configs", "QueryLoggingConfigs", {"MaxResults": "100"}), "Logging", "HostedZoneId", "ZoneId"),
+    ),
+    gather=(
+        Gather(
+            "list_tags_for_resources", "Tagging", "ResourceTagSets", ids="ResourceIds", by="ZoneId", on="ResourceId", size=10,
+            params={"ResourceType": "hostedzone"},
+        ),
+    ),
+    hydrate=(Hydrate("get_hosted_zone", "Detail", {"Id": "ZoneId"}),),
+    key=Template("arn:{partition}:route53:::hostedzone/{ZoneId}"),
+    id="ZoneId",
+    name=Via("Name", plain_name),
+    web="https://{console}/route53/v2/hostedzones#ListRecordSets/{ZoneId}",
+    tags="Tagging[].Tags[]",
+    props=pick(
+        "CallerReference", "Config.Comment", "Config.PrivateZone",
+        domainName=Via("Name", plain_name),
+        parentDomain=Via("Name", domain_of),
+        public=negated("Config.PrivateZone"),
+        recordsCount="ResourceRecordSetCount",
+        vpcIds="Detail.VPCs[].VPCId",
+        nameServers="Detail.DelegationSet.NameServers",
+        loggingEnabled=present("Logging"),
+        logGroupArn=only("Logging[].CloudWatchLogsLogGroupArn"),
+    ),
+    edges=(
+        Edge(
+            ("Domain", "aws_route53_domain"), "HAS", "aws_route53_zone",
+            at=Via("Name", domain_of), when=negated("Config.PrivateZone"),
+            outside=Other(
+                {"_class": Fixed("Domain"), "name": Via("Name", domain_of), "domainName": Via("Name", domain_of)},
+                match=(("_class", "name"), ("_class", "domainName")), create=False,
+            ),
+        ),
+    ),
+)  # fmt: skip
+
+record = Entity(
+    type="aws_route53_record",
+    cls="DomainRecord",
+    rows=Call(
+        "list_resource_record_sets", "ResourceRecordSets", {"MaxItems": "300"},
+        each="aws_route53_zone", args={"HostedZoneId": "ZoneId"},
+    ),
+    key=First(
+        Template("arn:{partition}:route53:::hostedzone/{^.ZoneId}/recordset/{Name}/{Type}/{SetIdentifier}"),
+        Template("arn:{partition}:route53:::hostedzone/{^.ZoneId}/recordset/{Name}/{Type}"),
+    ),
+    arn=None,
+    name=Via("Name", plain_name),
+    web="https://{console}/route53/v2/hostedzones#ListRecordSets/{^.ZoneId}",
+    props=pick(
+        "Type", "SetIdentifier", "Weight", "Failover", "MultiValueAnswer", "HealthCheckId",
+        TTL=First("TTL", Fixed(0)),  # the class wants a number; an alias has none of its own
+        latencyRegion="Region",
+        value=value,
+        resourceRecords="ResourceRecords[].Value",
+        aliasTarget=Via("AliasTarget.DNSName", plain_name),
+        aliasHostedZoneId="AliasTarget.HostedZoneId",
+        evaluateTargetHealth="AliasTarget.EvaluateTargetHealth",
+    ),
+    edges=(
+        Edge("aws_route53_zone", "HAS", "aws_route53_record", at="^.ZoneId"),
+        Edge(
+            "aws_route53_record", "CONNECTS", RESOURCE, at=alias_target, by="dns",
+            outside=Other({"_class": Fixed("Gateway"), "dnsName": alias_target}, (("_class", "dnsName"),), create=False),
+        ),
+        Edge(
+            "aws_route53_record", "CONNECTS", RESOURCE, each="ResourceRecords", when=equals("^.Type", "CNAME"),
+            at=Via("Value", target_of), by="dns",
+            outside=Other({"_class": Fixed("Host"), "fqdn": Via("Value", plain_name)}, (("_class", "fqdn"),), create=False),
+        ),
+        Edge(
+            "aws_route53_record", "CONNECTS", RESOURCE, each="ResourceRecords", when=equals("^.Type", "A", "AAAA"),
+            at="Value", by="address",
+            outside=Other(
+                {"_class": Fixed("Host"), "publicIpAddress": public_address, "privateIpAddress": private_address},
+                match=(("_class", "publicIpAddress"), ("_class", "privateIpAddress")), create=False,
+            ),
+        ),
+    ),
+)  # fmt: skip
+
+domain = Entity(
+    type="aws_route53_domain",
+    cls="Domain",
+    client="route53domains",
+    rows=Call("list_domains", "Domains", {"MaxItems": 100}),
+    hydrate=(
+        Hydrate("get_domain_detail", "Detail", {"DomainName": "DomainName"}, absent=("UnsupportedTLD",)),
+        Hydrate("list_tags_for_domain", "Tagging", {"DomainName": "DomainName"}, absent=("UnsupportedTLD",)),
+    ),
+    key=Template("arn:{partition}:route53domains::{account}:domain/{DomainName}"),
+    arn=None,
+    id=lower("DomainName"),
+    name=lower("DomainName"),
+    created="Detail.CreationDate",
+    web="https://{console}/route53/domains/home#/DomainDetail/{DomainName}",
+    tags="Tagging.TagList",
+    props=pick(
+        "AutoRenew", "TransferLock", "Detail.RegistrarName", "Detail.RegistrarUrl", "Detail.AdminPrivacy",
+        "Detail.RegistrantPrivacy", "Detail.TechPrivacy", "Detail.StatusList",
+        domainName=lower("DomainName"),
+        locked="TransferLock",
+        registrar="Detail.RegistrarName",
+        whoisServer="Detail.WhoIsServer",
+        nameservers="Detail.Nameservers[].Name",
+        expiresOn=First("Expiry", "Detail.ExpirationDate"),
+        updatedOn="Detail.UpdatedDate",
+    ),
+    secrets=("Detail.AdminContact", "Detail.RegistrantContact", "Detail.TechContact", "Detail.BillingContact"),
+)  # fmt: skip
+
+SERVICE = Service(
+    name="route53",
+    client="route53",
+    title="Route53",
+    scope="global",
+    node=service_node("aws_route53", "Amazon Route 53", category=("network",), function=("DNS",)),
+    has=("aws_route53_domain", "aws_route53_zone"),
+    entities=(domain, zone, record),
+)

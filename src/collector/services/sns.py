@@ -1,0 +1,84 @@
+"""Amazon SNS: topics, and the subscriptions of this account, also those to topics of other accounts."""
+
+from hashlib import sha256
+
+from collector.shared import encrypted_with, tagged
+from collector.spec import Call, Edge, Entity, First, Hydrate, Row, Service, Via, pick, service_node
+from collector.values import boolean, computed, differs, document, equals, integer, last_segment, present
+
+UNCONFIRMED = ("PendingConfirmation", "Deleted")
+"""What AWS gives in place of the ARN of a subscription that is not, or no longer, in force."""
+
+
+@computed("SubscriptionArn", "TopicArn", "Protocol", "Endpoint")
+def subscription_key(row: Row) -> str:
+    """The ARN; for one without, a key made of what tells it from others."""
+    arn: str = row["SubscriptionArn"]
+    if arn not in UNCONFIRMED:
+        return arn
+    digest = sha256(str(row.get("Endpoint")).encode()).hexdigest()
+    return f"{row.get('TopicArn')}:pending:{row.get('Protocol')}:{digest}"
+
+
+topic = Entity(
+    type="aws_sns_topic",
+    cls="Channel",
+    rows=Call("list_topics", "Topics"),
+    join=(tagged("sns", "TopicArn"),),
+    hydrate=(Hydrate("get_topic_attributes", "Detail", {"TopicArn": "TopicArn"}),),
+    key="TopicArn",
+    name=last_segment("TopicArn", ":"),
+    display=First("Detail.Attributes.DisplayName", last_segment("TopicArn", ":")),
+    web="https://{console}/sns/v3/home?region={region}#/topic/{TopicArn}",
+    tags="Tagging[].Tags[]",
+    props=pick(
+        "Detail.Attributes.Owner", "Detail.Attributes.KmsMasterKeyId",
+        "Detail.Attributes.SignatureVersion", "Detail.Attributes.TracingConfig",
+        policy=document("Detail.Attributes.Policy"),
+        deliveryPolicy=document("Detail.Attributes.DeliveryPolicy"),
+        encrypted=present("Detail.Attributes.KmsMasterKeyId"),
+        fifoTopic=boolean("Detail.Attributes.FifoTopic"),
+        contentBasedDeduplication=boolean("Detail.Attributes.ContentBasedDeduplication"),
+        subscriptionsConfirmed=integer("Detail.Attributes.SubscriptionsConfirmed"),
+        subscriptionsPending=integer("Detail.Attributes.SubscriptionsPending"),
+        subscriptionsDeleted=integer("Detail.Attributes.SubscriptionsDeleted"),
+    ),
+    edges=encrypted_with("aws_sns_topic", "Detail.Attributes.KmsMasterKeyId"),
+)  # fmt: skip
+
+subscription = Entity(
+    type="aws_sns_subscription",
+    cls="Subscription",
+    rows=Call("list_subscriptions", "Subscriptions"),
+    hydrate=(
+        Hydrate(
+            "get_subscription_attributes", "Detail", {"SubscriptionArn": "SubscriptionArn"},
+            when=differs("SubscriptionArn", *UNCONFIRMED),
+        ),
+    ),
+    key=subscription_key,
+    arn=Via("SubscriptionArn", lambda arn: None if arn in UNCONFIRMED else arn),
+    name=First("Endpoint", "SubscriptionArn"),
+    active=differs("SubscriptionArn", *UNCONFIRMED),
+    web="https://{console}/sns/v3/home?region={region}#/topic/{TopicArn}",
+    props=pick(
+        "Owner", "Protocol", "Endpoint", "TopicArn", "Detail.Attributes.SubscriptionRoleArn",
+        pending=equals("SubscriptionArn", "PendingConfirmation"),
+        authenticated=boolean("Detail.Attributes.ConfirmationWasAuthenticated"),
+        rawMessageDelivery=boolean("Detail.Attributes.RawMessageDelivery"),
+        filterPolicy=document("Detail.Attributes.FilterPolicy"),
+        filterPolicyScope="Detail.Attributes.FilterPolicyScope",
+        deliveryPolicy=document("Detail.Attributes.DeliveryPolicy"),
+        redrivePolicy=document("Detail.Attributes.RedrivePolicy"),
+    ),
+    edges=(Edge("aws_sns_topic", "HAS", "aws_sns_subscription", at="TopicArn"),),
+)  # fmt: skip
+
+SERVICE = Service(
+    name="sns",
+    client="sns",
+    title="SNS",
+    node=service_node("aws_sns", "Amazon SNS", category=("infrastructure",), function=("notification",)),
+    has=("aws_sns_topic",),
+    entities=(topic, subscription),
+)

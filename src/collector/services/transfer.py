@@ -1,0 +1,132 @@
+"""AWS Transfer Family. Only servers that manage their users themselves can list them."""
+
+from collector.shared import guarded_by
+from collector.spec import Call, Computed, Edge, Entity, Fixed, Hydrate, Row, Service, Via, pick, service_node
+from collector.values import document, equals
+
+SERVER = "Detail.Server"
+USER = "Detail.User"
+
+
+def is_public(row: Row) -> bool:
+    """Whether the server can be reached from the internet: by its type, or by Elastic IP addresses in a VPC."""
+    server = row.get("Detail", {}).get("Server", row)
+    return server.get("EndpointType") == "PUBLIC" or bool(server.get("EndpointDetails", {}).get("AddressAllocationIds"))
+
+
+def endpoints(arn: str) -> list[str]:
+    """The server's host name (Transfer Family's documentation), from its ARN."""
+    _, partition, _, region, _, resource = arn.split(":", 5)
+    return [
+        f"{resource.rpartition('/')[2]}.server.transfer.{region}.amazonaws.com{'.cn' if partition == 'aws-cn' else ''}"
+    ]
+
+
+def buckets(row: Row) -> list[str]:
+    """The buckets that a user's home directory lies in: the first parts of its paths."""
+    user = row.get("Detail", {}).get("User", {})
+    is_logical = user.get("HomeDirectoryType") == "LOGICAL"
+    paths = (
+        [m.get("Target", "") for m in user.get("HomeDirectoryMappings", ())]
+        if is_logical
+        else [user.get("HomeDirectory", "")]
+    )
+    names = (path.lstrip("/").split("/")[0] for path in paths)
+    return list(dict.fromkeys(name for name in names if name))
+
+
+server = Entity(
+    type="aws_transfer_server",
+    cls=("Host", "Gateway"),
+    rows=Call("list_servers", "Servers", {"MaxResults": 1000}),
+    hydrate=(Hydrate("describe_server", "Detail", {"ServerId": "ServerId"}),),
+    key="Arn",
+    id="ServerId",
+    also={"dns": Via("Arn", endpoints)},
+    name="ServerId",
+    active=equals("State", "ONLINE"),
+    web="https://{console}/transfer/home?region={region}#/servers/{ServerId}",
+    tags=f"{SERVER}.Tags",
+    props=pick(
+        "State",
+        "EndpointType",
+        "IdentityProviderType",
+        "Domain",
+        "LoggingRole",
+        "UserCount",
+        f"{SERVER}.Protocols",
+        f"{SERVER}.HostKeyFingerprint",
+        f"{SERVER}.Certificate",
+        f"{SERVER}.SecurityPolicyName",
+        f"{SERVER}.EndpointDetails.VpcId",
+        f"{SERVER}.EndpointDetails.VpcEndpointId",
+        f"{SERVER}.EndpointDetails.SubnetIds",
+        f"{SERVER}.EndpointDetails.SecurityGroupIds",
+        category=Fixed("file-transfer"),
+        function=Fixed(["other"]),
+        public=Computed(is_public, (f"{SERVER}.EndpointType", f"{SERVER}.EndpointDetails.AddressAllocationIds")),
+        fqdn=Via("Arn", endpoints),
+        identityProviderUrl=f"{SERVER}.IdentityProviderDetails.Url",
+        invocationRole=f"{SERVER}.IdentityProviderDetails.InvocationRole",
+    ),
+    edges=(
+        *guarded_by("aws_transfer_server", f"{SERVER}.EndpointDetails.SecurityGroupIds"),
+        Edge("aws_iam_role", "ASSIGNED", "aws_transfer_server", at="LoggingRole"),
+        Edge("aws_iam_role", "ASSIGNED", "aws_transfer_server", at=f"{SERVER}.IdentityProviderDetails.InvocationRole"),
+    ),
+)
+
+user = Entity(
+    type="aws_transfer_user",
+    cls="User",
+    rows=Call(
+        "list_users",
+        "Users",
+        {"MaxResults": 1000},
+        each="aws_transfer_server",
+        args={"ServerId": "ServerId"},
+        when=equals("IdentityProviderType", "SERVICE_MANAGED"),
+    ),
+    hydrate=(Hydrate("describe_user", "Detail", {"ServerId": "^.ServerId", "UserName": "UserName"}),),
+    key="Arn",
+    name="UserName",
+    web="https://{console}/transfer/home?region={region}#/servers/{^.ServerId}/users/{UserName}",
+    tags=f"{USER}.Tags",
+    props=pick(
+        "Role",
+        "HomeDirectory",
+        "HomeDirectoryType",
+        "SshPublicKeyCount",
+        username=Via("UserName", lambda name: [name]),
+        serverId="^.ServerId",
+        homeDirectoryMappings=document(f"{USER}.HomeDirectoryMappings"),
+        policy=f"{USER}.Policy",
+        posixUid=f"{USER}.PosixProfile.Uid",
+        posixGid=f"{USER}.PosixProfile.Gid",
+        sshPublicKeyIds=f"{USER}.SshPublicKeys[].SshPublicKeyId",
+    ),
+    secrets=(f"{USER}.SshPublicKeys[].SshPublicKeyBody",),
+    edges=(
+        Edge("aws_transfer_server", "HAS", "aws_transfer_user", at="^.Arn"),
+        Edge("aws_iam_role", "ASSIGNED", "aws_transfer_user", at="Role"),
+        Edge(
+            "aws_s3_bucket",
+            "ALLOWS",
+            "aws_transfer_user",
+            at=Computed(
+                buckets,
+                (f"{USER}.HomeDirectory", f"{USER}.HomeDirectoryType", f"{USER}.HomeDirectoryMappings[].Target"),
+            ),
+            when=equals("^.Domain", "S3"),
+        ),
+    ),
+)
+
+SERVICE = Service(
+    name="transfer",
+    client="transfer",
+    title="Transfer",
+    node=service_node("aws_transfer", "AWS Transfer Family", category=("infrastructure",), function=("file-transfer",)),
+    has=("aws_transfer_server",),
+    entities=(server, user),
+)

@@ -1,0 +1,92 @@
+"""Amazon WorkSpaces. Bundles are listed if they are the account's own; those of Amazon only where a workspace uses one."""
+
+from dataclasses import replace
+
+from collector.shared import encrypted_with, guarded_by, tagged
+from collector.spec import Batch, Call, Edge, Entity, Join, Service, Template, Via, pick, service_node
+from collector.values import equals, only
+
+WORKSPACES = Call("describe_workspaces", "Workspaces", {"Limit": 25})
+DIRECTORIES = Call("describe_workspace_directories", "Directories", {"Limit": 25})
+
+
+def system(name: str) -> str | None:
+    """`WINDOWS_11` is windows; everything else that WorkSpaces offers is a Linux."""
+    if name == "UNKNOWN":
+        return None
+    return "windows" if name.startswith("WINDOWS_") else "linux"
+
+
+workspace = Entity(
+    type="aws_workspace",
+    cls="Host",
+    rows=WORKSPACES,
+    join=(
+        tagged("workspaces:workspace", Template("arn:{partition}:workspaces:{region}:{account}:workspace/{WorkspaceId}")),
+        Join(DIRECTORIES, "Directory", on="DirectoryId", to="DirectoryId"),
+    ),
+    key=Template("arn:{partition}:workspaces:{region}:{account}:workspace/{WorkspaceId}"),
+    id="WorkspaceId",
+    name="WorkspaceId",
+    display=Template("{UserName} {WorkspaceId}"),
+    active=Via("State", lambda state: state == "AVAILABLE"),
+    web="https://{console}/workspaces/v2/workspaces/{WorkspaceId}?region={region}",
+    tags="Tagging[].Tags[]",
+    props=pick(
+        "WorkspaceId", "DirectoryId", "UserName", "IpAddress", "State", "BundleId", "SubnetId", "VolumeEncryptionKey",
+        "UserVolumeEncryptionEnabled", "RootVolumeEncryptionEnabled",
+        "WorkspaceProperties.RunningMode", "WorkspaceProperties.ComputeTypeName",
+        deviceId=Via("WorkspaceId", lambda workspace: [workspace]),
+        hostname="ComputerName",
+        ipv4Addresses=Via("IpAddress", lambda address: [address]),
+        ipv6Addresses=Via("Ipv6Address", lambda address: [address]),
+        privateIpAddresses=Via("IpAddress", lambda address: [address]),
+        osName="WorkspaceProperties.OperatingSystemName",
+        osType=Via("WorkspaceProperties.OperatingSystemName", system),
+        directoryName=only("Directory[].DirectoryName"),
+        securityGroupIds="Directory[].WorkspaceSecurityGroupId",
+    ),
+    edges=(
+        Edge("aws_workspace", "USES", "aws_workspaces_bundle", at="BundleId"),
+        Edge("aws_subnet", "HAS", "aws_workspace", at="SubnetId"),
+        *guarded_by("aws_workspace", "Directory[].WorkspaceSecurityGroupId"),
+        *encrypted_with("aws_workspace", "VolumeEncryptionKey"),
+    ),
+)  # fmt: skip
+
+bundle = Entity(
+    type="aws_workspaces_bundle",
+    cls="Configuration",
+    rows=Call("describe_workspace_bundles", "Bundles"),
+    key=Template("arn:{partition}:workspaces:{region}:{account}:workspacebundle/{BundleId}"),
+    id="BundleId",
+    name="Name",
+    created="CreationTime",
+    active=Via("State", lambda state: state == "AVAILABLE"),
+    web="https://{console}/workspaces/v2/bundles/{BundleId}?region={region}",
+    props=pick(
+        "BundleId", "Description", "BundleType", "ImageId", "State",
+        updatedOn="LastUpdatedTime",
+        ownerId="Owner",
+        computeType="ComputeType.Name",
+        rootStorageCapacity="RootStorage.Capacity",
+        userStorageCapacity="UserStorage.Capacity",
+    ),
+)  # fmt: skip
+
+amazons_bundle = replace(
+    bundle,
+    rows=WORKSPACES,
+    batch=Batch("describe_workspace_bundles", "Bundles", ids="BundleIds", size=25, by="BundleId"),
+    when=equals("Owner", "AMAZON"),
+    key=Template("arn:{partition}:workspaces:{region}::workspacebundle/{BundleId}"),
+)
+
+SERVICE = Service(
+    name="workspaces",
+    client="workspaces",
+    title="WorkSpaces",
+    node=service_node("aws_workspaces", "Amazon WorkSpaces", category=("infrastructure",), function=("compute",)),
+    has=("aws_workspace", "aws_workspaces_bundle"),
+    entities=(workspace, bundle, amazons_bundle),
+)

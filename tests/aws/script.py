@@ -1,0 +1,86 @@
+"""A client that follows a script, in place of `Clients`: each call takes the next line of its operation."""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from collector.aws.calls import Line, Patience, ScopeCalls
+from collector.aws.clients import Aim, Client
+from collector.aws.credentials import Identity, Issued, Keys
+from collector.aws.limits import Limits
+from collector.aws.paging import paging_of
+from collector.report import ScopeRecord
+
+PAGING = {
+    "ListThings": paging_of({"input_token": "Token", "output_token": "NextToken", "result_key": "Things"}),
+    "ListRecords": paging_of({
+        "more_results": "IsTruncated",
+        "input_token": ["StartName", "StartType"],
+        "output_token": ["NextName", "NextType"],
+        "result_key": "Records",
+    }),
+}
+APIS = {"list_things": "ListThings", "list_records": "ListRecords", "get_thing": "GetThing", "list_tokens": "ListTokens"}
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def error(code: str, message: str = "", status: int = 400) -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": message}, "ResponseMetadata": {"HTTPStatusCode": status}}, "Op")
+
+
+class ScriptedClients:
+    """Answers by operation, in order; an exception in the script is raised."""
+
+    def __init__(self, **script: list[Any]) -> None:
+        self._script = {op: deque(lines) for op, lines in script.items()}
+        self.calls: list[tuple[str, Mapping[str, Any], str, Keys]] = []
+        self.counts: dict[str, int] = defaultdict(int)
+
+    async def get(self, name: str) -> Client:
+        return Client(None, APIS, PAGING)
+
+    async def call(self, client: Client, op: str, params: Mapping[str, Any], aim: Aim) -> Any:
+        assert aim.credentials is not None
+        self.calls.append((op, dict(params), aim.region, await aim.credentials.get_frozen_credentials()))
+        line = self._script[op].popleft()
+        if isinstance(line, BaseException):
+            raise line
+        return line
+
+
+class Naps:
+    """A sleep that only remembers."""
+
+    def __init__(self) -> None:
+        self.seconds: list[float] = []
+
+    async def __call__(self, seconds: float) -> None:
+        self.seconds.append(seconds)
+
+
+class Issuer:
+    """Hands out numbered keys that hold for an hour."""
+
+    def __init__(self, clock: list[datetime] | None = None) -> None:
+        self.clock = clock or [NOW]
+        self.issued = 0
+
+    async def __call__(self) -> Issued:
+        self.issued += 1
+        return Issued(Keys(f"key{self.issued}", "secret", None), self.clock[0] + timedelta(hours=1))
+
+    def now(self) -> datetime:
+        return self.clock[0]
+
+
+def calls_over(clients: Any, *, record: ScopeRecord | None = None, issuer: Issuer | None = None, **patience: Any) -> ScopeCalls:
+    issuer = issuer or Issuer()
+    naps = patience.pop("sleep", Naps())
+    line = Line(clients, Limits(unlimited=True), 10, Patience(sleep=naps, **patience))
+    identity = Identity("123456789012", issuer, now=issuer.now)
+    return ScopeCalls(line, identity, "us-east-1", record or ScopeRecord())

@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import asyncio
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from collector.aws.limits import CUT, INTERVAL, SLOWEST, Bucket, Limits, Turnstile
+from collector.aws.rates import RATES, rate_of
+
+
+def _bucket(rate: float = 10, burst: float = 5, ceiling: float = 10) -> Bucket:
+    return Bucket("b", rate, burst, ceiling, burst, 0.0)
+
+
+def test_a_burst_goes_through_at_once_and_then_the_rate_holds():
+    bucket = _bucket()
+    assert [bucket.take(0.0) for _ in range(5)] == [0] * 5
+    assert bucket.take(0.0) == 0.1
+    assert bucket.take(0.1) == 0
+
+
+def test_a_throttle_cuts_the_rate_once_in_an_interval_and_empties_the_bucket():
+    bucket = _bucket()
+    for _ in range(10):
+        bucket.throttled(1.0)
+    assert bucket.rate == 10 * CUT
+    assert bucket.take(1.0) > 0
+    bucket.throttled(1.0 + INTERVAL)
+    assert bucket.rate == 10 * CUT * CUT
+
+
+def test_the_rate_comes_back_up_to_its_share_and_never_above():
+    bucket = _bucket()
+    bucket.throttled(0.0)
+    for _ in range(10_000):
+        bucket.went_well()
+    assert bucket.rate == 10
+
+
+def test_the_rate_is_never_cut_to_nothing():
+    bucket = _bucket()
+    for second in range(1000):
+        bucket.throttled(float(second))
+    assert bucket.rate == SLOWEST
+
+
+@given(st.lists(st.floats(0, 3), min_size=1, max_size=200))
+def test_no_window_lets_more_through_than_burst_and_rate(pauses: list[float]):
+    bucket, now, taken = _bucket(), 0.0, 0
+    for pause in pauses:
+        now += pause
+        while bucket.take(now) == 0:
+            taken += 1
+    assert taken <= 5 + now * 10 + 1e-6
+
+
+async def test_who_comes_first_is_served_first():
+    turnstile = Turnstile(Bucket("b", 1000, 1, 1000, 1, asyncio.get_running_loop().time()))
+    served: list[int] = []
+
+    async def come(number: int) -> None:
+        await turnstile.acquire()
+        served.append(number)
+
+    await asyncio.gather(*(come(number) for number in range(8)))
+    assert served == list(range(8))
+    assert turnstile.bucket.calls == 8
+
+
+async def test_a_caller_that_gives_up_while_waiting_takes_no_token():
+    turnstile = Turnstile(Bucket("b", 200, 1, 200, 1, asyncio.get_running_loop().time()))
+    await turnstile.acquire()
+    leaver = asyncio.create_task(turnstile.acquire())
+    stayer = asyncio.create_task(turnstile.acquire())
+    await asyncio.sleep(0)
+    leaver.cancel()
+    await stayer
+    assert turnstile.bucket.calls == 2
+
+
+async def test_each_operation_of_ec2_has_its_own_bucket_and_an_account_shares_route_53():
+    limits = Limits(0.5)
+    one = limits.turnstile("1", "us-east-1", "ec2", "DescribeVpcs")
+    assert one is limits.turnstile("1", "us-east-1", "ec2", "DescribeVpcs")
+    assert one is not limits.turnstile("1", "us-east-1", "ec2", "DescribeSubnets")
+    assert one is not limits.turnstile("1", "eu-west-1", "ec2", "DescribeVpcs")
+    assert one is not limits.turnstile("2", "us-east-1", "ec2", "DescribeVpcs")
+    zones = limits.turnstile("1", "us-east-1", "route53", "ListHostedZones")
+    assert zones is limits.turnstile("1", "global", "route53", "ListResourceRecordSets")
+
+
+async def test_the_share_scales_rate_and_burst():
+    turnstile = Limits(0.25).turnstile("1", "us-east-1", "ec2", "DescribeVpcs")
+    assert turnstile is not None
+    assert (turnstile.bucket.rate, turnstile.bucket.burst) == (5, 25)
+
+
+def test_every_rate_says_where_it_comes_from():
+    assert all(rate.source for rate in RATES)
+
+
+def test_an_operation_without_a_published_rate_stands_alone():
+    rate, bucket = rate_of("somewhere", "ListThings")
+    assert (rate.client, bucket) == ("*", "somewhere:ListThings")

@@ -1,0 +1,167 @@
+"""What compiled parsers refuse although botocore takes it for an answer, and how they refuse what botocore stumbles over."""
+
+from typing import Any
+
+import pytest
+from aiobotocore.parsers import create_parser
+from botocore.parsers import ResponseParserError
+
+from tests.aws.parser_choices import HTML
+from tests.aws.parser_compare import FACTORY, difference, output, response
+
+NOT_JSON = [
+    HTML,
+    b"{",
+    b'{"FunctionNam',
+    b'{"Functions": [}',
+    b"\xff\xfe",
+    b'\xef\xbb\xbf{"Functions": []}',
+    b" ",
+    b"{'a': 1}",
+    b"{} {}",
+    b"[" * 100_000,
+]
+
+
+async def parse(service: str, operation: str, body: bytes, status: int = 200) -> Any:
+    protocol, shape = output(service, operation)
+    return await FACTORY.create_parser(protocol).parse(response(body, status), shape)
+
+
+async def parse_with_botocore(service: str, operation: str, body: bytes) -> Any:
+    protocol, shape = output(service, operation)
+    return await create_parser(protocol).parse(response(body), shape)
+
+
+@pytest.mark.parametrize("body", NOT_JSON)
+@pytest.mark.parametrize(("service", "operation"), [("lambda", "ListFunctions"), ("dynamodb", "ListTables")])
+async def test_a_successful_body_that_is_not_json_is_refused(service, operation, body):
+    with pytest.raises(ResponseParserError, match=f"Invalid JSON in a successful answer of {len(body)} bytes"):
+        await parse(service, operation, body)
+
+
+async def test_the_refusal_does_not_quote_the_body():
+    with pytest.raises(ResponseParserError) as refused:
+        await parse("lambda", "GetFunctionConfiguration", b'{"Environment": {"Variables": {"PASSWORD": "hunter2"}}')
+    assert "hunter2" not in str(refused.value)
+    with pytest.raises(ResponseParserError) as refused:
+        await parse("iam", "ListUsers", b"<R><a>hunter2</a>")
+    assert "hunter2" not in str(refused.value)
+
+
+@pytest.mark.parametrize("body", [HTML[:-9], b"<a><b></a>", b"plain", b"<a/><a/>", b'{"json": 1}', b"\xff"])
+@pytest.mark.parametrize(
+    ("service", "operation"), [("ec2", "DescribeInstances"), ("iam", "ListUsers"), ("s3", "ListBuckets")]
+)
+async def test_a_successful_body_that_is_not_xml_is_refused(service, operation, body):
+    with pytest.raises(ResponseParserError, match="Invalid XML"):
+        await parse(service, operation, body)
+
+
+@pytest.mark.parametrize(
+    ("service", "operation"), [("ec2", "DescribeInstances"), ("iam", "ListUsers"), ("s3", "ListBuckets")]
+)
+async def test_a_page_of_html_is_refused_where_botocore_finds_an_answer_without_members(service, operation):
+    with pytest.raises(ResponseParserError, match="HTML"):
+        await parse(service, operation, HTML)
+
+
+@pytest.mark.parametrize("status", [200, 202, 204])
+@pytest.mark.parametrize(
+    ("service", "operation"),
+    [
+        ("lambda", "ListFunctions"),
+        ("dynamodb", "ListTables"),
+        ("s3", "ListBuckets"),
+        ("s3", "GetBucketEncryption"),
+        ("route53", "ListHostedZones"),
+        ("ec2", "DescribeInstances"),
+        ("sns", "ListTopics"),
+    ],
+)
+async def test_an_empty_body_where_members_are_expected_in_it_is_refused(service, operation, status):
+    with pytest.raises(ResponseParserError):
+        await parse(service, operation, b"", status)
+
+
+@pytest.mark.parametrize(
+    ("service", "operation"),
+    [
+        ("s3", "HeadBucket"),  # all members are headers
+        ("s3", "GetBucketPolicy"),  # the body is one text
+        ("s3", "PutBucketPolicy"),  # no output at all
+        ("lambda", "Invoke"),  # the body is one blob
+        ("lambda", "DeleteFunction"),
+        ("sqs", "DeleteQueue"),
+        ("kms", "EnableKeyRotation"),
+        ("logs", "TagResource"),
+        ("organizations", "TagResource"),  # an output without members
+        ("eks", "TagResource"),
+    ],
+)
+async def test_an_empty_body_is_an_answer_where_no_members_are_in_it(service, operation):
+    expected = await parse_with_botocore(service, operation, b"")
+    assert difference(await parse(service, operation, b""), expected) is None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"null",
+        b"[]",
+        b'"text"',
+        b"5",
+        b'{"Functions": 5}',
+        b'{"Functions": [{"Layers": true}]}',
+        b'{"Functions": ["a"]}',
+    ],
+)
+async def test_a_json_body_of_another_form_than_its_shape_is_refused(body):
+    with pytest.raises(ResponseParserError):
+        await parse("lambda", "ListFunctions", body)
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "body"),
+    [
+        ("iam", "ListUsers", b"<ListUsersResponse><Users/></ListUsersResponse>"),
+        ("ec2", "DescribeVolumes", b"<R><volumeSet><item><size/></item></volumeSet></R>"),
+        ("ec2", "DescribeVolumes", b"<R><volumeSet><item><createTime>soon</createTime></item></volumeSet></R>"),
+        (
+            "iam",
+            "GetCredentialReport",
+            b"<R><GetCredentialReportResult><Content>a</Content></GetCredentialReportResult></R>",
+        ),
+    ],
+)
+async def test_an_xml_body_of_another_form_than_its_shape_is_refused(service, operation, body):
+    with pytest.raises(ResponseParserError):
+        await parse(service, operation, body)
+
+
+async def test_json_that_only_pythons_reader_takes_is_read_with_it():
+    body = rb'{"tableNames": NaN, "TableNames": ["\ud800"], "LastEvaluatedTableName": "t"}'
+    assert (
+        difference(
+            await parse("dynamodb", "ListTables", body), await parse_with_botocore("dynamodb", "ListTables", body)
+        )
+        is None
+    )
+
+
+async def test_an_integer_beyond_64_bits_comes_as_a_float():
+    body = b'{"Table": {"ItemCount": 36893488147419103232}}'
+    assert (await parse("dynamodb", "DescribeTable", body))["Table"] == {"ItemCount": 2.0**65}
+
+
+async def test_a_stream_is_handed_on_unread():
+    protocol, shape = output("s3", "GetObject")
+    stream = object()
+    answer = {**response(b"", x_amz_request_id="r", content_length="5"), "body": stream}
+    parsed = await FACTORY.create_parser(protocol).parse(answer, shape)
+    assert parsed["Body"] is stream
+    assert parsed["ContentLength"] == 5
+
+
+async def test_cbor_is_left_to_aiobotocore():
+    assert type(FACTORY.create_parser("smithy-rpc-v2-cbor")) is type(create_parser("smithy-rpc-v2-cbor"))

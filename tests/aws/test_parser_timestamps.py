@@ -1,0 +1,93 @@
+"""The quick timestamp parser against botocore's."""
+
+import time
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from botocore.utils import parse_timestamp as botocore_timestamp
+from hypothesis import given
+from hypothesis import strategies as st
+
+from collector.aws.parsers import parse_timestamp
+from tests.aws.parser_choices import EPOCHS, ISO_8601, RFC_822
+from tests.aws.parser_compare import outcome, same
+
+FORMS = (
+    "%Y-%m-%dT%H:%M:%SZ",
+    "%Y-%m-%dT%H:%M:%S.%fZ",
+    "%Y-%m-%dT%H:%M:%S+00:00",
+    "%Y-%m-%dT%H:%M:%S",
+    "%Y-%m-%d %H:%M:%S",
+    "%a, %d %b %Y %H:%M:%S GMT",
+    "%Y%m%dT%H%M%SZ",
+)
+ODD = (
+    "",
+    " ",
+    "Z",
+    "0001-01-01T00:00:00Z",
+    "2024-02-30T00:00:00Z",
+    "2024-01-02T24:00:00Z",
+    "2024-01-02T03:04:60Z",
+    "1e400",
+    "nan",
+)
+OFFSETS = st.integers(-23 * 60, 23 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
+
+
+def assert_alike(value: object) -> None:
+    ours, theirs = outcome(parse_timestamp, value), outcome(botocore_timestamp, value)
+    if isinstance(theirs, datetime):
+        assert isinstance(ours, datetime), value
+        assert same(ours, theirs), value
+    else:
+        assert ours is theirs, value
+
+
+@pytest.mark.parametrize(
+    "value", [*EPOCHS, *ISO_8601, *RFC_822, *ODD, "1704164645", "1704164645.25", None, True, [], b"2024"]
+)
+def test_what_aws_writes_and_what_it_does_not_is_the_moment_that_botocore_finds(value):
+    assert_alike(value)
+
+
+@given(moment=st.datetimes(min_value=datetime(1000, 1, 1)), form=st.sampled_from(FORMS))  # noqa: DTZ001  # its form adds the zone
+def test_any_moment_in_any_form_is_the_moment_that_botocore_finds(moment, form):
+    assert_alike(moment.strftime(form))
+
+
+@given(moment=st.datetimes(min_value=datetime(1000, 1, 2), max_value=datetime(9999, 12, 30), timezones=OFFSETS))  # noqa: DTZ001
+def test_any_offset_is_the_offset_that_botocore_finds(moment):
+    text = moment.isoformat()
+    assert_alike(text)
+    assert parse_timestamp(text).utcoffset() == botocore_timestamp(text).utcoffset()
+
+
+@given(text=st.from_regex(r"[0-9]{4}-[0-9]{2}-[0-3][0-9]T[0-9]{2}:[0-5][0-9]:[0-9]{2}(\.[0-9]{1,9})?Z", fullmatch=True))
+def test_days_and_hours_that_are_none_are_refused_as_botocore_refuses_them(text):
+    assert_alike(text)
+
+
+@given(text=st.text("0123456789-:.TZ+, ", max_size=30))
+def test_any_text_has_the_outcome_that_it_has_with_botocore(text):
+    assert_alike(text)
+
+
+@given(seconds=st.integers(-(2**70), 2**70) | st.integers(0, 2**32) | st.floats() | st.floats(0, 2**32))
+def test_any_number_has_the_outcome_that_it_has_with_botocore(seconds):
+    assert_alike(seconds)
+
+
+@pytest.fixture
+def _new_york(monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "America/New_York")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("_new_york")
+@pytest.mark.parametrize("epoch", [1704164645, 1704164645.0, "1704164645"])
+def test_epoch_seconds_come_in_utc_whatever_the_zone_of_the_machine(epoch):
+    assert parse_timestamp(epoch).isoformat() == datetime.fromtimestamp(1704164645, UTC).isoformat()

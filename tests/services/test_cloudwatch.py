@@ -1,0 +1,29 @@
+from collector.services import cloudwatch
+
+TOPIC = "arn:aws:sns:us-east-1:123456789012:ops"
+
+
+def test_an_alarm_tells_each_topic_once_and_other_actions_are_no_topics():
+    row = {"AlarmActions": [TOPIC, "arn:aws:automate:us-east-1:ec2:stop"], "OKActions": [TOPIC]}
+    assert cloudwatch.topics.fn(row) == [TOPIC]
+    assert cloudwatch.topics.fn({}) == []
+
+
+class Calls:
+    """Two buses on two pages, the second with two pages of rules."""
+
+    async def once(self, op, /, *, again=(), **params):
+        if op == "list_event_buses":
+            return (
+                {"EventBuses": [{"Name": "b"}]}
+                if "NextToken" in params
+                else {"EventBuses": [{"Name": "a"}], "NextToken": "2"}
+            )
+        if params["EventBusName"] == "a":
+            return {"Rules": []}
+        return {"Rules": [{"Name": "r2"}]} if "NextToken" in params else {"Rules": [{"Name": "r1"}], "NextToken": "2"}
+
+
+async def test_rules_of_every_bus_are_listed_to_the_last_page():
+    pages = [page async for page in cloudwatch.list_rules(Calls())]
+    assert pages == [[], [{"EventBusName": "b", "Name": "r1"}, {"EventBusName": "b", "Name": "r2"}]]

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import pytest
+
+from collector.services.config import ACCOUNT, is_about_account, named, recording, scoped
+
+RULE = "arn:aws:config:us-east-1:123456789012:config-rule/config-rule-a1b2c3"
+STACK = "arn:aws:cloudformation:us-east-1:123456789012:stack/s/1"
+
+
+@pytest.mark.parametrize(
+    ("kind", "resource", "expected"),
+    [
+        ("AWS::EC2::Instance", "i-1", "arn:aws:ec2:us-east-1:123456789012:instance/i-1"),
+        ("AWS::S3::Bucket", "logs", "arn:aws:s3:::logs"),
+        (
+            "AWS::SQS::Queue",
+            "https://sqs.us-east-1.amazonaws.com/123456789012/q",
+            "arn:aws:sqs:us-east-1:123456789012:q",
+        ),
+        ("AWS::Lambda::Function", "f", "arn:aws:lambda:us-east-1:123456789012:function:f"),
+        ("AWS::IAM::Role", "AROAX", "AROAX"),
+        ("AWS::CloudFormation::Stack", STACK, STACK),
+        ("AWS::Unheard::Of", STACK, STACK),
+        ("AWS::Unheard::Of", "x", None),
+        (ACCOUNT, "123456789012", None),
+    ],
+)
+def test_what_the_graph_calls_a_resource_of_config(kind, resource, expected):
+    assert named(RULE, kind, resource) == expected
+
+
+@pytest.mark.parametrize(
+    ("scope", "expected"),
+    [
+        ({"ComplianceResourceTypes": ["AWS::S3::Bucket"], "ComplianceResourceId": "logs"}, "arn:aws:s3:::logs"),
+        ({"ComplianceResourceTypes": ["AWS::S3::Bucket"]}, None),
+        ({"TagKey": "env"}, None),
+        (None, None),
+    ],
+)
+def test_the_one_resource_of_a_scope(scope, expected):
+    row = {"ConfigRuleArn": RULE} | ({} if scope is None else {"Scope": scope})
+    assert scoped(row) == expected
+
+
+def evaluation(kind: str) -> dict[str, object]:
+    return {"EvaluationResultIdentifier": {"EvaluationResultQualifier": {"ResourceType": kind, "ResourceId": "x"}}}
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        ({}, True),
+        ({"Scope": {}}, True),
+        ({"Scope": {"TagKey": "env"}}, False),
+        ({"Scope": {"TagKey": "env"}, "Evaluations": [evaluation("AWS::S3::Bucket")]}, False),
+        ({"Scope": {"TagKey": "env"}, "Evaluations": [evaluation(ACCOUNT)]}, True),
+    ],
+)
+def test_a_rule_about_the_account(row, expected):
+    assert is_about_account(row) is expected
+
+
+def test_regions_with_a_recorder_at_work():
+    states = [
+        {"Region": "us-east-1", "ConfigurationRecordersStatus": [{"recording": False}, {"recording": True}]},
+        {"Region": "eu-west-1", "ConfigurationRecordersStatus": [{"recording": False}]},
+        {"Region": "eu-west-2"},
+    ]
+    assert recording(states) == ["us-east-1"]

@@ -1,0 +1,10 @@
+import pytest
+
+from collector.services import ecs
+
+PAIRS = [{"name": "subnetId", "value": "subnet-1"}, {"name": "subnetId"}, {"name": "macAddress", "value": "0a:1b"}]
+
+
+@pytest.mark.parametrize(("name", "values"), [("subnetId", ["subnet-1"]), ("macAddress", ["0a:1b"]), ("dns", [])])
+def test_the_values_of_one_name_are_taken_from_pairs(name, values):
+    assert ecs.named("details[]", name).fn(PAIRS) == values

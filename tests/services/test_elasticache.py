@@ -1,0 +1,25 @@
+import pytest
+
+from collector.model import Place
+from collector.paths import reader
+from collector.services import elasticache
+
+
+@pytest.mark.parametrize(
+    ("cluster", "alone"),
+    [
+        ({"Engine": "redis"}, True),
+        ({"Engine": "valkey", "ReplicationGroupId": ""}, True),
+        ({"Engine": "redis", "ReplicationGroupId": "orders"}, False),
+        ({"Engine": "memcached"}, False),
+    ],
+)
+def test_a_cache_cluster_is_a_redis_cluster_where_it_belongs_to_no_group(cluster, alone):
+    assert elasticache.stands_alone.fn(cluster) is alone
+
+
+@pytest.mark.parametrize(
+    ("name", "host"), [("a-001.x.use1.amazonaws.com", "a-001"), (["b.x", "c.x"], "b"), ([], None), (None, None)]
+)
+def test_a_host_name_is_the_first_label_of_a_domain_name(name, host):
+    assert reader(elasticache.first_label("Name"))({"Name": name}, Place("aws", "1", "us-east-1")) == host

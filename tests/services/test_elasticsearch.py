@@ -1,0 +1,17 @@
+import pytest
+
+from collector.services import elasticsearch
+
+
+@pytest.mark.parametrize(
+    ("row", "active"),
+    [
+        ({"Created": True, "Deleted": False}, True),
+        ({"Created": True}, True),
+        ({"Created": True, "Deleted": True}, False),
+        ({"Created": False}, False),
+        ({}, False),
+    ],
+)
+def test_a_domain_is_active_from_its_making_to_its_unmaking(row, active):
+    assert elasticsearch.is_active.fn(row) is active

@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from collector.s3.access import AUTHORIZED, CAN_BE, EVERYONE, NOT_PUBLIC, PUBLIC, access_of, is_public, requires_tls
+from collector.services.s3 import hosts, region_of
+from tests.pipeline import collect
+
+CLOSED: dict[str, object] = {
+    "Acl": {"Grants": [{"Grantee": {"Type": "CanonicalUser", "ID": "me"}, "Permission": "FULL_CONTROL"}]}
+}
+OPEN: dict[str, object] = {"Acl": {"Grants": [{"Grantee": {"Type": "Group", "URI": EVERYONE}, "Permission": "READ"}]}}
+
+
+def policy(*, public: bool) -> dict[str, object]:
+    return {"Policy": {"Policy": "{}"}, "PolicyStatus": {"PolicyStatus": {"IsPublic": public}}}
+
+
+def block(*names: str) -> dict[str, object]:
+    return {"Block": {"PublicAccessBlockConfiguration": dict.fromkeys(names, True)}}
+
+
+def owner(word: str) -> dict[str, object]:
+    return {"Ownership": {"OwnershipControls": {"Rules": [{"ObjectOwnership": word}]}}}
+
+
+@pytest.mark.parametrize(
+    ("row", "access", "public"),
+    [
+        (CLOSED, CAN_BE, None),
+        (CLOSED | owner("BucketOwnerPreferred"), CAN_BE, None),
+        (CLOSED | owner("BucketOwnerEnforced"), NOT_PUBLIC, False),
+        (CLOSED | block("IgnorePublicAcls"), NOT_PUBLIC, False),
+        (CLOSED | block("BlockPublicAcls"), CAN_BE, None),
+        (CLOSED | {"^": block("IgnorePublicAcls")}, NOT_PUBLIC, False),
+        (OPEN, PUBLIC, True),
+        (OPEN | owner("BucketOwnerEnforced"), NOT_PUBLIC, False),
+        (OPEN | block("IgnorePublicAcls"), NOT_PUBLIC, False),
+        (OPEN | {"^": block("IgnorePublicAcls")}, NOT_PUBLIC, False),
+        (CLOSED | policy(public=True), PUBLIC, True),
+        (CLOSED | policy(public=True) | block("IgnorePublicAcls"), PUBLIC, True),
+        (CLOSED | policy(public=True) | block("RestrictPublicBuckets"), AUTHORIZED, False),
+        (CLOSED | policy(public=True) | {"^": block("RestrictPublicBuckets")}, AUTHORIZED, False),
+        (OPEN | policy(public=True) | block("RestrictPublicBuckets"), PUBLIC, True),
+        (CLOSED | policy(public=False) | owner("BucketOwnerEnforced"), NOT_PUBLIC, False),
+        # A call that was denied leaves its part out: nothing is claimed then.
+        ({}, None, None),
+        (policy(public=False) | owner("BucketOwnerEnforced"), None, None),
+        (CLOSED | {"Policy": {"Policy": "{}"}}, None, None),
+        (OPEN | {"Policy": {"Policy": "{}"}}, PUBLIC, True),
+    ],
+)
+def test_the_access_of_a_bucket(row, access, public):
+    assert access_of(row) == access
+    assert is_public().fn(row) is public
+
+
+DENY = {
+    "Effect": "Deny",
+    "Principal": "*",
+    "Action": "s3:*",
+    "Resource": ["arn:aws:s3:::logs", "arn:aws:s3:::logs/*"],
+    "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+}
+
+
+@pytest.mark.parametrize(
+    ("statement", "expected"),
+    [
+        (DENY, True),
+        (DENY | {"Principal": {"AWS": ["*"]}, "Action": ["*"], "Resource": "*"}, True),
+        (DENY | {"Condition": {"BoolIfExists": {"AWS:securetransport": ["false"]}}}, True),
+        (DENY | {"Condition": {"Bool": {"aws:SecureTransport": False}}}, True),
+        (DENY | {"Effect": "Allow"}, False),
+        (DENY | {"Principal": {"AWS": "123456789012"}}, False),
+        (DENY | {"Action": "s3:PutObject"}, False),
+        (DENY | {"Resource": "arn:aws:s3:::logs"}, False),
+        (DENY | {"Resource": "arn:aws:s3:::logs/private/*"}, False),
+        (DENY | {"Condition": {"Bool": {"aws:SecureTransport": "true"}}}, False),
+        (DENY | {"Condition": DENY["Condition"] | {"IpAddress": {"aws:SourceIp": "192.0.2.0/24"}}}, False),  # type: ignore[operator]
+        ({key: value for key, value in DENY.items() if key != "Condition"}, False),
+    ],
+)
+def test_a_policy_that_requires_tls(statement, expected):
+    text = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    assert requires_tls().fn({"Name": "logs", "Policy": {"Policy": text}}) is expected
+
+
+@pytest.mark.parametrize("row", [{"Name": "logs"}, {"Name": "logs", "Policy": {"Policy": "not JSON"}}])
+def test_without_a_sound_policy_tls_is_not_required(row):
+    assert requires_tls().fn(row) is False
+
+
+@pytest.mark.parametrize(
+    ("row", "region"),
+    [
+        ({"BucketRegion": "ap-south-1"}, "ap-south-1"),
+        ({"Location": {}}, "us-east-1"),
+        ({"Location": {"LocationConstraint": ""}}, "us-east-1"),
+        ({"Location": {"LocationConstraint": "EU"}}, "eu-west-1"),
+        ({"Location": {"LocationConstraint": "eu-north-1"}}, "eu-north-1"),
+        ({}, None),
+    ],
+)
+def test_the_region_of_a_bucket(row, region):
+    assert region_of(row) == region
+
+
+def test_the_hosts_of_a_bucket():
+    assert list(hosts({"Name": "a.b", "BucketRegion": "eu-west-1"})) == [
+        "a.b.s3.amazonaws.com",
+        "a.b.s3.eu-west-1.amazonaws.com",
+        "a.b.s3-eu-west-1.amazonaws.com",
+        "a.b.s3-website-eu-west-1.amazonaws.com",
+        "a.b.s3-website.eu-west-1.amazonaws.com",
+    ]
+    assert next(hosts({"Name": "b", "BucketRegion": "cn-north-1"})) == "b.s3.cn-north-1.amazonaws.com.cn"
+
+
+async def test_further_calls_are_made_only_where_they_can_tell_something():
+    outcome = await collect("s3")
+    asked = {(op, params.get("Bucket")) for _, op, params in outcome.calls}
+    assert {bucket for op, bucket in asked if op == "get_bucket_location"} == {"acme-plain"}
+    assert {bucket for op, bucket in asked if op == "get_object_lock_configuration"} == {"acme-logs"}
+    assert {bucket for op, bucket in asked if op == "get_bucket_policy_status"} == {"acme-logs", "acme.public.site"}

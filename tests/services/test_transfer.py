@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import pytest
+
+from collector.services.transfer import buckets, endpoints, is_public
+
+
+@pytest.mark.parametrize(
+    ("server", "expected"),
+    [
+        ({"EndpointType": "PUBLIC"}, True),
+        ({"EndpointType": "VPC", "EndpointDetails": {"AddressAllocationIds": ["eipalloc-1"]}}, True),
+        ({"EndpointType": "VPC", "EndpointDetails": {"SubnetIds": ["subnet-1"]}}, False),
+        ({"EndpointType": "VPC_ENDPOINT"}, False),
+    ],
+)
+def test_a_server_on_the_internet(server, expected):
+    assert is_public({"EndpointType": server["EndpointType"], "Detail": {"Server": server}}) is expected
+
+
+def test_without_its_details_a_server_is_judged_by_its_type():
+    assert is_public({"EndpointType": "PUBLIC"})
+
+
+@pytest.mark.parametrize(
+    ("user", "expected"),
+    [
+        ({"HomeDirectoryType": "PATH", "HomeDirectory": "/inbox/ada"}, ["inbox"]),
+        ({"HomeDirectory": "inbox"}, ["inbox"]),
+        (
+            {
+                "HomeDirectoryType": "LOGICAL",
+                "HomeDirectoryMappings": [{"Target": "/a/x"}, {"Target": "/b"}, {"Target": "/a"}],
+            },
+            ["a", "b"],
+        ),
+        ({"HomeDirectoryType": "PATH", "HomeDirectory": "/"}, []),
+        ({}, []),
+    ],
+)
+def test_the_buckets_of_a_user(user, expected):
+    assert buckets({"Detail": {"User": user}}) == expected
+
+
+@pytest.mark.parametrize(
+    ("partition", "region", "suffix"),
+    [("aws", "us-east-1", "amazonaws.com"), ("aws-cn", "cn-north-1", "amazonaws.com.cn")],
+)
+def test_the_host_name_of_a_server(partition, region, suffix):
+    assert endpoints(f"arn:{partition}:transfer:{region}:123456789012:server/s-1") == [
+        f"s-1.server.transfer.{region}.{suffix}"
+    ]
