@@ -238,6 +238,7 @@ class Lint:
         return self.row(self.services[id(parents[0])], parents[0])
 
     def _called(self, client: str, op: str, given: set[str]) -> None:
+        given = {name.partition(".")[0] for name in given}
         shape = operation(client, op).input_shape
         members = shape.members if shape else {}
         unknown, missing = given - set(members), set(shape.required_members if shape else ()) - given

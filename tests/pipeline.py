@@ -61,7 +61,12 @@ async def collect(name: str, *, folder: str | None = None, raw: bool = False) ->
 
 
 def _pointers(graph: Any) -> list[str]:
-    lines = []
+    lines = [
+        f"{pending.near} {ends.verb} resource by {ends.by} {pending.name}"
+        for pending, _ in graph.graph._open
+        for ends in [graph.graph._directory.edges[pending.edge]]
+        if not graph.graph._everyone(ends, pending.name)
+    ]
     for (types, by), names in graph.graph._waiting.items():
         for name, several in names.items():
             for pending, _ in several:

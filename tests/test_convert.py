@@ -121,8 +121,8 @@ def test_what_a_failed_call_owes_is_unknown_and_left_out():
     assert node is not None
     assert "public" not in node.record
     assert node.record["cidrBlock"] == "10.0.0.0/16"
-    edge = Edge("aws_vpc", "HAS", "aws_x", at=First("Routes[].Id", "VpcId"))
-    assert _links(edge, row) == []
+    assert _links(Edge("aws_vpc", "HAS", "aws_x", at=First("Routes[].Id", "VpcId")), row) == []
+    assert _links(Edge("aws_vpc", "HAS", "aws_x", at=First("VpcId", "Routes[].Id")), row)
     assert _links(Edge("aws_vpc", "HAS", "aws_x", at="VpcId"), row)
 
 

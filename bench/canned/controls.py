@@ -35,6 +35,7 @@ class Controls:
         self.delay = 0.0
         self.connections = self.connected = self.most_connected = 0
         self.requests = self.bytes = self.hits = 0
+        self._called: list[Operation] = []
         self._throttles: list[_Throttle] = []
         self._failing: tuple[str, float] = ("*", 0.0)
         self._random = random.Random(0)
@@ -44,6 +45,13 @@ class Controls:
     def quiet(self) -> bool:
         """Whether no rule can turn an answer into an error."""
         return not self._throttles and not self._failing[1]
+
+    def count(self, operation: Operation) -> None:
+        """Counts one call."""
+        self.requests += 1
+        if not operation.calls:
+            self._called.append(operation)
+        operation.calls += 1
 
     def check(self, operation: Operation, place: Place) -> None:
         """Counts and raises the error that a rule makes of this call, if any does."""
@@ -56,7 +64,7 @@ class Controls:
             operation.errors += 1
             raise failure(operation)
 
-    def obey(self, told: Mapping[str, str], operations: list[Operation]) -> None:
+    def obey(self, told: Mapping[str, str]) -> None:
         """Changes the rules, as the query of a control request tells.
 
         ``delay=0.05``; ``throttle=ec2:Describe*&rate=20&burst=100`` (one bucket for what the pattern matches, in each
@@ -74,7 +82,7 @@ class Controls:
         except ValueError as error:
             raise Fault("InvalidControl", str(error)) from None
         if told.get("reset", "0") != "0":
-            self._reset(operations)
+            self._reset()
 
     def _change(self, told: Mapping[str, str]) -> None:
         if told.get("clear", "0") != "0":
@@ -89,22 +97,23 @@ class Controls:
             self._failing = (told.get("pattern", "*"), float(told["errors"]))
             self._random = random.Random(int(told.get("seed", 0)))
 
-    def _reset(self, operations: list[Operation]) -> None:
-        for operation in operations:
+    def _reset(self) -> None:
+        for operation in self._called:
             operation.calls = operation.throttles = operation.errors = 0
+        self._called.clear()
         for rule in self._throttles:
             rule.buckets.clear()
         self.requests = self.bytes = self.hits = 0
         self.connections = self.most_connected = self.connected
         self._since = time.process_time()
 
-    def figures(self, operations: list[Operation]) -> dict[str, object]:
+    def figures(self) -> dict[str, object]:
         """What ``/__stats`` answers; ``cpu`` is the server's own seconds since the last reset."""
         return {
             "requests": self.requests,
-            "calls": {op.label: op.calls for op in operations if op.calls},
-            "throttles": {op.label: op.throttles for op in operations if op.throttles},
-            "errors": {op.label: op.errors for op in operations if op.errors},
+            "calls": {op.label: op.calls for op in self._called},
+            "throttles": {op.label: op.throttles for op in self._called if op.throttles},
+            "errors": {op.label: op.errors for op in self._called if op.errors},
             "connections": self.connections,
             "connected": self.connected,
             "most_connected": self.most_connected,

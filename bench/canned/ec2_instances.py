@@ -1,5 +1,6 @@
 """EC2 answers about instances."""
 
+from functools import cache
 from itertools import product
 from typing import Any
 
@@ -114,21 +115,25 @@ def _text(data: bool, public: bool, grouped: bool) -> str:  # noqa: FBT001 - the
 _TEXTS = {which: _text(*which) for which in product((False, True), repeat=3)}
 
 
+@cache
 def with_data(place: Place) -> int:
     """So many instances, from number 0, have a second volume: number ``instances + n``."""
     return min(place.n["aws_instance"], (place.n["aws_ebs_volume"] - place.n["aws_instance"]) * 3 // 4)
 
 
+@cache
 def with_address(place: Place) -> int:
     """So many instances, from number 0, have an Elastic IP: number ``gateways + n``."""
     return min(place.n["aws_instance"], (place.n["aws_eip"] - place.n["aws_nat_gateway"]) * 9 // 10)
 
 
+@cache
 def in_groups(place: Place) -> int:
     """So many instances, from number 0, belong to an Auto Scaling group: number ``n % groups``."""
     return place.n["aws_instance"] // 2 if place.n["aws_autoscaling_group"] else 0
 
 
+@cache
 def profiles(place: Place) -> int:
     """So many roles of the account, from number 0, have an instance profile."""
     return max(1, place.whole.n["aws_iam_role"] // 10)

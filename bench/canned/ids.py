@@ -8,6 +8,7 @@ ZONES = "abc"
 ENVIRONMENTS = ("production", "staging", "development", "production")
 
 
+@lru_cache(maxsize=131072)
 def digits(number: int) -> str:
     """Eight hexadecimal digits, the end of every id."""
     return f"{number:08x}"
@@ -29,7 +30,7 @@ def epoch(number: int) -> str:
 
 def basics(place: Place, number: int) -> dict[str, str]:
     """The holes that most rows have: number, time as XML and as JSON have it, environment, the form of IAM's ids."""
-    n = f"{number:08x}"
+    n = digits(number)
     return {
         "n": n,
         "at": moment(number),
@@ -54,7 +55,7 @@ def groups_of(place: Place, vpc: int, salt: int) -> tuple[str, str]:
     vpcs = place.n["aws_vpc"]
     known = (place.n["aws_security_group"] - vpc + vpcs - 1) // vpcs
     first = salt % known
-    return f"{vpc + vpcs * first:08x}", f"{vpc + vpcs * ((first + 1) % known):08x}"
+    return digits(vpc + vpcs * first), digits(vpc + vpcs * ((first + 1) % known))
 
 
 def subnets_of(place: Place, vpc: int) -> range:

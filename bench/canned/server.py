@@ -58,8 +58,7 @@ class Server:
         caller = self._caller(head)
         operation, labels = self._routed(head, method, url, body, caller.signing)
         place = self.estate.place(caller.account, "" if operation.whole else caller.region)
-        self.controls.requests += 1
-        operation.calls += 1
+        self.controls.count(operation)
         try:
             if not self.controls.quiet:
                 self.controls.check(operation, place)
@@ -139,12 +138,12 @@ class Server:
         path, _, query = url.partition("?")
         try:
             if path == "/__control":
-                self.controls.obey(dict(parse_qsl(query)), self.routes.operations)
+                self.controls.obey(dict(parse_qsl(query)))
             elif path != "/__stats":
                 raise Fault("UnknownPath", path, 404)
         except Fault as fault:
             return self._response(json.dumps({"error": fault.code, "message": fault.message}), "application/json", 400)
-        return self._response(json.dumps(self.controls.figures(self.routes.operations)), "application/json")
+        return self._response(json.dumps(self.controls.figures()), "application/json")
 
 
 class Connection(asyncio.Protocol):

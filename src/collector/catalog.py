@@ -86,9 +86,8 @@ class Catalog:
         return frozenset(found)
 
     def _spread(self, types: str | tuple[str, ...]) -> tuple[str, ...]:
-        if types == RESOURCE:
-            return tuple(self.types)
-        return (types,) if isinstance(types, str) else types
+        several = (types,) if isinstance(types, str) else types
+        return tuple(each for one in several for each in ((one, *self.types) if one == RESOURCE else (one,)))
 
 
 def declarations(service: Service) -> tuple[Fetched, ...]:

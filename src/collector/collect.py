@@ -16,7 +16,7 @@ import anyio
 from collector.catalog import affected, client_of, parent_type
 from collector.faults import Failed, Reason
 from collector.model import Place
-from collector.paths import Read, found, found_rows, reader, reads, walker
+from collector.paths import Read, found, found_rows, in_doubt, owes, reader, reads, walker
 from collector.plan import Job
 from collector.report import ScopeRecord
 from collector.spec import UNKNOWN, Batch, Call, Entity, Fetch, Fetched, Gather, Hydrate, Join, Made, Row, Rows, Slice, Source, Within
@@ -234,6 +234,8 @@ class _Worker:
 
     async def page(self, items: Sequence[Row], place: Place) -> None:
         """Finish the rows of a page, hand them on, and go below them."""
+        if not items:
+            return
         fetched, collection = self.fetched, self._collection
         rows = await self._batched(fetched.batch, items, place) if fetched.batch else list(items)
         if fetched.hydrate or fetched.gather or fetched.join:
@@ -248,7 +250,8 @@ class _Worker:
         gone: set[int] = set()
         for stage in self._stages:
             await self._hydrate(stage, placed, gone)
-        placed = [(row, where) for row, where in placed if id(row) not in gone]
+            # a stage may have told the row's own region, or that it is no more
+            placed = [(row, self._place(row, place)) for row, _ in placed if id(row) not in gone]
         if self._when is not None and self._when_late:
             placed = self._kept(placed)
         await collection.emit(Page(fetched, placed))
@@ -281,7 +284,8 @@ class _Worker:
                     return
                 rows.extend({**item, "^": parent} for item in found(answer, batch.items))
 
-        await spread(list(chunks(items, batch.size)), describe, self._collection.width)
+        once = list({by(row): row for row in items}.values())
+        await spread(list(chunks(once, batch.size)), describe, self._collection.width)
         return rows
 
     async def _join(self, join: Join, rows: list[Row], place: Place) -> None:
@@ -333,24 +337,26 @@ class _Worker:
                 self._collection.note(failure, [self.fetched], vanishing=True)
 
         wanted = [
-            (hydration, row, place)
-            for row, place in placed
-            if id(row) not in gone
-            for hydration in stage
-            if (hydration.when is None or hydration.when(row, place)) and _has_arguments(hydration.hydrate.args, row)
+            (hydration, row, place) for row, place in placed for hydration in stage if self._is_wanted(hydration, row, place)
         ]
         await spread(wanted, add, self._collection.width)
+
+    def _is_wanted(self, hydration: _Hydration, row: Row, place: Place) -> bool:
+        if in_doubt(row) and hydration.owed(row):  # whether to ask is itself unknown
+            unknown(row, hydration.hydrate.at)
+            return False
+        return (hydration.when is None or bool(hydration.when(row, place))) and _has_arguments(hydration.hydrate.args, row)
 
     async def _answer(self, hydration: _Hydration, row: Row, place: Place) -> Any:
         hydrate = hydration.hydrate
         params = {**hydrate.params, **_arguments(hydrate.args, row)}
         if hydrate.regions:
-            return await self._in_every_region(hydrate, params)
+            return await self._in_every_region(hydrate, params, row)
         if hydrate.items is not None:
             return await self._collection.all_items(self.fetched, hydrate, params, self._other(place))
         return await self._collection.call(self.fetched, hydrate.client, hydrate.op, params, self._other(place))
 
-    async def _in_every_region(self, hydrate: Hydrate, params: Params) -> list[Row]:
+    async def _in_every_region(self, hydrate: Hydrate, params: Params, row: Row) -> list[Row]:
         answers: dict[str, Row] = {}
 
         async def ask(region: str) -> None:
@@ -359,6 +365,7 @@ class _Worker:
             except Failed as failure:
                 if not failure.is_one_of(hydrate.absent):
                     self._collection.note(failure, [self.fetched], vanishing=True)
+                    unknown(row, hydrate.at)
                 return
             answers[region] = {**answer, "Region": region}
 
@@ -371,10 +378,11 @@ class _Worker:
 
 
 class _Hydration(NamedTuple):
-    """A hydrating call with its condition compiled."""
+    """A hydrating call with its condition compiled, and whether a failed call owes what it asks with."""
 
     hydrate: Hydrate
     when: Read | None
+    owed: Callable[[Row], bool]
 
 
 class _Listings:
@@ -469,7 +477,16 @@ def _has_arguments(args: Mapping[str, str], row: Row) -> bool:
 
 
 def _arguments(args: Mapping[str, str], row: Row | None) -> dict[str, Any]:
-    return {} if row is None else {name: walker(path)(row) for name, path in args.items()}
+    """The parameters that come from a row; `imageId.imageDigest` goes into a structure."""
+    given: dict[str, Any] = {}
+    for name, path in args.items() if row is not None else ():
+        outer, _, inner = name.partition(".")
+        value = walker(path)(row)
+        if inner:
+            given.setdefault(outer, {})[inner] = value
+        else:
+            given[outer] = value
+    return given
 
 
 def listing_of(rows: Rows) -> Listing:
@@ -499,7 +516,8 @@ def _stages(hydrates: Sequence[Hydrate]) -> list[list[_Hydration]]:
         placed[hydrate.at] = stage
         while len(stages) <= stage:
             stages.append([])
-        stages[stage].append(_Hydration(hydrate, reader(hydrate.when) if hydrate.when is not None else None))
+        when = reader(hydrate.when) if hydrate.when is not None else None
+        stages[stage].append(_Hydration(hydrate, when, owes(*sources)))
     return stages
 
 

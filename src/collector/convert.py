@@ -306,15 +306,20 @@ def _redactor(entity: Entity) -> Callable[[Row], Row]:
 
 
 def _hidden(value: Any, path: tuple[str, ...]) -> Any:
-    """A copy in which every value below the path reads REDACTED; names of a map stay."""
+    """A copy in which every value below the path reads REDACTED; the names of a map stay."""
     if value is None:
         return None
     if not path:
-        return {name: "REDACTED" for name in value} if isinstance(value, dict) else "REDACTED"
+        return dict.fromkeys(value, "REDACTED") if isinstance(value, dict) else "REDACTED"
     head, rest = path[0], path[1:]
-    name, many = (head[:-2], True) if head.endswith("[]") else (head, False)
+    name = head.removesuffix("[]").removesuffix("{}")
     if not isinstance(value, dict) or name not in value:
         return value
     inner = value[name]
-    hidden = [_hidden(one, rest) for one in inner or ()] if many else _hidden(inner, rest)
+    if head.endswith("[]"):
+        hidden: Any = [_hidden(one, rest) for one in inner or ()]
+    elif head.endswith("{}"):
+        hidden = {each: _hidden(one, rest) for each, one in (inner or {}).items()}
+    else:
+        hidden = _hidden(inner, rest)
     return {**value, name: hidden}

@@ -19,33 +19,55 @@ HELD_BYTES = 16_000_000
 
 
 class Writer:
-    """Collects records by scope and hands full batches to the sink, in the order in which they fill."""
+    """Collects records by scope and hands full batches to the sink.
+
+    Relationships wait apart from entities: before any of them leaves, all entities taken so far have left. So a relationship
+    never comes before its ends, whichever scopes they belong to.
+    """
 
     def __init__(self, sink: Sink, ledger: Ledger) -> None:
         """Nothing is written yet."""
         self._sink, self._ledger = sink, ledger
-        self._open: dict[Scope, Batch] = {}
+        self._entities: dict[Scope, Batch] = {}
+        self._relationships: dict[Scope, Batch] = {}
         self._held = 0
 
     async def add(self, finished: Finished) -> None:
         """Take a record; may wait for the sink."""
         record, scope = finished
         line = orjson.dumps(record, default=_odd, option=orjson.OPT_NON_STR_KEYS)
-        batch = self._open.get(scope)
+        is_entity = isinstance(record["_class"], list)
+        open_batches = self._entities if is_entity else self._relationships
+        batch = open_batches.get(scope)
         if batch is None:
-            batch = self._open[scope] = Batch(scope)
-        (batch.entities if isinstance(record["_class"], list) else batch.relationships).append(line)
-        size = len(line) + 1
-        batch.size += size
-        self._held += size
-        if batch.size >= BATCH_BYTES:
-            await self.flush(scope)
-        elif self._held >= HELD_BYTES:
-            await self.flush(max(self._open, key=lambda each: self._open[each].size))
+            batch = open_batches[scope] = Batch(scope)
+        (batch.entities if is_entity else batch.relationships).append(line)
+        batch.size += len(line) + 1
+        self._held += len(line) + 1
+        if batch.size >= BATCH_BYTES or self._held >= HELD_BYTES:
+            await (self.flush(scope) if is_entity else self._flush_relationships(scope))
+            if self._held >= HELD_BYTES:
+                await self.flush_all()
 
     async def flush(self, scope: Scope) -> None:
-        """Hand on what a scope has so far."""
-        batch = self._open.pop(scope, None)
+        """Hand on the entities that a scope has so far."""
+        await self._send(self._entities.pop(scope, None))
+
+    async def flush_all(self) -> None:
+        """Hand on everything."""
+        await self._flush_entities()
+        for scope in list(self._relationships):
+            await self._send(self._relationships.pop(scope))
+
+    async def _flush_relationships(self, scope: Scope) -> None:
+        await self._flush_entities()
+        await self._send(self._relationships.pop(scope, None))
+
+    async def _flush_entities(self) -> None:
+        for scope in list(self._entities):
+            await self.flush(scope)
+
+    async def _send(self, batch: Batch | None) -> None:
         if batch is None:
             return
         self._held -= batch.size
@@ -53,11 +75,6 @@ class Writer:
         batch.sequence = self._ledger.batches
         await self._sink.write(batch)
         self._ledger.bytes += batch.size
-
-    async def flush_all(self) -> None:
-        """Hand on everything."""
-        for scope in list(self._open):
-            await self.flush(scope)
 
 
 def _odd(value: Any) -> str:

@@ -64,11 +64,14 @@ def in_doubt(row: Row | None) -> bool:
 
 def owes(*sources: Source | None) -> Callable[[Row], bool]:
     """A function that tells whether a failed call owes a row what these sources read."""
-    wanted = []
-    for path in {path for source in sources if source is not None for path in reads(source)}:
-        words = path.split(".")
-        depth = next((place for place, word in enumerate(words) if word != "^"), len(words))
-        wanted += [(depth, words[depth].removesuffix("[]").removesuffix("{}"))] if depth < len(words) else []
+    debts = [_debt(source) for source in sources if source is not None]
+    return lambda row: any(debt(row) for debt in debts)
+
+
+def _debt(source: Source) -> Callable[[Row], bool]:
+    if isinstance(source, First):
+        return _debt_of_first([(_debt(each), reader(each)) for each in source.sources])
+    wanted = [place for path in reads(source) if (place := _head(path))]
 
     def owed(row: Row) -> bool:
         for depth, head in wanted:
@@ -80,6 +83,28 @@ def owes(*sources: Source | None) -> Callable[[Row], bool]:
         return False
 
     return owed
+
+
+def _debt_of_first(options: list[tuple[Callable[[Row], bool], Read]]) -> Callable[[Row], bool]:
+    """Of several sources only those matter that come before one that gives something."""
+    nowhere = Place("", "", "")
+
+    def owed(row: Row) -> bool:
+        for debt, read in options:
+            if debt(row):
+                return True
+            if read(row, nowhere) not in (None, "", []):
+                return False
+        return False
+
+    return owed
+
+
+def _head(path: str) -> tuple[int, str] | None:
+    """How many `^` up a path begins, and with which field."""
+    words = path.split(".")
+    depth = next((place for place, word in enumerate(words) if word != "^"), len(words))
+    return (depth, words[depth].removesuffix("[]").removesuffix("{}")) if depth < len(words) else None
 
 
 @cache

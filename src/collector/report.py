@@ -100,7 +100,7 @@ class Ledger:
     def begin(self, scope: Scope) -> ScopeRecord:
         """Start the clock of a scope."""
         record = self.plan(scope)
-        record.started = time.monotonic()
+        record.started, record.ended = time.monotonic(), None
         return record
 
     def end(self, scope: Scope) -> None:

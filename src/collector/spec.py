@@ -123,7 +123,7 @@ class Within:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Made:
-    """One row for each account, made of what the run itself knows.
+    """One row for each account (each region, in a regional scope), made of what the run itself knows.
 
     Its fields: `AccountId`, `CallerArn`, `Regions` (those collected), `EnabledRegions`.
     """

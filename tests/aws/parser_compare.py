@@ -92,7 +92,9 @@ _MEMBERS: dict[str, dict[str, Any]] = {
     "Text": {"shape": "Text"},
     "Flag": {"shape": "Flag", "locationName": "flag"},
     "Count": {"shape": "Count"},
+    "Total": {"shape": "Total"},
     "Share": {"shape": "Share"},
+    "Ratio": {"shape": "Ratio"},
     "At": {"shape": "At"},
     "Raw": {"shape": "Raw"},
     "Node": {"shape": "Node"},
@@ -102,6 +104,8 @@ _MEMBERS: dict[str, dict[str, Any]] = {
     "FlatNodes": {"shape": "Nodes", "flattened": True, "locationName": "Ignored"},
     "Table": {"shape": "Table"},
     "FlatTable": {"shape": "Table", "flattened": True, "locationName": "Row"},
+    "Groups": {"shape": "Groups"},
+    "Tables": {"shape": "Tables"},
     "Choice": {"shape": "Choice"},
 }
 _LOCATED: dict[str, dict[str, Any]] = {
@@ -116,7 +120,9 @@ _SHAPES: dict[str, dict[str, Any]] = {
     "Text": {"type": "string"},
     "Flag": {"type": "boolean"},
     "Count": {"type": "integer"},
+    "Total": {"type": "long"},
     "Share": {"type": "double"},
+    "Ratio": {"type": "float"},
     "At": {"type": "timestamp"},
     "Raw": {"type": "blob"},
     "Free": {"type": "structure", "members": {}, "document": True},
@@ -124,6 +130,8 @@ _SHAPES: dict[str, dict[str, Any]] = {
     "Nodes": {"type": "list", "member": {"shape": "Node"}},
     "Texts": {"type": "map", "key": {"shape": "Text"}, "value": {"shape": "Text"}},
     "Table": {"type": "map", "key": {"shape": "Text", "locationName": "Name"}, "value": {"shape": "Node"}},
+    "Groups": {"type": "list", "member": {"shape": "Names", "flattened": True}},
+    "Tables": {"type": "list", "member": {"shape": "Texts", "flattened": True}},
     "Choice": {
         "type": "structure",
         "union": True,

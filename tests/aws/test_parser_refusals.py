@@ -104,18 +104,14 @@ async def test_an_empty_body_is_an_answer_where_no_members_are_in_it(service, op
     assert difference(await parse(service, operation, b""), expected) is None
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        b"null",
-        b"[]",
-        b'"text"',
-        b"5",
-        b'{"Functions": 5}',
-        b'{"Functions": [{"Layers": true}]}',
-        b'{"Functions": ["a"]}',
-    ],
-)
+@pytest.mark.parametrize("body", [b"null", b"[]", b'"text"', b"5", b"true"])
+@pytest.mark.parametrize(("service", "operation"), [("lambda", "ListFunctions"), ("dynamodb", "DescribeTable")])
+async def test_a_json_body_that_is_no_structure_is_refused(service, operation, body):
+    with pytest.raises(ResponseParserError):
+        await parse(service, operation, body)
+
+
+@pytest.mark.parametrize("body", [b'{"Functions": 5}', b'{"Functions": [{"Layers": true}]}', b'{"Functions": ["a"]}'])
 async def test_a_json_body_of_another_form_than_its_shape_is_refused(body):
     with pytest.raises(ResponseParserError):
         await parse("lambda", "ListFunctions", body)
@@ -161,6 +157,22 @@ async def test_a_stream_is_handed_on_unread():
     parsed = await FACTORY.create_parser(protocol).parse(answer, shape)
     assert parsed["Body"] is stream
     assert parsed["ContentLength"] == 5
+
+
+@pytest.mark.parametrize(
+    ("service", "operation"),
+    [
+        ("s3", "GetObject"),
+        ("s3", "SelectObjectContent"),
+        ("s3", "GetBucketPolicy"),
+        ("logs", "StartLiveTail"),
+        ("kinesis", "SubscribeToShard"),
+        ("lambda", "InvokeWithResponseStream"),
+    ],
+)
+def test_streams_of_bytes_and_of_events_and_bare_texts_have_no_plan(service, operation):
+    protocol, shape = output(service, operation)
+    assert FACTORY.create_parser(protocol)._plans.of(shape) is None
 
 
 async def test_cbor_is_left_to_aiobotocore():

@@ -177,7 +177,23 @@ def test_any_text_has_the_outcome_that_it_has_with_botocore(text):
 
 
 @pytest.mark.parametrize(
-    "value", ["", "%", "%22", "NaN", "%7B%22a%22%3A%20NaN%7D", '"%5Cud800"', None, {"a": 1}, 5, "x" * 9000]
+    "value",
+    [
+        "",
+        "%",
+        "%22",
+        "NaN",
+        '"%2541"',
+        '"%%352"',
+        '"%%20"',
+        "%2522a%2522",
+        "%7B%22a%22%3A%20NaN%7D",
+        '"%5Cud800"',
+        None,
+        {"a": 1},
+        5,
+        "x" * 9000,
+    ],
 )
 def test_what_is_no_policy_document_comes_as_botocore_gives_it(value):
     assert difference(outcome(decode_policy, value), outcome(decode_quoted_jsondoc, value)) is None

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from collector.services.config import ACCOUNT, is_about_account, named, recording, scoped
@@ -63,7 +65,7 @@ def test_a_rule_about_the_account(row, expected):
 
 
 def test_regions_with_a_recorder_at_work():
-    states = [
+    states: list[dict[str, Any]] = [
         {"Region": "us-east-1", "ConfigurationRecordersStatus": [{"recording": False}, {"recording": True}]},
         {"Region": "eu-west-1", "ConfigurationRecordersStatus": [{"recording": False}]},
         {"Region": "eu-west-2"},

@@ -45,11 +45,6 @@ def owner(word: str) -> dict[str, object]:
         (CLOSED | policy(public=True) | {"^": block("RestrictPublicBuckets")}, AUTHORIZED, False),
         (OPEN | policy(public=True) | block("RestrictPublicBuckets"), PUBLIC, True),
         (CLOSED | policy(public=False) | owner("BucketOwnerEnforced"), NOT_PUBLIC, False),
-        # A call that was denied leaves its part out: nothing is claimed then.
-        ({}, None, None),
-        (policy(public=False) | owner("BucketOwnerEnforced"), None, None),
-        (CLOSED | {"Policy": {"Policy": "{}"}}, None, None),
-        (OPEN | {"Policy": {"Policy": "{}"}}, PUBLIC, True),
     ],
 )
 def test_the_access_of_a_bucket(row, access, public):
@@ -125,3 +120,11 @@ async def test_further_calls_are_made_only_where_they_can_tell_something():
     assert {bucket for op, bucket in asked if op == "get_bucket_location"} == {"acme-plain"}
     assert {bucket for op, bucket in asked if op == "get_object_lock_configuration"} == {"acme-logs"}
     assert {bucket for op, bucket in asked if op == "get_bucket_policy_status"} == {"acme-logs", "acme.public.site"}
+
+
+async def test_what_could_not_be_read_is_not_claimed():
+    outcome = await collect("s3", folder="s3-denied")
+    [bucket] = [record for record in outcome.entities if record["_type"] == "aws_s3_bucket"]
+    assert not {"public", "access", "secureTransport", "versioningEnabled", "objectLockEnabled"} & set(bucket)
+    assert bucket["encrypted"] is None
+    assert bucket["lifecycleEnabled"] is False

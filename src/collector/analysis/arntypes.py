@@ -107,6 +107,7 @@ NAMEABLE: dict[str, Nameable] = {
     "aws_guardduty_detector": _is("guardduty", "detector"),
     "aws_hsm": _is("cloudhsm", "cluster"),
     "aws_iam_group": _is("iam", "group"),
+    "aws_iam_oidc_provider": _is("iam", "oidc-provider"),
     "aws_iam_policy": _is("iam", "policy"),
     "aws_iam_role": _is("iam", "role"),
     "aws_iam_saml_provider": _is("iam", "saml-provider"),

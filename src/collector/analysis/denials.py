@@ -30,33 +30,38 @@ class Denial(NamedTuple):
     patterns: tuple[Pattern, ...]
 
     @property
-    def certain(self) -> bool:
+    def always(self) -> bool:
         """Whether it holds for every request."""
-        return self.meaning.rule.condition is None and not any(pattern.variables for pattern in self.patterns)
+        return self.meaning.rule.condition is None
 
     def of_resource(self, scope: Scope, arn: str, owner: str) -> int:
         """How much it takes of what reaches a resource in a certain way."""
-        inside = any(matches(pattern.text, text) for pattern in self.patterns for text in scope.texts(arn, owner))
-        if self.meaning.rule.not_resources:
-            return self._degree(wholly=not inside and not self._below(scope, arn), partly=not inside)
-        return self._degree(wholly=inside, partly=inside or self._below(scope, arn))
+        texts = scope.texts(arn, owner)
+        inside = [pattern for pattern in self.patterns if any(matches(pattern.text, text) for text in texts)]
+        return self._degree(inside, touched=bool(inside) or self._below(scope, arn))
 
     def of_reach(self, reach: Reach) -> int:
         """How much it takes of what a pattern is about."""
-        inside = any(covers(pattern.text, reach.pattern.text) for pattern in self.patterns)
-        touched = inside or any(intersects(pattern.text, reach.pattern.text) for pattern in self.patterns)
-        if self.meaning.rule.not_resources:
-            return self._degree(wholly=not touched, partly=not inside)
-        return self._degree(wholly=inside, partly=touched)
+        inside = [pattern for pattern in self.patterns if covers(pattern.text, reach.pattern.text)]
+        touched = bool(inside) or any(intersects(pattern.text, reach.pattern.text) for pattern in self.patterns)
+        return self._degree(inside, touched=touched)
 
     def _below(self, scope: Scope, arn: str) -> bool:
         """Whether some of what lies below a resource is taken in."""
-        return any(matches(parent, arn) for pattern in self.patterns for parent in _parents(scope, pattern))
+        return bool(scope.separator) and any(_below(pattern, scope, arn) for pattern in self.patterns)
 
-    def _degree(self, *, wholly: bool, partly: bool) -> int:
-        if wholly:
-            return WHOLLY if self.certain else PARTLY
-        return PARTLY if partly else NOT
+    def _degree(self, inside: Sequence[Pattern], *, touched: bool) -> int:
+        """The degree for a target that some patterns take in wholly, and that at least one touches.
+
+        A variable stands for what a request will say, so a pattern with one takes in nothing for certain.
+        """
+        if self.meaning.rule.not_resources:
+            wholly, partly = not touched, not any(not pattern.variables for pattern in inside)
+        else:
+            wholly, partly = any(not pattern.variables for pattern in inside), touched
+        if wholly and self.always:
+            return WHOLLY
+        return PARTLY if wholly or partly else NOT
 
 
 class Remainder(NamedTuple):
@@ -112,11 +117,16 @@ def _concerns(denied: Meaning, masks: Masks, names: Iterable[str]) -> bool:
     return meet(denied.masks, masks) or any(map(denied.speaks_of, names))
 
 
-def _parents(scope: Scope, pattern: Pattern) -> Iterable[str]:
-    """The patterns for the ARNs of the resources below which a pattern takes something in."""
-    if not scope.separator or pattern.every or pattern.service not in scope.services:
-        return ()
+def reached_from(pattern: Pattern, scope: Scope, arn: str, owner: str) -> bool:
+    """Whether a pattern takes in a resource, or some of what lies below it."""
+    inside = any(matches(pattern.text, text) for text in scope.texts(arn, owner))
+    return inside or (bool(scope.separator) and _below(pattern, scope, arn))
+
+
+def _below(pattern: Pattern, scope: Scope, arn: str) -> bool:
+    if pattern.every or pattern.service not in scope.services:
+        return False
     place = (pattern.partition, pattern.service, pattern.region, pattern.account)
     if scope.elsewhere:
         place = (pattern.partition, "*", pattern.region, "")
-    return tuple(":".join(("arn", *place, parent)) for parent in scope.parents(pattern.tail))
+    return any(matches(":".join(("arn", *place, parent)), arn) for parent in scope.parents(pattern.tail))

@@ -146,7 +146,7 @@ class Permissions:
     ) -> Iterator[Finding]:
         said = self._said(policy, grants, denied)
         if said is not None:
-            yield from self._services.ask(type_, grants[0].reach.name)
+            yield from self._services.ask(type_)
             yield Link(policy.key, policy.type, verb, self._services.key(type_), type_, None, said)
 
     def _to_foreign(

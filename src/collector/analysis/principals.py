@@ -29,12 +29,20 @@ Kind: TypeAlias = Literal[
     "everyone",
     "service",
     "saml",
+    "oidc",
     "web",
     "deleted",
     "canonical",
     "unknown",
 ]
 
+_PROVIDERS: dict[str, Kind] = {":saml-provider/": "saml", ":oidc-provider/": "oidc"}
+_TYPES = {
+    "user": "aws_iam_user",
+    "role": "aws_iam_role",
+    "saml": "aws_iam_saml_provider",
+    "oidc": "aws_iam_oidc_provider",
+}
 _ACCOUNT = re.compile(r"\d{12}")
 _ARN = re.compile(r"arn:[\w-]+:(iam|sts)::(\d{12}):([^*?]+)")
 _UNIQUE_ID = re.compile(r"(A(?:IDA|ROA|GPA|NPA|NVA|SIA)[A-Z0-9]{12,})(?::.*)?")
@@ -77,7 +85,7 @@ def classify(kind: str, text: str) -> Principal:
     if kind == "Service":
         return Principal("service", text) if of_principal(text) else Principal("unknown", text)
     if kind == "Federated":
-        return Principal("saml" if ":saml-provider/" in text else "web", text, name=text)
+        return Principal(next((found for part, found in _PROVIDERS.items() if part in text), "web"), text, name=text)
     if kind == "CanonicalUser":
         return Principal("canonical", text)
     if kind != "AWS":
@@ -204,13 +212,15 @@ class Directory:
             return End(known.key, known, account=known.key.split(":")[4]) if known else None
         if principal.kind == "session":
             return self._session(principal)
-        types = {"user": "aws_iam_user", "role": "aws_iam_role", "saml": "aws_iam_saml_provider"}
-        if principal.kind not in types:
-            return None
-        type_ = types[principal.kind]
+        type_ = _TYPES.get(principal.kind)
+        return self._by_arn(principal, type_) if type_ else None
+
+    def _by_arn(self, principal: Principal, type_: str) -> End | None:
         found = self._index.entity(principal.name, (type_,))
         if found is not None:
             return End(found.key, found, account=principal.account or self._account.id)
+        if principal.kind == "oidc":
+            return End(principal.name, outside=outside.identity_provider(principal.name))
         if principal.account in ("", self._account.id):
             return None
         return End(principal.name, outside=outside.principal(principal.name, type_), account=principal.account)

@@ -122,7 +122,7 @@ class ResourcePolicies:
     def _drawn(self, fact: ResourcePolicyFact, ways: Sequence[_Way]) -> Iterator[Finding]:
         end, said = ways[0].end, self._said(ways)
         if end.service is not None:
-            yield from self._services.ask(end.service, end.service.removeprefix("aws_"))
+            yield from self._services.ask(end.service)
             yield Link(self._services.key(end.service), end.service, "ALLOWS", fact.key, fact.type, None, said)
         elif end.entity is not None:
             yield Link(end.entity.key, end.entity.type, "ALLOWS", fact.key, fact.type, None, said)

@@ -7,6 +7,7 @@ that differ are those that data shows, and those of the services that are collec
 from __future__ import annotations
 
 import re
+from functools import cache
 
 from collector.analysis import authorization
 from collector.analysis.facts import service_key
@@ -16,8 +17,10 @@ PREFIXES = {
     "elasticfilesystem": "aws_efs",
     "es": "aws_elasticsearch",
     "events": "aws_cloudwatch_events",
+    "inspector2": "aws_inspector",
     "logs": "aws_cloudwatch_logs",
     "states": "aws_stepfunctions",
+    "waf-regional": "aws_waf",
     "wafv2": "aws_waf_v2",
 }
 HOSTS = {
@@ -57,10 +60,15 @@ class Services:
         """The key of a service entity."""
         return service_key(self._account, type_)
 
-    def ask(self, type_: str, prefix: str) -> list[ServiceNode]:
+    def ask(self, type_: str) -> list[ServiceNode]:
         """The request for a service entity, unless it was made before."""
         if type_ in self._asked:
             return []
         self._asked.add(type_)
-        known = authorization.services().get(prefix)
-        return [ServiceNode(self.key(type_), type_, known.name if known else prefix)]
+        return [ServiceNode(self.key(type_), type_, _names().get(type_, type_.removeprefix("aws_")))]
+
+
+@cache
+def _names() -> dict[str, str]:
+    """What AWS calls the services, by the type of their entity."""
+    return {of_prefix(prefix): service.name for prefix, service in authorization.services().items()}

@@ -75,7 +75,7 @@ class Trusts:
     def _drawn(self, fact: TrustFact, ways: Sequence[_Way]) -> Iterator[Finding]:
         end, said = ways[0].end, self._said(fact, ways)
         if end.service is not None:
-            yield from self._services.ask(end.service, end.service.removeprefix("aws_"))
+            yield from self._services.ask(end.service)
             yield Link(fact.key, _ROLE, "TRUSTS", self._services.key(end.service), end.service, None, said)
         elif end.entity is not None:
             yield Link(fact.key, _ROLE, "TRUSTS", end.entity.key, end.entity.type, None, said)

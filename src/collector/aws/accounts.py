@@ -11,7 +11,7 @@ from collector.aws.credentials import Identity, own
 from collector.faults import Failed, Reason
 from collector.model import GLOBAL, Scope
 from collector.plan import HOMES, Target, chosen_regions
-from collector.report import Ledger
+from collector.report import Ledger, ScopeRecord
 
 NOT_OPTED_IN = "not-opted-in"
 
@@ -29,31 +29,28 @@ class Reached:
 
 
 async def reach(session: aioboto3.Session, line: Line, ledger: Ledger, asked: tuple[str, ...], home: str) -> Reached:
-    """Find out who we are and which regions there are.
+    """Find out who we are and which regions there are; its calls count for the account's own scope.
 
     Raises:
         Failed: when the credentials are not accepted.
         UnknownRegionError: when a region of `asked` does not exist.
     """
-    unknown = Identity("", own(session))
-    record = ledger.plan(Scope("", GLOBAL, "account"))
-    try:
-        caller = await ScopeCalls(line, unknown, home, record).once("sts", "get_caller_identity", {})
-    finally:
-        ledger.scopes.pop(Scope("", GLOBAL, "account"))
+    record = ScopeRecord()
+    caller = await ScopeCalls(line, Identity("", own(session)), home, record).once("sts", "get_caller_identity", {})
     account, arn = caller["Account"], caller["Arn"]
     partition = arn.split(":")[1]
+    scope = Scope(account, GLOBAL, "account")
+    ledger.scopes[scope] = record
+    ledger.begin(scope)
     identity = Identity(account, own(session))
-    record = ledger.plan(Scope(account, GLOBAL, "account"))
-    record.calls += 1
     calls = ScopeCalls(line, identity, HOMES.get(partition, home), record)
     enabled, disabled = await _regions(session, calls, partition)
-    regions = chosen_regions(asked, enabled)
+    ledger.end(scope)
     known = {*enabled, *disabled, *await known_regions(session, partition)}
     for region in asked:
         if region not in known:
             raise UnknownRegionError(f"unknown region {region!r} in partition {partition}")
-    return Reached(Target(partition, account, arn, regions, tuple(sorted(enabled))), identity)
+    return Reached(Target(partition, account, arn, chosen_regions(asked, enabled), tuple(sorted(enabled))), identity)
 
 
 async def known_regions(session: aioboto3.Session, partition: str) -> tuple[str, ...]:

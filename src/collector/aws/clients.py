@@ -24,6 +24,7 @@ from botocore.exceptions import DataNotFoundError, UnknownServiceError
 from botocore.utils import should_bypass_proxies
 
 from collector.aws.paging import Paging, paging_of
+from collector.aws.parsers import install
 
 Answer: TypeAlias = dict[str, Any]
 
@@ -72,6 +73,7 @@ class Clients:
     def __init__(self, session: aioboto3.Session, home: str, wire: Wire | None = None) -> None:
         """`home` is the region that clients are built for; every call names its own."""
         self._session = session
+        install(session._session)  # noqa: SLF001  (aioboto3 has no door to its core)
         self._home = home
         self._wire = wire or Wire()
         self._pool = _Pool(self._wire, session._session.get_config_variable("ca_bundle"))  # noqa: SLF001  (no public way)

@@ -121,6 +121,8 @@ def _of_answer(response: dict[str, Any]) -> Meaning:
         return Meaning(Reason.REGION_DISABLED, code, text)
     if code in VANISHED or _EC2_VANISHED.fullmatch(code):
         return Meaning(Reason.VANISHED, code, text)
+    if code.isdigit() and status < SERVER_ERROR:  # botocore's stand-in where the body told no code: cut short, or not AWS
+        return Meaning(Reason.INVALID, code, text, passing=True)
     if code in PASSING or status >= SERVER_ERROR:
         return Meaning(Reason.ERROR, code, text, passing=True)
     return Meaning(Reason.ERROR, code, text)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import csv
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from collector.spec import Calls, Fetch, Row, Via
+from collector.paths import walker
+from collector.spec import Calls, Computed, Fetch, Row, Via
 from collector.values import milliseconds
 
 if TYPE_CHECKING:
@@ -64,10 +65,12 @@ def any_of(path: str, *names: str) -> Via:
     return Via(path, is_any)
 
 
-def may_be(path: str, name: str) -> Via:
-    """Whether a flag is set or nothing is known of it: what must be asked further."""
+def may_be(path: str, name: str) -> Computed:
+    """Whether a flag is set, or nothing is known of it: then it must be asked further."""
+    walk = walker(path)
 
-    def is_possible(rows: Any) -> bool:
+    def is_possible(row: Row) -> bool:
+        rows = walk(row)
         return not rows or rows[0].get(name) is not False
 
-    return Via(path, is_possible)
+    return Computed(is_possible, (path,))

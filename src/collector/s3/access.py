@@ -51,13 +51,13 @@ def block() -> dict[str, Source]:
 
 
 def access() -> Computed:
-    """The bucket's access in the console's words; nothing where it cannot be told."""
+    """The bucket's access in the console's words."""
     return Computed(access_of, _READS)
 
 
 def is_public() -> Computed:
-    """Whether the bucket is public. Nothing where its objects can be, or where it cannot be told, as in JupiterOne."""
-    return Computed(lambda row: {PUBLIC: True, AUTHORIZED: False, NOT_PUBLIC: False}.get(access_of(row) or ""), _READS)
+    """Whether the bucket is public; nothing where its objects can be, as in JupiterOne."""
+    return Computed(lambda row: {PUBLIC: True, AUTHORIZED: False, NOT_PUBLIC: False}.get(access_of(row)), _READS)
 
 
 def requires_tls() -> Computed:
@@ -65,14 +65,12 @@ def requires_tls() -> Computed:
     return Computed(_requires_tls, ("Name", "Policy.Policy"))
 
 
-def access_of(row: Row) -> str | None:
+def access_of(row: Row) -> str:
     """The console's word for a bucket's row; the block of the account counts as the bucket's own."""
     uris = [grant.get("Grantee", {}).get("URI") for grant in row.get("Acl", {}).get("Grants", ())]
     acls_count = not (_blocks(row, "IgnorePublicAcls") or "BucketOwnerEnforced" in _ownership(row))
     if acls_count and (EVERYONE in uris or AUTHENTICATED in uris):
         return PUBLIC
-    if "Acl" not in row or ("Policy" in row and "PolicyStatus" not in row):
-        return None
     if row.get("PolicyStatus", {}).get("PolicyStatus", {}).get("IsPublic"):
         return AUTHORIZED if _blocks(row, "RestrictPublicBuckets") else PUBLIC
     return CAN_BE if acls_count else NOT_PUBLIC

@@ -13,7 +13,6 @@ from collector.spec import (
     Join,
     Row,
     Service,
-    Source,
     Template,
     Via,
     pick,
@@ -41,7 +40,7 @@ def first_label(name: str) -> str | None:
     return label if len(label) > 1 else None
 
 
-def shared_with(attributes: str) -> dict[str, Source]:
+def shared_with(attributes: str) -> dict[str, Computed]:
     """Who but its owner may restore a snapshot. Only a manual one can be shared; unknown where AWS would not tell."""
     walk = walker(attributes)
 

@@ -5,23 +5,17 @@ from collector.spec import Call, Edge, Entity, First, Hydrate, Join, Service, Te
 from collector.values import boolean, differs, lower, only
 
 PAGE = {"MaxRecords": 100}
+SUBNET_GROUPS = Call("describe_cluster_subnet_groups", "ClusterSubnetGroups", PAGE)
+IDENTIFIER = {"ClusterIdentifier": "ClusterIdentifier"}
+LOGGING = Hydrate("describe_logging_status", "Logging", IDENTIFIER, absent=("UnsupportedOperation",))
 VPC = First("VpcId", only("Subnets[].VpcId"))
 
 cluster = Entity(
     type="aws_redshift_cluster",
     cls=("DataStore", "Database", "Cluster"),
     rows=Call("describe_clusters", "Clusters", PAGE),
-    join=(
-        Join(
-            Call("describe_cluster_subnet_groups", "ClusterSubnetGroups", PAGE), "Subnets",
-            on="ClusterSubnetGroupName", to="ClusterSubnetGroupName",
-        ),
-    ),
-    hydrate=(
-        Hydrate(
-            "describe_logging_status", "Logging", {"ClusterIdentifier": "ClusterIdentifier"}, absent=("UnsupportedOperation",)
-        ),
-    ),
+    join=(Join(SUBNET_GROUPS, "Subnets", on="ClusterSubnetGroupName", to="ClusterSubnetGroupName"),),
+    hydrate=(LOGGING,),
     key=Template("arn:{partition}:redshift:{region}:{account}:cluster:{ClusterIdentifier}"),
     name="ClusterIdentifier",
     also={

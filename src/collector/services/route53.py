@@ -175,16 +175,16 @@ record = Entity(
     edges=(
         Edge("aws_route53_zone", "HAS", "aws_route53_record", at="^.ZoneId"),
         Edge(
-            "aws_route53_record", "CONNECTS", RESOURCE, at=alias_target, by="dns",
+            "aws_route53_record", "CONNECTS", ("Gateway", RESOURCE), at=alias_target, by="dns",
             outside=Other({"_class": Fixed("Gateway"), "dnsName": alias_target}, (("_class", "dnsName"),), create=False),
         ),
         Edge(
-            "aws_route53_record", "CONNECTS", RESOURCE, each="ResourceRecords", when=equals("^.Type", "CNAME"),
+            "aws_route53_record", "CONNECTS", ("Host", RESOURCE), each="ResourceRecords", when=equals("^.Type", "CNAME"),
             at=Via("Value", target_of), by="dns",
             outside=Other({"_class": Fixed("Host"), "fqdn": Via("Value", plain_name)}, (("_class", "fqdn"),), create=False),
         ),
         Edge(
-            "aws_route53_record", "CONNECTS", RESOURCE, each="ResourceRecords", when=equals("^.Type", "A", "AAAA"),
+            "aws_route53_record", "CONNECTS", ("Host", RESOURCE), each="ResourceRecords", when=equals("^.Type", "A", "AAAA"),
             at="Value", by="address",
             outside=Other(
                 {"_class": Fixed("Host"), "publicIpAddress": public_address, "privateIpAddress": private_address},

@@ -20,7 +20,6 @@ from collector.spec import (
     Service,
     Source,
     Template,
-    Via,
     Within,
     pick,
     service_node,
@@ -63,6 +62,11 @@ def is_on(path: str) -> Computed:
     """Whether one of the rules whose status lies at the path is on."""
     walk = walker(path)
     return Computed(lambda row: "Enabled" in (walk(row) or ()), (path,))
+
+
+def if_versioned(value: Computed) -> Computed:
+    """What is asked for only where versioning is on: as unknown as that is."""
+    return replace(value, reads=(*value.reads, "Versioning.Status"))
 
 
 def granted_to(type_: str, uri: str, entity: dict[str, Source], match: tuple[str, ...]) -> Edge:
@@ -142,21 +146,21 @@ ACCESS = pick(
 )
 
 SETTINGS = pick(
-    encrypted=Via(RULES, bool),
-    defaultEncryptionEnabled=Via(RULES, bool),
+    encrypted=present(RULES),
+    defaultEncryptionEnabled=present(RULES),
     encryptionAlgorithm=only(f"{RULES}[].{ALGORITHM}"),
     kmsMasterKeyId=only(f"{RULES}[].{KEY}"),
     bucketKeyEnabled=only(f"{RULES}[].BucketKeyEnabled"),
-    versioningEnabled=Via("Versioning", lambda answer: answer.get("Status") == "Enabled"),
-    mfaDelete=Via("Versioning", lambda answer: answer.get("MFADelete") == "Enabled"),
-    loggingEnabled=Via("Logging", lambda answer: "LoggingEnabled" in answer),
+    versioningEnabled=VERSIONED,
+    mfaDelete=equals("Versioning.MFADelete", "Enabled"),
+    loggingEnabled=present("Logging.LoggingEnabled"),
     loggingTargetBucket="Logging.LoggingEnabled.TargetBucket",
     loggingTargetPrefix="Logging.LoggingEnabled.TargetPrefix",
     lifecycleEnabled=is_on("Lifecycle.Rules[].Status"),
-    replicationEnabled=is_on("Replication.ReplicationConfiguration.Rules[].Status"),
+    replicationEnabled=if_versioned(is_on("Replication.ReplicationConfiguration.Rules[].Status")),
     destinationBuckets=unique("Replication.ReplicationConfiguration.Rules[].Destination.Bucket"),
-    notificationEnabled=Via("Notification", bool),
-    objectLockEnabled=equals("Lock.ObjectLockConfiguration.ObjectLockEnabled", "Enabled"),
+    notificationEnabled=present("Notification"),
+    objectLockEnabled=if_versioned(equals("Lock.ObjectLockConfiguration.ObjectLockEnabled", "Enabled")),
     websiteEnabled=present("Website"),
     websiteIndexDocument="Website.IndexDocument.Suffix",
 )

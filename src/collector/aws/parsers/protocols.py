@@ -20,7 +20,7 @@ from botocore.parsers import ResponseParserError
 from collector.aws.parsers.json import JsonCompiler, RestJsonCompiler, read_json
 from collector.aws.parsers.plans import ODD, OutputPlan, OutputPlans
 from collector.aws.parsers.timestamps import parse_timestamp
-from collector.aws.parsers.xml import XmlCompiler, only_child, read_xml
+from collector.aws.parsers.xml import XmlCompiler, child_named, read_xml
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -95,7 +95,7 @@ class _PlannedQuery(_Planned):
 
     def _parse_by_plan(self, response: Any, shape: Any, plan: OutputPlan) -> dict[str, Any]:  # noqa: ARG002  # REST needs it
         root = self._read(response["body"])  # in these protocols no answer is empty: it has at least its request's id
-        parsed: dict[str, Any] = plan.read(root if plan.wrapper is None else only_child(root, plan.wrapper))
+        parsed: dict[str, Any] = plan.read(root if plan.wrapper is None else child_named(root, plan.wrapper))
         self._inject_response_metadata(root, parsed)
         return parsed
 

@@ -63,12 +63,12 @@ def local_name(tag: str) -> str:
     return tag.rpartition("}")[2]
 
 
-def only_child(root: Element, name: str) -> Element:
-    """The one child of that name; two of them, or none, are left to botocore."""
-    found = [child for child in root if local_name(child.tag) == name]
-    if len(found) != 1:
-        raise UnplannedError
-    return found[0]
+def child_named(root: Element, name: str) -> Element:
+    """The first child of that name."""
+    for child in root:
+        if local_name(child.tag) == name:
+            return child
+    raise UnplannedError
 
 
 def _text(node: Element) -> str:

@@ -1,0 +1,65 @@
+"""The kinds of relationship that the analysis can draw, for the schema of the graph."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collector.analysis.results import Verb
+
+RESOURCE = "resource"
+"""Any collected type that can stand here."""
+
+SERVICE = "service"
+"""Any service entity."""
+
+
+class Triple(NamedTuple):
+    """A kind of relationship. An extension goes beyond the relationships that JupiterOne documents for AWS."""
+
+    source: str
+    verb: Verb
+    target: str
+    extension: bool
+
+
+_POLICIES = ("aws_iam_policy", "aws_iam_user_policy", "aws_iam_group_policy", "aws_iam_role_policy")
+_GRANTED = (RESOURCE, SERVICE, "aws_account")
+_TRUSTED = (SERVICE, "aws_account", "aws_iam_role", "aws_iam_user")
+_PROVIDERS = (
+    "aws_iam_saml_provider", "aws_iam_oidc_provider", "identity_provider",
+    "amazon_cognito_login", "amazon_login", "facebook_login", "google_login",
+)  # fmt: skip
+_PUBLIC = ("aws_organization", "everyone")
+_POLICED = (
+    "aws_ecr_repository",
+    "aws_kms_key",
+    "aws_lambda_function",
+    "aws_s3_bucket",
+    "aws_sns_topic",
+    "aws_sqs_queue",
+)
+_NETWORK = ("aws_prefix_list", "host", "internet", "network", RESOURCE)
+_GROUP, _ACL = "aws_security_group", "aws_network_acl"
+
+
+def _between(
+    sources: tuple[str, ...], verb: Verb, targets: tuple[str, ...], *, extension: bool = False
+) -> list[Triple]:
+    return [Triple(source, verb, target, extension) for source, target in product(sources, targets)]
+
+
+TRIPLES: tuple[Triple, ...] = (
+    *_between(_POLICIES, "ALLOWS", _GRANTED),
+    *_between(_POLICIES, "DENIES", _GRANTED, extension=True),
+    *_between(("aws_iam_role",), "TRUSTS", _TRUSTED),
+    *_between(("aws_iam_role",), "TRUSTS", (*_PROVIDERS, *_PUBLIC), extension=True),
+    *_between((*_TRUSTED, *_PROVIDERS, *_PUBLIC), "ALLOWS", _POLICED, extension=True),
+    *_between((*_NETWORK, _GROUP), "ALLOWS", (_GROUP,)),
+    *_between((_GROUP,), "ALLOWS", _NETWORK),
+    *_between(_NETWORK, "ALLOWS", (_ACL,), extension=True),
+    *_between((_ACL,), "ALLOWS", _NETWORK, extension=True),
+    *_between(_NETWORK, "DENIES", (_ACL,), extension=True),
+    *_between((_ACL,), "DENIES", _NETWORK, extension=True),
+)

@@ -1,0 +1,27 @@
+"""The sample estate for end-to-end tests: real aioboto3 against moto's server, with a stub in front that can misbehave."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from collector.demo.process import SETTINGS
+from collector.demo.server import EstateServer, estate_server
+
+
+@pytest.fixture(scope="session")
+def running_estate() -> Iterator[EstateServer]:
+    with estate_server() as server:
+        yield server
+
+
+@pytest.fixture
+def estate(running_estate: EstateServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[EstateServer]:
+    """The server with a clean call log and no faults, and this process's AWS settings pointed at it."""
+    for name, value in {**SETTINGS, "AWS_ENDPOINT_URL": running_estate.url}.items():
+        monkeypatch.setenv(name, value)
+    running_estate.stub.clear_calls()
+    running_estate.stub.faults.clear()
+    yield running_estate
+    running_estate.stub.faults.clear()
