@@ -36,7 +36,7 @@ async def collect(name: str, *, folder: str | None = None, raw: bool = False) ->
     target = Target("aws", ACCOUNT, f"arn:aws:iam::{ACCOUNT}:user/tester", REGIONS[:1], REGIONS)
     ledger = Ledger("run", "0")
     assembler = Assembler(catalog, Options(raw=raw), ledger)
-    graph = assembler.account()
+    graph = assembler.account(ACCOUNT, Options())
     outcome = Outcome()
     for job in jobs(catalog, target):
         api = FakeApi(ANSWERS / (folder or name), job.region)
@@ -52,7 +52,7 @@ async def collect(name: str, *, folder: str | None = None, raw: bool = False) ->
         ledger.end(job.scope)
         outcome.calls += api.calls
     outcome.pointers = sorted(_pointers(graph))
-    outcome.relationships += [finished.record for finished in graph.close(ACCOUNT, frozenset())]
+    outcome.relationships += [finished.record for finished in graph.close(frozenset())]
     outcome.entities.sort(key=lambda record: record["_key"])
     outcome.relationships.sort(key=lambda record: record["_key"])
     report = ledger.report(())

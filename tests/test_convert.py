@@ -85,11 +85,10 @@ def test_the_rows_own_region_holds():
     assert ":ap-south-1:" in node.key
 
 
-def test_what_the_user_adds_stands_on_every_entity():
+def test_what_the_user_adds_is_named_as_jupiterone_names_it():
     options = Options(account_name="prod", tag_account_name=True, tag_production=True)
-    node = _node({"VpcId": "v", "Tags": [{"Key": "AccountName", "Value": "other"}]}, options)
-    assert node is not None
-    assert (node.record["tag.AccountName"], node.record["tag.Production"]) == ("prod", True)
+    assert options.tags() == {"tag.AccountName": "prod", "tag.Production": True}
+    assert Options(account_name="prod").tags() == {}
 
 
 def test_a_classification_tag_fills_the_property_that_the_class_requires():

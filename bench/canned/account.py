@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from . import wire
-from .answers import Fault, Paging, Params, answers, constant, listing
+from .answers import AwsError, Paging, Params, answers, constant, listing
 from .estate import MANAGEMENT_ACCOUNT, Place
 
 _SESSION = "AROACANNED0000000000:%(session)s"
@@ -46,7 +46,7 @@ _ROLE_ARN = re.compile(r"arn:aws:iam::(\d{12}):role/(?:.*/)?([^/]+)")
 def _assume(place: Place, params: Params) -> str:
     told = _ROLE_ARN.fullmatch(str(params["RoleArn"]))
     if told is None:
-        raise Fault("ValidationError", f"{params['RoleArn']} is invalid")
+        raise AwsError("ValidationError", f"{params['RoleArn']} is invalid")
     # The account stands in the key, so that every later request tells whose it is.
     until = datetime.now(UTC) + timedelta(seconds=int(params.get("DurationSeconds", 3600)))
     holes = {
@@ -91,7 +91,7 @@ def _member(place: Place, number: int) -> str:
 
 def _members(place: Place, _: Params) -> range:
     if place.account != MANAGEMENT_ACCOUNT:
-        raise Fault("AccessDeniedException", "You don't have permissions to access this resource.")
+        raise AwsError("AccessDeniedException", "You don't have permissions to access this resource.")
     return range(len(place.estate.accounts))
 
 
@@ -107,7 +107,7 @@ constant("organizations", "ListParents", {"Parents": [{"Id": "r-cann", "Type": "
 
 @answers("account", "GetAlternateContact")
 def _contact(_place: Place, params: Params) -> str:
-    raise Fault("ResourceNotFoundException", f"No contact of type {params.get('AlternateContactType')}.", 404)
+    raise AwsError("ResourceNotFoundException", f"No contact of type {params.get('AlternateContactType')}.", 404)
 
 
 def _region(place: Place, number: int) -> str:

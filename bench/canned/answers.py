@@ -18,7 +18,7 @@ Numbers: TypeAlias = Callable[[Place, Params], Sequence[int]]
 HANDLERS: dict[tuple[str, str], Handler] = {}
 
 
-class Fault(Exception):
+class AwsError(Exception):
     """An error answer of AWS: its code, its message, its HTTP status."""
 
     def __init__(self, code: str, message: str = "", status: int = 400) -> None:
@@ -67,7 +67,7 @@ class Paging:
         size = int(params.get(self.size) or self.usual) if self.size else self.usual
         if size > self.most:
             if not self.cut:
-                raise Fault("InvalidParameterValue", f"Value ({size}) for parameter {self.size} is invalid.")
+                raise AwsError("InvalidParameterValue", f"Value ({size}) for parameter {self.size} is invalid.")
             size = self.most
         token = params.get(self.token)
         return (start_of(place, name, token) if token else 0), size
@@ -85,18 +85,18 @@ def start_of(place: Place, name: str, token: str) -> int:
     """Where the page of that token begins.
 
     Raises:
-        Fault: the token is not one that this operation gave out in this place.
+        AwsError: the token is not one that this operation gave out in this place.
     """
     try:
         here, owner, start = b64decode(token, validate=True).decode().removesuffix("?>").split("/")
     except ValueError:
         here = owner = start = ""
     if (here, owner) != (place.here, name):
-        raise Fault("InvalidNextToken", "The token is not valid.")
+        raise AwsError("InvalidNextToken", "The token is not valid.")
     return int(start)
 
 
-def listing(  # noqa: PLR0913 - one line for each fact about a list; all but the page are positional
+def listing(
     service: str, name: str, items: str, row: Row, numbers: Numbers, paging: Paging | None = None, **extra: Any
 ) -> None:
     """Answers the operation with pages of rows; ``items`` is where the list stands in the answer.
@@ -125,7 +125,7 @@ def listing(  # noqa: PLR0913 - one line for each fact about a list; all but the
         return place.fill(last, holes)
 
 
-def inventory(  # noqa: PLR0913 - as in ``listing``
+def inventory(
     service: str, name: str, items: str, kind: str, value: Any, paging: Paging | None = None, holes: Holes = basics
 ) -> None:
     """Answers the operation with all resources of a type, all of one shape."""
@@ -138,7 +138,7 @@ def shaped(service: str, name: str, items: str, value: Any, holes: Holes = basic
     return lambda place, number: place.fill(text, holes(place, number))
 
 
-def varied(  # noqa: PLR0913 - as in ``listing``
+def varied(
     service: str, name: str, items: str, shapes: Mapping[Any, Any], which: Callable[[Place, int], Any], holes: Holes
 ) -> Row:
     """Rows of several shapes; ``which`` says the shape of each."""
@@ -146,9 +146,7 @@ def varied(  # noqa: PLR0913 - as in ``listing``
     return lambda place, number: place.fill(texts[which(place, number)], holes(place, number))
 
 
-def detail(  # noqa: PLR0913 - as in ``listing``
-    service: str, name: str, parameter: str, kind: str, value: Any, missing: str, holes: Holes = basics
-) -> None:
+def detail(service: str, name: str, parameter: str, kind: str, value: Any, missing: str, holes: Holes = basics) -> None:
     """Answers the operation about the one resource that a parameter names by something that ends with its number."""
     text = wire.body(service, name, value)
 
@@ -161,7 +159,7 @@ def named(place: Place, name: str, kind: str, missing: str) -> int:
     """The number of the resource of that name.
 
     Raises:
-        Fault: with the code ``missing``; there is none.
+        AwsError: with the code ``missing``; there is none.
     """
     return one_of(place, name, place.n[kind], missing)
 
@@ -170,7 +168,7 @@ def one_of(place: Place, name: str, count: int, missing: str) -> int:
     """As ``named``, for what is not a type of its own: one of so many."""
     number = place.number(str(name), count)
     if number is None:
-        raise Fault(missing, f"{name} does not exist", 404 if missing.startswith(("NoSuch", "Resource")) else 400)
+        raise AwsError(missing, f"{name} does not exist", 404 if missing.startswith(("NoSuch", "Resource")) else 400)
     return number
 
 
@@ -179,7 +177,7 @@ def every(kind: str) -> Numbers:
     return lambda place, _: range(place.n[kind])
 
 
-def values(params: Params, name: str) -> list[str]:
+def values(params: Params, name: str) -> list[Any]:
     """The values of a list parameter: ``InstanceId.1``, ``Names.member.1``, or a list in JSON."""
     given = params.get(name)
     if given is not None:

@@ -6,7 +6,7 @@ Balancer ``n`` is an application load balancer as long as there are so many, the
 from typing import Any
 
 from . import wire
-from .answers import Fault, Paging, Params, answers, listing, named, one_of, shaped, values, varied
+from .answers import AwsError, Paging, Params, answers, constant, listing, named, one_of, shaped, values, varied
 from .estate import Place
 from .ids import basics, digits, groups_of, seat_of, subnets_of, vpc_of
 
@@ -184,8 +184,7 @@ listing("elbv2", "DescribeLoadBalancers", "LoadBalancers", _row, _asked, MARKERS
 _row = shaped("elbv2", "DescribeTargetGroups", "TargetGroups", _GROUP, _group_holes)
 listing("elbv2", "DescribeTargetGroups", "TargetGroups", _row, _asked_groups, MARKERS)
 for _name, _told in _ATTRIBUTES.items():
-    _text = wire.body("elbv2", _name, {"Attributes": wire.tags(**_told)})
-    answers("elbv2", _name)(lambda place, _, text=_text: place.fill(text))
+    constant("elbv2", _name, {"Attributes": wire.tags(**_told)})
 
 
 @answers("elbv2", "DescribeTargetHealth")
@@ -208,6 +207,6 @@ _TAGGED = wire.body("elbv2", "DescribeTags", {"TagDescriptions": "%(rows)s"})
 def _tags(place: Place, params: Params) -> str:
     arns = values(params, "ResourceArns.member")
     if len(arns) > 20:  # noqa: PLR2004 - AWS's own limit
-        raise Fault("ValidationError", "Cannot have more than 20 resources described")
+        raise AwsError("ValidationError", "Cannot have more than 20 resources described")
     rows = (place.fill(_TAGS, {**basics(place, place.number(arn, 1 << 32) or 0), "arn": arn}) for arn in arns)
     return place.fill(_TAGGED, {"rows": "".join(rows)})

@@ -4,7 +4,21 @@ from typing import Any
 
 from . import container_rows as rows
 from . import wire
-from .answers import Fault, Holes, Numbers, Paging, Params, Row, answers, every, listing, named, shaped, values, varied
+from .answers import (
+    AwsError,
+    Holes,
+    Numbers,
+    Paging,
+    Params,
+    Row,
+    answers,
+    every,
+    listing,
+    named,
+    shaped,
+    values,
+    varied,
+)
 from .estate import Place
 from .ids import basics, digits, groups_of, vpc_of
 
@@ -88,7 +102,7 @@ def _described(name: str, items: str, kind: str, row: Row, most: int = 100) -> N
     def described(place: Place, params: Params) -> str:
         arns = values(params, items)
         if len(arns) > most:
-            raise Fault("InvalidParameterException", f"{items} can have at most {most} items.")
+            raise AwsError("InvalidParameterException", f"{items} can have at most {most} items.")
         asked = [named(place, arn, kind, "InvalidParameterException") for arn in arns]
         return place.fill(text, {"rows": ",".join([row(place, n) for n in asked])})
 

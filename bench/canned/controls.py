@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
-from .answers import Fault
+from .answers import AwsError
 from .estate import Place
 from .faults import Bucket, failure, throttle
 from .routes import Operation
@@ -72,15 +72,15 @@ class Controls:
         all rules; ``reset=1`` sets the figures to zero and fills the buckets.
 
         Raises:
-            Fault: something told is not known, or not a number.
+            AwsError: something told is not known, or not a number.
         """
         known = {"delay", "throttle", "rate", "burst", "apart", "errors", "pattern", "seed", "clear", "reset"}
         if unknown := sorted(told.keys() - known):
-            raise Fault("UnknownControl", ", ".join(unknown))
+            raise AwsError("UnknownControl", ", ".join(unknown))
         try:
             self._change(told)
         except ValueError as error:
-            raise Fault("InvalidControl", str(error)) from None
+            raise AwsError("InvalidControl", str(error)) from None
         if told.get("reset", "0") != "0":
             self._reset()
 

@@ -8,7 +8,13 @@ from .estate import Place
 from .ids import basics
 from .zones import domain_name
 
-_CONTACT = {"FirstName": "Canned", "LastName": "Owner", "ContactType": "COMPANY", "CountryCode": "US", "Email": "x@example.com"}
+_CONTACT = {
+    "FirstName": "Canned",
+    "LastName": "Owner",
+    "ContactType": "COMPANY",
+    "CountryCode": "US",
+    "Email": "x@example.com",
+}
 _DETAIL: dict[str, Any] = {
     "DomainName": "%(domain)s",
     "Nameservers": [{"Name": f"ns-{number}.awsdns-{number}.com", "GlueIps": []} for number in range(1, 5)],

@@ -5,7 +5,7 @@ from itertools import product
 from typing import Any
 
 from . import wire
-from .answers import Fault, Params, listing, values
+from .answers import AwsError, Params, listing, values
 from .estate import Place
 from .ids import ENVIRONMENTS, digits, groups_of, moment, public_address, seat_of, vpc_of, zone_of
 
@@ -181,7 +181,7 @@ def _asked(place: Place, params: Params) -> range | list[int]:
         return range(place.n["aws_instance"])
     found = [place.number(name, place.n["aws_instance"]) for name in ids]
     if None in found:
-        raise Fault("InvalidInstanceID.NotFound", f"The instance IDs {', '.join(ids)} do not exist")
+        raise AwsError("InvalidInstanceID.NotFound", f"The instance IDs {', '.join(ids)} do not exist")
     return [number for number in found if number is not None]
 
 

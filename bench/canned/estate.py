@@ -10,7 +10,7 @@ from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Self
 
@@ -81,7 +81,7 @@ def _split(total: int, weights: list[int]) -> list[int]:
         return [1] * total + [0] * (len(weights) - total)
     spare, whole = total - len(weights), sum(weights)
     bounds = [spare * upto // whole for upto in accumulate(weights, initial=0)]
-    return [1 + after - before for before, after in zip(bounds, bounds[1:], strict=False)]
+    return [1 + after - before for before, after in pairwise(bounds)]
 
 
 def _complete(share: dict[str, int], account: dict[str, int]) -> None:
@@ -92,8 +92,8 @@ def _complete(share: dict[str, int], account: dict[str, int]) -> None:
             for other in others if share.get(kind) else ():
                 owner = account if other in ACCOUNT_TYPES else share
                 owner[other] = max(owner.get(other, 0), 1)
-        for kind, others in FLOORS.items():
-            floor = sum(factor * share.get(other, 0) for other, factor in others.items())
+        for kind, factors in FLOORS.items():
+            floor = sum(factor * share.get(other, 0) for other, factor in factors.items())
             if floor > share.get(kind, 0):
                 share[kind] = floor
 

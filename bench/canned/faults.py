@@ -4,7 +4,7 @@ import json
 import time
 from xml.sax.saxutils import escape
 
-from .answers import Fault
+from .answers import AwsError
 from .routes import Operation
 from .wire import REQUEST_ID
 
@@ -22,22 +22,22 @@ _THROTTLES = {
 _BY_PROTOCOL = {"query": "Throttling", "rest-xml": "Throttling"}
 
 
-def throttle(operation: Operation) -> Fault:
+def throttle(operation: Operation) -> AwsError:
     """The error with which the service says that it is asked too often."""
     code, status = _THROTTLES.get(operation.service) or (
         _BY_PROTOCOL.get(operation.protocol, "ThrottlingException"),
         429 if operation.protocol == "rest-json" else 400,
     )
-    return Fault(code, "Rate exceeded", status)
+    return AwsError(code, "Rate exceeded", status)
 
 
-def failure(operation: Operation) -> Fault:
+def failure(operation: Operation) -> AwsError:
     """The error with which the service says that it failed."""
     json_like = "json" in operation.protocol
-    return Fault("InternalServerError" if json_like else "InternalError", "An internal error occurred.", 500)
+    return AwsError("InternalServerError" if json_like else "InternalError", "An internal error occurred.", 500)
 
 
-def written(operation: Operation, fault: Fault) -> tuple[str, str]:
+def written(operation: Operation, fault: AwsError) -> tuple[str, str]:
     """The body of an error answer in the operation's protocol, and the header lines that go with it."""
     code, message = fault.code, escape(fault.message)
     match operation.protocol:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from . import wire
-from .answers import Fault, Paging, Params, answers, detail, every, listing, named, varied
+from .answers import AwsError, Paging, Params, answers, detail, every, listing, named, varied
 from .estate import Place
 from .ids import basics, digits, groups_of, vpc_of
 
@@ -112,5 +112,5 @@ def _function(place: Place, params: Params) -> str:
 def _policy(place: Place, params: Params) -> str:
     number = _number(place, params)
     if number % 2:
-        raise Fault("ResourceNotFoundException", "The resource you requested does not exist.", 404)
+        raise AwsError("ResourceNotFoundException", "The resource you requested does not exist.", 404)
     return place.fill(_POLICY, _holes(place, number))

@@ -1,6 +1,5 @@
 """SNS and SQS answers."""
 
-
 from . import wire
 from .answers import HANDLERS, Paging, Params, answers, detail, every, inventory, listing, named, shaped, varied
 from .estate import Place

@@ -4,7 +4,19 @@ import json
 from typing import Any
 
 from . import wire
-from .answers import Fault, Paging, Params, answers, constant, detail, every, inventory, listing, named, shaped, values
+from .answers import (
+    AwsError,
+    Paging,
+    Params,
+    answers,
+    constant,
+    detail,
+    inventory,
+    listing,
+    named,
+    shaped,
+    values,
+)
 from .estate import Place
 from .ids import basics, digits
 
@@ -77,7 +89,7 @@ def _image_holes(place: Place, n: int) -> dict[str, str]:
 
 
 def _images(place: Place, params: Params) -> list[int] | range:
-    asked = [image["imageDigest"] for image in values(params, "imageIds") if isinstance(image, dict)]
+    asked = [image["imageDigest"] for image in values(params, "imageIds")]
     if asked:
         return [named(place, digest, "aws_ecr_image", "ImageNotFoundException") for digest in asked]
     return range(_repository(place, params), place.n["aws_ecr_image"], place.n["aws_ecr_repository"])
@@ -88,7 +100,7 @@ def _findings(place: Place, params: Params) -> range:
     image = named(place, params["imageId"]["imageDigest"], "aws_ecr_image", "ImageNotFoundException")
     found = range(image, place.n["aws_ecr_image_scan_finding"], place.n["aws_ecr_image"])
     if not found:
-        raise Fault("ScanNotFoundException", "Image scan does not exist for the image")
+        raise AwsError("ScanNotFoundException", "Image scan does not exist for the image")
     return found
 
 
@@ -133,5 +145,5 @@ _POLICY = wire.body(
 def _policy(place: Place, params: Params) -> str:
     number = _repository(place, params)
     if number % 2:
-        raise Fault("RepositoryPolicyNotFoundException", "Repository policy does not exist")
+        raise AwsError("RepositoryPolicyNotFoundException", "Repository policy does not exist")
     return place.fill(_POLICY, basics(place, number))

@@ -13,11 +13,12 @@ from .answers import HANDLERS, Handler, Params
 
 # Every service that the collector declares operations of; those without answers of their own answer empty.
 SERVICES = (
-    "accessanalyzer account acm apigateway apigatewayv2 autoscaling batch cloudformation cloudfront cloudhsmv2 "
-    "cloudtrail cloudwatch config dynamodb ec2 ecr ecs efs eks elasticache elb elbv2 events guardduty iam inspector "
-    "inspector2 kms lambda logs opensearch organizations rds redshift route53 route53domains s3 s3control sns sqs sts "
-    "transfer waf waf-regional wafv2 workspaces"
-).split()
+    "accessanalyzer", "account", "acm", "apigateway", "apigatewayv2", "autoscaling", "batch", "cloudformation",
+    "cloudfront", "cloudhsmv2", "cloudtrail", "cloudwatch", "config", "dynamodb", "ec2", "ecr", "ecs", "efs",
+    "eks", "elasticache", "elb", "elbv2", "events", "guardduty", "iam", "inspector", "inspector2", "kms",
+    "lambda", "logs", "opensearch", "organizations", "rds", "redshift", "route53", "route53domains", "s3",
+    "s3control", "sns", "sqs", "sts", "transfer", "waf", "waf-regional", "wafv2", "workspaces",
+)  # fmt: skip
 _WHOLE_ACCOUNT = frozenset(
     {"account", "cloudfront", "iam", "organizations", "route53", "route53domains", "s3", "s3control", "waf"}
 )

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from . import wire
-from .answers import Fault, Paging, Params, answers, constant, listing, named, shaped
+from .answers import AwsError, Paging, Params, answers, constant, listing, named, shaped
 from .estate import Place
 from .ids import basics, digits
 from .kms import KEY
@@ -99,7 +99,7 @@ def _answered(
         number = named(place, params["Bucket"], "aws_s3_bucket", "NoSuchBucket")
         text = texts[which(place, number)]
         if text is None:
-            raise Fault(missing, "The configuration does not exist", 404)
+            raise AwsError(missing, "The configuration does not exist", 404)
         return place.fill(text, _holes(place, number))
 
 

@@ -12,7 +12,7 @@ from typing import NamedTuple, cast
 from urllib.parse import parse_qsl
 
 from . import bodies
-from .answers import Fault, Params
+from .answers import AwsError, Params
 from .controls import Controls
 from .estate import MANAGEMENT_ACCOUNT, Estate, Place
 from .faults import written
@@ -63,7 +63,7 @@ class Server:
             if not self.controls.quiet:
                 self.controls.check(operation, place)
             response = self._made(operation, place, caller, (operation, place, url, body), labels)
-        except Fault as fault:
+        except AwsError as fault:
             text, headers = written(operation, fault)
             response = self._response(text, operation.content, fault.status, headers)
         if method == b"HEAD":
@@ -136,14 +136,16 @@ class Server:
 
     def _controlled(self, url: str) -> bytes:
         path, _, query = url.partition("?")
+        status = 200
         try:
             if path == "/__control":
                 self.controls.obey(dict(parse_qsl(query)))
-            elif path != "/__stats":
-                raise Fault("UnknownPath", path, 404)
-        except Fault as fault:
-            return self._response(json.dumps({"error": fault.code, "message": fault.message}), "application/json", 400)
-        return self._response(json.dumps(self.controls.figures()), "application/json")
+            told = self.controls.figures()
+        except AwsError as error:
+            status, told = 400, {"error": error.code, "message": error.message}
+        if path not in {"/__control", "/__stats"}:
+            status, told = 404, {"error": "UnknownPath", "message": path}
+        return self._response(json.dumps(told), "application/json", status)
 
 
 class Connection(asyncio.Protocol):

@@ -3,7 +3,7 @@
 from typing import Any
 
 from . import wire
-from .answers import Fault, Paging, Params, detail, every, listing, named, shaped, values, varied
+from .answers import AwsError, Paging, Params, detail, every, listing, named, shaped, values, varied
 from .estate import Place
 from .functions import FUNCTION
 from .ids import basics, digits
@@ -67,7 +67,10 @@ _RULE: dict[str, Any] = {
     "Description": "Rule %(n)s",
     "EventBusName": "%(bus)s",
 }
-_OF_DEFAULT = {"Arn": f"arn:aws:events:%(region)s:%(account)s:rule/{_RULE_NAME}", "ScheduleExpression": "rate(5 minutes)"}
+_OF_DEFAULT = {
+    "Arn": f"arn:aws:events:%(region)s:%(account)s:rule/{_RULE_NAME}",
+    "ScheduleExpression": "rate(5 minutes)",
+}
 _OF_OTHER = {
     "Arn": f"arn:aws:events:%(region)s:%(account)s:rule/%(bus)s/{_RULE_NAME}",
     "EventPattern": '{"source":["aws.ec2"],"detail-type":["EC2 Instance State-change Notification"]}',
@@ -123,7 +126,7 @@ def _on_bus(place: Place, params: Params) -> range:
     name = str(params.get("EventBusName", "default")).rpartition("/")[2]
     buses = [_bus_name(place, bus) for bus in range(_BUSES)]
     if name not in buses:
-        raise Fault("ResourceNotFoundException", f"Event bus {name} does not exist.")
+        raise AwsError("ResourceNotFoundException", f"Event bus {name} does not exist.")
     return range(buses.index(name), place.n["aws_cloudwatch_event_rule"], _BUSES)
 
 

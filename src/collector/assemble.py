@@ -35,17 +35,18 @@ class Assembler:
             self.edges.setdefault(fetched, []).append(converter)
         self.directory = Directory([converter.ends for converter in numbered])
 
-    def account(self) -> AccountAssembler:
-        """A fresh graph."""
-        return AccountAssembler(self)
+    def account(self, account: str, options: Options) -> AccountAssembler:
+        """A fresh graph for an account; `options` are its own, such as its name."""
+        return AccountAssembler(self, account, options)
 
 
 class AccountAssembler:
     """Turns the pages of one account into records, relationships as soon as both of their ends are known."""
 
-    def __init__(self, assembler: Assembler) -> None:
+    def __init__(self, assembler: Assembler, account: str, options: Options) -> None:
         """Start with an empty graph."""
-        self._assembler = assembler
+        self._assembler, self._account = assembler, account
+        self._added = options.tags()
         self._ledger = assembler.ledger
         self.graph = Graph(assembler.directory)
 
@@ -69,6 +70,7 @@ class AccountAssembler:
             return
         self._ledger.types[entity.type] += 1
         self._ledger.scopes[scope].entities += 1
+        node.record.update(self._added)
         yield Finished(node.record, scope)
         for waiting in freed:
             yield from self._link(waiting.pending, waiting.scope)
@@ -85,9 +87,9 @@ class AccountAssembler:
             self._count(record)
             yield Finished(record, scope)
 
-    def close(self, account: str, unseen: frozenset[str]) -> Iterator[Finished]:
+    def close(self, unseen: frozenset[str]) -> Iterator[Finished]:
         """The relationships that lead outside of what was collected; the rest is counted as dangling."""
-        for record, scope in self.graph.close(account, unseen):
+        for record, scope in self.graph.close(self._account, unseen):
             self._count(record)
             yield Finished(record, scope)
         self._ledger.duplicates += self.graph.duplicates

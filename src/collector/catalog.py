@@ -71,6 +71,16 @@ class Catalog:
             for target in self._spread(edge.target):
                 yield source, edge.verb, target
 
+    def repeated_calls(self) -> frozenset[tuple[str, str]]:
+        """The (client, operation) pairs that several services ask for once an account: facts that stand in two places."""
+        asked: dict[tuple[str, str], set[str]] = {}
+        for service in self.services:
+            for fetched in declarations(service):
+                if scope_of(service, fetched) == "global":
+                    for operation in operations(service, fetched):
+                        asked.setdefault(operation, set()).add(service.name)
+        return frozenset(operation for operation, services in asked.items() if len(services) > 1)
+
     def relationship_types(self, edge: Edge) -> frozenset[str]:
         """The `_type`s of the relationships that an edge can draw."""
         return frozenset(relationship_type(*triple) for triple in self.triples(edge))

@@ -62,6 +62,17 @@ SCOPE = options(
     option("--services", "Exactly these services; `all` stands for the default set.", metavar="A,B"),
     option("--skip-services", "Leave these services out.", metavar="A,B"),
 )
+ACCOUNTS = options(
+    option("--role-arn", "The role to assume, for a single account.", metavar="ARN"),
+    option("--external-id", "The external id that the roles ask for.", metavar="ID"),
+    option("--accounts", "These accounts, by way of --role-name in each.", metavar="A,B"),
+    option("--org", "Every active account of the organization, by way of --role-name.", is_flag=True),
+    option("--role-name", "The role's name, the same in every account.", metavar="NAME"),
+    option("--skip-accounts", "Leave these accounts out.", metavar="A,B"),
+    option("--via-role-arn", "A role to assume first; it then assumes the others.", metavar="ARN"),
+    option("--via-external-id", "The external id of that role.", metavar="ID"),
+    option("--accounts-at-once", "Accounts collected at the same time.", metavar="N"),
+)
 LABELS = options(
     option("--account-name", "The account's name.", metavar="NAME"),
     option("--tag-account-name", "Put `tag.AccountName` on every entity.", is_flag=True),
@@ -85,6 +96,7 @@ def cli() -> None:
 
 
 @cli.command()
+@ACCOUNTS
 @SCOPE
 @DELIVERY
 @LABELS

@@ -6,9 +6,9 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from collector.convert import Options
@@ -33,6 +33,10 @@ Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
 Region = Annotated[str, Field(pattern=re.compile(r"^[a-z]{2,}(-[a-z]+)+-\d+$").pattern)]
 Regions = Annotated[tuple[Region, ...], BeforeValidator(_words)]
 
+RoleArn = Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:iam::\d{12}:role/.+$")]
+AccountId = Annotated[str, Field(pattern=r"^\d{12}$")]
+AccountIds = Annotated[tuple[AccountId, ...], BeforeValidator(_words)]
+
 
 class Settings(BaseSettings):
     """What a run was asked to do. Every field is an option, a `COLLECTOR_…` variable and a key of the file."""
@@ -42,6 +46,15 @@ class Settings(BaseSettings):
     regions: Regions = ()
     services: Words = ()
     skip_services: Words = ()
+    role_arn: RoleArn | None = None
+    external_id: str | None = Field(default=None, min_length=2, max_length=1224)
+    accounts: AccountIds = ()
+    org: bool = False
+    role_name: str | None = None
+    skip_accounts: AccountIds = ()
+    via_role_arn: RoleArn | None = None
+    via_external_id: str | None = Field(default=None, min_length=2, max_length=1224)
+    accounts_at_once: int = Field(default=4, ge=1, le=64)
     account_name: str | None = None
     tag_account_name: bool = False
     tag_production: bool = False
@@ -53,6 +66,19 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["auto", "console", "json"] = "auto"
     progress: bool = True
+
+    @model_validator(mode="after")
+    def _one_way_to_the_accounts(self) -> Self:
+        several = bool(self.accounts) or self.org
+        if self.role_arn and several:
+            raise ValueError("--role-arn is for a single account; use --role-name with --accounts or --org")
+        if self.accounts and self.org:
+            raise ValueError("--accounts and --org cannot be combined")
+        if several and not self.role_name:
+            raise ValueError("--accounts and --org need --role-name")
+        if self.role_name and not several:
+            raise ValueError("--role-name needs --accounts or --org")
+        return self
 
     def options(self) -> Options:
         """What conversion needs of the settings."""
@@ -121,6 +147,9 @@ def _line(error: ValidationError) -> str:
     name = "--" + str(first["loc"][0]).replace("_", "-") if first["loc"] else "settings"
     if first["type"] == "extra_forbidden":
         return f"unknown setting {str(first['loc'][0])!r}"
+    if first["type"] == "value_error":
+        return str(first["ctx"]["error"])
     if first["type"] == "string_pattern_mismatch":
-        return f"{name}: {first['input']!r} is not a region's name"
+        kind = {"regions": "a region's name", "role_arn": "a role's ARN", "via_role_arn": "a role's ARN"}
+        return f"{name}: {first['input']!r} is not {kind.get(str(first['loc'][0]), 'an account number of 12 digits')}"
     return f"{name}: {first['msg'][:1].lower()}{first['msg'][1:]} (given: {first['input']!r})"

@@ -91,7 +91,6 @@ class EntityConverter:
         classes = (entity.cls,) if isinstance(entity.cls, str) else entity.cls
         self._head = {"_type": entity.type, "_class": list(classes)}
         self._defaults = defaults(classes)
-        self._added = options.tags()
         self._raw = _redactor(entity) if options.raw else None
 
     def place(self, row: Row, place: Place) -> Place:
@@ -141,7 +140,6 @@ class EntityConverter:
         for label, value in tags.items():
             if record.get(label) is None and (label not in self._defaults or label == "classification"):
                 record[label] = value
-        record.update(self._added)
 
     def _known_as(self, row: Row, place: Place) -> list[tuple[str, str]]:
         names: list[tuple[str, str]] = []

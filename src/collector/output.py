@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import anyio
 import orjson
 
 from collector.assemble import Finished
@@ -14,8 +15,8 @@ from collector.sinks.base import Sink
 BATCH_BYTES = 1_000_000
 """A batch leaves when it has reached this size, or when its scope is done."""
 
-HELD_BYTES = 16_000_000
-"""What unfinished batches may hold together before the largest leaves early."""
+HELD_BYTES = 8_000_000
+"""What the unfinished batches of an account may hold together before all of them leave early."""
 
 
 class Writer:
@@ -25,9 +26,9 @@ class Writer:
     never comes before its ends, whichever scopes they belong to.
     """
 
-    def __init__(self, sink: Sink, ledger: Ledger) -> None:
-        """Nothing is written yet."""
-        self._sink, self._ledger = sink, ledger
+    def __init__(self, sink: Sink, ledger: Ledger, turn: anyio.Lock) -> None:
+        """Each account has a writer of its own; `turn` lets them use the sink one after the other."""
+        self._sink, self._ledger, self._turn = sink, ledger, turn
         self._entities: dict[Scope, Batch] = {}
         self._relationships: dict[Scope, Batch] = {}
         self._held = 0
@@ -71,10 +72,11 @@ class Writer:
         if batch is None:
             return
         self._held -= batch.size
-        self._ledger.batches += 1
-        batch.sequence = self._ledger.batches
-        await self._sink.write(batch)
-        self._ledger.bytes += batch.size
+        async with self._turn:
+            self._ledger.batches += 1
+            batch.sequence = self._ledger.batches
+            await self._sink.write(batch)
+            self._ledger.bytes += batch.size
 
 
 def _odd(value: Any) -> str:

@@ -89,7 +89,6 @@ class Ledger:
         self.dangling: Counter[Dangling] = Counter()
         self.batches = 0
         self.bytes = 0
-        self.unseen: set[str] = set()
         self.buckets: Sequence[Mapping[str, Any]] = ()
         self.stopped = False
 
@@ -121,9 +120,14 @@ class Ledger:
             return Status.PARTIAL if self.types else Status.FAILED
         return Status.COMPLETE if Status.COMPLETE in states else Status.FAILED
 
-    def harmed(self) -> set[str]:
-        """The entity types that some scope could not, or not fully, see."""
-        return set(self.unseen).union(*(record.harmed() for record in self.scopes.values() if not record.skipped))
+    def harmed(self, account: str | None = None) -> set[str]:
+        """The entity types that some scope, of one account or of all, could not, or not fully, see."""
+        records = [
+            record
+            for scope, record in self.scopes.items()
+            if not record.skipped and account in (None, scope.account)
+        ]
+        return set().union(*(record.harmed() for record in records))
 
     def report(self, partial_types: Iterable[str]) -> Report:
         """The run report as the contract has it; `partial_types` are all types whose absence proves nothing."""

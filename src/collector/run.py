@@ -1,4 +1,4 @@
-"""Joins the stages: reach → plan → collect → assemble → batch → sink, and the report. It alone knows them all."""
+"""A run: the accounts, a few at a time, one sink, one report. It alone knows all stages."""
 
 from __future__ import annotations
 
@@ -7,41 +7,28 @@ import signal
 import uuid
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from typing import TypeAlias
+from dataclasses import dataclass, replace
 
 import aioboto3
 import anyio
 import structlog
-from anyio.abc import TaskGroup
-from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
 from collector import __version__
-from collector.assemble import AccountAssembler, Assembler
-from collector.aws.accounts import Reached, UnknownRegionError, reach
-from collector.aws.calls import Line, Patience, ScopeCalls
+from collector.account import AccountRun, Shop
+from collector.assemble import Assembler
+from collector.aws.accounts import Accounts, Caller, Member
+from collector.aws.calls import Line, Patience
 from collector.aws.clients import Clients
 from collector.aws.limits import Limits
-from collector.catalog import Catalog, affected, declarations, operations
-from collector.collect import Collection, Page
-from collector.config import ConfigurationError, Settings
+from collector.catalog import Catalog, declarations, operations
+from collector.config import Settings
 from collector.faults import Failed, Reason
-from collector.model import Scope
-from collector.output import Writer
-from collector.plan import HOMES, Job, jobs
+from collector.model import GLOBAL, Scope
+from collector.plan import HOMES
 from collector.report import Ledger, Report
 from collector.sinks.base import ClosedError, DeliveryError, Sink
 
 log = structlog.get_logger()
-
-Found: TypeAlias = tuple[Scope, Page | None]
-"""A page of a scope, or the word that the scope is done."""
-
-PAGES_WAITING = 16
-"""Pages between collection and assembly: when the sink is slow, collection waits here."""
-
-SCOPES_AT_ONCE = 64
-"""Scopes of an account that are worked on at the same time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +43,7 @@ class Outcome:
 
 
 class Run:
-    """One run over one account."""
+    """One run. Call it once."""
 
     def __init__(
         self,
@@ -74,8 +61,7 @@ class Run:
         self._unlimited = unlimited
         self._stall = stall
         self.ledger = Ledger(str(uuid.uuid4()), __version__)
-        self._writer = Writer(sink, self.ledger)
-        self._jobs: list[Job] = []
+        self._running: list[AccountRun] = []
         self._stopped_by: int | None = None
         self._bug = False
 
@@ -88,51 +74,87 @@ class Run:
             DeliveryError: when the output cannot be opened.
         """
         session = aioboto3.Session()
-        home = session.region_name or HOMES["aws"]
         refused: DeliveryError | None = None
         await self._sink.open()
-        async with Clients(session, home) as clients:
+        async with Clients(session, session.region_name or HOMES["aws"]) as clients:
             limits = Limits(self._settings.rate_share, unlimited=self._unlimited)
             line = Line(clients, limits, self._settings.max_concurrency, self._patience)
+            accounts = Accounts(session, line, self.ledger, self._settings, self._catalog)
+            caller = await accounts.caller()
             try:
-                reached = await reach(session, line, self.ledger, self._settings.regions, home)
-            except UnknownRegionError as error:
-                raise ConfigurationError(str(error)) from error
-            try:
-                await self._account(reached, line)
+                async with self._heeding_signals():
+                    await self._collect(accounts, caller, line)
                 await self._sink.close(self._report())
             except (DeliveryError, ExceptionGroup) as error:
                 refused = _refusal(error)
             self.ledger.buckets = limits.used()
-        if refused is not None:
-            self._note_unfinished("OutputClosed")
-        closed = isinstance(refused, ClosedError)
-        return Outcome(self._report(), self._stopped_by, closed, None if closed or not refused else str(refused), self._bug)
+        return self._outcome(refused)
 
-    async def _account(self, reached: Reached, line: Line) -> None:
-        """Collect one account: its graph lives as long as this."""
-        self._jobs = jobs(self._catalog, reached.target)
-        for job in self._jobs:
-            self.ledger.plan(job.scope)
-        assembler = Assembler(self._catalog, self._settings.options(), self.ledger).account()
-        send, receive = anyio.create_memory_object_stream[Found](PAGES_WAITING)
+    async def _collect(self, accounts: Accounts, caller: Caller, line: Line) -> None:
+        """All accounts, a bounded number at a time: what is held in memory does not grow with their number."""
+        assembler = Assembler(self._catalog, self._settings.options(), self.ledger)
+        shop = Shop(self._catalog, assembler, line, self.ledger, self._sink, anyio.Lock(), self._stall)
+        window = anyio.Semaphore(1 if line.concurrency == 1 else self._settings.accounts_at_once)
+        failure: Exception | None = None
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(line.clients.warm, _clients(self._catalog))
-            tasks.start_soon(self._assemble, assembler, receive)
-            async with send, self._until_stopped() as collecting:
-                window = anyio.CapacityLimiter(1 if self._settings.max_concurrency == 1 else SCOPES_AT_ONCE)
-                for job in self._jobs:
-                    collecting.start_soon(self._scope, job, reached, line, send.clone(), window)
+            try:
+                async for member in accounts.members(caller):
+                    await window.acquire()
+                    tasks.start_soon(self._member, member, caller, accounts, shop, window)
+            except Failed as failed:  # inside a task group it would come out wrapped
+                failure = failed
+        if failure is not None:
+            raise failure
+
+    async def _member(
+        self, member: Member, caller: Caller, accounts: Accounts, shop: Shop, window: anyio.Semaphore
+    ) -> None:
+        try:
+            if self._stopped_by is None:
+                await self._account(member, caller, accounts, shop)
+            else:
+                self._refuse(member, Failed("sts:AssumeRole", Reason.ERROR, self._signal, "the run ended before its turn"))
+        finally:
+            window.release()
+
+    async def _account(self, member: Member, caller: Caller, accounts: Accounts, shop: Shop) -> None:
+        try:
+            reached = await accounts.reach(member, caller)
+        except Failed as failed:
+            if member.role is None or self._settings.role_arn:
+                raise  # the only account there is
+            self._refuse(member, failed)
+            return
+        if reached is None:
+            return
+        options = replace(self._settings.options(), account_name=self._settings.account_name or reached.name)
+        account = AccountRun(shop, reached, options)
+        self._running.append(account)
         if self._stopped_by is not None:
-            self._note_unfinished(signal.Signals(self._stopped_by).name)
-        unseen = frozenset(self.ledger.harmed() | self._unasked())
-        for finished in assembler.close(reached.target.account, unseen):
-            await self._writer.add(finished)
-        await self._writer.flush_all()
+            account.stop()
+        await account.collect()
+        if self._stopped_by is not None:
+            account.note_unfinished(self._signal)
+        self._bug = self._bug or account.bug
+        self._running.remove(account)
+        scopes = [record for scope, record in self.ledger.scopes.items() if scope.account == member.account]
+        log.info(
+            "account done",
+            account=member.account,
+            entities=sum(record.entities for record in scopes),
+            calls=sum(record.calls for record in scopes),
+            throttles=sum(record.throttles for record in scopes),
+        )
+
+    def _refuse(self, member: Member, failure: Failed) -> None:
+        """An account that cannot be collected is one line of the report; all of its types prove nothing."""
+        self.ledger.plan(Scope(member.account, GLOBAL, "account")).fail(failure, self._catalog.types)
+        log.warning("account refused", account=member.account, reason=failure.reason, code=failure.code)
 
     @asynccontextmanager
-    async def _until_stopped(self) -> AsyncIterator[TaskGroup]:
-        """A task group whose work ends at SIGINT or SIGTERM; a second signal ends the process at once."""
+    async def _heeding_signals(self) -> AsyncIterator[None]:
+        """SIGINT and SIGTERM end collection; a second one ends the process at once."""
         async with anyio.create_task_group() as tasks:
 
             async def watch() -> None:
@@ -140,86 +162,45 @@ class Run:
                     async for number in signals:
                         if self._stopped_by is not None:
                             os._exit(128 + number)
-                        self._stopped_by = number
-                        self.ledger.stopped = True
-                        log.warning("stopping", signal=signal.Signals(number).name)
-                        collecting.cancel_scope.cancel()
+                        self._stop(number)
 
             tasks.start_soon(watch)
-            async with anyio.create_task_group() as collecting:
-                yield collecting
+            yield
             tasks.cancel_scope.cancel()
 
-    async def _scope(
-        self, job: Job, reached: Reached, line: Line, send: MemoryObjectSendStream[Found], window: anyio.CapacityLimiter
-    ) -> None:
-        async with send, window:
-            record = self.ledger.begin(job.scope)
+    def _stop(self, number: int) -> None:
+        self._stopped_by = number
+        self.ledger.stopped = True
+        log.warning("stopping", signal=self._signal)
+        for account in self._running:
+            account.stop()
 
-            async def emit(page: Page) -> None:
-                await send.send((job.scope, page))
+    @property
+    def _signal(self) -> str:
+        return signal.Signals(self._stopped_by or 0).name
 
-            def alive() -> None:
-                watch.deadline = anyio.current_time() + self._stall
-
-            with structlog.contextvars.bound_contextvars(**job.scope._asdict()):
-                with anyio.CancelScope(deadline=anyio.current_time() + self._stall) as watch:
-                    calls = ScopeCalls(line, reached.identity, job.region, record, alive)
-                    width = 1 if line.concurrency == 1 else min(32, line.concurrency)
-                    await self._guarded(job, Collection(job, calls, record, emit, width=width))
-                if watch.cancelled_caught:
-                    self._fail(job, Failed(job.service.name, Reason.TIMEOUT, "Stalled", f"no call ended in {self._stall:g} s"))
-            self.ledger.end(job.scope)
-            await send.send((job.scope, None))
-
-    async def _guarded(self, job: Job, collection: Collection) -> None:
-        """A bug costs its own scope, and the exit code; the rest of the run is still worth having."""
-        try:
-            await collection.run()
-        except Exception as error:
-            bugs = error.exceptions if isinstance(error, ExceptionGroup) else (error,)
-            self._bug = True
-            log.exception("a bug ended this scope")
-            for bug in bugs:
-                self._fail(job, Failed(job.service.name, Reason.ERROR, type(bug).__name__, str(bug)))
-
-    def _fail(self, job: Job, failure: Failed) -> None:
-        types = {type_ for fetched in job.fetched for type_ in affected(job.service, fetched)}
-        self.ledger.scopes[job.scope].fail(failure, types)
-
-    async def _assemble(self, assembler: AccountAssembler, receive: MemoryObjectReceiveStream[Found]) -> None:
-        async with receive:
-            async for scope, page in receive:
-                if page is None:
-                    await self._writer.flush(scope)
-                    continue
-                for finished in assembler.take(page, scope):
-                    await self._writer.add(finished)
-
-    def _note_unfinished(self, code: str) -> None:
-        """Scopes that were planned and did not end say so."""
-        for job in self._jobs:
-            if self.ledger.scopes[job.scope].ended is None:
-                self._fail(job, Failed(job.service.name, Reason.ERROR, code, "the run ended before this was collected"))
-
-    def _unasked(self) -> set[str]:
-        """The types of services that were left out."""
-        chosen = set(self._catalog.types)
-        return set(Catalog.all().types) - chosen
+    def _outcome(self, refused: DeliveryError | None) -> Outcome:
+        if refused is not None:
+            for account in self._running:
+                account.note_unfinished("OutputClosed")
+        closed = isinstance(refused, ClosedError)
+        undelivered = None if closed or refused is None else str(refused)
+        return Outcome(self._report(), self._stopped_by, closed, undelivered, self._bug)
 
     def _report(self) -> Report:
         everything = Catalog.all()
-        return self.ledger.report(everything.touched(self.ledger.harmed() | self._unasked()))
+        unasked = set(everything.types) - set(self._catalog.types)
+        return self.ledger.report(everything.touched(self.ledger.harmed() | unasked))
 
 
 def _refusal(error: DeliveryError | ExceptionGroup[Exception]) -> DeliveryError:
-    """What the sink said, out of the task groups around it. Anything else is a bug and goes on."""
+    """What the sink said, out of the task groups around it. Anything else is raised, alone if it is alone."""
     if isinstance(error, DeliveryError):
         return error
     first = error.exceptions[0]
     if len(error.exceptions) == 1 and isinstance(first, DeliveryError | ExceptionGroup):
         return _refusal(first)
-    raise error
+    raise first if len(error.exceptions) == 1 else error
 
 
 def _clients(catalog: Catalog) -> Sequence[str]:

@@ -210,7 +210,7 @@ TABLES = {
     the account is known | s3:ListBucket on arn:aws:s3:::app-${aws:PrincipalAccount} | app-A
     so is the resource's | s3:ListBucket on arn:aws:s3:::app-${aws:ResourceAccount} | app-A
     names of variables have no case | s3:ListBucket on arn:aws:s3:::app-${AWS:principalaccount} | app-A
-    a variable may have a default | s3:ListBucket on arn:aws:s3:::${aws:PrincipalTag/x, 'a'}udit | audit
+    a variable may have a default | s3:ListBucket on arn:aws:s3:::${aws:PrincipalTag/x}udit | audit
     a variable below the bucket | s3:GetObject on arn:aws:s3:::home/${aws:username}/* | home
     an escaped asterisk is itself | s3:ListBucket on arn:aws:s3:::app${*} |
     an escaped question mark is itself | s3:ListBucket on arn:aws:s3:::ap${?} |

@@ -75,7 +75,7 @@ async def clients(body: bytes, *, service: str, status: int = 200) -> AsyncItera
         yield made
 
 
-@pytest.mark.parametrize(("service", "operation"), ANSWERS, ids="-".join)
+@pytest.mark.parametrize(("service", "operation"), ANSWERS, ids=["-".join(pair) for pair in ANSWERS])
 async def test_clients_answer_as_clients_of_an_untouched_session(service, operation):
     async with clients(ANSWERS[service, operation].encode(), service=service) as (plain, compiled):
         theirs, ours = await getattr(plain, operation)(), await getattr(compiled, operation)()
@@ -169,8 +169,8 @@ def test_any_document_is_decoded_as_botocore_decodes_it(document, ascii_only, sa
 
 
 @given(
-    text=st.text('%0257ABbDdEe"{}:, x\u00e9')
-    | st.from_regex(r'("(%(2[0-9A-F]|7[bBdD]|5[bBdD]|C3|A9)?|x)*")', fullmatch=True)
+    text=st.text('%0257ABbDdEe"{}:, x=\n\r\u00e9\ud800')
+    | st.from_regex(r'"(%(2[0-9A-F]|7[bBdD]|5[bBdD]|C3|A9|0[aAdD]|)|[x=\n\r])*"', fullmatch=True)
 )
 def test_any_text_has_the_outcome_that_it_has_with_botocore(text):
     assert difference(decode_policy(text), decode_quoted_jsondoc(text)) is None
@@ -187,6 +187,15 @@ def test_any_text_has_the_outcome_that_it_has_with_botocore(text):
         '"%%352"',
         '"%%20"',
         "%2522a%2522",
+        '"%\n"',
+        '"%%3D%\r\n4"',
+        ' "a" %0A',
+        ' "a" \n\r',
+        '"=41="',
+        '"%3D41%3d"',
+        '"%C3%A9\u20ac"',
+        '"%C3"',
+        '"\ud800"',
         "%7B%22a%22%3A%20NaN%7D",
         '"%5Cud800"',
         None,

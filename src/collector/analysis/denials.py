@@ -94,7 +94,7 @@ def remainder(granted: Masks, unlisted: Iterable[str], denied: Sequence[tuple[De
     left = without(granted, union(denial.meaning.masks for denial in taken)) if taken else granted
     names = frozenset(unlisted)
     remaining = frozenset(name for name in names if not any(denial.meaning.speaks_of(name) for denial in taken))
-    negated = [denial.meaning for denial, degree in denied if degree and _concerns(denial.meaning, granted, names)]
+    negated = [denial.meaning for denial, degree in denied if degree and concerns(denial.meaning, granted, names)]
     return Remainder(left, remaining, tuple(negated))
 
 
@@ -113,7 +113,8 @@ def granted(meaning: Meaning, masks: Masks) -> Masks:
     return masks if meaning.all_actions else common(meaning.masks, masks) if masks else NOTHING
 
 
-def _concerns(denied: Meaning, masks: Masks, names: Iterable[str]) -> bool:
+def concerns(denied: Meaning, masks: Masks, names: Iterable[str]) -> bool:
+    """Whether a rule speaks of some of these actions, those that the reference does not know by their names."""
     return meet(denied.masks, masks) or any(map(denied.speaks_of, names))
 
 

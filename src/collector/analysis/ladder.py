@@ -165,6 +165,8 @@ class Ladder:
         """In which accounts to look. Names without an account are looked for everywhere, wildcards at home."""
         if pattern.account == "aws":
             return ("aws",)
+        if scope.elsewhere and not pattern.account:
+            return ()
         if not kind.bare or scope.elsewhere or is_wild(parent) or is_wild(pattern.region) or is_wild(pattern.partition):
             return (self._account.id,)
         arn = f"arn:{pattern.partition}:{pattern.service}:{pattern.region}::{parent}"

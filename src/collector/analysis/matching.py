@@ -55,9 +55,6 @@ class _Name(NamedTuple):
         return cls(start, single, None if single or tail == start + "*" else matcher(tail))
 
 
-_ALL = _Name.of("*")
-
-
 class _Group:
     """Resources whose ARNs begin with the same `prefix`, which ends with the fifth colon."""
 
@@ -77,11 +74,16 @@ class _Group:
             return True
         return self.service == wanted.service and _segment(wanted.account, self.account)
 
-    def search(self, name: _Name) -> tuple[str, ...]:
-        """The ARNs whose resource part matches, in order."""
+    @property
+    def every(self) -> tuple[str, ...]:
+        """All ARNs, in order."""
         if self.fresh:
             self.settle()
-        arns, start = self.arns, self.prefix + name.start
+        return self.arns
+
+    def search(self, name: _Name) -> tuple[str, ...]:
+        """The ARNs whose resource part matches, in order."""
+        arns, start = self.every, self.prefix + name.start
         low = bisect_left(arns, start)
         if name.single:
             return arns[low : low + 1] if low < len(arns) and arns[low] == start else ()
@@ -149,9 +151,8 @@ class ResourceIndex:
 
     def find(self, kind: ArnType, owner: str, wanted: Wanted, limit: int = 0) -> Found:
         """The resources of a type and an owner that match; with a limit, only their number if there are more."""
-        name = _Name.of(_spilled(kind, wanted))
-        groups = self._groups.get((kind.type, owner), {})
-        found = [arn for group in groups.values() if group.answers(wanted) for arn in group.search(name)]
+        groups = [group for group in self._groups.get((kind.type, owner), {}).values() if group.answers(wanted)]
+        found = [arn for name in _names(kind, wanted) for group in groups for arn in group.search(name)]
         if limit and len(found) > limit:
             return Found(len(found))
         return Found(len(found), tuple(map(self._key, found) if self._keys else found))
@@ -161,7 +162,7 @@ class ResourceIndex:
         if kind.type not in self._bare:
             every = ((owner, groups) for (type_, owner), groups in self._groups.items() if type_ == kind.type)
             self._bare[kind.type] = {
-                arn: owner for owner, groups in every for group in groups.values() for arn in group.arns
+                arn: owner for owner, groups in every for group in groups.values() for arn in group.every
             }
         return self._bare[kind.type].get(arn)
 
@@ -179,7 +180,7 @@ class ResourceIndex:
     def entities(self, owner: str, type_: str) -> Iterator[str]:
         """The keys of all resources of a type and an owner."""
         for group in self._groups.get((type_, owner), {}).values():
-            yield from map(self._key, group.search(_ALL))
+            yield from map(self._key, group.every)
 
     def arn(self, key: str) -> str:
         """The ARN of a resource."""
@@ -209,11 +210,19 @@ class ResourceIndex:
         return self._keys.get(arn, arn)
 
 
-def _spilled(kind: ArnType, wanted: Wanted) -> str:
-    """The pattern for the resource part; a `*` for the account also takes in the colons behind it (IAM documentation)."""
-    if kind.colons and wanted.account == "*" and wanted.service is not None and not kind.can_be(head(wanted.tail)):
-        return "*:" + wanted.tail
-    return wanted.tail
+def _names(kind: ArnType, wanted: Wanted) -> list[_Name]:
+    """The patterns for the resource part: a `*` for the account also takes in the colons behind it (IAM documentation)."""
+    names = [_Name.of(wanted.tail)]
+    start = head(wanted.tail)
+    if (
+        kind.colons
+        and wanted.account == "*"
+        and wanted.service is not None
+        and not any(start.startswith(form.prefix) for form in kind.forms)
+        and not wanted.tail.startswith("*")
+    ):
+        names.append(_Name.of("*:" + wanted.tail))
+    return names
 
 
 def _segment(pattern: str, text: str) -> bool:

@@ -48,7 +48,7 @@ class Pattern(NamedTuple):
     @property
     def all_resources(self) -> bool:
         """Whether the resource part is nothing but wildcards."""
-        return self.tail.strip("*/:") == ""
+        return "*" in self.tail and self.tail.strip("*/:") == ""
 
     @property
     def names_one(self) -> bool:

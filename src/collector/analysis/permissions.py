@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from collector.analysis import outside
 from collector.analysis.authorization import everything
-from collector.analysis.denials import Denial, Remainder, denials, granted, joined, remainder
+from collector.analysis.denials import Denial, Remainder, concerns, denials, granted, joined, remainder
 from collector.analysis.documents import Statement, read
 from collector.analysis.grants import Grant, all_actions, properties
 from collector.analysis.ladder import Ladder, Reach
@@ -186,10 +186,7 @@ class _Teller:
         self._cross = owner not in (account.id, "aws")
         self._grants = grants
         self._known: dict[tuple[int, tuple[int, ...]], dict[str, Primitive] | None] = {}
-        self.denied = tuple(
-            denial for denial in denied
-            if any(denial.meaning.applies(grant.reach.masks, grant.reach.service) for grant in grants)
-        )  # fmt: skip
+        self.denied = tuple(denial for denial in denied if any(_touches(denial, grant) for grant in grants))
 
     def plain(self, bits: int) -> dict[str, Primitive] | None:
         """The properties where nothing is denied."""
@@ -222,6 +219,10 @@ class _Teller:
         return (
             properties(grants, every, self._policy.version) | {"crossAccount": self._cross} if every.something else None
         )
+
+
+def _touches(denial: Denial, grant: Grant) -> bool:
+    return concerns(denial.meaning, grant.reach.masks, grant.meaning.unlisted_of(grant.reach.service))
 
 
 def _left(grant: Grant, denied: Sequence[tuple[Denial, int]]) -> Remainder:

@@ -1,71 +1,223 @@
-"""Which account and which regions: asked once for each account, before anything is collected."""
+"""Which accounts, as whom, and in which regions: found out before anything is collected.
+
+Organizations throttles hard, so it is asked serially, by the caller alone, and a member's tags only when its turn has come.
+"""
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import aioboto3
 
-from collector.aws.calls import Line, ScopeCalls
-from collector.aws.credentials import Identity, own
+from collector.aws.calls import Line, ScopeCalls, Shared
+from collector.aws.credentials import Identity, own, role
+from collector.catalog import Catalog
+from collector.collect import spread
+from collector.config import ConfigurationError, Settings
 from collector.faults import Failed, Reason
 from collector.model import GLOBAL, Scope
 from collector.plan import HOMES, Target, chosen_regions
 from collector.report import Ledger, ScopeRecord
 
-NOT_OPTED_IN = "not-opted-in"
+SKIP_TAG = ("j1-integration", "SKIP")
+"""A member with this tag is left out, as in JupiterOne's own integration."""
+
+ACTIVE = "ACTIVE"
+SESSION = "collector"
 
 
-class UnknownRegionError(ValueError):
-    """A region was asked for that AWS does not have."""
+@dataclass(frozen=True, slots=True)
+class Member:
+    """An account that was asked for: a role in it, or, without one, the caller's own."""
+
+    account: str
+    role: str | None = None
+    name: str | None = None
+    in_organization: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Reached:
-    """An account that answers: what to collect there, and who signs."""
+    """An account that answers: what to collect there, who signs, and the calls that its services share."""
 
     target: Target
     identity: Identity
+    shared: Shared
+    name: str | None = None
 
 
-async def reach(session: aioboto3.Session, line: Line, ledger: Ledger, asked: tuple[str, ...], home: str) -> Reached:
-    """Find out who we are and which regions there are; its calls count for the account's own scope.
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """The user's own credentials, and who they are."""
 
-    Raises:
-        Failed: when the credentials are not accepted.
-        UnknownRegionError: when a region of `asked` does not exist.
-    """
-    record = ScopeRecord()
-    caller = await ScopeCalls(line, Identity("", own(session)), home, record).once("sts", "get_caller_identity", {})
-    account, arn = caller["Account"], caller["Arn"]
-    partition = arn.split(":")[1]
-    scope = Scope(account, GLOBAL, "account")
-    ledger.scopes[scope] = record
-    ledger.begin(scope)
-    identity = Identity(account, own(session))
-    calls = ScopeCalls(line, identity, HOMES.get(partition, home), record)
-    enabled, disabled = await _regions(session, calls, partition)
-    ledger.end(scope)
-    known = {*enabled, *disabled, *await known_regions(session, partition)}
-    for region in asked:
-        if region not in known:
-            raise UnknownRegionError(f"unknown region {region!r} in partition {partition}")
-    return Reached(Target(partition, account, arn, chosen_regions(asked, enabled), tuple(sorted(enabled))), identity)
+    identity: Identity
+    account: str
+    arn: str
+
+    @property
+    def partition(self) -> str:
+        """`aws`, `aws-cn` or `aws-us-gov`."""
+        return self.arn.split(":")[1]
 
 
-async def known_regions(session: aioboto3.Session, partition: str) -> tuple[str, ...]:
-    """The regions of a partition as botocore's endpoint data has them."""
-    return tuple(await session._session.get_available_regions("ec2", partition))  # noqa: SLF001  (aioboto3's own forgets to await)
+class Accounts:
+    """Finds the accounts of a run and gets into them."""
+
+    def __init__(self, session: aioboto3.Session, line: Line, ledger: Ledger, settings: Settings, catalog: Catalog) -> None:
+        """Nothing is asked yet."""
+        self._session, self._line, self._ledger, self._settings = session, line, ledger, settings
+        self._repeated = catalog.repeated_calls()
+        self._region = session.region_name
+
+    async def caller(self) -> Caller:
+        """Who we are. Raises `Failed` when AWS does not know us."""
+        record = ScopeRecord()
+        identity = Identity("", own(self._session))
+        region = self._region or HOMES["aws"]
+        answer = await ScopeCalls(self._line, identity, region, record).once("sts", "get_caller_identity", {})
+        caller = Caller(Identity(answer["Account"], own(self._session)), answer["Account"], answer["Arn"])
+        self._ledger.scopes[Scope(caller.account, GLOBAL, "account")] = record
+        self._ledger.begin(Scope(caller.account, GLOBAL, "account"))
+        self._ledger.end(Scope(caller.account, GLOBAL, "account"))
+        return caller
+
+    async def members(self, caller: Caller) -> AsyncIterator[Member]:
+        """The accounts to collect, in their order. Raises `Failed` when the organization cannot be read."""
+        settings = self._settings
+        skipped = set(settings.skip_accounts)
+        if settings.org:
+            async for member in self._organization(caller):
+                if member.account in skipped:
+                    self._skip(member.account, "SkippedByOption", "left out by --skip-accounts")
+                else:
+                    yield member
+        elif settings.accounts:
+            for account in settings.accounts:
+                if account not in skipped:
+                    yield Member(account, self._role_in(account, caller))
+        elif settings.role_arn:
+            yield Member(settings.role_arn.split(":")[4], settings.role_arn)
+        else:
+            yield Member(caller.account)
+
+    async def reach(self, member: Member, caller: Caller) -> Reached | None:
+        """Get into an account and learn its regions; None, and noted, when its tag says to skip it.
+
+        Raises:
+            Failed: when the account refuses.
+            ConfigurationError: when a region was asked for that does not exist.
+        """
+        if member.in_organization and await self._is_tagged_to_be_skipped(member, caller):
+            self._skip(member.account, "SkippedByTag", "tagged {}: {}".format(*SKIP_TAG))
+            return None
+        identity = Identity(member.account, self._issue(member, caller)) if member.role else caller.identity
+        scope = Scope(member.account, GLOBAL, "account")
+        record = self._ledger.begin(scope)
+        home = HOMES.get(caller.partition, self._region or HOMES["aws"])
+        calls = ScopeCalls(self._line, identity, home, record)
+        arn = caller.arn
+        if member.role:
+            arn = (await calls.once("sts", "get_caller_identity", {}))["Arn"]
+        enabled, disabled = await self._regions(calls, caller.partition)
+        self._ledger.end(scope)
+        regions = await self._chosen(member.account, enabled, disabled, caller.partition)
+        target = Target(caller.partition, member.account, arn, regions, tuple(sorted(enabled)))
+        return Reached(target, identity, Shared(self._repeated), member.name)
+
+    def _role_in(self, account: str, caller: Caller) -> str:
+        return f"arn:{caller.partition}:iam::{account}:role/{self._settings.role_name}"
+
+    def _issue(self, member: Member, caller: Caller) -> Any:
+        """The role's credentials, by way of another role where one is given; through the home region's STS."""
+        settings = self._settings
+        through = caller.identity
+        if settings.via_role_arn:
+            issue = role(self._assume(caller.identity, member), settings.via_role_arn, SESSION, settings.via_external_id)
+            through = Identity(caller.account, issue)
+        return role(self._assume(through, member), member.role or "", SESSION, settings.external_id)
+
+    def _assume(self, identity: Identity, member: Member) -> Any:
+        record = self._ledger.plan(Scope(member.account, GLOBAL, "account"))
+        home = self._region or HOMES["aws"]
+
+        async def assume(params: Mapping[str, Any]) -> Mapping[str, Any]:
+            return await ScopeCalls(self._line, identity, home, record).once("sts", "assume_role", params)
+
+        return assume
+
+    async def _organization(self, caller: Caller) -> AsyncIterator[Member]:
+        calls = ScopeCalls(
+            self._line, caller.identity, HOMES[caller.partition], self._ledger.plan(Scope(caller.account, GLOBAL, "account"))
+        )
+        async for page in calls.pages("organizations", "list_accounts", {}):
+            for row in page.get("Accounts", []):
+                account = row["Id"]
+                if row.get("Status") != ACTIVE:
+                    self._skip(account, str(row.get("Status")), "the account is not active")
+                elif account == caller.account:
+                    yield Member(account, name=row.get("Name"))  # no role needed where we already are
+                else:
+                    yield Member(account, self._role_in(account, caller), row.get("Name"), in_organization=True)
+
+    async def _is_tagged_to_be_skipped(self, member: Member, caller: Caller) -> bool:
+        record = self._ledger.plan(Scope(member.account, GLOBAL, "account"))
+        calls = ScopeCalls(self._line, caller.identity, HOMES[caller.partition], record)
+        pages = calls.pages("organizations", "list_tags_for_resource", {"ResourceId": member.account})
+        return SKIP_TAG in [(tag["Key"], tag["Value"]) async for page in pages for tag in page.get("Tags", [])]
+
+    def _skip(self, account: str, code: str, message: str) -> None:
+        self._ledger.skip(Scope(account, GLOBAL, "account"), Failed("organizations:ListAccounts", Reason.ERROR, code, message))
+
+    async def _chosen(self, account: str, enabled: set[str], disabled: set[str], partition: str) -> tuple[str, ...]:
+        asked = self._settings.regions
+        known = {*enabled, *disabled, *await self._known(partition)} if asked else set()
+        for region in asked:
+            if region not in known:
+                raise ConfigurationError(f"unknown region {region!r} in partition {partition}")
+            if region in disabled:
+                failure = Failed("ec2:DescribeRegions", Reason.REGION_DISABLED, "not-opted-in", "not enabled for the account")
+                self._ledger.skip(Scope(account, region, "account"), failure)
+        return tuple(region for region in chosen_regions(asked, enabled) if region not in disabled)
+
+    async def _regions(self, calls: ScopeCalls, partition: str) -> tuple[set[str], set[str]]:
+        """The regions that are enabled, and those that are not: from EC2, else the Account API, else by trying each."""
+        try:
+            answer = await calls.once("ec2", "describe_regions", {"AllRegions": True})
+            states = {row["RegionName"]: row.get("OptInStatus") != "not-opted-in" for row in answer.get("Regions", [])}
+        except Failed as denied:
+            _only_denied(denied)
+            states = await self._regions_otherwise(calls, partition)
+        return {name for name, on in states.items() if on}, {name for name, on in states.items() if not on}
+
+    async def _regions_otherwise(self, calls: ScopeCalls, partition: str) -> dict[str, bool]:
+        try:
+            pages = calls.pages("account", "list_regions", {"MaxResults": 50})
+            rows = [row async for page in pages for row in page.get("Regions", [])]
+            return {row["RegionName"]: row["RegionOptStatus"] in ("ENABLED", "ENABLED_BY_DEFAULT") for row in rows}
+        except Failed:
+            return await self._regions_that_answer(calls, partition)
+
+    async def _regions_that_answer(self, calls: ScopeCalls, partition: str) -> dict[str, bool]:
+        """A disabled region's STS does not take our credentials."""
+        states: dict[str, bool] = {}
+
+        async def probe(region: str) -> None:
+            try:
+                await calls.once("sts", "get_caller_identity", {}, region=region)
+                states[region] = True
+            except Failed:
+                states[region] = False
+
+        await spread(await self._known(partition), probe, 8)
+        return states
+
+    async def _known(self, partition: str) -> tuple[str, ...]:
+        """The regions of a partition as botocore's endpoint data has them."""
+        return tuple(await self._session._session.get_available_regions("ec2", partition))  # noqa: SLF001  (aioboto3's own forgets to await)
 
 
-async def _regions(session: aioboto3.Session, calls: ScopeCalls, partition: str) -> tuple[set[str], set[str]]:
-    """The regions that are enabled for the account, and those that are not. Denied, botocore's list stands in."""
-    try:
-        answer = await calls.once("ec2", "describe_regions", {"AllRegions": True})
-    except Failed as failure:
-        if failure.reason in (Reason.DENIED, Reason.DENIED_BY_SCP):
-            return set(await known_regions(session, partition)), set()
-        raise
-    rows = answer.get("Regions", [])
-    enabled = {row["RegionName"] for row in rows if row.get("OptInStatus") != NOT_OPTED_IN}
-    return enabled, {row["RegionName"] for row in rows} - enabled
+def _only_denied(failure: Failed) -> None:
+    if failure.reason not in (Reason.DENIED, Reason.DENIED_BY_SCP):
+        raise failure

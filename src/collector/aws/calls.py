@@ -84,15 +84,53 @@ class _Call:
     turnstile: Turnstile | None
 
 
+class Shared:
+    """Calls that several services of an account would make alike: each is made once, by whoever comes first."""
+
+    def __init__(self, operations: frozenset[tuple[str, str]]) -> None:
+        """`operations` are the (client, operation) pairs to remember."""
+        self._operations = operations
+        self._answers: dict[tuple[object, ...], asyncio.Future[Answer]] = {}
+
+    def remembers(self, call: _Call) -> bool:
+        """Whether this call's answer is shared."""
+        return (call.service, call.op) in self._operations
+
+    async def once(self, call: _Call, make: Callable[[_Call], Awaitable[Answer]]) -> Answer:
+        """The answer, or the failure, of the first such call."""
+        key = (call.service, call.op, call.region, str(sorted(call.params.items())))
+        known = self._answers.get(key)
+        if known is not None:
+            return await known
+        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._answers[key] = answer
+        try:
+            answer.set_result(await make(call))
+        except asyncio.CancelledError:  # whoever waits must not be cancelled with us
+            answer.set_exception(Failed(call.name, Reason.TIMEOUT, "Abandoned", "the scope that asked first was given up"))
+            answer.exception()
+            raise
+        except Exception as error:  # noqa: BLE001  (handed to everyone who asks, ourselves first)
+            answer.set_exception(error)
+        return await answer
+
+
 class ScopeCalls:
     """The calls of one scope: one account, one region unless a call says otherwise, noted in one record."""
 
     def __init__(
-        self, line: Line, identity: Identity, region: str, record: ScopeRecord, alive: Callable[[], None] | None = None
+        self,
+        line: Line,
+        identity: Identity,
+        region: str,
+        record: ScopeRecord,
+        *,
+        shared: Shared | None = None,
+        alive: Callable[[], None] | None = None,
     ) -> None:
         """`alive` is told of every call that ended, for whoever watches the scope."""
         self._line, self._identity, self._region, self._record = line, identity, region, record
-        self._alive = alive
+        self._shared, self._alive = shared, alive
 
     async def once(
         self, client: str, op: str, params: Params, *, region: str | None = None, again: tuple[str, ...] = ()
@@ -108,6 +146,8 @@ class ScopeCalls:
         call = _Call(f"{client}:{api}", built, client, op, params, where, again, turnstile)
         try:
             async with asyncio.timeout(self._line.patience.deadline):
+                if self._shared is not None and self._shared.remembers(call):
+                    return await self._shared.once(call, self._persist)
                 return await self._persist(call)
         except TimeoutError:
             raise Failed(call.name, Reason.TIMEOUT, "DeadlineExceeded", f"no answer in {self._line.patience.deadline:g} s") from None

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeAlias
 
-from collector.demo.places import HOME, REGION
+from collector.demo.places import HOME, PARTNER, REGION
 from collector.demo.stub import Key, Refused
 from collector.demo.wire import Request, Value
 
@@ -24,7 +24,7 @@ def _arn(service: str, resource: str) -> str:
     return f"arn:aws:{service}:{REGION}:{HOME}:{resource}"
 
 
-def _by_arn(items: list[Value], wanted: list[str], name: str) -> list[Value]:
+def _chosen(items: list[Value], name: str, wanted: list[str]) -> list[Value]:
     return [item for item in items if item[name] in wanted]
 
 
@@ -32,58 +32,45 @@ def _by_arn(items: list[Value], wanted: list[str], name: str) -> list[Value]:
 
 EXTERNAL = _arn("access-analyzer", "analyzer/external")
 UNUSED = _arn("access-analyzer", "analyzer/unused")
+ABOUT_A_FINDING = {
+    "status": "ACTIVE",
+    "resourceOwnerAccount": HOME,
+    "analyzedAt": WHEN,
+    "createdAt": WHEN,
+    "updatedAt": WHEN,
+}
 
 
 def access_analyzer(made: Made) -> Answers:
     """Two analyzers, the public bucket and the partner's role, and a role that nobody uses."""
     external = _external_findings(made)
-    common = {
-        "status": "ACTIVE",
-        "resourceOwnerAccount": HOME,
-        "analyzedAt": WHEN,
-        "createdAt": WHEN,
-        "updatedAt": WHEN,
+    unused = [{**ABOUT_A_FINDING, "id": "unused", "resource": made.roles["vendor"], "resourceType": "AWS::IAM::Role"}]
+    second_version = {
+        EXTERNAL: [_second_version(finding, "ExternalAccess") for finding in external],
+        UNUSED: [_second_version(finding, "UnusedIAMRole") for finding in unused],
     }
-    role = made.roles["vendor"]
-    unused = [{**common, "id": "unused-1", "resource": role, "resourceType": "AWS::IAM::Role"}]
-    kinds = {EXTERNAL: "ExternalAccess", UNUSED: "UnusedIAMRole"}
-    inline = ("principal", "action", "condition", "isPublic")
-
-    def second_version(analyzer: str) -> list[Value]:
-        found = external if analyzer == EXTERNAL else unused
-        return [
-            {**{name: value for name, value in one.items() if name not in inline}, "findingType": kinds[analyzer]}
-            for one in found
-        ]
 
     def list_findings(request: Request) -> Value:
         if request.params["analyzerArn"] != EXTERNAL:
             raise Refused(400, "ValidationException", "This operation is for analyzers of external access.")
         return {"findings": external}
 
-    def get_finding(request: Request) -> Value:
-        analyzer = request.params["analyzerArn"]
-        (found,) = _by_arn(second_version(analyzer), [request.params["id"]], "id")
+    def list_findings_v2(request: Request) -> Value:
+        return {"findings": second_version[request.params["analyzerArn"]]}
+
+    def get_finding_v2(request: Request) -> Value:
+        (found,) = _chosen(second_version[request.params["analyzerArn"]], "id", [request.params["id"]])
         return {**found, "findingDetails": []}
 
     return {
         ("accessanalyzer", "ListAnalyzers"): lambda _: {"analyzers": [_analyzer(EXTERNAL), _analyzer(UNUSED)]},
         ("accessanalyzer", "ListFindings"): list_findings,
-        ("accessanalyzer", "ListFindingsV2"): lambda request: {
-            "findings": second_version(request.params["analyzerArn"])
-        },
-        ("accessanalyzer", "GetFindingV2"): get_finding,
+        ("accessanalyzer", "ListFindingsV2"): list_findings_v2,
+        ("accessanalyzer", "GetFindingV2"): get_finding_v2,
     }
 
 
 def _external_findings(made: Made) -> list[Value]:
-    common = {
-        "status": "ACTIVE",
-        "resourceOwnerAccount": HOME,
-        "analyzedAt": WHEN,
-        "createdAt": WHEN,
-        "updatedAt": WHEN,
-    }
     bucket = {
         "id": "public-bucket",
         "resource": PUBLIC_BUCKET,
@@ -97,12 +84,18 @@ def _external_findings(made: Made) -> list[Value]:
         "id": "partner-role",
         "resource": made.roles["partner-audit"],
         "resourceType": "AWS::IAM::Role",
-        "principal": {"AWS": "222233334444"},
+        "principal": {"AWS": PARTNER},
         "action": ["sts:AssumeRole"],
         "condition": {"sts:ExternalId": "acme-partner-7"},
         "isPublic": False,
     }
-    return [{**common, **bucket}, {**common, **role}]
+    return [{**ABOUT_A_FINDING, **bucket}, {**ABOUT_A_FINDING, **role}]
+
+
+def _second_version(finding: Value, kind: str) -> Value:
+    """A finding as the second version lists it, without the particulars of its kind."""
+    particulars = ("principal", "action", "condition", "isPublic")
+    return {"findingType": kind, **{name: value for name, value in finding.items() if name not in particulars}}
 
 
 def _analyzer(arn: str) -> Value:
@@ -138,7 +131,7 @@ def guardduty(made: Made) -> Answers:
     return {
         ("guardduty", "ListFindings"): list_findings,
         ("guardduty", "GetFindings"): lambda request: {
-            "Findings": _by_arn(findings, request.params["FindingIds"], "Id")
+            "Findings": _chosen(findings, "Id", request.params["FindingIds"])
         },
     }
 
@@ -177,7 +170,20 @@ RUN_FINDING = f"{RUN}/finding/0-dddddddd"
 
 def inspector_classic(made: Made) -> Answers:
     """One assessment run with one finding on the web server."""
-    run = {
+
+    def described(name: str, item: Value, asked: str) -> Callable[[Request], Value]:
+        return lambda request: {name: _chosen([item], "arn", request.params[asked]), "failedItems": {}}
+
+    return {
+        ("inspector", "ListAssessmentRuns"): lambda _: {"assessmentRunArns": [RUN]},
+        ("inspector", "DescribeAssessmentRuns"): described("assessmentRuns", _run(), "assessmentRunArns"),
+        ("inspector", "ListFindings"): lambda _: {"findingArns": [RUN_FINDING]},
+        ("inspector", "DescribeFindings"): described("findings", _run_finding(made), "findingArns"),
+    }
+
+
+def _run() -> Value:
+    return {
         "arn": RUN,
         "name": "monthly",
         "assessmentTemplateArn": RUN.split("/run/", 1)[0],
@@ -194,7 +200,10 @@ def inspector_classic(made: Made) -> Answers:
         "notifications": [],
         "findingCounts": {"High": 1},
     }
-    finding = {
+
+
+def _run_finding(made: Made) -> Value:
+    return {
         "arn": RUN_FINDING,
         "service": "Inspector",
         "serviceAttributes": {"schemaVersion": 1, "assessmentRunArn": RUN},
@@ -211,19 +220,6 @@ def inspector_classic(made: Made) -> Answers:
         "userAttributes": [],
         "createdAt": WHEN,
         "updatedAt": WHEN,
-    }
-    described: Value = {"failedItems": {}}
-    return {
-        ("inspector", "ListAssessmentRuns"): lambda _: {"assessmentRunArns": [RUN]},
-        ("inspector", "DescribeAssessmentRuns"): lambda request: {
-            **described,
-            "assessmentRuns": _by_arn([run], request.params["assessmentRunArns"], "arn"),
-        },
-        ("inspector", "ListFindings"): lambda _: {"findingArns": [RUN_FINDING]},
-        ("inspector", "DescribeFindings"): lambda request: {
-            **described,
-            "findings": _by_arn([finding], request.params["findingArns"], "arn"),
-        },
     }
 
 

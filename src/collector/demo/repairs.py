@@ -6,8 +6,10 @@ These hold for every account and region and know nothing of the estate. What mot
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
+from moto.moto_api._internal import mock_random
 from moto.organizations.models import organizations_backends
 
 from collector.demo.backends import backend, group_named, network_of
@@ -212,6 +214,29 @@ def _name_by_type(balancer: Value, request: Request) -> None:
     balancer |= {"LoadBalancerArn": made.arn, "Scheme": made.scheme}
 
 
+def _name_default_rule(listener: Value, request: Request) -> None:
+    """Moto names a listener's default rule after a place in its memory."""
+    balancer = backend(request, "elbv2").load_balancers[listener["LoadBalancerArn"]]
+    rule = balancer.listeners[listener["ListenerArn"]].rules[0]
+    rule.arn = f"{rule.arn.rsplit('/', 1)[0]}/{mock_random.get_random_hex(16)}"
+
+
+def _name_hsm(cluster: Value, request: Request) -> None:
+    """Moto draws the id by lot, without regard to its seed, and not in AWS's form."""
+    known = backend(request, "cloudhsmv2").clusters
+    made = known.pop(cluster["ClusterId"])
+    made.cluster_id = cluster["ClusterId"] = f"cluster-{mock_random.get_random_hex(11)}"
+    known[made.cluster_id] = made
+
+
+def _steady_hosts(group: Value, _request: Request) -> None:
+    """Moto draws a part of the host names by lot, without regard to its seed."""
+    for shard in group.get("NodeGroups", []):
+        members = [member.get("ReadEndpoint") for member in shard["NodeGroupMembers"]]
+        for endpoint in filter(None, [shard.get("PrimaryEndpoint"), shard.get("ReaderEndpoint"), *members]):
+            endpoint["Address"] = re.sub(r"\.\w{6}\.use1\.", ".abc123.use1.", endpoint["Address"])
+
+
 def _keep_what_moto_drops(answer: Value, request: Request) -> Value:
     """Moto drops a distribution's edge functions and the S3 settings of its origins."""
     wanted = (
@@ -233,10 +258,13 @@ REPAIRS: dict[Key, Patch] = {
     ("cloudformation", "DescribeStacks"): _each("Stacks", _mend_stack),
     ("cloudfront", "CreateDistribution"): _keep_what_moto_drops,
     ("cloudfront", "CreateDistributionWithTags"): _keep_what_moto_drops,
+    ("cloudhsmv2", "CreateCluster"): _each("Cluster", _name_hsm),
     ("cloudhsmv2", "DescribeClusters"): _each("Clusters", _mend_hsm),
     ("cloudtrail", "GetEventSelectors"): _default_selector,
     ("ec2", "DescribeSnapshots"): _own_snapshots,
     ("eks", "DescribeCluster"): _each("cluster", _mend_eks_cluster),
+    ("elasticache", "DescribeReplicationGroups"): _each("ReplicationGroups", _steady_hosts),
+    ("elbv2", "CreateListener"): _each("Listeners", _name_default_rule),
     ("elbv2", "CreateLoadBalancer"): _each("LoadBalancers", _name_by_type),
     ("iam", "GetAccountAuthorizationDetails"): _each("Policies", _mend_policy),
     ("iam", "GetCredentialReport"): _root_in_report,

@@ -4,9 +4,9 @@ IAM answers with policy documents as URL-quoted JSON.  ``botocore.handlers.json_
 for them and unquotes them in Python, which is a third of what a GetAccountAuthorizationDetails costs.
 """
 
+import binascii
 from functools import lru_cache
 from typing import Any
-from urllib.parse import unquote
 from weakref import WeakKeyDictionary
 
 import orjson
@@ -16,10 +16,6 @@ from collector.aws.parsers.plans import Compiler, Plan
 
 # As in botocore.handlers._decode_policy_types: IAM has this one shape for all policy documents.
 _DOCUMENT = "policyDocumentType"
-
-# The signs that policies are full of.  Neither "%", which would make new escapes, nor a letter or digit, which could
-# complete a broken one; so it does not matter that these are decoded before all others.
-_FREQUENT = tuple((f"%{ord(sign):02X}", sign) for sign in '" \n{}[]:,/*=$@')
 
 # Texts that repeat over an account, such as trust policies, are short.  The two bounds keep the cache below about 30 MB.
 _LONGEST_CACHED = 4096
@@ -38,15 +34,26 @@ def decode_policy(text: Any) -> Any:
 
 
 def _decode(text: str) -> Any:
-    plain = text
-    for quoted, sign in _FREQUENT:
-        plain = plain.replace(quoted, sign)
-    if "%" in plain:
-        plain = unquote(plain)
     try:
-        return orjson.loads(plain)
-    except orjson.JSONDecodeError:
+        return orjson.loads(_unquote(text))
+    except ValueError:
         return decode_quoted_jsondoc(text)
+
+
+def _unquote(text: str) -> bytes:
+    """What ``urllib.parse.unquote`` gives, ten times faster, as UTF-8.
+
+    Quoted-printable is the same code with another sign, and Python decodes it in C.  It differs over line breaks and over
+    signs that start no code, which do not shorten the text as a code does.
+
+    Raises:
+        ValueError: the text has some of those.
+    """
+    quoted = text.replace("=", "=3D").replace("%", "=").encode()
+    plain = binascii.a2b_qp(quoted)
+    if len(quoted) - len(plain) != 2 * quoted.count(b"=") or b"\n" in quoted or b"\r" in quoted:
+        raise ValueError("not quoted throughout")
+    return plain
 
 
 _decode_cached = lru_cache(_CACHED)(_decode)

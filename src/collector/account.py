@@ -1,0 +1,151 @@
+"""One account, from its jobs to its last relationship. What is held in memory for it lives as long as this."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import anyio
+import structlog
+from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
+
+from collector.assemble import AccountAssembler, Assembler
+from collector.aws.accounts import Reached
+from collector.aws.calls import Line, ScopeCalls
+from collector.catalog import Catalog, affected
+from collector.collect import Collection, Page
+from collector.convert import Options
+from collector.faults import Failed, Reason
+from collector.model import Scope
+from collector.output import Writer
+from collector.plan import Job, jobs
+from collector.report import Ledger, ScopeRecord
+from collector.sinks.base import Sink
+
+log = structlog.get_logger()
+
+Found: TypeAlias = tuple[Scope, Page | None]
+"""A page of a scope, or the word that the scope is done."""
+
+PAGES_WAITING = 16
+"""Pages between collection and assembly: when the sink is slow, collection waits here."""
+
+SCOPES_AT_ONCE = 64
+"""Scopes of an account that are worked on at the same time."""
+
+WIDEST = 32
+"""Calls that one page of one scope may have in flight."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shop:
+    """What all accounts of a run use: declarations, the line to AWS, the ledger and the sink."""
+
+    catalog: Catalog
+    assembler: Assembler
+    line: Line
+    ledger: Ledger
+    sink: Sink
+    turn: anyio.Lock
+    stall: float
+
+
+class AccountRun:
+    """Collects one account that was reached."""
+
+    def __init__(self, shop: Shop, reached: Reached, options: Options) -> None:
+        """Plan the account: every scope stands in the ledger from now on."""
+        self._shop, self._reached = shop, reached
+        self._jobs = jobs(shop.catalog, reached.target)
+        self._options = options
+        self._writer = Writer(shop.sink, shop.ledger, shop.turn)
+        self._collecting = anyio.CancelScope()
+        self.bug = False
+        for job in self._jobs:
+            shop.ledger.plan(job.scope)
+
+    async def collect(self) -> None:
+        """Collect, and hand everything to the sink. Raises `DeliveryError` when the sink gives up."""
+        assembler = self._shop.assembler.account(self._reached.target.account, self._options)
+        send, receive = anyio.create_memory_object_stream[Found](PAGES_WAITING)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._assemble, assembler, receive)
+            async with send:
+                await self._scopes(send)
+        account = self._reached.target.account
+        for finished in assembler.close(frozenset(self._shop.ledger.harmed(account) | self._unasked())):
+            await self._writer.add(finished)
+        await self._writer.flush_all()
+
+    def stop(self) -> None:
+        """Start no more calls; what is complete is still delivered."""
+        self._collecting.cancel()
+
+    def note_unfinished(self, code: str) -> None:
+        """Scopes that were planned and did not end say so."""
+        for job in self._jobs:
+            if self._shop.ledger.scopes[job.scope].ended is None:
+                self._fail(job, Failed(job.service.name, Reason.ERROR, code, "the run ended before this was collected"))
+
+    async def _scopes(self, send: MemoryObjectSendStream[Found]) -> None:
+        one_at_a_time = self._shop.line.concurrency == 1
+        window = anyio.CapacityLimiter(1 if one_at_a_time else SCOPES_AT_ONCE)
+        with self._collecting:
+            async with anyio.create_task_group() as tasks:
+                for job in self._jobs:
+                    tasks.start_soon(self._scope, job, send.clone(), window)
+
+    async def _scope(self, job: Job, send: MemoryObjectSendStream[Found], window: anyio.CapacityLimiter) -> None:
+        async with send, window:
+            record = self._shop.ledger.begin(job.scope)
+            with structlog.contextvars.bound_contextvars(**job.scope._asdict()):
+                await self._watched(job, record, send)
+            self._shop.ledger.end(job.scope)
+            await send.send((job.scope, None))
+
+    async def _watched(self, job: Job, record: ScopeRecord, send: MemoryObjectSendStream[Found]) -> None:
+        """A scope in which no call has ended for long is given up."""
+        stall = self._shop.stall
+
+        def alive() -> None:
+            watch.deadline = anyio.current_time() + stall
+
+        async def emit(page: Page) -> None:
+            await send.send((job.scope, page))
+
+        with anyio.CancelScope(deadline=anyio.current_time() + stall) as watch:
+            await self._guarded(job, record, emit, alive)
+        if watch.cancelled_caught:
+            self._fail(job, Failed(job.service.name, Reason.TIMEOUT, "Stalled", f"no call ended in {stall:g} s"))
+
+    async def _guarded(
+        self, job: Job, record: ScopeRecord, emit: Callable[[Page], Awaitable[None]], alive: Callable[[], None]
+    ) -> None:
+        """A bug costs its own scope, and the exit code; the rest of the run is still worth having."""
+        line, reached = self._shop.line, self._reached
+        calls = ScopeCalls(line, reached.identity, job.region, record, shared=reached.shared, alive=alive)
+        try:
+            await Collection(job, calls, record, emit, width=min(WIDEST, line.concurrency)).run()
+        except Exception as error:
+            self.bug = True
+            log.exception("a bug ended this scope")
+            for bug in error.exceptions if isinstance(error, ExceptionGroup) else (error,):
+                self._fail(job, Failed(job.service.name, Reason.ERROR, type(bug).__name__, str(bug)))
+
+    def _fail(self, job: Job, failure: Failed) -> None:
+        types = {type_ for fetched in job.fetched for type_ in affected(job.service, fetched)}
+        self._shop.ledger.scopes[job.scope].fail(failure, types)
+
+    async def _assemble(self, assembler: AccountAssembler, receive: MemoryObjectReceiveStream[Found]) -> None:
+        async with receive:
+            async for scope, page in receive:
+                if page is None:
+                    await self._writer.flush(scope)
+                    continue
+                for finished in assembler.take(page, scope):
+                    await self._writer.add(finished)
+
+    def _unasked(self) -> set[str]:
+        """The types of services that were left out."""
+        return set(Catalog.all().types) - set(self._shop.catalog.types)

@@ -1,0 +1,397 @@
+"""What a permission relationship says, how the options bound it, and what is done with documents that are faulty."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from collector.analysis.facts import Account, Options, PolicyFact
+from collector.analysis.matching import ResourceIndex
+from collector.analysis.permissions import STEP_SIZE, Permissions, policy_is_admin
+from collector.analysis.results import TEXT_LIMIT, Link, MappedLink, Problem, ServiceNode
+from collector.analysis.services import Services
+from tests.analysis.estate import INDEX, A, B, C, allowed, document, findings, name, statement
+
+PLAIN = {
+    "effect": "Allow",
+    "actions": "s3:ListBucket",
+    "normalizedActions": "s3:listbucket",
+    "resources": "arn:aws:s3:::app",
+    "conditional": False,
+    "admin": False,
+    "read": False,
+    "list": True,
+    "write": False,
+    "tagging": False,
+    "permissions": False,
+    "partial": False,
+    "statement": "[0]",
+    "crossAccount": False,
+}
+
+
+def test_a_plain_grant_says_all_that_there_is():
+    assert allowed("Allow s3:ListBucket on arn:aws:s3:::app") == {"app": PLAIN}
+
+
+def test_actions_keep_their_spelling_and_are_repeated_in_lower_case():
+    said = allowed("Allow s3:List*,S3:DeleteBucket on arn:aws:s3:::app")["app"]
+    assert (said["actions"], said["normalizedActions"]) == ("S3:DeleteBucket,s3:List*", "s3:deletebucket,s3:list*")
+
+
+def test_only_actions_that_apply_to_the_target_are_told():
+    found = allowed("Allow s3:*,logs:* on arn:aws:s3:::app,arn:aws:logs:us-east-1:A:log-group:/aws/lambda/f")
+    assert {target: said["actions"] for target, said in found.items()} == {"app": "s3:*", "group-f": "logs:*"}
+
+
+def test_only_patterns_that_match_the_target_are_told():
+    said = allowed("Allow s3:* on arn:aws:s3:::app,arn:aws:s3:::a*,arn:aws:s3:::app/*,arn:aws:s3:::audit")["app"]
+    assert said["resources"] == "arn:aws:s3:::a*,arn:aws:s3:::app,arn:aws:s3:::app/*"
+
+
+def test_all_on_everything_is_an_asterisk_each():
+    said = allowed("Allow * on *")["account"]
+    assert (said["actions"], said["resources"], said["admin"]) == ("*", "*", True)
+
+
+@pytest.mark.parametrize(
+    ("text", "target", "admin"),
+    [
+        ("Allow s3:* on *", "aws_s3", True),
+        ("Allow s3:Get* on *", "aws_s3", False),
+        ("Allow s3:* on arn:aws:s3:::*", "aws_s3", False),
+        ("Allow *:* on *", "account", True),
+        ("Allow not sts:* on *", "account", False),
+        ("Allow * on not arn:aws:s3:::audit", "account", False),
+        ("Allow * on arn:aws:s3:::app", "app", False),
+    ],
+)
+def test_admin_is_all_actions_of_an_account_or_a_service(text, target, admin):
+    assert allowed(text)[target]["admin"] is admin
+
+
+@pytest.mark.parametrize(
+    ("action", "levels"),
+    [
+        ("s3:GetBucketPolicy", {"read"}),
+        ("s3:ListBucket", {"list"}),
+        ("s3:DeleteBucket", {"write"}),
+        ("s3:PutBucketTagging", {"tagging", "write"}),
+        ("s3:PutBucketPolicy", {"permissions", "write"}),
+        ("s3:*Bucket", {"list", "write"}),
+        ("s3:FutureAction", set()),
+    ],
+)
+def test_access_levels_are_those_of_the_reference(action, levels):
+    said = allowed(f"Allow {action} on arn:aws:s3:::app")["app"]
+    assert {level for level in ("read", "list", "write", "tagging", "permissions") if said[level]} == levels
+
+
+def test_access_is_that_to_the_target_only():
+    found = allowed("Allow s3:GetObject,s3:ListBucket on arn:aws:s3:::app,arn:aws:s3:::audit/*")
+    assert {target: (said["list"], said["read"]) for target, said in found.items()} == {
+        "app": (True, False),
+        "audit": (False, True),
+    }
+
+
+def test_all_but_some_actions_are_told_as_such():
+    said = allowed("Allow not iam:*,sts:* on *")["account"]
+    assert (said["notActions"], "actions" in said) == ("iam:*,sts:*", False)
+
+
+def test_all_but_some_resources_are_told_as_such():
+    said = allowed("Allow s3:* on not arn:aws:s3:::audit,arn:aws:s3:::audit/*")["aws_s3"]
+    assert (said["notResources"], said["partial"], "resources" in said) == (
+        "arn:aws:s3:::audit,arn:aws:s3:::audit/*",
+        True,
+        False,
+    )
+
+
+def test_a_condition_is_told_as_json():
+    said = allowed("Allow s3:ListBucket on arn:aws:s3:::app when StringEquals aws:PrincipalOrgID o-1")["app"]
+    assert said["conditional"] is True
+    assert json.loads(said["conditions"]) == [{"StringEquals": {"aws:PrincipalOrgID": "o-1"}}]
+
+
+def test_an_empty_condition_is_none():
+    text = {**statement("Allow s3:ListBucket on arn:aws:s3:::app"), "Condition": {}}
+    found, _ = findings(PolicyFact("p", "aws_iam_policy", {"Statement": text}))
+    assert [each.properties["conditional"] for each in found if isinstance(each, Link)] == [False]
+
+
+def test_a_grant_is_conditional_only_if_every_statement_is():
+    said = allowed(
+        "Allow s3:ListBucket on arn:aws:s3:::app when StringEquals aws:PrincipalOrgID o-1",
+        "Allow s3:DeleteBucket on arn:aws:s3:::app",
+    )["app"]
+    assert said["conditional"] is False
+    assert "o-1" in said["conditions"]
+
+
+def test_an_open_variable_makes_a_grant_conditional():
+    said = allowed("Allow s3:ListBucket on arn:aws:s3:::app-${aws:PrincipalTag/team}")["app-logs"]
+    assert (said["conditional"], said["variables"], "conditions" in said) == (True, "aws:PrincipalTag/team", False)
+
+
+def test_a_variable_that_is_known_does_not():
+    said = allowed("Allow s3:ListBucket on arn:aws:s3:::app-${aws:PrincipalAccount}")["app-A"]
+    assert (said["conditional"], "variables" in said) == (False, False)
+
+
+def test_a_variable_may_have_a_default():
+    text = {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "arn:aws:s3:::${aws:PrincipalTag/x, 'a'}udit"}
+    found, _ = findings(PolicyFact("p", "aws_iam_policy", {"Version": "2012-10-17", "Statement": text}))
+    assert [name(each) for each in found if isinstance(each, Link)] == ["audit"]
+
+
+@pytest.mark.parametrize(
+    ("text", "cross"),
+    [
+        ("Allow s3:ListBucket on arn:aws:s3:::app", {"app": False}),
+        ("Allow s3:ListBucket on arn:aws:s3:::b-bucket", {"b-bucket": True}),
+        ("Allow sqs:SendMessage on arn:aws:sqs:us-east-1:B:b-jobs", {"b-jobs": True}),
+        ("Allow sqs:SendMessage on arn:aws:sqs:us-east-1:C:q", {f"@{C}": True}),
+        ("Allow iam:GetPolicy on arn:aws:iam::aws:policy/ReadOnlyAccess", {"ReadOnly": False}),
+    ],
+)
+def test_other_accounts_are_marked(text, cross):
+    assert {target: said["crossAccount"] for target, said in allowed(text).items()} == cross
+
+
+def test_one_relationship_joins_all_statements():
+    found = allowed(
+        "Allow s3:ListBucket on arn:aws:s3:::app",
+        "Allow s3:GetObject on arn:aws:s3:::app/*",
+        "Allow s3:ListBucket on arn:aws:s3:::audit",
+    )
+    assert found["app"]["actions"] == "s3:GetObject,s3:ListBucket"
+    assert {target: said["statement"] for target, said in found.items()} == {"app": "[0],[1]", "audit": "[2]"}
+
+
+def test_the_proof_names_version_and_sids():
+    texts = [
+        statement("Allow s3:ListBucket on arn:aws:s3:::app"),
+        statement("Allow s3:GetObject on arn:aws:s3:::app/*"),
+    ]
+    fact = PolicyFact("p", "aws_iam_policy", {"Statement": [{**texts[0], "Sid": "Buckets"}, texts[1]]}, "v3")
+    found, _ = findings(fact)
+    assert [each.properties["statement"] for each in found if isinstance(each, Link)] == ["v3/Buckets,[1]"]
+
+
+def test_long_lists_are_cut():
+    actions = ",".join(f"s3:Future{number:04}" for number in range(1000))
+    said = allowed(f"Allow {actions} on arn:aws:s3:::app")["app"]
+    assert len(said["actions"]) == TEXT_LIMIT
+    assert said["actions"].endswith("...")
+
+
+def test_properties_are_primitives():
+    found = allowed("Allow * on *", "Allow s3:* on arn:aws:s3:::a*", "Deny s3:Put* on * when Bool a false")
+    assert all(isinstance(value, str | bool | int) for said in found.values() for value in said.values())
+
+
+def test_a_service_is_asked_for_once_and_before_its_relationship():
+    found, _ = findings(
+        PolicyFact("p", "aws_iam_policy", document("Allow s3:Get* on *", "Allow s3:* on arn:aws:s3:::*"))
+    )
+    assert [type(each) for each in found] == [ServiceNode, Link]
+    assert found[0] == ServiceNode(f"{A}:service:aws_s3", "aws_s3", "Amazon S3")
+
+
+def test_a_service_that_nobody_knows_is_named_after_its_prefix():
+    found, _ = findings(PolicyFact("p", "aws_iam_policy", document("Allow futuresvc:Do on *")))
+    assert found[0] == ServiceNode(f"{A}:service:aws_futuresvc", "aws_futuresvc", "futuresvc")
+
+
+def test_an_account_that_was_not_collected_is_described():
+    found, _ = findings(
+        PolicyFact("p", "aws_iam_policy", document("Allow sqs:SendMessage on arn:aws:sqs:us-east-1:C:q"))
+    )
+    link = found[0]
+    assert isinstance(link, MappedLink)
+    assert (link.direction, link.filter_keys) == ("FORWARD", (("_type", "_key"),))
+    assert link.target["_key"] == f"arn:aws:iam::{C}:root"
+
+
+def test_permissions_that_are_alike_share_their_properties():
+    found, _ = findings(PolicyFact("p", "aws_iam_policy", document("Allow s3:ListBucket on arn:aws:s3:::app*")))
+    assert len({id(each.properties) for each in found if isinstance(each, Link)}) == 1
+
+
+# Options ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "targets"),
+    [
+        ("sqs:* on *", {"wildcards": "expand"}, {"jobs", "jobs-dlq", "jobs-eu"}),
+        ("s3:GetObject on *", {"wildcards": "expand"}, {"app", "app-logs", "audit", "home", "app-A"}),
+        ("sqs:* on arn:aws:sqs:*:*:*", {"wildcards": "expand", "type_wide": "expand"}, {"jobs", "jobs-dlq", "jobs-eu"}),
+        ("sqs:* on not arn:aws:sqs:us-east-1:A:jobs", {"wildcards": "expand"}, {"aws_sqs"}),
+        ("ec2:StopInstances on arn:aws:ec2:*:*:instance/*", {"type_wide": "expand"}, {"i-1", "i-2"}),
+        ("iot:DescribeThing on arn:aws:iot:*:*:thing/*", {"type_wide": "expand"}, set()),
+        ("dynamodb:Query on arn:aws:dynamodb:*:*:table/*/index/*", {"type_wide": "expand"}, {"orders", "carts"}),
+        ("sqs:* on arn:aws:sqs:us-east-1:A:jobs*", {"max_edges_per_pattern": 2}, {"jobs", "jobs-dlq"}),
+        ("sqs:* on arn:aws:sqs:*:A:jobs*", {"max_edges_per_pattern": 2}, {"aws_sqs"}),
+        ("sqs:* on arn:aws:sqs:*:A:jobs*", {"max_edges_per_pattern": 0}, {"jobs", "jobs-dlq", "jobs-eu"}),
+        ("sqs:* on arn:aws:sqs:us-east-1:C:q", {"cross_account": "collected"}, set()),
+        ("sqs:* on arn:aws:sqs:us-east-1:B:b-jobs", {"cross_account": "collected"}, {"b-jobs"}),
+        ("sqs:* on arn:aws:sqs:us-east-1:B:b-jobs", {"cross_account": "off"}, set()),
+        ("sqs:* on arn:aws:sqs:us-east-1:C:q", {"cross_account": "off"}, set()),
+        ("s3:* on arn:aws:s3:::b-bucket", {"cross_account": "off"}, set()),
+        ("s3:* on arn:aws:s3:::app", {"cross_account": "off"}, {"app"}),
+    ],
+)
+def test_options_bound_what_is_drawn(text, options, targets):
+    assert set(allowed(f"Allow {text}", options=Options(**options))) == targets
+
+
+def test_what_was_too_much_is_counted_on_the_relationship():
+    said = allowed("Allow sqs:* on arn:aws:sqs:*:A:jobs*", options=Options(max_edges_per_pattern=2))["aws_sqs"]
+    assert said["matchedResources"] == 3
+    assert "matchedResources" not in allowed("Allow sqs:* on *")["aws_sqs"]
+
+
+def test_too_much_in_another_account_is_drawn_to_the_account():
+    found = allowed("Allow sqs:* on arn:aws:sqs:*:B:*", options=Options(max_edges_per_pattern=1))
+    assert set(found) == {"b-jobs"}
+    index = ResourceIndex()
+    index.add(A, ())
+    index.add(B, [(f"arn:aws:sqs:us-east-1:{B}:q{number}", "aws_sqs_queue") for number in range(2)])
+    fact = PolicyFact("p", "aws_iam_policy", document("Allow sqs:* on arn:aws:sqs:*:B:*"))
+    links = [
+        each for each in findings(fact, Options(max_edges_per_pattern=1), index)[0] if isinstance(each, MappedLink)
+    ]
+    assert [(name(each), each.properties["matchedResources"]) for each in links] == [(f"@{B}", 2)]
+
+
+def test_denials_are_drawn_when_asked_for():
+    texts = document("Allow s3:* on *", "Deny s3:DeleteBucket on arn:aws:s3:::audit", "Deny iam:* on *")
+    found, _ = findings(PolicyFact("p", "aws_iam_policy", texts), Options(deny_edges=True))
+    drawn = {(each.verb, name(each)) for each in found if isinstance(each, Link)}
+    assert drawn == {("ALLOWS", "aws_s3"), ("DENIES", "audit"), ("DENIES", "aws_iam")}
+    denied = next(each for each in found if isinstance(each, Link) and name(each) == "audit")
+    assert (denied.properties["effect"], denied.properties["actions"]) == ("Deny", "s3:DeleteBucket")
+
+
+# What is counted -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "counted"),
+    [
+        ("s3:ListBucket on arn:aws:s3:::app", {}),
+        ("ec2:StopInstances on arn:aws:ec2:*:*:instance/*", {"collapsedPatterns": 1}),
+        ("sqs:* on arn:aws:sqs:*:A:jobs*", {"cappedPatterns": 1, "cappedResources": 3}),
+        ("sqs:* on arn:aws:sqs:us-east-1:A:gone", {"danglingArns": 1}),
+        ("s3:* on arn:aws:s3:::gone", {"danglingArns": 1}),
+        ("s3:* on arn:aws:s3:::gone*", {}),
+        ("secretsmanager:* on arn:aws:secretsmanager:us-east-1:A:secret:gone", {}),
+        ("s3:FutureAction,s3:ListBucket on arn:aws:s3:::app", {"unknownActions": 1}),
+        ("s3:ListBucket on arn:aws:sqs:*:jobs,app,arn:aws:s3:::app", {"ignoredPatterns": 2}),
+    ],
+)
+def test_what_a_reader_should_know_of_is_counted(text, counted):
+    fact = PolicyFact("p", "aws_iam_policy", document(f"Allow {text}"))
+    counts = findings(fact, Options(max_edges_per_pattern=2))[1]
+    assert {key: number for key, number in counts.items() if number} == counted
+
+
+FAULTY = [
+    ("no JSON", "{", "not JSON: "),
+    ("a list", "[]", "not a JSON object"),
+    ("a number", "1", "not a JSON object"),
+    ("a statement that is text", {"Statement": "Allow"}, "[0]: not a JSON object"),
+    ("no effect", {"Statement": {"Action": "*", "Resource": "*"}}, "[0]: Effect is None"),
+    ("an effect in lower case", {"Statement": {"Effect": "allow", "Action": "*", "Resource": "*"}}, "[0]: Effect is 'allow'"),
+    ("no action", {"Statement": {"Effect": "Allow", "Resource": "*"}}, "[0]: needs Action or NotAction"),
+    ("both actions", {"Statement": {"Effect": "Allow", "Action": "*", "NotAction": "*", "Resource": "*"}}, "[0]: needs Action or NotAction"),
+    ("no resource", {"Statement": {"Effect": "Allow", "Action": "*"}}, "[0]: needs Resource or NotResource"),
+    ("an action that is a number", {"Statement": {"Effect": "Allow", "Action": [1], "Resource": "*"}}, "[0]: Action is not text"),
+    ("a condition that is text", {"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*", "Condition": "x"}}, "[0]: Condition is not an object of objects"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "detail"), [each[1:] for each in FAULTY], ids=[each[0] for each in FAULTY])
+def test_a_faulty_document_is_named_and_nothing_is_raised(text, detail):
+    found, counts = findings(PolicyFact("p", "aws_iam_policy", text))
+    assert len(found) == 1
+    problem = found[0]
+    assert isinstance(problem, Problem)
+    assert (problem.key, problem.type, problem.reason) == ("p", "aws_iam_policy", "invalid_policy")
+    assert problem.detail.startswith(detail)
+    assert counts["invalidDocuments"] == 1
+
+
+def test_one_faulty_statement_leaves_the_others():
+    texts = [{"Sid": "Bad", "Effect": "Allow"}, statement("Allow s3:ListBucket on arn:aws:s3:::app")]
+    found, counts = findings(PolicyFact("p", "aws_iam_policy", {"Statement": texts}))
+    assert [type(each) for each in found] == [Problem, Link]
+    assert counts["invalidStatements"] == 1
+
+
+@pytest.mark.parametrize("statements", [{}, {"Statement": []}])
+def test_a_document_without_statements_allows_nothing(statements):
+    assert findings(PolicyFact("p", "aws_iam_policy", statements))[0] == []
+
+
+@pytest.mark.parametrize("encode", [json.dumps, lambda text: "%7B" + json.dumps(text)[1:].replace(" ", "%20")])
+def test_documents_may_be_text(encode):
+    fact = PolicyFact("p", "aws_iam_policy", encode(document("Allow s3:ListBucket on arn:aws:s3:::app")))
+    assert [name(each) for each in findings(fact)[0] if isinstance(each, Link)] == ["app"]
+
+
+# Steps and admin -------------------------------------------------------------------------------------------
+
+
+def test_findings_are_handed_over_in_small_steps():
+    policies = [
+        PolicyFact(f"p{number}", "aws_iam_policy", document("Allow * on arn:aws:*", "Allow s3:* on *"))
+        for number in range(3)
+    ]
+    options = Options(wildcards="expand")
+    steps = list(Permissions(Account(A), INDEX, options, Services(A), findings(policies[0])[1]).steps(policies))
+    assert all(len(step) <= STEP_SIZE for step in steps)
+    assert len(steps) >= len(policies)
+
+
+@pytest.mark.parametrize(
+    ("statements", "admin"),
+    [
+        (["Allow * on *"], True),
+        (["Allow *:* on arn:aws:*"], True),
+        (["Allow s3:* on *"], False),
+        (["Allow not iam:* on *"], False),
+        (["Allow * on arn:aws:s3:::*"], False),
+        (["Allow * on not arn:aws:s3:::audit"], False),
+        (["Allow * on * when Bool aws:MultiFactorAuthPresent true"], False),
+        (["Allow * on ${aws:PrincipalTag/x}"], False),
+        (["Allow * on *", "Deny iam:* on *"], False),
+        (["Allow * on *", "Deny iam:* on * when Bool aws:MultiFactorAuthPresent false"], True),
+        (["Allow * on *", "Deny s3:* on arn:aws:s3:::audit"], True),
+        (["Deny * on *"], False),
+        ([], False),
+    ],
+)
+def test_a_policy_is_admin_if_it_allows_everything_always(statements, admin):
+    assert policy_is_admin(document(*statements)) is admin
+
+
+def test_what_is_no_policy_is_not_admin():
+    assert policy_is_admin("{") is False
+
+
+@pytest.mark.parametrize(
+    ("fact", "user"),
+    [
+        (PolicyFact(f"arn:aws:iam::{A}:user/team/ada/inline-policy/p", "aws_iam_user_policy", {}), "ada"),
+        (PolicyFact("elsewhere", "aws_iam_user_policy", {}, user="bob"), "bob"),
+        (PolicyFact("elsewhere", "aws_iam_user_policy", {}), None),
+        (PolicyFact(f"arn:aws:iam::{A}:group/devs/inline-policy/p", "aws_iam_group_policy", {}), None),
+    ],
+)
+def test_the_owner_of_an_inline_user_policy_is_read_from_its_key(fact, user):
+    assert fact.username == user
