@@ -36,7 +36,7 @@ async def collect(name: str, *, folder: str | None = None, raw: bool = False) ->
     target = Target("aws", ACCOUNT, f"arn:aws:iam::{ACCOUNT}:user/tester", REGIONS[:1], REGIONS)
     ledger = Ledger("run", "0")
     assembler = Assembler(catalog, Options(raw=raw), ledger)
-    graph = assembler.account(ACCOUNT, Options())
+    graph = assembler.account(target, Options())
     outcome = Outcome()
     for job in jobs(catalog, target):
         api = FakeApi(ANSWERS / (folder or name), job.region)

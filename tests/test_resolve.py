@@ -4,9 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.convert import Ends, Outside, Pending
+from collector.convert import Ends, Pending
 from collector.model import Scope
-from collector.resolve import Directory, Graph, relationship_type
+from collector.relationships import Outside, type_of
+from collector.resolve import Directory, Graph
 from collector.spec import RESOURCE, Edge
 
 SCOPE = Scope("1", "r", "s")
@@ -187,7 +188,7 @@ def test_a_pointer_that_leads_nowhere_is_counted_with_its_reason(name, unseen, r
     ],
 )
 def test_relationship_types_follow_jupiterones_rule(source, verb, target, expected):
-    assert relationship_type(source, verb, target) == expected
+    assert type_of(source, verb, target) == expected
 
 
 @given(st.permutations([("n", "aws_a", "a"), ("n", "aws_b", "b"), ("n", "aws_b", "c"), ("l", "a", "b"), ("l", "a", "c"), ("l", "a", "z")]))

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeAlias
 
 import anyio
 import structlog
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
+from collector.analysis.facts import Options as Bounds
 from collector.assemble import AccountAssembler, Assembler
 from collector.aws.accounts import Reached
 from collector.aws.calls import Line, ScopeCalls
 from collector.catalog import Catalog, affected
 from collector.collect import Collection, Page
+from collector.conclude import Conclusions
 from collector.convert import Options
+from collector.factbook import POLICIES, PRINCIPALS
 from collector.faults import Failed, Reason
-from collector.model import Scope
+from collector.model import GLOBAL, Scope
 from collector.output import Writer
 from collector.plan import Job, jobs
 from collector.report import Ledger, ScopeRecord
@@ -38,7 +42,7 @@ WIDEST = 32
 """Calls that one page of one scope may have in flight."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Shop:
     """What all accounts of a run use: declarations, the line to AWS, the ledger and the sink."""
 
@@ -49,6 +53,12 @@ class Shop:
     sink: Sink
     turn: anyio.Lock
     stall: float
+    bounds: Bounds
+
+    @cached_property
+    def services(self) -> Mapping[str, str]:
+        """The service of each entity type."""
+        return {entity.type: service.name for service in self.catalog.services for entity in service.entities}
 
 
 class AccountRun:
@@ -67,15 +77,16 @@ class AccountRun:
 
     async def collect(self) -> None:
         """Collect, and hand everything to the sink. Raises `DeliveryError` when the sink gives up."""
-        assembler = self._shop.assembler.account(self._reached.target.account, self._options)
+        assembler = self._shop.assembler.account(self._reached.target, self._options)
         send, receive = anyio.create_memory_object_stream[Found](PAGES_WAITING)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._assemble, assembler, receive)
             async with send:
                 await self._scopes(send)
-        account = self._reached.target.account
-        for finished in assembler.close(frozenset(self._shop.ledger.harmed(account) | self._unasked())):
+        target, ledger = self._reached.target, self._shop.ledger
+        for finished in assembler.close(frozenset(ledger.harmed(target.account) | self._unasked())):
             await self._writer.add(finished)
+        await self._conclude(assembler)
         await self._writer.flush_all()
 
     def stop(self) -> None:
@@ -87,6 +98,24 @@ class AccountRun:
         for job in self._jobs:
             if self._shop.ledger.scopes[job.scope].ended is None:
                 self._fail(job, Failed(job.service.name, Reason.ERROR, code, "the run ended before this was collected"))
+
+    async def _conclude(self, assembler: AccountAssembler) -> None:
+        """Draw what follows from all facts together. A bug there costs those relationships only."""
+        target, ledger = self._reached.target, self._shop.ledger
+        conclusions = Conclusions(target, assembler.graph, ledger, self._shop.services)
+        findings = conclusions.draw(assembler.facts.facts(assembler.graph.entities()), self._shop.bounds)
+        while True:
+            try:
+                finished = await anext(findings, None)
+            except Exception as error:
+                self.bug = True
+                log.exception("a bug ended the analysis", account=target.account)
+                failure = Failed("analysis", Reason.ERROR, type(error).__name__, str(error))
+                ledger.plan(Scope(target.account, GLOBAL, "iam")).fail(failure, POLICIES | PRINCIPALS)
+                return
+            if finished is None:
+                return
+            await self._writer.add(finished)
 
     async def _scopes(self, send: MemoryObjectSendStream[Found]) -> None:
         one_at_a_time = self._shop.line.concurrency == 1

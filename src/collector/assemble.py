@@ -8,8 +8,10 @@ from typing import NamedTuple
 from collector.catalog import Catalog
 from collector.collect import Page
 from collector.convert import EdgeConverter, EntityConverter, Options, Pending
+from collector.factbook import FactBook
 from collector.faults import Failed, Reason
 from collector.model import Place, Record, Scope
+from collector.plan import Target
 from collector.report import Ledger
 from collector.resolve import Directory, Graph
 from collector.spec import Entity, Fetched, Row
@@ -35,17 +37,18 @@ class Assembler:
             self.edges.setdefault(fetched, []).append(converter)
         self.directory = Directory([converter.ends for converter in numbered])
 
-    def account(self, account: str, options: Options) -> AccountAssembler:
+    def account(self, target: Target, options: Options) -> AccountAssembler:
         """A fresh graph for an account; `options` are its own, such as its name."""
-        return AccountAssembler(self, account, options)
+        return AccountAssembler(self, target, options)
 
 
 class AccountAssembler:
     """Turns the pages of one account into records, relationships as soon as both of their ends are known."""
 
-    def __init__(self, assembler: Assembler, account: str, options: Options) -> None:
+    def __init__(self, assembler: Assembler, target: Target, options: Options) -> None:
         """Start with an empty graph."""
-        self._assembler, self._account = assembler, account
+        self._assembler, self._account = assembler, target.account
+        self.facts = FactBook(target.account, target.partition)
         self._added = options.tags()
         self._ledger = assembler.ledger
         self.graph = Graph(assembler.directory)
@@ -68,9 +71,10 @@ class AccountAssembler:
         freed = self.graph.add(entity.type, node.key, node.names)
         if freed is None:
             return
-        self._ledger.types[entity.type] += 1
+        self._ledger.count(node.record)
         self._ledger.scopes[scope].entities += 1
         node.record.update(self._added)
+        self.facts.note(entity.type, node, converter.place(row, place))
         yield Finished(node.record, scope)
         for waiting in freed:
             yield from self._link(waiting.pending, waiting.scope)
@@ -84,22 +88,16 @@ class AccountAssembler:
     def _link(self, pending: Pending, scope: Scope) -> Iterator[Finished]:
         record = self.graph.link(pending, scope)
         if record is not None:
-            self._count(record)
+            self._ledger.count(record)
             yield Finished(record, scope)
 
     def close(self, unseen: frozenset[str]) -> Iterator[Finished]:
         """The relationships that lead outside of what was collected; the rest is counted as dangling."""
         for record, scope in self.graph.close(self._account, unseen):
-            self._count(record)
+            self._ledger.count(record)
             yield Finished(record, scope)
         self._ledger.duplicates += self.graph.duplicates
         self._ledger.dangling.update(self.graph.dangling)
-
-    def _count(self, record: Record) -> None:
-        if "_mapping" in record:
-            self._ledger.mapped += 1
-        else:
-            self._ledger.relationships[record["_type"]] += 1
 
     def _keyless(self, entity: Entity, scope: Scope) -> None:
         """A row without what its key is made of is not dropped in silence, unless a failed call already said why."""

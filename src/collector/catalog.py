@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from collector.resolve import relationship_type
+from collector.relationships import type_of
 from collector.services import declared
 from collector.spec import RESOURCE, Call, Edge, Entity, Fetch, Fetched, Gather, Hydrate, Links, Rows, Service, Slice, Template, Within
 
@@ -83,7 +83,7 @@ class Catalog:
 
     def relationship_types(self, edge: Edge) -> frozenset[str]:
         """The `_type`s of the relationships that an edge can draw."""
-        return frozenset(relationship_type(*triple) for triple in self.triples(edge))
+        return frozenset(type_of(*triple) for triple in self.triples(edge))
 
     def touched(self, types: Iterable[str]) -> frozenset[str]:
         """Entity types together with every relationship type that has one of them at an end."""
@@ -92,7 +92,7 @@ class Catalog:
         for edge, _ in self.edges:
             for source, verb, target in self.triples(edge):
                 if source in wanted or target in wanted:
-                    found.add(relationship_type(source, verb, target))
+                    found.add(type_of(source, verb, target))
         return frozenset(found)
 
     def _spread(self, types: str | tuple[str, ...]) -> tuple[str, ...]:

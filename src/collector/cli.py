@@ -20,7 +20,7 @@ from collector.catalog import Catalog, UnknownServiceError
 from collector.config import ConfigurationError, Settings, settings
 from collector.faults import Failed
 from collector.run import Outcome, Run
-from collector.sinks.base import DeliveryError
+from collector.sinks.base import DeliveryError, Sink
 from collector.sinks.ndjson import NdjsonSink
 
 SIGNAL_BASE = 128
@@ -114,13 +114,19 @@ def collect(config: Path | None, *, no_progress: bool | None, **given: Any) -> N
 def demo(**given: Any) -> None:
     """The main job against an embedded sample estate. Needs no AWS account."""
     from collector.demo.process import MissingExtraError, sample_estate  # noqa: PLC0415  (moto is an extra)
+    from collector.demo.tally import Tally  # noqa: PLC0415
 
-    chosen = settings(_told(given))
+    chosen, catalog = settings(_told(given)), Catalog.all()
+    if not chosen.services:  # here also those that are outside the default set
+        chosen = chosen.model_copy(update={"services": tuple(service.name for service in catalog.services)})
+    tally = Tally(NdjsonSink(chosen.output))
     try:
         with sample_estate():
-            outcome = _run(chosen, unlimited=True)
+            outcome = _run(chosen, sink=tally, unlimited=True)
     except MissingExtraError as error:
         raise ConfigurationError(str(error)) from error
+    if not outcome.closed:
+        console.say(f"JupiterOne's published data model for AWS: {tally.seen.told(catalog)} in this estate")
     _finish(outcome)
 
 
@@ -150,10 +156,10 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     sys.exit(Exit.COMPLETE)
 
 
-def _run(chosen: Settings, *, unlimited: bool = False) -> Outcome:
+def _run(chosen: Settings, *, sink: Sink | None = None, unlimited: bool = False) -> Outcome:
     log.set_up(chosen.log_level, chosen.log_format)
     catalog = Catalog.all().choose(chosen.services, chosen.skip_services)
-    run = Run(chosen, catalog, NdjsonSink(chosen.output), unlimited=unlimited)
+    run = Run(chosen, catalog, sink or NdjsonSink(chosen.output), unlimited=unlimited)
     if chosen.report and not chosen.report.parent.is_dir():
         raise ConfigurationError(f"cannot write the report: {chosen.report.parent} is not a directory")
     try:

@@ -37,6 +37,11 @@ def show(report: Report) -> None:
     )
 
 
+def say(line: str) -> None:
+    """A line below the table."""
+    Console(stderr=True, highlight=False, soft_wrap=True).print(line, markup=False)
+
+
 def _services(report: Report) -> Table:
     table = Table(box=None, pad_edge=False)
     table.add_column("account")

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from collector.classes import defaults
 from collector.model import GLOBAL, Place, Record
+from collector.relationships import Outside
 from collector.paths import Read, found, in_doubt, owes, reader, template
 from collector.spec import UNKNOWN, Edge, Entity, Fetched, Other, Row, Source
 from collector.tags import flatten
@@ -33,14 +34,6 @@ class Options:
         return named | ({"tag.Production": True} if self.tag_production else {})
 
 
-class Outside(NamedTuple):
-    """The other end of a relationship as downstream may know it."""
-
-    entity: Record
-    match: list[list[str]]
-    create: bool
-
-
 class Pending(NamedTuple):
     """A relationship whose ends are not known yet. `near` or else `near_name` is the end at the row."""
 
@@ -54,11 +47,12 @@ class Pending(NamedTuple):
 
 
 class Node(NamedTuple):
-    """An entity and the names by which others find it, by the kind of name (`"id"`, `"dns"`, …)."""
+    """An entity, the names by which others find it, by the kind of name (`"id"`, `"dns"`, …), and its facts for analysis."""
 
     key: str
     record: Record
     names: list[tuple[str, str]]
+    facts: Mapping[str, Any] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +81,7 @@ class EntityConverter:
         self._owed = tuple((label, owes(source)) for label, source in _properties(entity).items())
         self._tags = reader(entity.tags) if entity.tags else None
         self._web = template(entity.web, quoted=True) if entity.web else None
+        self._facts = tuple((name, reader(source)) for name, source in entity.facts.items())
         self._names = tuple((kind, reader(source)) for kind, source in _names(entity).items())
         classes = (entity.cls,) if isinstance(entity.cls, str) else entity.cls
         self._head = {"_type": entity.type, "_class": list(classes)}
@@ -118,7 +113,8 @@ class EntityConverter:
         self._tag(record, row, place)
         if self._raw is not None:
             record["_rawData"] = [{"name": "default", "rawData": self._raw(row)}]
-        return Node(key, record, self._known_as(row, place))
+        facts = {name: read(row, place) for name, read in self._facts} if self._facts else None
+        return Node(key, record, self._known_as(row, place), facts)
 
     def _common(self, row: Row, place: Place, key: str) -> Record:
         arn = key if self._named else self._arn(row, place) if self._arn else None

@@ -77,10 +77,10 @@ def _entity_table(catalog: Catalog) -> Iterator[str]:
 
 
 def _relationship_table(catalog: Catalog) -> Iterator[str]:
-    known, drawn = names(catalog), list(_drawn(catalog))
+    known, declared = names(catalog), list(drawn(catalog))
     yield from _head("### Relationships", "Row", "Relationship", "drawn by")
     for number, row in enumerate(published().rows, 1):
-        places = sorted({place for triple, place in drawn if row_covers(row, triple, known)})
+        places = sorted({place for triple, place in declared if row_covers(row, triple, known)})
         yield _cells(str(number), f"`{row['row'].replace('|', ' or ')}`", _words(places) or "—")
 
 
@@ -93,15 +93,15 @@ def _extension_tables(catalog: Catalog) -> Iterator[str]:
     yield ""
     yield from _head("### Extensions: relationships", "Relationship", "drawn by")
     known = names(catalog)
-    extra = {(triple, place) for triple, place in _drawn(catalog) if not published().covered((triple,), known)}
+    extra = {(triple, place) for triple, place in drawn(catalog) if not published().covered((triple,), known)}
     for sources, verb, targets, place in _gathered(extra):
         yield _cells(f"`{' or '.join(sources)} {verb} {' or '.join(targets)}`", f"`{place}`")
 
 
-def _gathered(drawn: Iterable[tuple[Triple, str]]) -> list[tuple[Several, str, Several, str]]:
+def _gathered(declared: Iterable[tuple[Triple, str]]) -> list[tuple[Several, str, Several, str]]:
     """Relationships that differ only in their sources, then those that differ only in their targets, taken together."""
     sources: dict[tuple[str, str, str], list[str]] = defaultdict(list)
-    for (source, verb, target), place in sorted(drawn):
+    for (source, verb, target), place in sorted(declared):
         sources[verb, target, place].append(source)
     targets: dict[tuple[Several, str, str], list[str]] = defaultdict(list)
     for (verb, target, place), several in sources.items():
@@ -144,7 +144,7 @@ def _plain(triple: Triple) -> dict[str, str]:
     return {"from": source, "class": verb, "to": target}
 
 
-def _drawn(catalog: Catalog) -> Iterator[tuple[Triple, str]]:
+def drawn(catalog: Catalog) -> Iterator[tuple[Triple, str]]:
     """Every relationship that is declared, and the service that draws it; an open target stays open."""
     for service in catalog.services:
         for fetched in declarations(service):

@@ -112,6 +112,15 @@ class Ledger:
         record.skipped = True
         record.fail(failure)
 
+    def count(self, record: Mapping[str, Any]) -> None:
+        """Count a record that leaves."""
+        if "_mapping" in record:
+            self.mapped += 1
+        elif "_fromEntityKey" in record:
+            self.relationships[record["_type"]] += 1
+        else:
+            self.types[record["_type"]] += 1
+
     @property
     def status(self) -> Status:
         """Of the whole run."""

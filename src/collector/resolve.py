@@ -7,12 +7,12 @@ relationship; what is kept of an entity is its key, its type and the names that 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from functools import cache
+from collections.abc import ItemsView, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from collector.convert import Ends, Outside, Pending, by_key
+from collector.convert import Ends, Pending, by_key
 from collector.model import Dangling, Record, Scope
+from collector.relationships import Link, Outside, direct, mapped
 from collector.spec import RESOURCE
 
 
@@ -58,6 +58,10 @@ class Graph:
     def __contains__(self, key: str) -> bool:
         """Whether the entity of this key was seen."""
         return key in self._types
+
+    def entities(self) -> ItemsView[str, str]:
+        """The key and type of every entity."""
+        return self._types.items()
 
     def add(self, type_: str, key: str, names: Iterable[tuple[str, str]]) -> list[Waiting] | None:
         """Take an entity; the relationships that waited for it, or None if its key was there before."""
@@ -167,44 +171,22 @@ class Graph:
         source, target = (near, far) if ends.outward else (far, near)
         if not self._once(pending.edge, source, target, pending.key):
             return None
-        type_ = relationship_type(self._types[source], ends.verb, self._types[target])
-        record: Record = {
-            "_key": relationship_key(source, ends.verb, target, pending.key),
-            "_type": type_,
-            "_class": ends.verb,
-            "_fromEntityKey": source,
-            "_toEntityKey": target,
-            "displayName": ends.verb,
-        }
-        return record | pending.props if pending.props else record
+        types = self._types[source], self._types[target]
+        return direct(Link(source, types[0], ends.verb, target, types[1]), pending.key, pending.props)
 
     def _mapped(self, pending: Pending, ends: Ends) -> Record | None:
         near, outside = pending.near or "", pending.outside
         if outside is None:
             return None
-        far = outside.entity.get("_key") or _described(outside)
-        source, target = (near, far) if ends.outward else (far, near)
-        if not self._once(pending.edge, source, target, pending.key):
-            return None
-        near_type = self._types[near]
-        far_type = outside.entity.get("_type") or ends.far[0]
-        types = (near_type, far_type) if ends.outward else (far_type, near_type)
-        record: Record = {
-            "_key": relationship_key(near, ends.verb, far, pending.key),
-            "_type": relationship_type(types[0], ends.verb, types[1]),
-            "_class": ends.verb,
-            "displayName": ends.verb,
-            **(pending.props or {}),
-            "_mapping": {
-                "sourceEntityKey": near,
-                "relationshipDirection": "FORWARD" if ends.outward else "REVERSE",
-                "targetFilterKeys": outside.match,
-                "targetEntity": outside.entity,
-            },
-        }
-        if not outside.create:
-            record["_mapping"]["skipTargetCreation"] = True
-        return record
+        record = mapped(
+            (near, self._types[near]),
+            ends.verb,
+            Outside(outside.entity, outside.match, outside.create, outside.entity.get("_type") or ends.far[0]),
+            pending.key,
+            pending.props,
+            forward=ends.outward,
+        )
+        return record if self._once(pending.edge, near, record["_key"], pending.key) else None
 
     def _once(self, edge: int, source: str, target: str, key: str | None) -> bool:
         """Whether this relationship is new. Only edges that several declarations can draw need to be remembered."""
@@ -217,26 +199,6 @@ class Graph:
             return False
         self._sent[group].add(mark)
         return True
-
-
-def relationship_key(source: str, verb: str, target: str, mark: str | None) -> str:
-    """`from|verb|to`, and what sets it apart from others of the same pair."""
-    return f"{source}|{verb.lower()}|{target}" if mark is None else f"{source}|{verb.lower()}|{target}|{mark}"
-
-
-@cache
-def relationship_type(source: str, verb: str, target: str) -> str:
-    """JupiterOne's rule: the target's name without the leading words that it shares, place by place, with the source's."""
-    from_words, to_words = snake(source).split("_"), snake(target).split("_")
-    shared = 0
-    while shared < min(len(from_words), len(to_words) - 1) and from_words[shared] == to_words[shared]:
-        shared += 1
-    return "_".join((*from_words, verb.lower(), *to_words[shared:]))
-
-
-def snake(name: str) -> str:
-    """A class name as a word of a type: `IpAddress` is `ip_address`."""
-    return "".join(f"_{letter.lower()}" if letter.isupper() and place else letter.lower() for place, letter in enumerate(name))
 
 
 def _is_open(ends: Ends) -> bool:
@@ -287,8 +249,3 @@ def _foreign(name: str, ends: Ends, account: str) -> Outside | None:
 def _account_of(name: str) -> str:
     parts = name.split(":", 5)
     return parts[4] if len(parts) > 5 and parts[0] == "arn" and parts[4].isdigit() else ""  # noqa: PLR2004  (an ARN's parts)
-
-
-def _described(outside: Outside) -> str:
-    """The stand-in for a key of an end that is found by its properties, as JupiterOne's SDK builds it."""
-    return ":".join("=".join((label, str(outside.entity.get(label)))) for group in outside.match for label in group)

@@ -15,6 +15,7 @@ import structlog
 
 from collector import __version__
 from collector.account import AccountRun, Shop
+from collector.analysis.facts import Options as Bounds
 from collector.assemble import Assembler
 from collector.aws.accounts import Accounts, Caller, Member
 from collector.aws.calls import Line, Patience
@@ -93,7 +94,7 @@ class Run:
     async def _collect(self, accounts: Accounts, caller: Caller, line: Line) -> None:
         """All accounts, a bounded number at a time: what is held in memory does not grow with their number."""
         assembler = Assembler(self._catalog, self._settings.options(), self.ledger)
-        shop = Shop(self._catalog, assembler, line, self.ledger, self._sink, anyio.Lock(), self._stall)
+        shop = Shop(self._catalog, assembler, line, self.ledger, self._sink, anyio.Lock(), self._stall, Bounds())
         window = anyio.Semaphore(1 if line.concurrency == 1 else self._settings.accounts_at_once)
         failure: Exception | None = None
         async with anyio.create_task_group() as tasks:

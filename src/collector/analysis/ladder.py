@@ -167,9 +167,9 @@ class Ladder:
             return ("aws",)
         if scope.elsewhere and not pattern.account:
             return ()
-        if not kind.bare or scope.elsewhere or is_wild(parent) or is_wild(pattern.region) or is_wild(pattern.partition):
+        if not kind.bare or scope.elsewhere or is_wild(parent) or is_wild(pattern.region):
             return (self._account.id,)
-        arn = f"arn:{pattern.partition}:{pattern.service}:{pattern.region}::{parent}"
+        arn = f"arn:{self._account.partition}:{pattern.service}:{pattern.region}::{parent}"
         owner = self._index.owner(kind, arn) if len(self._index.accounts) > 1 else self._account.id
         if owner is None or (owner != self._account.id and self._options.cross_account == "off"):
             return ()

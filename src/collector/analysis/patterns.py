@@ -12,6 +12,7 @@ from typing import NamedTuple
 from collector.analysis.globs import ESCAPED, is_wild, matches
 
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
+_ASTERISKS = re.compile(r"\*{2,}")
 _ACCOUNT_VARIABLES = frozenset(("aws:principalaccount", "aws:resourceaccount"))
 _SEGMENTS = 6
 
@@ -43,7 +44,7 @@ class Pattern(NamedTuple):
     @property
     def any_region(self) -> bool:
         """Whether resources of all regions, or those that have none, are meant."""
-        return self.region.strip("*") == ""
+        return self.region in ("", "*")
 
     @property
     def all_resources(self) -> bool:
@@ -64,13 +65,14 @@ def parse(raw: str, reader: Reader, *, variables: bool) -> Pattern | None:
     an ARN that is short in any other way, or one with a wildcard in its service, matches nothing.
     """
     text, unknown = _filled(raw, reader) if variables else (raw, ())
-    if text and text.strip("*") == "":
+    text = _ASTERISKS.sub("*", text)
+    if text == "*":
         return Pattern(raw, "*", unknown, "*", "*", "*", "*", "*", every=True)
     parts = text.split(":", _SEGMENTS - 1)
     if parts[0] != "arn" or (len(parts) < _SEGMENTS and not parts[-1].endswith("*")):
         return None
     parts += ["*"] * (_SEGMENTS - len(parts))
-    every = all(part.strip("*") == "" for part in parts[2:])
+    every = all(part == "*" for part in parts[2:])
     if is_wild(parts[2]) and not every:
         return None
     _, partition, service, region, account, tail = parts

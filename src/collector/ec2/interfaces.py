@@ -83,4 +83,5 @@ eip = Entity(
         Edge("aws_instance", "USES", "aws_eip", at="InstanceId"),
         Edge("aws_eni", "USES", "aws_eip", at="NetworkInterfaceId"),
     ),
+    facts={"addresses": "PublicIp"},
 )  # fmt: skip

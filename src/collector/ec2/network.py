@@ -25,6 +25,14 @@ ACCEPTER = Template(
 PEERING = pick("VpcPeeringConnectionId", status="Status.Code")
 
 
+@computed("Requested[].AccepterVpcInfo.VpcId", "Accepted[].RequesterVpcInfo.VpcId")
+def peers(row: Row) -> list[str]:
+    """The VPCs that this one is peered with, from either side."""
+    ends = [one["AccepterVpcInfo"] for one in row.get("Requested") or ()]
+    ends += [one["RequesterVpcInfo"] for one in row.get("Accepted") or ()]
+    return [end["VpcId"] for end in ends if "VpcId" in end]
+
+
 @computed("Status.Code", "RequesterVpcInfo.OwnerId", "AccepterVpcInfo.OwnerId")
 def is_asked_from_outside(peering: Row) -> bool:
     """Whether another account asked for this peering, so that only this end of it is collected here."""
@@ -76,7 +84,7 @@ vpc = Entity(
             each="Accepted[]", when=is_asked_from_outside, key="VpcPeeringConnectionId", props=PEERING,
         ),
     ),
-    facts={"vpc": "VpcId", "cidrs": "CidrBlockAssociationSet[].CidrBlock"},
+    facts={"vpc": "VpcId", "cidrs": "CidrBlockAssociationSet[].CidrBlock", "peers": peers},
 )  # fmt: skip
 
 

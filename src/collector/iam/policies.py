@@ -8,9 +8,10 @@ from typing import Any
 from collector.analysis.documents import read
 from collector.paths import walker
 from collector.spec import Computed, Row, Via
-from collector.values import as_json
+from collector.values import JsonText, as_json
 
 _EMAIL = re.compile(r"[A-Za-z0-9._%+'-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}")
+_UNIQUE_ID = re.compile(r'"((?:AIDA|AROA)[A-Z0-9]{12,})"')
 _ENTITY_ID = re.compile(r"""\bentityID\s*=\s*["']([^"']*)["']""")
 
 
@@ -26,7 +27,12 @@ def default_grants_everything(path: str) -> Via:
 
 def default_document(path: str) -> Via:
     """The document of a managed policy's default version, as JSON text."""
-    return Via(path, lambda versions: None if (found := _default(versions)) is None else as_json(found))
+    return Via(path, lambda versions: None if (found := _default(versions)) is None else JsonText(as_json(found)))
+
+
+def deleted_principals(path: str) -> Via:
+    """The users and roles of a trust policy that are no more: IAM shows their unique id in place of their ARN."""
+    return Via(path, _deleted)
 
 
 def email(name: str, tags: str) -> Computed:
@@ -44,6 +50,11 @@ def email(name: str, tags: str) -> Computed:
 def entity_id(path: str) -> Via:
     """The `entityID` of a SAML metadata document."""
     return Via(path, lambda text: found.group(1) if (found := _ENTITY_ID.search(str(text))) else None)
+
+
+def _deleted(document: Any) -> list[str] | None:
+    ids = _UNIQUE_ID.findall(as_json(document))
+    return sorted(set(ids)) or None
 
 
 def _default(versions: list[Row]) -> Any:

@@ -6,7 +6,14 @@ It lists AWS-managed policies only where they are attached. Names of users, grou
 from dataclasses import replace
 
 from collector.iam.credential_report import any_of, credential_report, may_be, mentioned, time_of
-from collector.iam.policies import default_document, default_grants_everything, email, entity_id, grants_everything
+from collector.iam.policies import (
+    default_document,
+    default_grants_everything,
+    deleted_principals,
+    email,
+    entity_id,
+    grants_everything,
+)
 from collector.spec import (
     Call,
     Computed,
@@ -135,6 +142,7 @@ role = Entity(
         "PermissionsBoundary.PermissionsBoundaryArn",
         systemRole=Via("Path", lambda path: path.startswith("/aws-service-role/")),
         assumeRolePolicyDocument=document("AssumeRolePolicyDocument"),
+        danglingTrustedPrincipals=deleted_principals("AssumeRolePolicyDocument"),
         instanceProfileId=only("InstanceProfileList[].InstanceProfileId"),
         instanceProfileArn=only("InstanceProfileList[].Arn"),
         attachedManagedPolicies="AttachedManagedPolicies[].PolicyArn",
@@ -171,7 +179,7 @@ policy = Entity(
         vendorManaged=Via("Arn", is_vendors),
         inUse=Computed(is_used, ("AttachmentCount", "PermissionsBoundaryUsageCount")),
     ),
-    facts={"policy": default_document("PolicyVersionList")},
+    facts={"policy": default_document("PolicyVersionList"), "version": "DefaultVersionId", "attached": "AttachmentCount"},
 )
 
 

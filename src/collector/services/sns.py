@@ -43,6 +43,7 @@ topic = Entity(
         subscriptionsPending=integer("Detail.Attributes.SubscriptionsPending"),
         subscriptionsDeleted=integer("Detail.Attributes.SubscriptionsDeleted"),
     ),
+    facts={"policy": "Detail.Attributes.Policy"},
     edges=encrypted_with("aws_sns_topic", "Detail.Attributes.KmsMasterKeyId"),
 )  # fmt: skip
 

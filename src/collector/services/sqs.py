@@ -61,6 +61,7 @@ queue = Entity(
         deadLetterQueueArn=redrive("deadLetterTargetArn"),
         maxReceiveCount=redrive("maxReceiveCount"),
     ),
+    facts={"policy": "Detail.Attributes.Policy"},
     edges=(
         Edge("aws_sqs_queue", "USES", "aws_sqs_queue", at=redrive("deadLetterTargetArn")),
         *encrypted_with("aws_sqs_queue", "Detail.Attributes.KmsMasterKeyId"),

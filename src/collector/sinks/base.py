@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Protocol
+
+import anyio
 
 from collector.model import Batch
 from collector.report import Report
@@ -25,5 +29,20 @@ class Sink(Protocol):
     async def write(self, batch: Batch) -> None:
         """Take a batch; when this returns, it is out of the caller's hands. Raises `DeliveryError`."""
 
-    async def close(self, report: Report) -> None:
-        """Finish; after this nothing is buffered. Raises `DeliveryError`."""
+    async def close(self, report: Report | None) -> None:
+        """Finish; after this nothing is buffered. Closing twice does nothing the second time.
+
+        Without a report the run broke off, or a batch could not be taken: what was written is not the whole, and must not
+        be passed on as if it were. Raises `DeliveryError` when a batch did not arrive; the message says where it is kept.
+        """
+
+
+@asynccontextmanager
+async def finishing(sink: Sink) -> AsyncIterator[None]:
+    """Close an open sink without a report when the body breaks; a body that ends well closes it with one."""
+    try:
+        yield
+    except BaseException:
+        with anyio.CancelScope(shield=True):
+            await sink.close(None)
+        raise

@@ -1,4 +1,4 @@
-"""Compiled response parsers: what botocore's parsers give, three to ten times faster.
+"""Compiled response parsers: what botocore's parsers give, three to eight times faster on pages of EC2, IAM and Lambda.
 
 ``install`` puts them into a session; clients made from it afterwards use them, clients made before do not.  For every output
 shape a plan is compiled once (``plans``, ``xml``, ``json``) and reads the bodies of successful answers; errors, streams and
@@ -6,9 +6,9 @@ whatever a plan finds odd are parsed by aiobotocore's own code.
 
 What is parsed equals what botocore parses, with these exceptions, all on purpose:
 
-* A successful body that cannot be read raises ``botocore.parsers.ResponseParserError``: text that is not JSON, and an empty
-  body where the model has members in it, which are empty answers to botocore, and bodies that do not fit the model, over
-  which botocore raises whatever it stumbles on.
+* A successful body that cannot be read raises ``botocore.parsers.ResponseParserError``: text that is not JSON, a page of
+  HTML, and an empty body where the model has members in it, which are empty answers to botocore; and bodies that do not
+  fit the model, over which botocore raises whatever it stumbles on.
 * Epoch seconds come in UTC, not in the zone of the machine.
 * In XML, members of a structure stand in the order of the body, not of the model.
 * Integers in JSON beyond 64 bits come as floats.

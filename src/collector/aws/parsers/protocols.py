@@ -57,7 +57,7 @@ class _Planned:
                 try:
                     return self._parse_by_plan(response, shape, plan)
                 except ODD as error:
-                    LOG.debug("The plan of %s does not fit, botocore decides: %r", shape.name, error)
+                    LOG.debug("The plan of %s does not fit, botocore decides: %.200r", shape.name, error)
         return await self._parse_as_botocore(response, shape)
 
     def _parse_by_plan(self, response: Any, shape: Any, plan: OutputPlan) -> dict[str, Any]:
@@ -69,7 +69,7 @@ class _Planned:
             if isawaitable(parsed):
                 parsed = await parsed
         except ODD as error:
-            raise ResponseParserError(f"An answer is not as its model says: {error!r}") from error
+            raise ResponseParserError(f"An answer is not as its model says: {error!r:.200}") from error
         if not isinstance(parsed, dict):
             raise ResponseParserError(f"An answer is not a structure: {type(parsed).__name__}")
         return parsed

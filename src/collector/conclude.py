@@ -1,0 +1,100 @@
+"""What follows from all facts of an account together: ALLOWS, DENIES and TRUSTS, drawn when its entities are complete.
+
+The analysis is pure Python and long; it runs in a thread, a step at a time, so that the event loop goes on between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Mapping
+
+from anyio import to_thread
+
+from collector.analysis import results
+from collector.analysis.account import analyse
+from collector.analysis.facts import Facts, Options, account_key
+from collector.assemble import Finished
+from collector.faults import Failed, Reason
+from collector.model import GLOBAL, Record, Scope
+from collector.plan import Target
+from collector.relationships import Link, Outside, direct, mapped
+from collector.report import Ledger
+from collector.resolve import Graph
+
+
+class Conclusions:
+    """Turns the findings about one account into records."""
+
+    def __init__(self, target: Target, graph: Graph, ledger: Ledger, services: Mapping[str, str]) -> None:
+        """`services` tells the service of each entity type: a finding belongs to the global scope of that service."""
+        self._target, self._graph, self._ledger, self._services = target, graph, ledger, services
+        self._sent: set[str] = set()
+
+    async def draw(self, facts: Facts, options: Options) -> AsyncIterator[Finished]:
+        """Every record that follows from the facts."""
+        steps = analyse(facts, options)
+        while (findings := await to_thread.run_sync(next, steps, None)) is not None:
+            for finding in findings:
+                for finished in self._finished(finding):
+                    yield finished
+
+    def _finished(self, finding: results.Finding) -> Iterator[Finished]:
+        match finding:
+            case results.Link():
+                link = Link(*finding[:5])
+                yield from self._relationship(direct(link, finding.discriminator, finding.properties), finding)
+            case results.MappedLink():
+                yield from self._relationship(_mapped(finding), finding)
+            case results.ServiceNode():
+                yield from self._service(finding)
+            case results.Problem(key, type_, reason, detail):
+                failure = Failed(f"analysis:{type_}", Reason.INVALID, reason, f"{key}: {detail}")
+                self._ledger.plan(self._scope(type_)).fail(failure, {type_})
+            case results.EntityProperties() | results.Counts():
+                """Entities carry these properties from their conversion; the counts are for benchmarks."""
+
+    def _relationship(self, record: Record, finding: results.Link | results.MappedLink) -> Iterator[Finished]:
+        types = (finding.source_type, finding.target_type if isinstance(finding, results.Link) else "")
+        yield from self._once(record, self._scope(*types))
+
+    def _once(self, record: Record, scope: Scope) -> Iterator[Finished]:
+        if record["_key"] in self._sent:
+            self._ledger.duplicates += 1
+            return
+        self._sent.add(record["_key"])
+        self._ledger.count(record)
+        yield Finished(record, scope)
+
+    def _service(self, node: results.ServiceNode) -> Iterator[Finished]:
+        """A service that only policies name gets its entity on demand."""
+        if node.key in self._graph:
+            return
+        self._graph.add(node.type, node.key, ())
+        scope = self._scope("aws_iam")
+        entity: Record = {
+            "_key": node.key,
+            "_type": node.type,
+            "_class": ["Service"],
+            "category": ["infrastructure"],
+            "function": ["other"],
+            "name": node.name,
+            "displayName": node.name,
+            "accountId": self._target.account,
+            "region": GLOBAL,
+        }
+        self._ledger.count(entity)
+        self._ledger.plan(scope).entities += 1
+        yield Finished(entity, scope)
+        account = account_key(self._target.account, self._target.partition)
+        if account in self._graph:
+            yield from self._once(direct(Link(account, "aws_account", "HAS", node.key, node.type), None, None), scope)
+
+    def _scope(self, *types: str) -> Scope:
+        service = next((self._services[type_] for type_ in types if type_ in self._services), "iam")
+        return Scope(self._target.account, GLOBAL, service)
+
+
+def _mapped(link: results.MappedLink) -> Record:
+    type_ = link.target.get("_type") or link.target.get("_class") or "resource"
+    outside = Outside(dict(link.target), [list(group) for group in link.filter_keys], create=True, type=str(type_))
+    near = (link.source_key, link.source_type)
+    return mapped(near, link.verb, outside, link.discriminator, link.properties, forward=link.direction == "FORWARD")

@@ -1,0 +1,112 @@
+"""What the analysis needs to know of an account, noted in compact form while its entities pass by."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Mapping
+from typing import Any, cast
+
+from collector.analysis.facts import (
+    Account,
+    Entity,
+    Facts,
+    NetworkAclFact,
+    NetworkFacts,
+    PolicyFact,
+    PolicyType,
+    ResourcePolicyFact,
+    SecurityGroupFact,
+    TrustFact,
+)
+from collector.convert import Node
+from collector.model import Place
+
+POLICIES = frozenset({"aws_iam_policy", "aws_iam_user_policy", "aws_iam_group_policy", "aws_iam_role_policy"})
+PRINCIPALS = frozenset({"aws_iam_user", "aws_iam_role"})
+PREFERRED = "aws_instance"
+"""An address belongs to an instance and to its interface alike: the instance is who is meant."""
+
+
+class FactBook:
+    """The facts of one account; dropped with it."""
+
+    def __init__(self, account: str, partition: str) -> None:
+        """Nothing is known yet."""
+        self._account, self._partition = account, partition
+        self._organization: frozenset[str] = frozenset()
+        self._policies: list[PolicyFact] = []
+        self._resource_policies: list[ResourcePolicyFact] = []
+        self._trusts: list[TrustFact] = []
+        self._groups: list[SecurityGroupFact] = []
+        self._acls: list[NetworkAclFact] = []
+        self._unique_ids: dict[str, Entity] = {}
+        self._addresses: dict[tuple[str, str], Entity] = {}
+        self._networks: dict[tuple[str, str], Entity] = {}
+        self._public: dict[str, Entity] = {}
+        self._peers: dict[str, tuple[str, ...]] = {}
+
+    def note(self, type_: str, node: Node, place: Place) -> None:
+        """Take what an entity tells; each declaration names its facts."""
+        facts = node.facts
+        entity = Entity(node.key, type_)
+        if type_ in PRINCIPALS:
+            self._unique_ids.update((name, entity) for kind, name in node.names if kind == "id")
+        if facts:
+            self._policy(entity, facts)
+            self._network(entity, facts, place)
+            self._organization |= frozenset(facts.get("organization") or ())
+
+    def facts(self, resources: Iterable[tuple[str, str]]) -> Facts:
+        """Everything that was noted; `resources` are the (key, type) of all entities."""
+        network = NetworkFacts(self._addresses, self._networks, self._public, self._peers)
+        return Facts(
+            account=Account(self._account, self._partition, self._organization),
+            resources=resources,
+            policies=self._policies,
+            resource_policies=self._resource_policies,
+            trusts=self._trusts,
+            unique_ids=self._unique_ids,
+            security_groups=self._groups,
+            network_acls=self._acls,
+            network=network,
+        )
+
+    def _policy(self, entity: Entity, facts: Mapping[str, Any]) -> None:
+        document = _text(facts.get("policy"))
+        if document and entity.type in POLICIES:
+            if facts.get("attached", 1):  # a policy that hangs on nobody allows nothing
+                type_ = cast("PolicyType", entity.type)
+                self._policies.append(PolicyFact(entity.key, type_, document, facts.get("version")))
+        elif document:
+            self._resource_policies.append(ResourcePolicyFact(entity.key, entity.type, document))
+        if trust := _text(facts.get("trust")):
+            self._trusts.append(TrustFact(entity.key, trust))
+
+    def _network(self, entity: Entity, facts: Mapping[str, Any], place: Place) -> None:
+        vpc = facts.get("vpc")
+        if "ingress" in facts or "egress" in facts:
+            rules = (facts.get("ingress") or (), facts.get("egress") or ())
+            self._groups.append(SecurityGroupFact(entity.key, place.region, vpc, *rules))
+        if entries := facts.get("entries"):
+            self._acls.append(NetworkAclFact(entity.key, vpc, entries))
+        for cidr in _several(facts.get("cidrs")):
+            self._networks[vpc or "", cidr] = entity
+        for address in _several(facts.get("addresses")):
+            self._address(entity, vpc or "", address)
+        if peers := _several(facts.get("peers")):
+            self._peers[vpc or ""] = tuple(peers)
+
+    def _address(self, entity: Entity, vpc: str, address: str) -> None:
+        known: dict[Any, Entity] = self._public if ipaddress.ip_address(address).is_global else self._addresses
+        key: Any = address if known is self._public else (vpc, address)
+        if key not in known or entity.type == PREFERRED:
+            known[key] = entity
+
+
+def _text(document: Any) -> Any:
+    """Plain text: a JSON parser in C takes no kind of it."""
+    return str(document) if isinstance(document, str) else document
+
+
+def _several(value: Any) -> list[str]:
+    return [] if value is None else value if isinstance(value, list) else [value]

@@ -1,0 +1,282 @@
+"""Batches on disk until the endpoint has them: one folder for each run and output, one file for each batch.
+
+A file is written under a temporary name, forced to the disk and then renamed, so that a file with a final name is whole. Files
+with temporary names were never counted as collected; whoever finds one removes it and says so.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import orjson
+
+from collector.report import Report
+from collector.sinks.base import DeliveryError
+from collector.sinks.disk import Disk, locked
+from collector.sinks.parcel import Number, Parcel, from_file, to_file
+
+SUFFIX, TORN, UNNAMED = ".batch", ".torn", ".tmp"
+_NAME = re.compile(r"\d{8}(\.\d+)*\.batch")
+_FORMAT = 1
+
+
+class FullError(DeliveryError):
+    """The spool has reached its bound; what is sent from it makes room."""
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """Where the spools of all runs lie, and how many bytes they may take together.
+
+    `durable`: batches go there before they count as collected; otherwise only those that could not be delivered do.
+    """
+
+    folder: Path
+    limit: int
+    durable: bool
+
+    def used(self) -> int:
+        """The bytes of everything that lies there."""
+        return sum(path.stat().st_size for path in self.folder.rglob("*") if path.is_file()) if self.folder.is_dir() else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What is known at the end of a run: its report, and how many batches each account gave.
+
+    Accounts whose batches all lie in the spool can be sent anew as a whole; others only added to.
+    """
+
+    report: Report
+    batches: dict[str, int]
+
+
+class Spool:
+    """The batches of one run for one output. Methods block and belong in a thread.
+
+    Made for a new run with `room`, its folder appears with its first batch; found on disk, see `found`.
+    """
+
+    def __init__(self, room: Room, output: str, index: int = 1, disk: Disk | None = None) -> None:
+        """`output`: the address that the batches are for; `index` tells the outputs of a run apart."""
+        self._room, self._index = room, index
+        self.output = output
+        self.run = ""
+        self.jobs: dict[str, str] = {}
+        self.notes: list[str] = []
+        self.lost = 0
+        self._disk = disk or Disk()
+        self._folder: Path | None = None
+        self._lock: BinaryIO | None = None
+        self._sizes: dict[Number, int] = {}
+        self._used: int | None = None
+
+    @property
+    def durable(self) -> bool:
+        """Whether batches come here before they are sent."""
+        return self._room.durable
+
+    @property
+    def place(self) -> Path:
+        """Where the batches are, or would be."""
+        return self._folder or self._room.folder
+
+    @property
+    def kept(self) -> list[Number]:
+        """The batches on disk, in their order."""
+        return sorted(self._sizes)
+
+    def add(self, parcel: Parcel) -> None:
+        """Keep a parcel; when this returns, it survives the process. A parcel that is here already stays as it is.
+
+        Raises:
+            FullError: when the bound is reached.
+            DeliveryError: when the disk cannot take it; nothing of it is left then.
+        """
+        if parcel.number in self._sizes:
+            return
+        data = to_file(parcel)
+        if self.used() + len(data) > self._room.limit:
+            raise FullError(f"the spool {self._room.folder} has reached its bound of {self._room.limit:,} bytes")
+        self._write(self._opened(parcel.run) / _name(parcel.number), data)
+        self._sizes[parcel.number] = len(data)
+        self._used = self.used() + len(data)
+
+    def read(self, number: Number) -> Parcel:
+        """A parcel that is kept; of a torn one what is left, with a note.
+
+        Raises:
+            DeliveryError: when nothing of it can be read; it is set aside then, not removed.
+        """
+        path = self.place / _name(number)
+        try:
+            found = from_file(path.read_bytes())
+        except OSError as error:
+            raise DeliveryError(f"cannot read {path}: {error.strerror or error}") from error
+        if found is None:
+            self.notes.append(f"{path} is torn and holds no whole record: set aside as {path.name}{TORN}")
+            self.lost += 1
+            self._disk.rename(path, path.with_name(path.name + TORN))
+            self._forget(number)
+            raise DeliveryError(self.notes[-1])
+        parcel, lost = found
+        if lost:
+            self.lost += lost
+            self.notes.append(f"{path} is torn: its last {lost} records are cut off, {parcel.entities + parcel.relationships} are left")
+        return parcel
+
+    def remove(self, numbers: Iterable[Number]) -> None:
+        """Forget parcels that the endpoint has."""
+        for number in numbers:
+            if number in self._sizes:
+                self._disk.remove(self.place / _name(number))
+                self._forget(number)
+
+    def replace(self, parcel: Parcel, pieces: Iterable[Parcel]) -> None:
+        """Pieces in place of a parcel that was too large. They are not sent before this returns, nor the parcel after it."""
+        if parcel.number not in self._sizes:
+            return
+        for piece in pieces:
+            self.add(piece)
+        self.remove([parcel.number])
+        self._disk.settle(self.place)
+
+    def begin_job(self, account: str, job: str) -> None:
+        """Note which job of the endpoint the batches of an account went to."""
+        self.jobs[account] = job
+        if self._folder is not None:
+            self._describe()
+
+    def finish(self, summary: Summary) -> None:
+        """Note the end of the run beside what is kept of it."""
+        self._opened(summary.report["runId"])
+        self._write(self.place / "summary.json", orjson.dumps({"report": summary.report, "batches": summary.batches}))
+
+    def summary(self) -> Summary | None:
+        """How the run ended; None when it never came to that."""
+        try:
+            told = orjson.loads((self.place / "summary.json").read_bytes())
+            return Summary(told["report"], told["batches"])
+        except FileNotFoundError:
+            return None
+        except (OSError, orjson.JSONDecodeError, KeyError) as error:
+            self.notes.append(f"{self.place / 'summary.json'} cannot be read: {type(error).__name__}")
+            return None
+
+    def discard(self) -> None:
+        """Remove the folder when nothing is kept in it; otherwise leave it to whoever sends the rest."""
+        if self._folder is not None and not self._sizes and not list(self._folder.glob(f"*{TORN}")):
+            for name in ("summary.json", "output.json", "lock"):
+                self._disk.remove(self._folder / name)
+            self._folder.rmdir()
+            self._folder = None
+        self.release()
+
+    def release(self) -> None:
+        """Let others have the folder."""
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def used(self) -> int:
+        """Bytes that all spools of the room take."""
+        if self._used is None:
+            self._used = self._room.used()
+        return self._used
+
+    def accounts(self) -> Counter[str]:
+        """How many batches of each account are kept."""
+        return Counter(parcel.scope.account for parcel in map(self.read, self.kept))
+
+    def _opened(self, run: str) -> Path:
+        if self._folder is None:
+            self.run = run
+            folder = self._room.folder / f"{run}-{self._index}"
+            with _refusals(folder):
+                self._disk.make(folder)
+                self._lock = locked(folder / "lock")
+            self._folder = folder
+            self._describe()
+        return self._folder
+
+    def _describe(self) -> None:
+        about = {"format": _FORMAT, "run": self.run, "output": self.output, "jobs": self.jobs}
+        self._write(self.place / "output.json", orjson.dumps(about))
+
+    def _write(self, path: Path, data: bytes) -> None:
+        unnamed = path.with_name(path.name + UNNAMED)
+        with _refusals(path):
+            self._disk.create(unnamed, data)
+            self._disk.rename(unnamed, path)
+            self._disk.settle(path.parent)
+
+    def _forget(self, number: Number) -> None:
+        self._used = max(0, self.used() - self._sizes.pop(number, 0))
+
+    def _take_over(self, folder: Path) -> None:
+        """Make a folder that another process left this spool's own."""
+        self._folder, self.run = folder, folder.name.rpartition("-")[0]
+        for path in sorted(folder.glob(f"*{UNNAMED}")):
+            self.notes.append(f"{path} was never finished and did not count as collected: removed")
+            self._disk.remove(path)
+        files = {_number(path): path for path in folder.glob(f"*{SUFFIX}") if _NAME.fullmatch(path.name)}
+        for number, path in files.items():
+            if any(number[:length] in files for length in range(1, len(number))):
+                self._disk.remove(path)  # the whole is still there, so its pieces were never sent
+            else:
+                self._sizes[number] = path.stat().st_size
+
+
+def found(place: Path) -> list[Path]:
+    """The folders of runs that lie in a spool; `place` may also be one of them."""
+    return [folder for folder in (place, *sorted(place.iterdir())) if folder.is_dir() and _is_spool(folder)]
+
+
+def taken_over(folder: Path, limit: int, disk: Disk | None = None) -> Spool | None:
+    """The spool that another process left in a folder; None while that process is still alive.
+
+    Raises:
+        DeliveryError: when the folder cannot be read.
+    """
+    with _refusals(folder):
+        lock = locked(folder / "lock")
+        if lock is None:
+            return None
+        spool = Spool(Room(folder.parent, limit, durable=True), "", disk=disk)
+        spool._lock = lock  # noqa: SLF001  (the other way to make one)
+        spool._take_over(folder)  # noqa: SLF001
+    try:
+        told: dict[str, Any] = orjson.loads((folder / "output.json").read_bytes())
+        spool.run, spool.output, spool.jobs = told["run"], told["output"], told["jobs"]
+    except (OSError, orjson.JSONDecodeError, KeyError) as error:
+        spool.notes.append(f"{folder / 'output.json'} cannot be read: {type(error).__name__}")
+    return spool
+
+
+def _is_spool(folder: Path) -> bool:
+    return (folder / "output.json").exists() or any(_NAME.fullmatch(path.name) for path in folder.glob(f"*{SUFFIX}"))
+
+
+def _name(number: Number) -> str:
+    """Names sort as their batches do."""
+    first, *pieces = number
+    return ".".join((f"{first:08}", *map(str, pieces))) + SUFFIX
+
+
+def _number(path: Path) -> Number:
+    return tuple(map(int, path.name.removesuffix(SUFFIX).split(".")))
+
+
+@contextmanager
+def _refusals(path: Path) -> Iterator[None]:
+    """What the disk refuses, in one line for the user."""
+    try:
+        yield
+    except OSError as error:
+        raise DeliveryError(f"cannot write {path}: {error.strerror or error}") from error
