@@ -35,8 +35,8 @@ async def collect(name: str, *, folder: str | None = None, raw: bool = False) ->
     catalog = Catalog(tuple(service for service in everything.services if service.name == name))
     target = Target("aws", ACCOUNT, f"arn:aws:iam::{ACCOUNT}:user/tester", REGIONS[:1], REGIONS)
     ledger = Ledger("run", "0")
-    assembler = Assembler(catalog, Options(raw=raw), ledger)
-    graph = assembler.account(target, Options())
+    assembler = Assembler(catalog, Options(raw=raw))
+    graph = assembler.account(target, Options(), ledger)
     outcome = Outcome()
     for job in jobs(catalog, target):
         api = FakeApi(ANSWERS / (folder or name), job.region)

@@ -59,7 +59,7 @@ async def no_sleep(_: float) -> None:
 
 async def collect(*, sink: Any = None, patience: Patience | None = None, **given: Any) -> Collected:
     """A whole run in this process, against whatever the environment points at."""
-    chosen = settings({"regions": REGIONS, "max_concurrency": 20, **given})
+    chosen = settings({"regions": REGIONS, "max_concurrency": 20, "processes": 1, **given})
     kept = sink or MemorySink()
     catalog = Catalog.all().choose(chosen.services, chosen.skip_services)
     run = Run(chosen, catalog, kept, patience=patience or Patience(sleep=no_sleep), unlimited=True)

@@ -48,7 +48,7 @@ _VOLUMES = {
 }
 _SNAPSHOT: dict[str, Any] = {
     "SnapshotId": "snap-0%(here)s%(n)s",
-    "VolumeId": "vol-0%(here)s%(volume)s",
+    "VolumeId": "%(volume)s",
     "State": "completed",
     "StartTime": "%(at)s",
     "CompletionTime": "%(at)s",
@@ -122,13 +122,15 @@ def _volume_holes(place: Place, n: int) -> dict[str, str]:
 
 
 def _volume_shape(place: Place, n: int) -> tuple[bool, bool]:
-    return n < place.n["aws_instance"] + with_data(place), n % 3 > 0
+    return n < place.n["aws_instance"] + with_data(place), n % 3 == 0
 
 
 def _snapshot_holes(place: Place, n: int) -> dict[str, str]:
     volume = n % place.n["aws_ebs_volume"]
+    # Every other one is a copy from elsewhere; AWS gives those all the same volume.
+    source = f"vol-0{place.here}{digits(volume)}" if n % 2 else "vol-ffffffff"
     key, size = digits(volume % place.n["aws_kms_key"]), _SIZES[volume & 3]
-    return {**basics(place, n), "volume": digits(volume), "key": key, "size": size}
+    return {**basics(place, n), "volume": source, "key": key, "size": size}
 
 
 def _image_holes(place: Place, n: int) -> dict[str, str]:
@@ -159,7 +161,7 @@ _snapshot = varied(
     "DescribeSnapshots",
     "Snapshots",
     {True: {**_SNAPSHOT, **_ENCRYPTED}, False: {**_SNAPSHOT, **_PLAIN}},
-    lambda place, n: n % place.n["aws_ebs_volume"] % 3 > 0,
+    lambda place, n: n % place.n["aws_ebs_volume"] % 3 == 0,
     _snapshot_holes,
 )
 _image = shaped("ec2", "DescribeImages", "Images", _IMAGE, _image_holes)

@@ -11,10 +11,12 @@ from .ids import ENVIRONMENTS, digits, groups_of, moment, public_address, seat_o
 
 TYPES = ("m5.xlarge", "t3.medium", "c6g.2xlarge", "r6i.large", "m7g.large")
 ATTACHED = {"Status": "attached", "AttachTime": "%(at)s", "DeleteOnTermination": True}
-GROUPS = [
+_GROUP = wire.row(
+    "ec2",
+    "DescribeInstances",
+    "Reservations.Instances.SecurityGroups",
     {"GroupId": "sg-0%(here)s%(group)s", "GroupName": "group-%(group)s"},
-    {"GroupId": "sg-0%(here)s%(other)s", "GroupName": "group-%(other)s"},
-]
+)
 PRIVATE = {"PrivateIpAddress": "%(ip)s", "PrivateDnsName": "ip-%(dashed)s.%(region)s.compute.internal"}
 PUBLIC_NAME = "ec2-%(public_dashed)s.%(region)s.compute.amazonaws.com"
 PUBLIC = {"PublicIp": "%(public)s", "PublicDnsName": PUBLIC_NAME, "IpOwnerId": "%(account)s"}
@@ -29,7 +31,7 @@ _INTERFACE: dict[str, Any] = {
     "MacAddress": "0a:1b:%(mac)s",
     **PRIVATE,
     "SourceDestCheck": True,
-    "Groups": GROUPS,
+    "Groups": "%(groups)s",
     "Attachment": {"AttachmentId": "eni-attach-0%(here)s%(n)s", "DeviceIndex": 0, "NetworkCardIndex": 0, **ATTACHED},
     "PrivateIpAddresses": [{**PRIVATE, "Primary": True}],
     "Ipv6Addresses": [],
@@ -59,7 +61,7 @@ _INSTANCE: dict[str, Any] = {
     "SubnetId": "subnet-0%(here)s%(subnet)s",
     "VpcId": "vpc-0%(here)s%(vpc)s",
     "SourceDestCheck": True,
-    "SecurityGroups": GROUPS,
+    "SecurityGroups": "%(groups)s",
     "Architecture": "x86_64",
     "RootDeviceType": "ebs",
     "RootDeviceName": "/dev/xvda",
@@ -139,11 +141,17 @@ def profiles(place: Place) -> int:
     return max(1, place.whole.n["aws_iam_role"] // 10)
 
 
+def groups_text(place: Place, vpc: int, interface: int) -> str:
+    """The security groups of a network interface and of its instance: two for every fourth, else one."""
+    first, second = groups_of(place, vpc, interface)
+    text = place.fill(_GROUP, {"group": first})
+    return text if interface & 3 else text + place.fill(_GROUP, {"group": second})
+
+
 def _instance(place: Place, n: int) -> str:
     counts = place.n
     subnet, ip = seat_of(place, n)
     vpc = vpc_of(place, subnet)
-    group, other = groups_of(place, vpc, n)
     number, profile, whole = digits(n), digits(n % profiles(place)), place.whole.here
     holes = {
         "n": number,
@@ -156,8 +164,7 @@ def _instance(place: Place, n: int) -> str:
         "vpc": digits(vpc),
         "ip": ip,
         "dashed": ip.replace(".", "-"),
-        "group": group,
-        "other": other,
+        "groups": groups_text(place, vpc, n),
         "env": ENVIRONMENTS[n & 3],
         "profile": profile,
         "profile_upper": f"{whole}{profile}".upper(),

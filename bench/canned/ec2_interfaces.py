@@ -5,14 +5,14 @@ from typing import Any
 
 from . import wire
 from .answers import UNPAGED, Params, answers, detail, every, listing, varied
-from .ec2_instances import ATTACHED, GROUPS, PRIVATE, PUBLIC, with_address
+from .ec2_instances import ATTACHED, PRIVATE, PUBLIC, groups_text, with_address
 from .estate import Place
-from .ids import basics, digits, groups_of, public_address, seat_of, vpc_of, zone_of
+from .ids import basics, digits, public_address, seat_of, vpc_of, zone_of
 
 _SEEN = {**PUBLIC, "AllocationId": "eipalloc-0%(here)s%(eip)s", "AssociationId": "eipassoc-0%(here)s%(eip)s"}
 _INTERFACE: dict[str, Any] = {
     "AvailabilityZone": "%(region)s%(zone)s",
-    "Groups": GROUPS,
+    "Groups": "%(groups)s",
     "InterfaceType": "interface",
     "Ipv6Addresses": [],
     "MacAddress": "0a:1b:%(mac)s",
@@ -95,7 +95,6 @@ def _use(place: Place, n: int) -> tuple[str, bool]:
 def _interface_holes(place: Place, n: int) -> dict[str, str]:
     subnet, ip = seat_of(place, n)
     vpc = vpc_of(place, subnet)
-    group, other = groups_of(place, vpc, n)
     instances, gateways = place.n["aws_instance"], place.n["aws_nat_gateway"]
     eip = gateways + n if n < instances else n - instances
     public, number = public_address(place, eip), digits(n)
@@ -107,8 +106,7 @@ def _interface_holes(place: Place, n: int) -> dict[str, str]:
         "zone": zone_of(place, subnet),
         "ip": ip,
         "dashed": ip.replace(".", "-"),
-        "group": group,
-        "other": other,
+        "groups": groups_text(place, vpc, n),
         "mac": mac,
         "eip": digits(eip),
         "public": public,

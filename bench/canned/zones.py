@@ -103,7 +103,10 @@ def _kind(place: Place, record: int) -> str:
 
 def _record(place: Place, record: int, holes: dict[str, str]) -> str:
     home = place.home
-    more = {"n": digits(record), "value": public_address(home, record % max(1, home.n["aws_eip"]))}
+    # Half of the addresses are ours, the others of hosts elsewhere.
+    ours = home.n["aws_eip"] and record // place.n["aws_route53_zone"] % 2
+    value = public_address(home, record % home.n["aws_eip"]) if ours else f"198.51.100.{record & 255}"
+    more = {"n": digits(record), "value": value}
     if balancers := home.n["aws_alb"]:
         more |= {"short": "alb", "balancer": digits(record % balancers)}
     return place.fill(_RECORD_TEXTS[_kind(place, record)], {**holes, **more})

@@ -44,12 +44,11 @@ WIDEST = 32
 
 @dataclass(frozen=True)
 class Shop:
-    """What all accounts of a run use: declarations, the line to AWS, the ledger and the sink."""
+    """What all accounts of a run use: declarations, the line to AWS and the sink."""
 
     catalog: Catalog
     assembler: Assembler
     line: Line
-    ledger: Ledger
     sink: Sink
     turn: anyio.Lock
     stall: float
@@ -64,26 +63,26 @@ class Shop:
 class AccountRun:
     """Collects one account that was reached."""
 
-    def __init__(self, shop: Shop, reached: Reached, options: Options) -> None:
+    def __init__(self, shop: Shop, reached: Reached, options: Options, ledger: Ledger) -> None:
         """Plan the account: every scope stands in the ledger from now on."""
-        self._shop, self._reached = shop, reached
+        self._shop, self._reached, self._ledger = shop, reached, ledger
         self._jobs = jobs(shop.catalog, reached.target)
         self._options = options
-        self._writer = Writer(shop.sink, shop.ledger, shop.turn)
+        self._writer = Writer(shop.sink, ledger, shop.turn)
         self._collecting = anyio.CancelScope()
         self.bug = False
         for job in self._jobs:
-            shop.ledger.plan(job.scope)
+            ledger.plan(job.scope)
 
     async def collect(self) -> None:
         """Collect, and hand everything to the sink. Raises `DeliveryError` when the sink gives up."""
-        assembler = self._shop.assembler.account(self._reached.target, self._options)
+        assembler = self._shop.assembler.account(self._reached.target, self._options, self._ledger)
         send, receive = anyio.create_memory_object_stream[Found](PAGES_WAITING)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._assemble, assembler, receive)
             async with send:
                 await self._scopes(send)
-        target, ledger = self._reached.target, self._shop.ledger
+        target, ledger = self._reached.target, self._ledger
         for finished in assembler.close(frozenset(ledger.harmed(target.account) | self._unasked())):
             await self._writer.add(finished)
         await self._conclude(assembler)
@@ -96,12 +95,12 @@ class AccountRun:
     def note_unfinished(self, code: str) -> None:
         """Scopes that were planned and did not end say so."""
         for job in self._jobs:
-            if self._shop.ledger.scopes[job.scope].ended is None:
+            if self._ledger.scopes[job.scope].ended is None:
                 self._fail(job, Failed(job.service.name, Reason.ERROR, code, "the run ended before this was collected"))
 
     async def _conclude(self, assembler: AccountAssembler) -> None:
         """Draw what follows from all facts together. A bug there costs those relationships only."""
-        target, ledger = self._reached.target, self._shop.ledger
+        target, ledger = self._reached.target, self._ledger
         conclusions = Conclusions(target, assembler.graph, ledger, self._shop.services)
         findings = conclusions.draw(assembler.facts.facts(assembler.graph.entities()), self._shop.bounds)
         while True:
@@ -127,10 +126,10 @@ class AccountRun:
 
     async def _scope(self, job: Job, send: MemoryObjectSendStream[Found], window: anyio.CapacityLimiter) -> None:
         async with send, window:
-            record = self._shop.ledger.begin(job.scope)
+            record = self._ledger.begin(job.scope)
             with structlog.contextvars.bound_contextvars(**job.scope._asdict()):
                 await self._watched(job, record, send)
-            self._shop.ledger.end(job.scope)
+            self._ledger.end(job.scope)
             await send.send((job.scope, None))
 
     async def _watched(self, job: Job, record: ScopeRecord, send: MemoryObjectSendStream[Found]) -> None:
@@ -164,7 +163,7 @@ class AccountRun:
 
     def _fail(self, job: Job, failure: Failed) -> None:
         types = {type_ for fetched in job.fetched for type_ in affected(job.service, fetched)}
-        self._shop.ledger.scopes[job.scope].fail(failure, types)
+        self._ledger.scopes[job.scope].fail(failure, types)
 
     async def _assemble(self, assembler: AccountAssembler, receive: MemoryObjectReceiveStream[Found]) -> None:
         async with receive:

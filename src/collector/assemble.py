@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+import structlog
+
 from collector.catalog import Catalog
 from collector.collect import Page
 from collector.convert import EdgeConverter, EntityConverter, Options, Pending
@@ -15,6 +17,8 @@ from collector.plan import Target
 from collector.report import Ledger
 from collector.resolve import Directory, Graph
 from collector.spec import Entity, Fetched, Row
+
+log = structlog.get_logger()
 
 
 class Finished(NamedTuple):
@@ -27,9 +31,8 @@ class Finished(NamedTuple):
 class Assembler:
     """The compiled declarations of a run; makes one `AccountAssembler` for each account."""
 
-    def __init__(self, catalog: Catalog, options: Options, ledger: Ledger) -> None:
+    def __init__(self, catalog: Catalog, options: Options) -> None:
         """Compile every entity and every edge once."""
-        self.ledger = ledger
         self.entities = {entity: EntityConverter(entity, options) for entity in catalog.entities}
         numbered = [EdgeConverter(edge, fetched, number) for number, (edge, fetched) in enumerate(catalog.edges)]
         self.edges: dict[Fetched, list[EdgeConverter]] = {}
@@ -37,36 +40,42 @@ class Assembler:
             self.edges.setdefault(fetched, []).append(converter)
         self.directory = Directory([converter.ends for converter in numbered])
 
-    def account(self, target: Target, options: Options) -> AccountAssembler:
+    def account(self, target: Target, options: Options, ledger: Ledger) -> AccountAssembler:
         """A fresh graph for an account; `options` are its own, such as its name."""
-        return AccountAssembler(self, target, options)
+        return AccountAssembler(self, target, options, ledger)
 
 
 class AccountAssembler:
     """Turns the pages of one account into records, relationships as soon as both of their ends are known."""
 
-    def __init__(self, assembler: Assembler, target: Target, options: Options) -> None:
+    def __init__(self, assembler: Assembler, target: Target, options: Options, ledger: Ledger) -> None:
         """Start with an empty graph."""
         self._assembler, self._account = assembler, target.account
         self.facts = FactBook(target.account, target.partition)
         self._added = options.tags()
-        self._ledger = assembler.ledger
+        self._ledger = ledger
         self.graph = Graph(assembler.directory)
 
     def take(self, page: Page, scope: Scope) -> Iterator[Finished]:
         """The records that a page gives: its entities, and every relationship that they complete."""
-        converter = self._assembler.entities.get(page.fetched) if isinstance(page.fetched, Entity) else None
         for row, place in page.rows:
-            if converter is None:
-                yield from self._links(page.fetched, row, None, place, scope)
-            else:
-                yield from self._entity(converter, row, place, scope)
+            try:
+                yield from self._row(page.fetched, row, place, scope)
+            except Exception as error:
+                log.exception("a row could not be converted", **scope._asdict())
+                self._odd(page.fetched, type(error).__name__, str(error), scope)
+
+    def _row(self, fetched: Fetched, row: Row, place: Place, scope: Scope) -> Iterator[Finished]:
+        if isinstance(fetched, Entity):
+            yield from self._entity(self._assembler.entities[fetched], row, place, scope)
+        else:
+            yield from self._links(fetched, row, None, place, scope)
 
     def _entity(self, converter: EntityConverter, row: Row, place: Place, scope: Scope) -> Iterator[Finished]:
         entity = converter.entity
         node = converter(row, place)
         if node is None:
-            self._keyless(entity, scope)
+            self._odd(entity, "NoKey", "an item lacks the fields of its key", scope)
             return
         freed = self.graph.add(entity.type, node.key, node.names)
         if freed is None:
@@ -99,7 +108,8 @@ class AccountAssembler:
         self._ledger.duplicates += self.graph.duplicates
         self._ledger.dangling.update(self.graph.dangling)
 
-    def _keyless(self, entity: Entity, scope: Scope) -> None:
-        """A row without what its key is made of is not dropped in silence, unless a failed call already said why."""
-        failure = Failed(f"{scope.service}:{entity.type}", Reason.INVALID, "NoKey", "an item lacks the fields of its key")
-        self._ledger.scopes[scope].fail(failure, {entity.type})
+    def _odd(self, fetched: Fetched, code: str, message: str, scope: Scope) -> None:
+        """A row that AWS tells otherwise than its model says costs itself, and is not dropped in silence."""
+        types = {fetched.type} if isinstance(fetched, Entity) else set[str]()
+        operation = f"{scope.service}:{next(iter(types), 'links')}"
+        self._ledger.scopes[scope].fail(Failed(operation, Reason.INVALID, code, message), types)

@@ -145,6 +145,13 @@ def parent_type(fetched: Fetched) -> str | None:
     return rows.each if isinstance(rows, Call | Within) else None
 
 
+def clients_of(catalog: Catalog) -> list[str]:
+    """The botocore clients that a catalogue's operations need."""
+    return sorted({
+        client for service in catalog.services for each in declarations(service) for client, _ in operations(service, each)
+    })
+
+
 def affected(service: Service, fetched: Fetched) -> frozenset[str]:
     """The entity types that lose rows or properties when this declaration's rows fail: its own and those below it."""
     if isinstance(fetched, Links):

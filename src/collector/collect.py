@@ -259,8 +259,16 @@ class _Worker:
             await collection.children(self._type, placed)
 
     def _kept(self, placed: list[tuple[Row, Place]]) -> list[tuple[Row, Place]]:
-        when = self._when
-        return placed if when is None else [(row, place) for row, place in placed if when(row, place)]
+        return [(row, place) for row, place in placed if self._is_kept(row, place)]
+
+    def _is_kept(self, row: Row, place: Place) -> bool:
+        try:
+            return self._when is None or bool(self._when(row, place))
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError) as odd:
+            # an item that is not as AWS's model says costs itself, not its page
+            failure = Failed(f"{self._collection.job.service.name}:{self._type}", Reason.INVALID, type(odd).__name__, str(odd))
+            self._collection.note(failure, [self.fetched])
+            return False
 
     def _place(self, row: Row, place: Place) -> Place:
         region = self._region(row, place) if self._region else None

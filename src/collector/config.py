@@ -55,6 +55,7 @@ class Settings(BaseSettings):
     via_role_arn: RoleArn | None = None
     via_external_id: str | None = Field(default=None, min_length=2, max_length=1224)
     accounts_at_once: int = Field(default=4, ge=1, le=64)
+    processes: int = Field(default=0, ge=0, le=64)
     account_name: str | None = None
     tag_account_name: bool = False
     tag_production: bool = False

@@ -53,11 +53,12 @@ class Dangling(NamedTuple):
 class Batch:
     """Finished records of one scope, each one line of JSON without its line end.
 
-    `sequence` counts the batches of a run from 1.
+    `run` and `sequence`, which counts the batches of a run from 1, tell it from all others.
     """
 
     scope: Scope
     sequence: int = 0
+    run: str = ""
     entities: list[bytes] = field(default_factory=list)
     relationships: list[bytes] = field(default_factory=list)
     size: int = 0

@@ -18,6 +18,7 @@ PREFIXES: Mapping[str, str] = {
     "elb": "elasticloadbalancing",
     "elbv2": "elasticloadbalancing",
     "opensearch": "es",
+    "resourcegroupstaggingapi": "tag",
 }
 """Clients whose actions carry another name."""
 

@@ -92,6 +92,17 @@ class Ledger:
         self.buckets: Sequence[Mapping[str, Any]] = ()
         self.stopped = False
 
+    def take(self, other: Ledger) -> None:
+        """Add what another process found out about other accounts."""
+        self.scopes.update(other.scopes)
+        self.types.update(other.types)
+        self.relationships.update(other.relationships)
+        self.dangling.update(other.dangling)
+        self.mapped += other.mapped
+        self.duplicates += other.duplicates
+        self.batches += other.batches
+        self.bytes += other.bytes
+
     def plan(self, scope: Scope) -> ScopeRecord:
         """Open a scope's record. A scope that is planned never leaves the report."""
         return self.scopes.setdefault(scope, ScopeRecord())

@@ -5,27 +5,27 @@ from __future__ import annotations
 import os
 import signal
 import uuid
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import aioboto3
 import anyio
 import structlog
+from anyio.abc import TaskGroup
 
 from collector import __version__
-from collector.account import AccountRun, Shop
-from collector.analysis.facts import Options as Bounds
-from collector.assemble import Assembler
 from collector.aws.accounts import Accounts, Caller, Member
 from collector.aws.calls import Line, Patience
 from collector.aws.clients import Clients
 from collector.aws.limits import Limits
-from collector.catalog import Catalog, declarations, operations
+from collector.catalog import Catalog, clients_of
 from collector.config import Settings
 from collector.faults import Failed, Reason
+from collector.members import Members
 from collector.model import GLOBAL, Scope
 from collector.plan import HOMES
+from collector.processes import Processes
 from collector.report import Ledger, Report
 from collector.sinks.base import ClosedError, DeliveryError, Sink
 
@@ -62,9 +62,8 @@ class Run:
         self._unlimited = unlimited
         self._stall = stall
         self.ledger = Ledger(str(uuid.uuid4()), __version__)
-        self._running: list[AccountRun] = []
+        self._hands: Members | Processes
         self._stopped_by: int | None = None
-        self._bug = False
 
     async def __call__(self) -> Outcome:
         """Collect, deliver, report.
@@ -82,71 +81,55 @@ class Run:
             line = Line(clients, limits, self._settings.max_concurrency, self._patience)
             accounts = Accounts(session, line, self.ledger, self._settings, self._catalog)
             caller = await accounts.caller()
+            await accounts.check_regions(caller)
+            here = Members(self._settings, self._catalog, session, line, self._sink, self._stall)
             try:
-                async with self._heeding_signals():
-                    await self._collect(accounts, caller, line)
+                async with self._heeding_signals() as tasks:
+                    self._hands = self._processes(tasks) or here
+                    await self._collect(accounts, caller, clients)
+                    await self._hands.close()
                 await self._sink.close(self._report())
             except (DeliveryError, ExceptionGroup) as error:
                 refused = _refusal(error)
             self.ledger.buckets = limits.used()
         return self._outcome(refused)
 
-    async def _collect(self, accounts: Accounts, caller: Caller, line: Line) -> None:
+    def _processes(self, tasks: TaskGroup) -> Processes | None:
+        """Worker processes where there are several accounts, unless told otherwise."""
+        several = self._settings.org or len(self._settings.accounts) > 1
+        count = self._settings.processes or (os.cpu_count() or 1 if several else 1)
+        if count == 1:
+            return None
+        return Processes(self._settings, self.ledger.run_id, self._sink, count, tasks, unlimited=self._unlimited)
+
+    async def _collect(self, accounts: Accounts, caller: Caller, clients: Clients) -> None:
         """All accounts, a bounded number at a time: what is held in memory does not grow with their number."""
-        assembler = Assembler(self._catalog, self._settings.options(), self.ledger)
-        shop = Shop(self._catalog, assembler, line, self.ledger, self._sink, anyio.Lock(), self._stall, Bounds())
-        window = anyio.Semaphore(1 if line.concurrency == 1 else self._settings.accounts_at_once)
+        at_once = 1 if self._settings.max_concurrency == 1 else self._settings.accounts_at_once
+        window = anyio.Semaphore(at_once)
         failure: Exception | None = None
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(line.clients.warm, _clients(self._catalog))
+            if isinstance(self._hands, Members):
+                tasks.start_soon(clients.warm, clients_of(self._catalog))
             try:
                 async for member in accounts.members(caller):
                     await window.acquire()
-                    tasks.start_soon(self._member, member, caller, accounts, shop, window)
+                    tasks.start_soon(self._member, member, caller, window)
             except Failed as failed:  # inside a task group it would come out wrapped
                 failure = failed
         if failure is not None:
             raise failure
 
-    async def _member(
-        self, member: Member, caller: Caller, accounts: Accounts, shop: Shop, window: anyio.Semaphore
-    ) -> None:
+    async def _member(self, member: Member, caller: Caller, window: anyio.Semaphore) -> None:
         try:
-            if self._stopped_by is None:
-                await self._account(member, caller, accounts, shop)
-            else:
-                self._refuse(member, Failed("sts:AssumeRole", Reason.ERROR, self._signal, "the run ended before its turn"))
-        finally:
-            window.release()
-
-    async def _account(self, member: Member, caller: Caller, accounts: Accounts, shop: Shop) -> None:
-        try:
-            reached = await accounts.reach(member, caller)
+            if self._stopped_by is not None:
+                raise Failed("sts:AssumeRole", Reason.ERROR, self._signal, "the run ended before its turn")
+            await self._hands.collect(member, caller, self.ledger)
         except Failed as failed:
-            if member.role is None or self._settings.role_arn:
+            if self._stopped_by is None and (member.role is None or self._settings.role_arn):
                 raise  # the only account there is
             self._refuse(member, failed)
-            return
-        if reached is None:
-            return
-        options = replace(self._settings.options(), account_name=self._settings.account_name or reached.name)
-        account = AccountRun(shop, reached, options)
-        self._running.append(account)
-        if self._stopped_by is not None:
-            account.stop()
-        await account.collect()
-        if self._stopped_by is not None:
-            account.note_unfinished(self._signal)
-        self._bug = self._bug or account.bug
-        self._running.remove(account)
-        scopes = [record for scope, record in self.ledger.scopes.items() if scope.account == member.account]
-        log.info(
-            "account done",
-            account=member.account,
-            entities=sum(record.entities for record in scopes),
-            calls=sum(record.calls for record in scopes),
-            throttles=sum(record.throttles for record in scopes),
-        )
+        finally:
+            window.release()
 
     def _refuse(self, member: Member, failure: Failed) -> None:
         """An account that cannot be collected is one line of the report; all of its types prove nothing."""
@@ -154,7 +137,7 @@ class Run:
         log.warning("account refused", account=member.account, reason=failure.reason, code=failure.code)
 
     @asynccontextmanager
-    async def _heeding_signals(self) -> AsyncIterator[None]:
+    async def _heeding_signals(self) -> AsyncIterator[TaskGroup]:
         """SIGINT and SIGTERM end collection; a second one ends the process at once."""
         async with anyio.create_task_group() as tasks:
 
@@ -166,15 +149,14 @@ class Run:
                         self._stop(number)
 
             tasks.start_soon(watch)
-            yield
+            yield tasks
             tasks.cancel_scope.cancel()
 
     def _stop(self, number: int) -> None:
         self._stopped_by = number
         self.ledger.stopped = True
         log.warning("stopping", signal=self._signal)
-        for account in self._running:
-            account.stop()
+        self._hands.stop(self._signal)
 
     @property
     def _signal(self) -> str:
@@ -182,11 +164,10 @@ class Run:
 
     def _outcome(self, refused: DeliveryError | None) -> Outcome:
         if refused is not None:
-            for account in self._running:
-                account.note_unfinished("OutputClosed")
+            self._hands.note_unfinished("OutputClosed")
         closed = isinstance(refused, ClosedError)
         undelivered = None if closed or refused is None else str(refused)
-        return Outcome(self._report(), self._stopped_by, closed, undelivered, self._bug)
+        return Outcome(self._report(), self._stopped_by, closed, undelivered, self._hands.bug)
 
     def _report(self) -> Report:
         everything = Catalog.all()
@@ -203,8 +184,3 @@ def _refusal(error: DeliveryError | ExceptionGroup[Exception]) -> DeliveryError:
         return _refusal(first)
     raise first if len(error.exceptions) == 1 else error
 
-
-def _clients(catalog: Catalog) -> Sequence[str]:
-    return sorted({
-        client for service in catalog.services for each in declarations(service) for client, _ in operations(service, each)
-    })

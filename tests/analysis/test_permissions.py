@@ -65,6 +65,8 @@ def test_all_on_everything_is_an_asterisk_each():
         ("Allow not sts:* on *", "account", False),
         ("Allow * on not arn:aws:s3:::audit", "account", False),
         ("Allow * on arn:aws:s3:::app", "app", False),
+        ("Allow account:* on *", "account", False),
+        ("Allow organizations:* on *", "aws_organizations", True),
     ],
 )
 def test_admin_is_all_actions_of_an_account_or_a_service(text, target, admin):

@@ -122,6 +122,7 @@ TABLES = {
     a first hyphen is left out of the service's name | cognito-idp:ListUsers on * | aws_cognitoidp
     a second hyphen stays | eks-mcp:*,route53-recovery-control-config:* on * | aws_eksmcp aws_route53recovery-control-config
     events and logs are CloudWatch's | events:PutEvents,logs:DescribeLogGroups on * | aws_cloudwatch_events aws_cloudwatch_logs
+    the account stands for its own service | account:Get*,iam:ListUsers on * | account aws_iam
     states are Step Functions | states:ListStateMachines on * | aws_stepfunctions
     the collected service stands for its prefix | elasticfilesystem:*,es:*,wafv2:* on * | aws_efs aws_elasticsearch aws_waf_v2
     all but some actions on everything | not iam:* on * | account

@@ -12,6 +12,7 @@ import orjson
 
 from collector.analysis.authorization import LEVELS, all_of, everything, levels
 from collector.analysis.results import Primitive, cut
+from collector.analysis.services import ACCOUNT_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -103,10 +104,8 @@ def _flags(masks: Masks) -> Mapping[str, bool]:
 
 def _is_admin(grants: Sequence[Grant], left: Remainder) -> bool:
     """Whether every action of the account or of the service is granted."""
-    if grants[0].reach.step == "account":
-        return all_actions(grants, left)
-    services = {grant.reach.name for grant in grants if grant.reach.step == "service"}
-    return any(left.masks.get(service) == all_of(service) for service in services)
+    services = {grant.reach.name for grant in grants if grant.reach.step == "service"} - {ACCOUNT_PREFIX}
+    return all_actions(grants, left) or any(left.masks.get(service) == all_of(service) for service in services)
 
 
 def all_actions(grants: Iterable[Grant], left: Remainder) -> bool:

@@ -74,7 +74,8 @@ class Ladder:
         return answer
 
     def _statement(self, meaning: Meaning, reader: Reader, counts: Counter[str]) -> Iterator[Reach]:
-        counts["unknownActions"] += len(meaning.unlisted)
+        if meaning.unlisted:
+            counts["unknownActions"] += len(meaning.unlisted)
         if meaning.rule.not_resources:
             # Everything but a few resources is never drawn to each of the others.
             yield from self._whole(meaning, _everything(reader))
@@ -193,7 +194,9 @@ class Ladder:
         wanted = Wanted(None if anywhere else pattern.service, pattern.region, pattern.account, parent)
         found = self._find(kind, owner, wanted)
         service = scope.services[0] if pattern.every else pattern.service
-        if found.keys:
+        if found.keys and kind.type == "aws_account" and owner == self._account.id:
+            yield Reach("account", owner, pattern, scope.masks, service, owner, scope)
+        elif found.keys:
             yield Reach("resource", kind.type, pattern, scope.masks, service, owner, scope, found.keys)
         elif found.number:
             counts["cappedPatterns"] += 1

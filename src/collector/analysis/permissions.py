@@ -17,7 +17,7 @@ from collector.analysis.grants import Grant, all_actions, properties
 from collector.analysis.ladder import Ladder, Reach
 from collector.analysis.patterns import Reader, parse
 from collector.analysis.results import Finding, Link, MappedLink, Primitive, Problem, Verb
-from collector.analysis.services import Services, of_prefix
+from collector.analysis.services import ACCOUNT_PREFIX, Services, of_prefix
 from collector.analysis.statements import meaning
 
 if TYPE_CHECKING:
@@ -65,12 +65,12 @@ class Reached:
         reach = grant.reach
         if reach.step == "resource":
             self.resources.setdefault((reach.name, reach.owner), _Resources()).add(grant)
+        elif reach.step == "account" or reach.name == ACCOUNT_PREFIX:
+            self.account.append(grant)
         elif reach.step == "service":
             self.services.setdefault(of_prefix(reach.name), []).append(grant)
-        elif reach.step == "foreign":
-            self.foreign.setdefault(reach.name, []).append(grant)
         else:
-            self.account.append(grant)
+            self.foreign.setdefault(reach.name, []).append(grant)
 
 
 class Permissions:

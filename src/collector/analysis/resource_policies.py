@@ -132,7 +132,7 @@ class ResourcePolicies:
 
     def _said(self, ways: Sequence[_Way]) -> Mapping[str, Primitive]:
         end = ways[0].end
-        grants = list(dict.fromkeys(way.grant for way in ways))
+        grants = list({id(way.grant): way.grant for way in ways}.values())
         said = properties(grants, joined(way.left for way in ways), None)
         negated = any(grant.statement.principals.negated for grant in grants)
         return {

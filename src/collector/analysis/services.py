@@ -13,6 +13,9 @@ from collector.analysis import authorization
 from collector.analysis.facts import service_key
 from collector.analysis.results import ServiceNode
 
+ACCOUNT_PREFIX = "account"
+"""The prefix of the actions on an account: what stands for that service is the account itself."""
+
 PREFIXES = {
     "elasticfilesystem": "aws_efs",
     "es": "aws_elasticsearch",
@@ -71,4 +74,4 @@ class Services:
 @cache
 def _names() -> dict[str, str]:
     """What AWS calls the services, by the type of their entity."""
-    return {of_prefix(prefix): service.name for prefix, service in authorization.services().items()}
+    return {of_prefix(prefix): service.name for prefix, service in reversed(authorization.services().items())}

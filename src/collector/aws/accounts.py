@@ -83,6 +83,18 @@ class Accounts:
         self._ledger.end(Scope(caller.account, GLOBAL, "account"))
         return caller
 
+    async def check_regions(self, caller: Caller) -> None:
+        """Raises `ConfigurationError` when a region was asked for that neither botocore nor AWS knows."""
+        known = set(await self._known(caller.partition))
+        unknown = [region for region in self._settings.regions if region not in known]
+        if unknown:
+            record = self._ledger.plan(Scope(caller.account, GLOBAL, "account"))
+            calls = ScopeCalls(self._line, caller.identity, HOMES.get(caller.partition, HOMES["aws"]), record)
+            known |= set(await self._regions(calls, caller.partition))
+        for region in unknown:
+            if region not in known:
+                raise ConfigurationError(f"unknown region {region!r} in partition {caller.partition}")
+
     async def members(self, caller: Caller) -> AsyncIterator[Member]:
         """The accounts to collect, in their order. Raises `Failed` when the organization cannot be read."""
         settings = self._settings
@@ -107,7 +119,6 @@ class Accounts:
 
         Raises:
             Failed: when the account refuses.
-            ConfigurationError: when a region was asked for that does not exist.
         """
         if member.in_organization and await self._is_tagged_to_be_skipped(member, caller):
             self._skip(member.account, "SkippedByTag", "tagged {}: {}".format(*SKIP_TAG))
@@ -120,9 +131,9 @@ class Accounts:
         arn = caller.arn
         if member.role:
             arn = (await calls.once("sts", "get_caller_identity", {}))["Arn"]
-        enabled, disabled = await self._regions(calls, caller.partition)
+        enabled = {region for region, on in (await self._regions(calls, caller.partition)).items() if on}
         self._ledger.end(scope)
-        regions = await self._chosen(member.account, enabled, disabled, caller.partition)
+        regions = self._chosen(member.account, enabled)
         target = Target(caller.partition, member.account, arn, regions, tuple(sorted(enabled)))
         return Reached(target, identity, Shared(self._repeated), member.name)
 
@@ -170,26 +181,23 @@ class Accounts:
     def _skip(self, account: str, code: str, message: str) -> None:
         self._ledger.skip(Scope(account, GLOBAL, "account"), Failed("organizations:ListAccounts", Reason.ERROR, code, message))
 
-    async def _chosen(self, account: str, enabled: set[str], disabled: set[str], partition: str) -> tuple[str, ...]:
+    def _chosen(self, account: str, enabled: set[str]) -> tuple[str, ...]:
+        """The regions to collect; one that was asked for and is not enabled is told, not asked."""
         asked = self._settings.regions
-        known = {*enabled, *disabled, *await self._known(partition)} if asked else set()
         for region in asked:
-            if region not in known:
-                raise ConfigurationError(f"unknown region {region!r} in partition {partition}")
-            if region in disabled:
+            if region not in enabled:
                 failure = Failed("ec2:DescribeRegions", Reason.REGION_DISABLED, "not-opted-in", "not enabled for the account")
                 self._ledger.skip(Scope(account, region, "account"), failure)
-        return tuple(region for region in chosen_regions(asked, enabled) if region not in disabled)
+        return tuple(region for region in chosen_regions(asked, enabled) if region in enabled)
 
-    async def _regions(self, calls: ScopeCalls, partition: str) -> tuple[set[str], set[str]]:
-        """The regions that are enabled, and those that are not: from EC2, else the Account API, else by trying each."""
+    async def _regions(self, calls: ScopeCalls, partition: str) -> dict[str, bool]:
+        """Every region and whether it is enabled: from EC2, else from the Account API, else by trying each."""
         try:
             answer = await calls.once("ec2", "describe_regions", {"AllRegions": True})
-            states = {row["RegionName"]: row.get("OptInStatus") != "not-opted-in" for row in answer.get("Regions", [])}
         except Failed as denied:
             _only_denied(denied)
-            states = await self._regions_otherwise(calls, partition)
-        return {name for name, on in states.items() if on}, {name for name, on in states.items() if not on}
+            return await self._regions_otherwise(calls, partition)
+        return {row["RegionName"]: row.get("OptInStatus") != "not-opted-in" for row in answer.get("Regions", [])}
 
     async def _regions_otherwise(self, calls: ScopeCalls, partition: str) -> dict[str, bool]:
         try:

@@ -1,8 +1,9 @@
 """Waiting one's turn: token buckets at a share of the known rates, adapting below them to what AWS answers.
 
 One bucket for each (account, region, bucket of operations). A throttle cuts the rate once in an interval and empties the
-bucket; while callers wait and all goes well, the rate grows again, up to its share. So what others use of the same
-allowance is noticed and left to them. The logic is synchronous; only `acquire` waits.
+bucket; while callers wait and all goes well, the rate grows again, up to its share: in seconds as long as no throttle has told
+where the limit lies, slowly ever after, since each throttle of ours is one that somebody else may have met as well. So
+what others use of the same allowance is noticed and left to them. The logic is synchronous; only `acquire` waits.
 """
 
 from __future__ import annotations
@@ -12,13 +13,15 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
-from collector.aws.rates import rate_of
+from collector.aws.rates import Rate, Rates
 from collector.model import GLOBAL
 
 CUT = 0.7
 """What a throttle leaves of the rate."""
 INTERVAL = 0.5
 """Seconds in which the rate is cut at most once: the calls already under way all tell the same."""
+SEARCH, RECOVERY = 20.0, 60.0
+"""Seconds in which a rate grows by its whole ceiling: before the first throttle, and after it."""
 SLOWEST = 0.2
 """Calls a second that a bucket is never cut below, so that it can find its way up again."""
 
@@ -57,9 +60,16 @@ class Bucket:
         self.tokens, self.filled = min(self.tokens, 0.0), now
 
     def went_well(self) -> None:
-        """Grow towards the ceiling by a twentieth of it in a second's worth of calls."""
+        """Grow towards the ceiling, by the same step for each second's worth of calls."""
         if self.rate < self.ceiling:
-            self.rate = min(self.ceiling, self.rate + self.ceiling / 20 / max(self.rate, 1))
+            seconds = RECOVERY if self.throttles else SEARCH
+            self.rate = min(self.ceiling, self.rate + self.ceiling / seconds / max(self.rate, 1))
+
+    @classmethod
+    def of(cls, name: str, rate: Rate, share: float, now: float) -> Bucket:
+        """A full bucket that holds a share of what AWS allows."""
+        burst = max(1.0, rate.burst * share)
+        return cls(name, rate.per_second * share, burst, (rate.most or rate.per_second) * share, burst, now)
 
 
 class Turnstile:
@@ -112,9 +122,10 @@ class Turnstile:
 class Limits:
     """All buckets of a run. `share` is the part of each known rate that the run may use."""
 
-    def __init__(self, share: float = 0.5, *, unlimited: bool = False) -> None:
+    def __init__(self, share: float = 0.5, *, rates: Rates | None = None, unlimited: bool = False) -> None:
         """`unlimited` is for servers that are not AWS's, such as the demo's own."""
         self._share = share
+        self._rates = rates or Rates()
         self._unlimited = unlimited
         self._turnstiles: dict[tuple[str, str, str], Turnstile] = {}
 
@@ -122,12 +133,12 @@ class Limits:
         """The turnstile of an operation in a place; None when nothing is limited."""
         if self._unlimited:
             return None
-        rate, bucket = rate_of(client, api)
+        rate, bucket = self._rates.of(client, api)
         key = (account, GLOBAL if rate.everywhere else region, bucket)
         turnstile = self._turnstiles.get(key)
         if turnstile is None:
-            allowed, burst = rate.per_second * self._share, max(1.0, rate.burst * self._share)
-            turnstile = self._turnstiles[key] = Turnstile(Bucket(bucket, allowed, burst, (rate.most or rate.per_second) * self._share, burst, _now()))
+            now = asyncio.get_running_loop().time()
+            turnstile = self._turnstiles[key] = Turnstile(Bucket.of(bucket, rate, self._share, now))
         return turnstile
 
     def used(self) -> list[dict[str, Any]]:
@@ -145,7 +156,3 @@ class Limits:
             for (account, region, name), turnstile in sorted(self._turnstiles.items())
             if turnstile.bucket.waited or turnstile.bucket.throttles
         ]
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()

@@ -5,9 +5,13 @@ Calls of one bucket share one allowance. A rate without `operations` holds for e
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import cache
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +19,8 @@ class Rate:
     """Calls a second and the burst before that, for a client's operations (patterns of API names).
 
     `shared`: all of these operations draw on one bucket; else each has its own. `everywhere`: the bucket is the account's,
-    not the region's. `most` is how far the rate may grow where the figure is only a careful start.
+    not the region's. `most` is how far the rate may grow where the figure is only a careful start. `bucket` is the name of one
+    that several clients draw on.
     """
 
     client: str
@@ -26,13 +31,24 @@ class Rate:
     shared: bool = True
     everywhere: bool = False
     most: float | None = None
+    bucket: str | None = None
 
 
+class Allowance(NamedTuple):
+    """Calls a second and the burst before that, as a user gives them."""
+
+    per_second: float
+    burst: float
+
+
+_API_GATEWAY = "docs.aws.amazon.com/apigateway/latest/developerguide/limits.html"
+_CLOUDWATCH = "docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_limits.html"
 _EC2 = "docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html"
 _ELB = "docs.aws.amazon.com/elasticloadbalancing/latest/APIReference (request throttling)"
 _ECS = "docs.aws.amazon.com/AmazonECS/latest/APIReference/request-throttling.html"
 _KMS = "docs.aws.amazon.com/kms/latest/developerguide/requests-per-second.html"
 _LAMBDA = "docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"
+_ORGANIZATIONS = "awsdocs/aws-organizations-docs issue 39 and others: throttles from about 250 accounts"
 _ROUTE53 = "docs.aws.amazon.com/Route53/latest/DeveloperGuide/DNSLimitations.html"
 _WAF = "docs.aws.amazon.com/waf/latest/developerguide/limits.html"
 _MODEL = "the operation's own documentation in botocore"
@@ -50,9 +66,9 @@ RATES: tuple[Rate, ...] = (
     Rate("route53", 5, 10, _ROUTE53, everywhere=True),
     Rate("route53domains", 5, 10, _CAUTION, everywhere=True),
     Rate("cloudfront", 5, 10, _MEASURED, everywhere=True),
-    Rate("apigateway", 2.5, 5, "docs.aws.amazon.com/apigateway/latest/developerguide/limits.html", ("GetResources",), everywhere=True),
-    Rate("apigateway", 10, 40, "as above", everywhere=True),
-    Rate("apigatewayv2", 10, 40, "as above", everywhere=True),
+    Rate("apigateway", 2.5, 5, _API_GATEWAY, ("GetResources",), everywhere=True),
+    Rate("apigateway", 10, 40, _API_GATEWAY, everywhere=True, bucket="apigateway"),
+    Rate("apigatewayv2", 10, 40, _API_GATEWAY, everywhere=True, bucket="apigateway"),
     Rate("wafv2", 1, 4, _WAF, ("GetWebACLForResource", "ListResourcesForWebACL")),
     Rate("wafv2", 5, 10, _WAF, shared=False),
     Rate("waf", 5, 10, _WAF, everywhere=True),
@@ -63,7 +79,7 @@ RATES: tuple[Rate, ...] = (
     Rate("kms", 500, 500, _KMS, ("List*Keys", "ListAliases"), shared=False),
     Rate("kms", 1000, 1000, _KMS, shared=False),
     Rate("logs", 10, 10, "docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html", shared=False),
-    Rate("cloudwatch", 9, 9, "docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_limits.html", shared=False),
+    Rate("cloudwatch", 9, 9, _CLOUDWATCH, shared=False),
     Rate("dynamodb", 10, 10, _MODEL, shared=False),
     Rate("sns", 30, 30, _MODEL, ("ListTopics", "ListSubscriptions"), shared=False),
     Rate("sns", 10, 10, _CAUTION, ("ListTagsForResource",)),
@@ -71,13 +87,45 @@ RATES: tuple[Rate, ...] = (
     Rate("acm", 8, 8, _CAUTION, shared=False),
     Rate("s3", 100, 100, "no published figure for the bucket settings; found by adapting", shared=False, most=400),
     Rate("sts", 100, 100, _CAUTION),
-    Rate("organizations", 2, 2, "awsdocs/aws-organizations-docs issue 39 and others: throttles from about 250 accounts", everywhere=True),
+    Rate("organizations", 2, 2, _ORGANIZATIONS, everywhere=True),
     Rate("iam", 35, 70, _MEASURED, ("GetPolicy*",), everywhere=True),
     Rate("iam", 10, 20, _CAUTION, everywhere=True),
 )
 
 DEFAULT = Rate("*", 20, 40, "no published figure; found by adapting", shared=False, most=200)
 """For everything that has no known rate: each operation on its own, adapting from here."""
+
+CONFIGURED = "the configuration file"
+"""The source of a rate that the user has set."""
+
+
+class Rates:
+    """The known rates, with what the configuration file says instead.
+
+    An allowance stands under a client (`ec2`: each of its buckets has this rate) or under one operation
+    (`ec2:DescribeInstances`: it gets a bucket of its own).
+    """
+
+    def __init__(self, given: Mapping[str, Allowance] | None = None) -> None:
+        """`given` overrides what is known; the operation's own entry comes before its client's."""
+        self._given = given or {}
+        self._found: dict[tuple[str, str], tuple[Rate, str]] = {}
+
+    def of(self, client: str, api: str) -> tuple[Rate, str]:
+        """The rate of an operation and the name of its bucket."""
+        found = self._found.get((client, api))
+        if found is None:
+            found = self._found[client, api] = self._look_up(client, api)
+        return found
+
+    def _look_up(self, client: str, api: str) -> tuple[Rate, str]:
+        known, bucket = rate_of(client, api)
+        alone = f"{client}:{api}"
+        given = self._given.get(alone) or self._given.get(client)
+        if given is None:
+            return known, bucket
+        told = replace(known, per_second=given.per_second, burst=given.burst, source=CONFIGURED, most=None)
+        return (replace(told, shared=False), alone) if alone in self._given else (told, bucket)
 
 
 @cache
@@ -86,6 +134,6 @@ def rate_of(client: str, api: str) -> tuple[Rate, str]:
     for rate in RATES:
         if rate.client == client and any(fnmatchcase(api, pattern) for pattern in rate.operations):
             alone = f"{client}:{api}"
-            together = client if rate.operations == ("*",) else f"{client}:{'+'.join(rate.operations)}"
+            together = rate.bucket or client if rate.operations == ("*",) else f"{client}:{'+'.join(rate.operations)}"
             return rate, together if rate.shared else alone
     return DEFAULT, f"{client}:{api}"

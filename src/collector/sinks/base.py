@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import anyio
+import structlog
 
-from collector.model import Batch
-from collector.report import Report
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from collector.model import Batch
+    from collector.report import Report
+
+log = structlog.get_logger()
 
 
 class DeliveryError(Exception):
@@ -44,5 +49,8 @@ async def finishing(sink: Sink) -> AsyncIterator[None]:
         yield
     except BaseException:
         with anyio.CancelScope(shield=True):
-            await sink.close(None)
+            try:
+                await sink.close(None)
+            except DeliveryError as left:
+                log.warning("not everything was delivered", why=str(left))
         raise

@@ -5,11 +5,14 @@ from __future__ import annotations
 import shlex
 import subprocess
 from dataclasses import dataclass, field
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from anyio import to_thread
 
 from collector.sinks.base import DeliveryError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 COMMAND_SECONDS = 60.0
 """How long a command may take to print a token."""
@@ -66,13 +69,20 @@ class Token:
         try:
             return file.read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
-            raise DeliveryError(f"{self.name}: cannot read {file}: {getattr(error, 'strerror', None) or 'not text'}") from None
+            raise DeliveryError(
+                f"{self.name}: cannot read {file}: {getattr(error, 'strerror', None) or 'not text'}"
+            ) from None
 
     def _from_command(self, command: str) -> str:
         """What the command prints; what it says when it fails may hold secrets and is not repeated."""
         try:
             done = subprocess.run(  # noqa: S603  (the user's own command)
-                shlex.split(command), capture_output=True, check=True, text=True, timeout=COMMAND_SECONDS, stdin=subprocess.DEVNULL
+                shlex.split(command),
+                capture_output=True,
+                check=True,
+                text=True,
+                timeout=COMMAND_SECONDS,
+                stdin=subprocess.DEVNULL,
             )
         except subprocess.CalledProcessError as error:
             raise DeliveryError(f"{self.name}: the command ended with exit code {error.returncode}") from None

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 if sys.platform != "win32":
     import fcntl
@@ -24,7 +26,7 @@ class Disk:
     def create(self, path: Path, data: bytes) -> None:
         """A new file with all of its bytes; on a full disk no file at all."""
         try:
-            with path.open("wb", opener=_private) as file:
+            with _opened(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC) as file:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
@@ -53,7 +55,7 @@ class Disk:
 
 def locked(path: Path) -> BinaryIO | None:
     """An open file that nobody else has locked; None when somebody has. The lock ends with the process, however it ends."""
-    file = path.open("ab", opener=_private)
+    file = _opened(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     if sys.platform != "win32":
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -63,5 +65,5 @@ def locked(path: Path) -> BinaryIO | None:
     return file
 
 
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
+def _opened(path: Path, flags: int) -> BinaryIO:
+    return os.fdopen(os.open(path, flags, 0o600), "wb")

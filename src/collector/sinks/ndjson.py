@@ -6,14 +6,16 @@ import gzip
 import os
 import sys
 from pathlib import Path
-from typing import IO, BinaryIO, cast
+from typing import IO, TYPE_CHECKING, BinaryIO, cast
 
 import zstandard
 from anyio import to_thread
 
-from collector.model import Batch
-from collector.report import Report
 from collector.sinks.base import ClosedError, DeliveryError
+
+if TYPE_CHECKING:
+    from collector.model import Batch
+    from collector.report import Report
 
 
 class NdjsonSink:
@@ -35,7 +37,7 @@ class NdjsonSink:
         """Write whole lines."""
         await self._do(self._write, batch.lines())
 
-    async def close(self, report: Report) -> None:
+    async def close(self, report: Report | None) -> None:
         """Flush and close; standard output stays open."""
         del report  # a stream of records has no place for it
         if self._file is not None:
@@ -60,9 +62,11 @@ class NdjsonSink:
         file, self._file = self._file, None
         if file is None:
             return
-        file.flush()
-        if self._target != "-":
-            file.close()
+        try:
+            file.flush()
+        finally:
+            if self._target != "-":
+                file.close()
 
 
 def _opened(target: str) -> BinaryIO:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import gzip
 import zlib
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import takewhile
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import orjson
 
 from collector.model import Batch, Scope
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 LEVEL = 2
 """Of gzip. The lines repeat themselves so much that level 6 takes three times the CPU to save a tenth of the bytes."""
@@ -77,7 +79,13 @@ def packed(batch: Batch) -> Parcel:
     """A batch, compressed. Takes a while: not for the event loop."""
     data = batch.lines()
     return Parcel(
-        batch.run, (batch.sequence,), batch.scope, len(batch.entities), len(batch.relationships), len(data), _compressed(data)
+        batch.run,
+        (batch.sequence,),
+        batch.scope,
+        len(batch.entities),
+        len(batch.relationships),
+        len(data),
+        _compressed(data),
     )
 
 
@@ -126,7 +134,9 @@ def _mended(torn: Parcel) -> tuple[Parcel, int] | None:
         return None
     data = b"\n".join((*lines, b""))
     inside = min(torn.entities, len(lines))
-    return replace(torn, entities=inside, relationships=len(lines) - inside, size=len(data), body=_compressed(data)), lost
+    return replace(
+        torn, entities=inside, relationships=len(lines) - inside, size=len(data), body=_compressed(data)
+    ), lost
 
 
 def _readable(torn: bytes, step: int = 512) -> bytes:

@@ -7,19 +7,21 @@ with temporary names were never counted as collected; whoever finds one removes 
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, BinaryIO
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import orjson
 
-from collector.report import Report
 from collector.sinks.base import DeliveryError
 from collector.sinks.disk import Disk, locked
 from collector.sinks.parcel import Number, Parcel, from_file, to_file
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from collector.report import Report
 
 SUFFIX, TORN, UNNAMED = ".batch", ".torn", ".tmp"
 _NAME = re.compile(r"\d{8}(\.\d+)*\.batch")
@@ -43,18 +45,20 @@ class Room:
 
     def used(self) -> int:
         """The bytes of everything that lies there."""
-        return sum(path.stat().st_size for path in self.folder.rglob("*") if path.is_file()) if self.folder.is_dir() else 0
+        return (
+            sum(path.stat().st_size for path in self.folder.rglob("*") if path.is_file()) if self.folder.is_dir() else 0
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What is known at the end of a run: its report, and how many batches each account gave.
+    """What is known at the end of a run: its report, and, where jobs matter, how many batches each of them was given.
 
-    Accounts whose batches all lie in the spool can be sent anew as a whole; others only added to.
+    A job whose batches all lie in the spool can be done anew as a whole; others only added to.
     """
 
     report: Report
-    batches: dict[str, int]
+    batches: dict[str, int] = field(default_factory=dict)
 
 
 class Spool:
@@ -128,7 +132,9 @@ class Spool:
         parcel, lost = found
         if lost:
             self.lost += lost
-            self.notes.append(f"{path} is torn: its last {lost} records are cut off, {parcel.entities + parcel.relationships} are left")
+            self.notes.append(
+                f"{path} is torn: its last {lost} records are cut off, {parcel.entities + parcel.relationships} are left"
+            )
         return parcel
 
     def remove(self, numbers: Iterable[Number]) -> None:
@@ -153,6 +159,11 @@ class Spool:
         if self._folder is not None:
             self._describe()
 
+    def end_job(self, account: str) -> None:
+        """Note that nothing is left to be done about an account's job."""
+        if self.jobs.pop(account, None) is not None and self._folder is not None:
+            self._describe()
+
     def finish(self, summary: Summary) -> None:
         """Note the end of the run beside what is kept of it."""
         self._opened(summary.report["runId"])
@@ -172,10 +183,10 @@ class Spool:
     def discard(self) -> None:
         """Remove the folder when nothing is kept in it; otherwise leave it to whoever sends the rest."""
         if self._folder is not None and not self._sizes and not list(self._folder.glob(f"*{TORN}")):
-            for name in ("summary.json", "output.json", "lock"):
-                self._disk.remove(self._folder / name)
-            self._folder.rmdir()
-            self._folder = None
+            with suppress(OSError):  # somebody put something else there, or took it away
+                for name in ("summary.json", "output.json", "lock"):
+                    self._disk.remove(self._folder / name)
+                self._folder.rmdir()
         self.release()
 
     def release(self) -> None:
@@ -190,9 +201,13 @@ class Spool:
             self._used = self._room.used()
         return self._used
 
-    def accounts(self) -> Counter[str]:
-        """How many batches of each account are kept."""
-        return Counter(parcel.scope.account for parcel in map(self.read, self.kept))
+    def accounts(self) -> dict[str, list[Number]]:
+        """The batches that are kept, by account; a torn one that nothing can be read of is set aside."""
+        accounts: dict[str, list[Number]] = {}
+        for number in self.kept:
+            with suppress(DeliveryError):
+                accounts.setdefault(self.read(number).scope.account, []).append(number)
+        return accounts
 
     def _opened(self, run: str) -> Path:
         if self._folder is None:

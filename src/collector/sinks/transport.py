@@ -6,14 +6,12 @@ Nothing above retries. Connection errors, timeouts, 408, 425, 429 and 5xx pass; 
 from __future__ import annotations
 
 import io
-import ssl
 import time
-from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, NoReturn
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
@@ -23,7 +21,12 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 from tenacity.wait import wait_random_exponential
 
 from collector.sinks.base import DeliveryError
-from collector.sinks.credentials import Token
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from collector.sinks.credentials import Token
 
 PASSING = frozenset({408, 425, 429})
 SERVER_ERROR = 500
@@ -160,7 +163,7 @@ class Http:
             status, answer, after = await self._request(method, url, body, headers, await self._token.get())
         if 200 <= status < 300:  # noqa: PLR2004  (what 2xx means)
             return answer
-        self._refuse(status, answer, after)
+        raise self._refusal(status, answer, after)
 
     async def _request(
         self, method: str, url: str, body: bytes, headers: Mapping[str, str], token: str | None
@@ -174,7 +177,12 @@ class Http:
                 method,
                 url,
                 data=aiohttp.BytesIOPayload(io.BytesIO(body)) if method == "POST" else None,
-                headers={**authorization, **self._manner.headers, **headers},
+                headers={
+                    **authorization,
+                    **self._manner.headers,
+                    **headers,
+                    **(for_proxy if url.startswith("http:") else {}),
+                },
                 allow_redirects=False,  # a POST would come out as a GET, and the token elsewhere
                 proxy=proxy,
                 proxy_headers=for_proxy,
@@ -189,22 +197,27 @@ class Http:
         except (aiohttp.ClientError, OSError) as error:
             raise _PassingError(str(error) or type(error).__name__) from None
 
-    def _refuse(self, status: int, answer: bytes, after: str | None) -> NoReturn:
+    def _refusal(self, status: int, answer: bytes, after: str | None) -> Exception:
         code, message = _explained(answer)
         message = self._token.hide(message)
         if status == TOO_LARGE or code == TOO_LARGE_CODE:
-            raise TooLargeError(status, code, message)
+            return TooLargeError(status, code, message)
         if status not in PASSING and status < SERVER_ERROR:
-            raise RefusedError(status, code, message)
+            return RefusedError(status, code, message)
         seconds = _seconds(after, datetime.now(UTC)) if after else 0.0
         self._held_until = max(self._held_until, self._patience.clock() + min(seconds, self._patience.longest_hold))
-        raise _PassingError(" ".join(filter(None, (str(status), code, message))))
+        return _PassingError(" ".join(filter(None, (str(status), code, message))))
 
     async def _hold(self) -> None:
         """What one answer asked for holds for all requests to this endpoint."""
         remaining = self._held_until - self._patience.clock()
         if remaining > 0:
             await self._patience.sleep(remaining)
+
+
+def shown(url: str) -> str:
+    """An address for messages: what stands behind a `?` may be a signature."""
+    return url.partition("?")[0]
 
 
 def _explained(answer: bytes) -> tuple[str, str]:
@@ -232,7 +245,7 @@ def _seconds(after: str, now: datetime) -> float:
     return max(0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - now).total_seconds())
 
 
-def _proxy(url: str) -> tuple[str | None, dict[str, str] | None]:
+def _proxy(url: str) -> tuple[str | None, dict[str, str]]:
     """The proxy that the environment names for an address, and the headers that it wants.
 
     aiohttp could read the environment too, but would read a `.netrc` with it and then refuse our own Authorization.
@@ -242,9 +255,11 @@ def _proxy(url: str) -> tuple[str | None, dict[str, str] | None]:
     proxies = getproxies()
     named = None if proxy_bypass(host) else proxies.get(parts.scheme) or proxies.get("all")
     if not named:
-        return None, None
+        return None, {}
     proxy = urlsplit(named if "://" in named else f"http://{named}")
     if proxy.username is None:
-        return proxy.geturl(), None
+        return proxy.geturl(), {}
     address = proxy._replace(netloc=proxy.netloc.rpartition("@")[2]).geturl()
-    return address, {"Proxy-Authorization": aiohttp.encode_basic_auth(proxy.username, proxy.password or "")}
+    return address, {
+        "Proxy-Authorization": aiohttp.encode_basic_auth(unquote(proxy.username), unquote(proxy.password or ""))
+    }

@@ -1,0 +1,194 @@
+"""The analysis of a whole account: its order, its steps, its counts, and that it travels between processes."""
+
+from __future__ import annotations
+
+import pickle
+from itertools import chain
+from typing import Any
+
+import pytest
+
+from collector.analysis import account as whole
+from collector.analysis.account import analyse
+from collector.analysis.facts import (
+    Account,
+    Entity,
+    Facts,
+    NetworkAclFact,
+    Options,
+    PolicyFact,
+    PrefixList,
+    ResourcePolicyFact,
+    SecurityGroupFact,
+    TrustFact,
+)
+from collector.analysis.matching import ResourceIndex
+from collector.analysis.permissions import STEP_SIZE
+from collector.analysis.results import Counts, Finding, Link, MappedLink, ServiceNode
+from collector.analysis.triples import RESOURCE, SERVICE, TRIPLES
+from tests.analysis.estate import RESOURCES, A, B, document
+
+ROLE = f"arn:aws:iam::{A}:role/admin"
+GROUP = f"arn:aws:ec2:us-east-1:{A}:security-group/sg-1"
+
+
+def facts(**more: Any) -> Facts:
+    return Facts(
+        account=Account(A),
+        resources=list(RESOURCES.values()),
+        policies=[
+            PolicyFact("policy", "aws_iam_policy", document("Allow s3:*,sqs:* on *", "Allow s3:* on arn:aws:s3:::a*"))
+        ],
+        resource_policies=[
+            ResourcePolicyFact(
+                *RESOURCES["jobs"],
+                {
+                    "Statement": {
+                        "Effect": "Allow",
+                        "Principal": {"Service": "s3.amazonaws.com"},
+                        "Action": "sqs:*",
+                        "Resource": "*",
+                    }
+                },
+            )
+        ],
+        trusts=[
+            TrustFact(
+                ROLE,
+                {
+                    "Statement": {
+                        "Effect": "Allow",
+                        "Principal": {"Service": "sqs.amazonaws.com"},
+                        "Action": "sts:AssumeRole",
+                    }
+                },
+            )
+        ],
+        security_groups=[
+            SecurityGroupFact(GROUP, "us-east-1", None, [{"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}])
+        ],
+        network_acls=[
+            NetworkAclFact(
+                "acl", None, [{"RuleNumber": 1, "RuleAction": "deny", "Protocol": "-1", "CidrBlock": "0.0.0.0/0"}]
+            )
+        ],
+        **more,
+    )
+
+
+def all_of(given: Facts, options: Options | None = None, index: ResourceIndex | None = None) -> list[Finding]:
+    return list(chain.from_iterable(analyse(given, options, index)))
+
+
+def test_everything_is_drawn_and_the_counts_come_last():
+    found = all_of(facts())
+    assert {(each.verb, each.target_type) for each in found if isinstance(each, Link)} == {
+        ("ALLOWS", "aws_s3"),
+        ("ALLOWS", "aws_sqs"),
+        ("ALLOWS", "aws_s3_bucket"),
+        ("ALLOWS", "aws_sqs_queue"),
+        ("TRUSTS", "aws_sqs"),
+    }
+    assert [each.verb for each in found if isinstance(each, MappedLink)] == ["ALLOWS", "DENIES"]
+    assert isinstance(found[-1], Counts)
+    assert sum(isinstance(each, Counts) for each in found) == 1
+
+
+def test_a_service_is_asked_for_once_in_all_and_before_it_is_used():
+    asked: set[str] = set()
+    for each in all_of(facts()):
+        if isinstance(each, ServiceNode):
+            assert each.key not in asked
+            asked.add(each.key)
+        if isinstance(each, Link):
+            assert {key for key in (each.source_key, each.target_key) if ":service:" in key} <= asked
+    assert asked == {f"{A}:service:aws_s3", f"{A}:service:aws_sqs"}
+
+
+def test_the_same_facts_give_the_same_findings_in_the_same_order():
+    assert all_of(facts()) == all_of(facts())
+
+
+def test_steps_are_small():
+    many = [(f"arn:aws:sqs:us-east-1:{A}:q{number:05}", "aws_sqs_queue") for number in range(whole.PAGE * 2 + 1)]
+    policy = PolicyFact("policy", "aws_iam_policy", document("Allow sqs:* on arn:aws:sqs:us-east-1:A:q*"))
+    given = Facts(Account(A), resources=iter(many), policies=[policy])
+    steps = list(analyse(given, Options(max_edges_per_pattern=0)))
+    assert max(map(len, steps)) == STEP_SIZE
+    assert sum(isinstance(each, Link) for step in steps for each in step) == len(many)
+
+
+def test_many_rules_are_many_steps():
+    rules = [
+        {"IpProtocol": "tcp", "FromPort": port, "ToPort": port, "IpRanges": [{"CidrIp": "10.0.0.0/8"}]}
+        for port in range(STEP_SIZE + 1)
+    ]
+    steps = list(analyse(Facts(Account(A), security_groups=[SecurityGroupFact(GROUP, "us-east-1", None, rules)])))
+    assert [len(step) for step in steps if step] == [STEP_SIZE, 1, 1]
+
+
+def test_facts_and_findings_travel_between_processes():
+    given = facts(unique_ids={"AROAX": Entity(ROLE, "aws_iam_role")})
+    assert all_of(pickle.loads(pickle.dumps(given))) == pickle.loads(pickle.dumps(all_of(given)))
+    assert pickle.loads(pickle.dumps(PrefixList("pl-1"))) == PrefixList("pl-1")
+
+
+def test_an_index_that_holds_other_accounts_is_used():
+    index = ResourceIndex()
+    index.add(B, [("arn:aws:s3:::theirs", "aws_s3_bucket")])
+    policy = PolicyFact("policy", "aws_iam_policy", document("Allow s3:ListBucket on arn:aws:s3:::theirs"))
+    found = all_of(Facts(Account(A), policies=[policy]), index=index)
+    assert [each.properties["crossAccount"] for each in found if isinstance(each, Link)] == [True]
+
+
+def test_a_key_that_is_no_arn_is_reached_by_its_arn():
+    arn = f"arn:aws:ec2:us-east-1:{A}:key-pair/login"
+    policy = PolicyFact(
+        "policy",
+        "aws_iam_policy",
+        document("Allow ec2:DeleteKeyPair on " + arn, "Deny ec2:* on arn:aws:ec2:*:*:volume/*"),
+    )
+    found = all_of(Facts(Account(A), resources=[("login", "aws_key_pair")], arns={"login": arn}, policies=[policy]))
+    assert [each.target_key for each in found if isinstance(each, Link)] == ["login"]
+
+
+@pytest.mark.parametrize("key", ["no-arn", "arn:aws:s3", ""])
+def test_a_key_that_no_policy_can_name_is_passed_over(key):
+    policy = PolicyFact("policy", "aws_iam_policy", document("Allow s3:* on arn:aws:s3:::a*"))
+    found = all_of(Facts(Account(A), resources=[(key, "aws_s3_bucket"), ("x", "aws_ecr_image")], policies=[policy]))
+    assert found == [Counts({})]
+
+
+def test_a_resource_that_two_accounts_share_is_one():
+    index = ResourceIndex()
+    subnet = (f"arn:aws:ec2:us-east-1:{A}:subnet/subnet-1", "aws_subnet")
+    index.add(A, [subnet, subnet])
+    index.add(B, [subnet])
+    assert list(index.entities(A, "aws_subnet")) == [subnet[0]]
+    assert index.types(B) == ()
+
+
+def test_another_partition_has_its_own_arns():
+    given = Facts(
+        Account(A, "aws-cn"),
+        resources=[("arn:aws-cn:s3:::app", "aws_s3_bucket"), (f"arn:aws-cn:iam::{A}:root", "aws_account")],
+        policies=[
+            PolicyFact(
+                "p", "aws_iam_policy", document("Allow s3:* on arn:aws-cn:s3:::app,arn:aws:s3:::app", "Allow * on *")
+            )
+        ],
+    )
+    assert {each.target_key for each in all_of(given) if isinstance(each, Link)} == {
+        "arn:aws-cn:s3:::app",
+        f"arn:aws-cn:iam::{A}:root",
+    }
+
+
+def test_what_is_drawn_is_declared():
+    declared = {(each.source, each.verb, each.target) for each in TRIPLES}
+    assert len(declared) == len(TRIPLES)
+    for each in all_of(facts()):
+        if isinstance(each, Link):
+            source = SERVICE if ":service:" in each.source_key else each.source_type
+            target = SERVICE if ":service:" in each.target_key else each.target_type
+            assert {(source, each.verb, target), (source, each.verb, RESOURCE)} & declared
