@@ -14,16 +14,18 @@ import resource
 import statistics
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from importlib.metadata import version
 from multiprocessing import get_context
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, NamedTuple, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeAlias
 
 import uvloop
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
 ROUNDS = 5
 """Every figure is the median of at least so many."""
@@ -201,7 +203,9 @@ def table(figures: Iterable[Figure]) -> str:
 def machine() -> str:
     """What the figures were taken on."""
     load = f", load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
-    packages = ", ".join(f"{name} {version(name)}" for name in ("aioboto3", "aiobotocore", "botocore", "aiohttp", "uvloop"))
+    packages = ", ".join(
+        f"{name} {version(name)}" for name in ("aioboto3", "aiobotocore", "botocore", "aiohttp", "uvloop")
+    )
     return (
         f"{_processor()}, {os.cpu_count()} cores{load}; {platform.system()} {platform.machine()}, "
         f"{platform.python_implementation()} {platform.python_version()}; {packages}."

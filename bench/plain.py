@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import aioboto3
 from botocore.exceptions import ClientError
@@ -89,7 +89,7 @@ class _Fleet:
         self._clients: dict[tuple[str, str], Any] = {}
         self._opening = asyncio.Lock()
 
-    async def __aenter__(self) -> _Fleet:
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:

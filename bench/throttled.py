@@ -8,13 +8,15 @@ side. Time comes from a `Clock`, so that the same contest runs in a minute of re
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractContextManager, asynccontextmanager, suppress
+from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, NamedTuple, Protocol
+from unittest import mock
 
 import aioboto3
 import aiohttp
@@ -30,6 +32,13 @@ from collector.report import ScopeRecord
 OURS, RIVAL = "OURS", "RIVAL"
 CREDENTIAL = re.compile(r"Credential=(\w+)/\d{8}/[^/]+/(\w+)/")
 XML = "text/xml"
+ENVIRONMENT = {
+    "AWS_ACCESS_KEY_ID": OURS,
+    "AWS_SECRET_ACCESS_KEY": "secret",
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+}
+"""Nothing of the user's AWS settings may show through while clients are built."""
 
 
 class Clock(Protocol):
@@ -61,7 +70,9 @@ class Service(NamedTuple):
 
 SERVICES = {
     "ec2": Service("describe_vpcs", {}, Figures(20, 100), 503, "RequestLimitExceeded"),
-    "iam": Service("get_access_key_last_used", {"AccessKeyId": "AKIDEXAMPLE0000000"}, Figures(10, 20), 400, "Throttling"),
+    "iam": Service(
+        "get_access_key_last_used", {"AccessKeyId": "AKIDEXAMPLE0000000"}, Figures(10, 20), 400, "Throttling"
+    ),
     "route53": Service("list_resource_record_sets", {"HostedZoneId": "Z1"}, Figures(5, 10), 400, "Throttling"),
 }
 """EC2's figures are AWS's own; Route 53's 5 a second too; IAM publishes none, so here it allows what the collector assumes."""
@@ -118,7 +129,7 @@ class Server:
         self._buckets: dict[str, TokenBucket] = {}
         self.seen: dict[tuple[str, str], Seen] = defaultdict(Seen)
 
-    async def __call__(self, request: web.Request) -> web.Response:
+    async def answer(self, request: web.Request) -> web.Response:
         """One request: half of its latency before the bucket is asked, half after."""
         signed = CREDENTIAL.search(request.headers.get("Authorization", ""))
         if signed is None:
@@ -153,7 +164,11 @@ def _answer(action: str) -> web.Response:
 
 def _refusal(service: Service) -> web.Response:
     error = f"<Error><Code>{service.code}</Code><Message>Rate exceeded</Message></Error>"
-    envelope = "<Response><Errors>{}</Errors></Response>" if service.status == 503 else "<ErrorResponse>{}</ErrorResponse>"  # noqa: PLR2004
+    envelope = (
+        "<Response><Errors>{}</Errors></Response>"
+        if service.op == "describe_vpcs"
+        else "<ErrorResponse>{}</ErrorResponse>"
+    )
     return web.Response(status=service.status, text=envelope.format(error), content_type=XML)
 
 
@@ -161,7 +176,7 @@ def _refusal(service: Service) -> web.Response:
 async def serving(server: Server, clock: Clock) -> AsyncIterator[str]:
     """The server's URL on the loopback interface."""
     app = web.Application()
-    app.router.add_route("*", "/{path:.*}", server)
+    app.router.add_route("*", "/{path:.*}", server.answer)
     runner = web.AppRunner(app, access_log=None)
     with clock.working():
         await runner.setup()
@@ -211,15 +226,20 @@ class Rival:
     def __init__(self, url: str, clock: Clock, part: float, gaps: Gaps) -> None:
         """`part` of each bucket's refill, spread as `gaps` says."""
         self._url, self._clock, self._part, self._gaps = url, clock, part, gaps
+        self.over = part == 0
 
     async def __call__(self) -> None:
-        """Go on until cancelled."""
+        """Go on until it is over."""
         async with aiohttp.ClientSession() as session, asyncio.TaskGroup() as tasks:
             for number, service in enumerate(SERVICES):
                 tasks.create_task(self._use(service, Random(number), session, tasks))
 
-    async def _use(self, service: str, random: Random, session: aiohttp.ClientSession, tasks: asyncio.TaskGroup) -> None:
-        for seconds, calls in self._gaps(SERVICES[service].figures.rate * self._part, random):
+    async def _use(
+        self, service: str, random: Random, session: aiohttp.ClientSession, tasks: asyncio.TaskGroup
+    ) -> None:
+        gaps = self._gaps(SERVICES[service].figures.rate * self._part, random)
+        while not self.over:
+            seconds, calls = next(gaps)
             await asyncio.sleep(seconds)
             for _ in range(calls):
                 tasks.create_task(self._ask(service, session))
@@ -255,19 +275,14 @@ class Result:
 
 
 async def contest(clock: Clock, share: float, part: float, gaps: Gaps, seconds: float) -> list[Result]:
-    """Make as many calls as take so long at least, of all services at once, while a rival uses its part.
-
-    `AWS_ENDPOINT_URL` and credentials are not looked at.
-    """
+    """Make as many calls as take so long at least, of all services at once, while a rival uses its part."""
     server = Server(clock)
     async with serving(server, clock) as url:
-        rival = asyncio.create_task(Rival(url, clock, part, gaps)()) if part else None
-        async with _calls(url, clock, share) as ask:
+        rival = Rival(url, clock, part, gaps)
+        async with asyncio.TaskGroup() as tasks, _calls(url, clock, share) as ask:
+            tasks.create_task(rival())
             results = await asyncio.gather(*(_drive(ask, service, share, part, seconds) for service in SERVICES))
-        if rival is not None:
-            rival.cancel()
-            with suppress(asyncio.CancelledError):
-                await rival
+            rival.over = True
     return [_result(server, service, share, part, *driven) for service, driven in zip(SERVICES, results, strict=True)]
 
 
@@ -277,18 +292,16 @@ Ask = Callable[[str], Any]
 @asynccontextmanager
 async def _calls(url: str, clock: Clock, share: float) -> AsyncIterator[Ask]:
     """The collector's call layer over its real clients."""
-    session = aioboto3.Session(aws_access_key_id=OURS, aws_secret_access_key="secret", region_name="us-east-1")
-    session._session.set_config_variable("endpoint_url", url)  # noqa: SLF001  (what AWS_ENDPOINT_URL sets)
 
     async def issue() -> Issued:
         return Issued(Keys(OURS, "secret", None))
 
-    clients = WatchedClients(session, "us-east-1")
-    clients.clock = clock
+    with mock.patch.dict(os.environ, {**ENVIRONMENT, "AWS_ENDPOINT_URL": url}), clock.working():
+        clients = WatchedClients(aioboto3.Session(), "us-east-1")
+        clients.clock = clock
+        for name in SERVICES:
+            await clients.get(name)
     async with clients:
-        with clock.working():
-            for name in SERVICES:
-                await clients.get(name)
         line = Line(clients, Limits(share), 100)
         calls = ScopeCalls(line, Identity("123456789012", issue), "us-east-1", ScopeRecord())
         yield lambda service: calls.once(service, SERVICES[service].op, SERVICES[service].params)
@@ -327,7 +340,9 @@ def _number(service: str, share: float, part: float, seconds: float) -> int:
 def _result(server: Server, service: str, share: float, part: float, seconds: float, failed: int) -> Result:
     allowed = _allowed(service, share, part)
     ours, rival = server.seen[OURS, service], server.seen[RIVAL, service]
-    half = TokenBucket(Figures(*(each * part for each in SERVICES[service].figures)), at=rival.arrived[0] if rival.arrived else 0)
+    half = TokenBucket(
+        Figures(*(each * part for each in SERVICES[service].figures)), at=rival.arrived[0] if rival.arrived else 0
+    )
     return Result(
         service,
         failed,

@@ -9,21 +9,25 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from enum import IntEnum
 from functools import reduce
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 import click
 import orjson
 import uvloop
 
 from collector import __version__, console, log
-from collector.catalog import Catalog, UnknownServiceError
+from collector.catalog import Catalog, UnknownServiceError, declarations, scope_of
 from collector.config import ConfigurationError, Settings, settings
 from collector.faults import Failed
 from collector.run import Outcome, Run
+from collector.sinks import outputs
 from collector.sinks.base import DeliveryError, Sink
-from collector.sinks.ndjson import NdjsonSink
+from collector.sinks.resend import resend
+from collector.spec import Entity
 
 SIGNAL_BASE = 128
+
+T = TypeVar("T")
 
 
 class Exit(IntEnum):
@@ -51,11 +55,35 @@ def options(*several: Callable[[Command], Command]) -> Callable[[Command], Comma
 
 
 DELIVERY = options(
-    option("--output", "`-` (standard output) or a file; `.gz` and `.zst` compress.", metavar="WHERE"),
+    option(
+        "--output",
+        "`-` (standard output), a file (`.gz` and `.zst` compress), https://… (NDJSON upload), jupiterone+https://…; repeatable.",
+        metavar="WHERE",
+        multiple=True,
+    ),
+    option("--spool", "Keep batches here until the endpoint has them; `upload` sends what a crash left.", metavar="DIR"),
     option("--report", "Write the run report here, as JSON.", metavar="FILE"),
     option("--raw", "Add `_rawData`, secrets redacted.", is_flag=True),
     option("--log-level", "debug, info, warning or error.", metavar="LEVEL"),
     option("--log-format", "auto, console or json.", metavar="FORMAT"),
+)
+UPLOAD = options(
+    option("--spool-size", "What all spools in a folder may take, as `500MB` or `10GB`.", metavar="SIZE"),
+    option("--header", "`Name: value`, for uploads; repeatable.", metavar="HEADER", multiple=True),
+    option("--upload-timeout", "Seconds for one request.", metavar="SECONDS"),
+    option("--upload-attempts", "How often a batch is tried before it is kept on disk.", metavar="N"),
+    option("--upload-concurrency", "Batches in flight.", metavar="N"),
+    option("--upload-token-file", "A file with the bearer token; else COLLECTOR_UPLOAD_TOKEN.", metavar="FILE"),
+    option("--upload-token-command", "A command that prints the bearer token.", metavar="COMMAND"),
+    option("--client-cert", "A client certificate, PEM.", metavar="FILE"),
+    option("--client-key", "Its private key, PEM, if it is not in the same file.", metavar="FILE"),
+    option("--ca-bundle", "Certificates of the authorities to trust, PEM.", metavar="FILE"),
+    option("--allow-insecure-upload", "Upload over plain http to other hosts than this one.", is_flag=True),
+    option("--jupiterone-api-key-file", "A file with the API key; else JUPITERONE_API_KEY.", metavar="FILE"),
+    option("--jupiterone-api-key-command", "A command that prints the API key.", metavar="COMMAND"),
+    option("--jupiterone-account", "The JupiterOne account; else JUPITERONE_ACCOUNT.", metavar="ID"),
+    option("--jupiterone-instance", "The integration instance to synchronize; else each account is a scope.", metavar="ID"),
+    option("--wait", "Wait until JupiterOne has worked the upload in, and compare its counts.", is_flag=True),
 )
 SCOPE = options(
     option("--regions", "Regions, separated by commas; default: every enabled one.", metavar="A,B"),
@@ -100,6 +128,7 @@ def cli() -> None:
 @ACCOUNTS
 @SCOPE
 @DELIVERY
+@UPLOAD
 @LABELS
 @PACE
 def collect(config: Path | None, *, no_progress: bool | None, **given: Any) -> None:
@@ -112,6 +141,7 @@ def collect(config: Path | None, *, no_progress: bool | None, **given: Any) -> N
 @cli.command()
 @SCOPE
 @DELIVERY
+@UPLOAD
 def demo(**given: Any) -> None:
     """The main job against an embedded sample estate. Needs no AWS account."""
     from collector.demo.process import MissingExtraError, sample_estate  # noqa: PLC0415  (moto is an extra)
@@ -120,7 +150,7 @@ def demo(**given: Any) -> None:
     chosen, catalog = settings(_told(given)), Catalog.all()
     if not chosen.services:  # here also those that are outside the default set
         chosen = chosen.model_copy(update={"services": tuple(service.name for service in catalog.services)})
-    tally = Tally(NdjsonSink(chosen.output))
+    tally = Tally(outputs.sink(chosen, _types(chosen)))
     try:
         with sample_estate():
             outcome = _run(chosen, sink=tally, unlimited=True)
@@ -129,6 +159,25 @@ def demo(**given: Any) -> None:
     if not outcome.closed:
         console.say(f"JupiterOne's published data model for AWS: {tally.seen.told(catalog)} in this estate")
     _finish(outcome)
+
+
+@cli.command()
+@click.argument("place", metavar="SPOOL_DIR", type=click.Path(path_type=Path))
+@option("--output", "Send it here instead of where it was meant for.", metavar="URL", multiple=True)
+@UPLOAD
+@option("--log-level", "debug, info, warning or error.", metavar="LEVEL")
+@option("--log-format", "auto, console or json.", metavar="FORMAT")
+@option("--config", "A TOML file with any of these options.", metavar="FILE", type=click.Path(path_type=Path))
+def upload(place: Path, config: Path | None, **given: Any) -> None:
+    """Send what earlier runs left in a spool, under the same keys."""
+    chosen = settings(_told(given), config)
+    log.set_up(chosen.log_level, chosen.log_format)
+    resent = _loop(resend(chosen, _types(chosen), place))
+    if resent.problems:
+        _complain("\ncollector: ".join(resent.problems), Exit.UNDELIVERED)
+    console.say(f"{resent.batches} batches sent" if resent.batches else f"nothing is left to send in {place}")
+    if resent.lost:
+        _complain(f"{resent.lost} records were lost with torn files", Exit.PARTIAL)
 
 
 @cli.command()
@@ -160,7 +209,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 def _run(chosen: Settings, *, sink: Sink | None = None, unlimited: bool = False) -> Outcome:
     log.set_up(chosen.log_level, chosen.log_format)
     catalog = Catalog.all().choose(chosen.services, chosen.skip_services)
-    run = Run(chosen, catalog, sink or NdjsonSink(chosen.output), unlimited=unlimited)
+    run = Run(chosen, catalog, sink or outputs.sink(chosen, _types(chosen)), unlimited=unlimited)
     if chosen.report and not chosen.report.parent.is_dir():
         raise ConfigurationError(f"cannot write the report: {chosen.report.parent} is not a directory")
     try:
@@ -179,7 +228,20 @@ def _run(chosen: Settings, *, sink: Sink | None = None, unlimited: bool = False)
     return outcome
 
 
-def _loop(work: Coroutine[Any, Any, Outcome]) -> Outcome:
+def _types(chosen: Settings) -> outputs.Types:
+    """All types, for endpoints that delete what a run did not show; where regions were chosen, regional ones prove nothing."""
+    catalog = Catalog.all()
+    regional = [
+        fetched.type
+        for service in catalog.services
+        for fetched in declarations(service)
+        if isinstance(fetched, Entity) and scope_of(service, fetched) == "regional"
+    ]
+    unseen = catalog.touched(regional) if chosen.regions else frozenset[str]()
+    return outputs.Types(catalog.touched(catalog.types), unseen)
+
+
+def _loop(work: Coroutine[Any, Any, T]) -> T:
     """uvloop holds a fifth of asyncio's memory for each TLS connection."""
     return uvloop.run(work) if sys.platform != "win32" else asyncio.run(work)
 
@@ -200,4 +262,4 @@ def _complain(message: str, code: int) -> NoReturn:
 
 
 def _told(given: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in given.items() if value is not None}
+    return {name: value for name, value in given.items() if value is not None and value != ()}

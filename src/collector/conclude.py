@@ -40,8 +40,7 @@ class Conclusions:
     def _finished(self, finding: results.Finding) -> Iterator[Finished]:
         match finding:
             case results.Link():
-                link = Link(*finding[:5])
-                yield from self._relationship(direct(link, finding.discriminator, finding.properties), finding)
+                yield from self._relationship(self._linked(finding), finding)
             case results.MappedLink():
                 yield from self._relationship(_mapped(finding), finding)
             case results.ServiceNode():
@@ -51,6 +50,16 @@ class Conclusions:
                 self._ledger.plan(self._scope(type_)).fail(failure, {type_})
             case results.EntityProperties() | results.Counts():
                 """Entities carry these properties from their conversion; the counts are for benchmarks."""
+
+    def _linked(self, link: results.Link) -> Record:
+        """Direct if both ends left; the account itself may not have been asked for."""
+        if link.target_key in self._graph and link.source_key in self._graph:
+            return direct(Link(*link[:5]), link.discriminator, link.properties)
+        forward = link.source_key in self._graph
+        near, far = (link.source_key, link.source_type), (link.target_key, link.target_type)
+        near, far = (near, far) if forward else (far, near)
+        outside = Outside({"_type": far[1], "_key": far[0]}, [["_type", "_key"]], create=True, type=far[1])
+        return mapped(near, link.verb, outside, link.discriminator, link.properties, forward=forward)
 
     def _relationship(self, record: Record, finding: results.Link | results.MappedLink) -> Iterator[Finished]:
         types = (finding.source_type, finding.target_type if isinstance(finding, results.Link) else "")

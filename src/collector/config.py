@@ -8,12 +8,21 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, ValidationError, model_validator
-from pydantic_settings import BaseSettings, EnvSettingsSource, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import BaseModel, BeforeValidator, ByteSize, ConfigDict, Field, ValidationError, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 from collector.convert import Options
 
 ENVIRONMENT = "COLLECTOR_"
+
+SECRET = frozenset({"header", "jupiterone_api_key", "upload_token"})
+"""Settings whose value no message repeats."""
 
 
 class ConfigurationError(ValueError):
@@ -29,13 +38,42 @@ def _words(value: object) -> object:
     return value
 
 
+def _lines(value: object) -> object:
+    """Header values hold commas: in the environment each stands on a line of its own."""
+    return tuple(line for line in value.splitlines() if line.strip()) if isinstance(value, str) else _words(value)
+
+
 Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
 Region = Annotated[str, Field(pattern=re.compile(r"^[a-z]{2,}(-[a-z]+)+-\d+$").pattern)]
 Regions = Annotated[tuple[Region, ...], BeforeValidator(_words)]
 
+Outputs = Annotated[tuple[str, ...], BeforeValidator(_words), Field(min_length=1)]
+Headers = Annotated[tuple[str, ...], BeforeValidator(_lines)]
+
 RoleArn = Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:iam::\d{12}:role/.+$")]
 AccountId = Annotated[str, Field(pattern=r"^\d{12}$")]
 AccountIds = Annotated[tuple[AccountId, ...], BeforeValidator(_words)]
+
+
+class RateLimit(BaseModel):
+    """What AWS allows, where the user knows better than the collector; without a burst, one second's worth."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    per_second: float = Field(gt=0)
+    burst: float | None = Field(default=None, ge=1)
+
+
+def _limits(value: object) -> object:
+    """`{"ec2": 10}` and `ec2=10,iam=5` like `{"ec2": {"per_second": 10}}`."""
+    if isinstance(value, str):
+        value = dict(word.partition("=")[::2] for word in value.split(",") if word.strip())
+    if not isinstance(value, Mapping):
+        return value
+    return {name.strip(): limit if isinstance(limit, Mapping) else {"per_second": limit} for name, limit in value.items()}
+
+
+RateLimits = Annotated[dict[str, RateLimit], BeforeValidator(_limits)]
 
 
 class Settings(BaseSettings):
@@ -59,11 +97,31 @@ class Settings(BaseSettings):
     account_name: str | None = None
     tag_account_name: bool = False
     tag_production: bool = False
-    output: str = "-"
+    output: Outputs = ("-",)
+    spool: Path | None = None
+    spool_size: ByteSize = ByteSize(10_000_000_000)
+    header: Headers = Field(default=(), repr=False)
+    upload_timeout: float = Field(default=120, gt=0)
+    upload_attempts: int = Field(default=15, ge=1, le=1000)
+    upload_concurrency: int = Field(default=6, ge=1, le=64)
+    upload_token: str | None = Field(default=None, repr=False)
+    upload_token_file: Path | None = None
+    upload_token_command: str | None = Field(default=None, repr=False)
+    client_cert: Path | None = None
+    client_key: Path | None = None
+    ca_bundle: Path | None = None
+    allow_insecure_upload: bool = False
+    jupiterone_api_key: str | None = Field(default=None, repr=False, validation_alias="jupiterone_api_key")
+    jupiterone_api_key_file: Path | None = None
+    jupiterone_api_key_command: str | None = Field(default=None, repr=False)
+    jupiterone_account: str | None = Field(default=None, validation_alias="jupiterone_account")
+    jupiterone_instance: str | None = None
+    wait: bool = False
     report: Path | None = None
     raw: bool = False
     max_concurrency: int = Field(default=100, ge=1, le=2000)
     rate_share: float = Field(default=0.5, gt=0, le=1)
+    rates: RateLimits = Field(default_factory=dict)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["auto", "console", "json"] = "auto"
     progress: bool = True
@@ -147,10 +205,11 @@ def _line(error: ValidationError) -> str:
     first = error.errors()[0]
     name = "--" + str(first["loc"][0]).replace("_", "-") if first["loc"] else "settings"
     if first["type"] == "extra_forbidden":
-        return f"unknown setting {str(first['loc'][0])!r}"
+        return f"unknown setting {'.'.join(map(str, first['loc']))!r}"
     if first["type"] == "value_error":
         return str(first["ctx"]["error"])
     if first["type"] == "string_pattern_mismatch":
         kind = {"regions": "a region's name", "role_arn": "a role's ARN", "via_role_arn": "a role's ARN"}
         return f"{name}: {first['input']!r} is not {kind.get(str(first['loc'][0]), 'an account number of 12 digits')}"
-    return f"{name}: {first['msg'][:1].lower()}{first['msg'][1:]} (given: {first['input']!r})"
+    given = "" if SECRET & {*map(str, first["loc"])} else f" (given: {first['input']!r})"
+    return f"{name}: {first['msg'][:1].lower()}{first['msg'][1:]}{given}"

@@ -6,14 +6,22 @@ from typing import Any
 
 import anyio
 import orjson
+import structlog
 
 from collector.assemble import Finished
-from collector.model import Batch, Scope
+from collector.faults import Failed, Reason
+from collector.model import Batch, Record, Scope
 from collector.report import Ledger
 from collector.sinks.base import Sink
+from collector.sinks.shrink import without_raw_data
+
+log = structlog.get_logger()
 
 BATCH_BYTES = 1_000_000
 """A batch leaves when it has reached this size, or when its scope is done."""
+
+MOST_BYTES = 5_000_000
+"""No batch is larger, whatever the size of its records: what endpoints take at a time."""
 
 HELD_BYTES = 8_000_000
 """What the unfinished batches of an account may hold together before all of them leave early."""
@@ -32,16 +40,25 @@ class Writer:
         self._entities: dict[Scope, Batch] = {}
         self._relationships: dict[Scope, Batch] = {}
         self._held = 0
+        self._dropped: set[str] = set()
 
     async def add(self, finished: Finished) -> None:
-        """Take a record; may wait for the sink."""
+        """Take a record; may wait for the sink. One that is too large for any batch loses its raw data, else is reported."""
         record, scope = finished
         line = orjson.dumps(record, default=_odd, option=orjson.OPT_NON_STR_KEYS)
+        if len(line) >= MOST_BYTES or (self._dropped and self._leads_nowhere(record)):
+            fitting = self._fitted(record, scope)
+            if fitting is None:
+                return
+            line = fitting
         is_entity = isinstance(record["_class"], list)
         open_batches = self._entities if is_entity else self._relationships
         batch = open_batches.get(scope)
+        if batch is not None and batch.size + len(line) >= MOST_BYTES:
+            await (self.flush(scope) if is_entity else self._flush_relationships(scope))
+            batch = None
         if batch is None:
-            batch = open_batches[scope] = Batch(scope)
+            batch = open_batches[scope] = Batch(scope, run=self._ledger.run_id)
         (batch.entities if is_entity else batch.relationships).append(line)
         batch.size += len(line) + 1
         self._held += len(line) + 1
@@ -59,6 +76,25 @@ class Writer:
         await self._flush_entities()
         for scope in list(self._relationships):
             await self._send(self._relationships.pop(scope))
+
+    def _fitted(self, record: Record, scope: Scope) -> bytes | None:
+        """A record without its raw data, if it fits then and its ends are there; None when it is reported instead."""
+        line = orjson.dumps(without_raw_data(record), default=_odd, option=orjson.OPT_NON_STR_KEYS)
+        key, type_ = record["_key"], record["_type"]
+        if len(line) < MOST_BYTES and not self._leads_nowhere(record):
+            log.warning("too large for a batch: its raw data is left out", key=key)
+            return line
+        why = "is too large for a batch" if len(line) >= MOST_BYTES else "leads to an entity that was too large for a batch"
+        failure = Failed(f"{scope.service}:{type_}", Reason.ERROR, "RecordTooLarge", f"{key[:200]} {why}")
+        self._ledger.plan(scope).fail(failure, {type_})
+        self._ledger.uncount(record, scope)
+        self._dropped.add(key)
+        return None
+
+    def _leads_nowhere(self, record: Record) -> bool:
+        """Whether an entity that this relationship is about was too large to leave."""
+        ends = {record.get("_fromEntityKey"), record.get("_toEntityKey"), record.get("_mapping", {}).get("sourceEntityKey")}
+        return not self._dropped.isdisjoint(ends)
 
     async def _flush_relationships(self, scope: Scope) -> None:
         await self._flush_entities()

@@ -5,11 +5,15 @@ Source: AWS's service authorization reference.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
 from functools import cache
+from typing import TYPE_CHECKING
 
 import botocore.session
 from botocore import xform_name
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 PREFIXES: Mapping[str, str] = {
     "accessanalyzer": "access-analyzer",
@@ -37,6 +41,11 @@ ACTIONS: Mapping[str, str | None] = {
 }
 """Operations whose action has a name of its own; None: no permission is needed."""
 
+FURTHER: Mapping[str, str] = {
+    "lambda:GetFunction": "lambda:ListTags",
+}
+"""Actions without which another's answer is not whole. Lambda leaves out a function's tags (AWS: API reference, GetFunction)."""
+
 API_GATEWAY = ("apigateway", "apigatewayv2")
 """API Gateway's actions are HTTP methods on paths: reading is `apigateway:GET`."""
 
@@ -54,6 +63,20 @@ def action_of(client: str, op: str) -> str | None:
     api = api_of(client, op)
     name = f"{client}:{api}"
     return ACTIONS[name] if name in ACTIONS else f"{PREFIXES.get(client, client)}:{api}"
+
+
+def actions_of(client: str, op: str) -> tuple[str, ...]:
+    """All actions that an operation needs for a whole answer."""
+    action = action_of(client, op)
+    if action is None:
+        return ()
+    return (action, FURTHER[action]) if action in FURTHER else (action,)
+
+
+def path_of(client: str, op: str) -> str:
+    """The resource of an API Gateway operation, `*` for each of its parameters: `/restapis/*/stages`."""
+    uri: str = _session().get_service_model(client).operation_model(api_of(client, op)).http["requestUri"]
+    return re.sub(r"\{[^}]*\}", "*", uri.removeprefix("/v2"))
 
 
 @cache

@@ -31,10 +31,15 @@ class _Worker:
 
     process: asyncio.subprocess.Process
     held: dict[str, asyncio.Future[Done]] = field(default_factory=dict)
+    gone: bool = False
 
-    @property
-    def is_alive(self) -> bool:
-        return self.process.returncode is None and self.process.stdin is not None and not self.process.stdin.is_closing()
+    def lose(self) -> None:
+        """What a worker held when its process ended is lost."""
+        self.gone = True
+        for waiting in self.held.values():
+            if not waiting.done():
+                code = self.process.returncode
+                waiting.set_exception(Failed("worker", Reason.ERROR, "WorkerDied", f"its process ended with {code}"))
 
 
 class Processes:
@@ -56,10 +61,12 @@ class Processes:
         Raises:
             Failed: when the account refuses, or its worker died.
         """
-        worker = await self._free(caller)
         waiting: asyncio.Future[Done] = asyncio.get_running_loop().create_future()
-        worker.held[member.account] = waiting
-        self._say(worker, member)
+        worker = await self._reserved(member, caller, waiting)
+        if worker.gone:
+            worker.lose()
+        else:
+            self._say(worker, member)
         try:
             done = await waiting
         finally:
@@ -70,7 +77,7 @@ class Processes:
     def stop(self, signal_name: str) -> None:
         """Let every worker deliver what is complete and end."""
         for worker in self._workers:
-            if worker.is_alive:
+            if not worker.gone:
                 worker.process.send_signal(signal.Signals[signal_name])
 
     def note_unfinished(self, code: str) -> None:
@@ -83,13 +90,16 @@ class Processes:
                 worker.process.stdin.close()
             await worker.process.wait()
 
-    async def _free(self, caller: Caller) -> _Worker:
-        """The worker with the fewest accounts; a new one while there may be more."""
+    async def _reserved(self, member: Member, caller: Caller, waiting: asyncio.Future[Done]) -> _Worker:
+        """The worker with the fewest accounts, which now holds this one too; a new one while there may be more."""
         async with self._starting:
-            self._workers = [worker for worker in self._workers if worker.is_alive]
+            self._workers = [worker for worker in self._workers if not worker.gone]
             if len(self._workers) < self._count:
                 self._workers.append(await self._start(caller))
-            return min(self._workers, key=lambda worker: len(worker.held))
+            living = [worker for worker in self._workers if not worker.gone] or self._workers
+            worker = min(living, key=lambda worker: len(worker.held))
+            worker.held[member.account] = waiting
+            return worker
 
     async def _start(self, caller: Caller) -> _Worker:
         process = await asyncio.create_subprocess_exec(
@@ -115,11 +125,9 @@ class Processes:
             except asyncio.IncompleteReadError:
                 break
         code = await worker.process.wait()
-        for waiting in list(worker.held.values()):
-            if not waiting.done():
-                waiting.set_exception(Failed("worker", Reason.ERROR, "WorkerDied", f"its process ended with {code}"))
         if worker.held:
             log.error("a worker process died", code=code, accounts=list(worker.held))
+        worker.lose()
 
     async def _heard(self, worker: _Worker, word: Word) -> None:
         match word:

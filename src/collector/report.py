@@ -94,7 +94,13 @@ class Ledger:
 
     def take(self, other: Ledger) -> None:
         """Add what another process found out about other accounts."""
-        self.scopes.update(other.scopes)
+        for scope, record in other.scopes.items():
+            here = self.scopes.get(scope)
+            if here is not None:  # what this process asked on the account's behalf
+                record.calls, record.retries, record.throttles = (
+                    record.calls + here.calls, record.retries + here.retries, record.throttles + here.throttles
+                )  # fmt: skip
+            self.scopes[scope] = record
         self.types.update(other.types)
         self.relationships.update(other.relationships)
         self.dangling.update(other.dangling)
@@ -131,6 +137,16 @@ class Ledger:
             self.relationships[record["_type"]] += 1
         else:
             self.types[record["_type"]] += 1
+
+    def uncount(self, record: Mapping[str, Any], scope: Scope) -> None:
+        """A record that was counted does not leave after all."""
+        if "_mapping" in record:
+            self.mapped -= 1
+        elif "_fromEntityKey" in record:
+            self.relationships -= Counter((record["_type"],))
+        else:
+            self.types -= Counter((record["_type"],))
+            self.scopes[scope].entities -= 1
 
     @property
     def status(self) -> Status:

@@ -27,7 +27,7 @@ from collector.model import GLOBAL, Scope
 from collector.plan import HOMES
 from collector.processes import Processes
 from collector.report import Ledger, Report
-from collector.sinks.base import ClosedError, DeliveryError, Sink
+from collector.sinks.base import ClosedError, DeliveryError, Sink, finishing
 
 log = structlog.get_logger()
 
@@ -75,20 +75,21 @@ class Run:
         """
         session = aioboto3.Session()
         refused: DeliveryError | None = None
+        limits = Limits(self._settings.rate_share, unlimited=self._unlimited)
         await self._sink.open()
-        async with Clients(session, session.region_name or HOMES["aws"]) as clients:
-            limits = Limits(self._settings.rate_share, unlimited=self._unlimited)
+        async with finishing(self._sink), Clients(session, session.region_name or HOMES["aws"]) as clients:
             line = Line(clients, limits, self._settings.max_concurrency, self._patience)
             accounts = Accounts(session, line, self.ledger, self._settings, self._catalog)
             caller = await accounts.caller()
             await accounts.check_regions(caller)
             here = Members(self._settings, self._catalog, session, line, self._sink, self._stall)
             try:
-                async with self._heeding_signals() as tasks:
+                async with self._heeding_signals() as tasks, finishing(self._sink):
                     self._hands = self._processes(tasks) or here
                     await self._collect(accounts, caller, clients)
                     await self._hands.close()
-                await self._sink.close(self._report())
+                    self.ledger.buckets = limits.used()
+                    await self._sink.close(self._report())
             except (DeliveryError, ExceptionGroup) as error:
                 refused = _refusal(error)
             self.ledger.buckets = limits.used()

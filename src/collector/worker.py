@@ -60,7 +60,7 @@ class Parent:
         """Hand a batch on."""
         await self.say(Delivered(batch))
 
-    async def close(self, report: Report) -> None:
+    async def close(self, report: Report | None) -> None:
         """The parent closes the real sink."""
 
 

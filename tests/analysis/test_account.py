@@ -159,6 +159,15 @@ def test_a_key_that_no_policy_can_name_is_passed_over(key):
     assert found == [Counts({})]
 
 
+def test_an_entity_is_found_by_its_arn_and_type():
+    index = ResourceIndex()
+    index.add(A, RESOURCES.values())
+    arn = RESOURCES["app"][0]
+    assert index.entity(arn, ("aws_sqs_queue", "aws_s3_bucket")) == Entity(arn, "aws_s3_bucket")
+    assert index.entity(arn, ("aws_sqs_queue",)) is None
+    assert index.entity("app", ("aws_s3_bucket",)) is None
+
+
 def test_a_resource_that_two_accounts_share_is_one():
     index = ResourceIndex()
     subnet = (f"arn:aws:ec2:us-east-1:{A}:subnet/subnet-1", "aws_subnet")

@@ -202,6 +202,7 @@ TABLES = {
     running an HTTP API | execute-api:Invoke on arn:aws:execute-api:us-east-1:A:h1/* | http
     running it in any account is at home | execute-api:Invoke on arn:aws:execute-api:us-east-1:*:r1/* | rest
     running it elsewhere | execute-api:Invoke on arn:aws:execute-api:us-east-1:C:r1/* | @{C}
+    running it needs an account | execute-api:Invoke on arn:aws:execute-api:us-east-1::r1/* |
     running it in another region | execute-api:Invoke on arn:aws:execute-api:eu-west-1:A:r1/* |
     a repository's name has slashes | ecr:GetDownloadUrlForLayer on arn:aws:ecr:us-east-1:A:repository/team/* | repo
     """,

@@ -69,6 +69,7 @@ CASES = [
     ("all but some objects", "app", says({"AWS": C}, "s3:GetObject", None, NotResource="arn:aws:s3:::app/secret/*"), {f"@aws_account:{C}"}),
     ("several principals", "app", says({"AWS": [A, C], "Service": "ec2.amazonaws.com"}, "s3:GetObject", OBJECTS), {"account", f"@aws_account:{C}", "aws_ec2"}),
     ("a deleted principal", "app", says({"AWS": "AIDACKCEVSQ6C2EXAMPLE"}, "s3:GetObject", OBJECTS), set()),
+    ("an identity of CloudFront", "app", says({"AWS": "arn:aws:iam::cloudfront:user/CloudFront Origin Access Identity E1"}, "s3:GetObject", OBJECTS), {"aws_cloudfront"}),
     ("a canonical user", "app", says({"CanonicalUser": "79a59df9"}, "s3:GetObject", OBJECTS), set()),
 ]  # fmt: skip
 
@@ -187,6 +188,11 @@ def test_a_principal_that_is_none_is_named():
     found, counts = findings("app", says({"AWS": f"arn:aws:iam::{C}:role/*"}, "s3:GetObject", OBJECTS))
     assert found == [Problem(BUCKET, "aws_s3_bucket", "unknown_principal", f"arn:aws:iam::{C}:role/*")]
     assert counts["unknownPrincipals"] == 1
+
+
+@pytest.mark.parametrize("principal", [{"CanonicalUser": "79a59df9"}, {"AWS": f"arn:aws:iam::{A}:role/new"}])
+def test_a_principal_that_cannot_be_drawn_is_counted(principal):
+    assert findings("app", says(principal, "s3:GetObject", OBJECTS)) == ([], {"danglingPrincipals": 1})
 
 
 def test_a_faulty_policy_is_named():

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from contextlib import contextmanager
 from selectors import DefaultSelector, SelectorKey
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 STUCK = 20.0
 """Real seconds after which something that is under way is thought never to come."""

@@ -13,7 +13,7 @@ from collector.analysis.actions import Masks, union
 from collector.analysis.authorization import Form, all_of, applicable, everything, shapes
 from collector.analysis.globs import head, is_wild, matches
 from collector.analysis.matching import Found, ResourceIndex, Wanted
-from collector.analysis.patterns import Pattern, Reader, of_partition, parse
+from collector.analysis.patterns import EVERYTHING, Pattern, Reader, of_partition, parse
 from collector.analysis.scopes import ArnType, Scope, arn_type, named_in
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class Ladder:
             counts["unknownActions"] += len(meaning.unlisted)
         if meaning.rule.not_resources:
             # Everything but a few resources is never drawn to each of the others.
-            yield from self._whole(meaning, _everything(reader))
+            yield from self._whole(meaning, EVERYTHING)
             return
         for raw in dict.fromkeys(meaning.rule.resources):
             pattern = parse(raw, reader, variables=meaning.rule.variables)
@@ -211,13 +211,6 @@ class Ladder:
         if question not in self._found_before:
             self._found_before[question] = self._index.find(kind, owner, wanted, self._options.max_edges_per_pattern)
         return self._found_before[question]
-
-
-def _everything(reader: Reader) -> Pattern:
-    pattern = parse("*", reader, variables=False)
-    if pattern is None:
-        raise AssertionError("the pattern of everything is one")
-    return pattern
 
 
 def _named(meaning: Meaning, pattern: Pattern) -> Iterator[tuple[ArnType, Scope, str]]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from collector.analysis.arntypes import NAMEABLE
 from collector.analysis.facts import Entity
 from collector.analysis.globs import Match, after, head, is_wild, matcher, matches
+from collector.analysis.scopes import arn_type
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from collector.analysis.scopes import ArnType
 
 _SEGMENTS = 6
-
 
 SETTLED_AT_ONCE = 10_000
 """How many resources are put in order in one step."""
@@ -56,15 +56,17 @@ class _Name(NamedTuple):
 
 
 class _Group:
-    """Resources whose ARNs begin with the same `prefix`, which ends with the fifth colon."""
+    """Resources whose ARNs begin with the same `prefix`, which ends with the fifth colon.
 
-    __slots__ = ("account", "arns", "fresh", "prefix", "region", "service")
+    New ARNs are in a list. In order they are in a tuple: the garbage collector looks into every list, not into tuples of text.
+    """
+
+    __slots__ = ("account", "arns", "prefix", "region", "service")
 
     def __init__(self, prefix: str) -> None:
         self.prefix = prefix
         _, _, self.service, self.region, self.account, _ = prefix.split(":")
-        self.arns: tuple[str, ...] = ()
-        self.fresh: list[str] = []
+        self.arns: list[str] | tuple[str, ...] = []
 
     def answers(self, wanted: Wanted) -> bool:
         """Whether the segments in front of the resource part match."""
@@ -76,9 +78,9 @@ class _Group:
 
     @property
     def every(self) -> tuple[str, ...]:
-        """All ARNs, in order."""
-        if self.fresh:
-            self.settle()
+        """All ARNs, in order, each once: a shared resource may have been seen from several accounts."""
+        if isinstance(self.arns, list):
+            self.arns = tuple(sorted(set(self.arns)))
         return self.arns
 
     def search(self, name: _Name) -> tuple[str, ...]:
@@ -92,14 +94,6 @@ class _Group:
             return between
         match, begin = name.match, len(self.prefix)
         return tuple(arn for arn in between if match(arn, begin))
-
-    def settle(self) -> None:
-        """Put the ARNs in order, each once: a shared resource may have been seen from several accounts.
-
-        They are kept in a tuple because the garbage collector does not look into tuples of text, but into every list.
-        """
-        self.arns = tuple(sorted({*self.arns, *self.fresh}))
-        self.fresh = []
 
 
 class ResourceIndex:
@@ -136,15 +130,16 @@ class ResourceIndex:
                 if prefix.count(":") < _SEGMENTS - 1:
                     continue
                 group = known[type_, prefix] = self._group(account, type_, prefix)
-            group.fresh.append(arn)
+            if not isinstance(group.arns, list):
+                group.arns = list(group.arns)
+            group.arns.append(arn)
 
     def settle(self) -> Iterator[None]:
         """Put everything in order, a little at a time; what was not put in order before is when it is first searched."""
         done = 0
         for groups in self._groups.values():
             for group in groups.values():
-                done += len(group.fresh)
-                group.settle()
+                done += len(group.every)
                 if done >= SETTLED_AT_ONCE:
                     yield
                     done = 0
@@ -171,9 +166,12 @@ class ResourceIndex:
         parts = arn.split(":", _SEGMENTS - 1)
         if len(parts) < _SEGMENTS:
             return None
+        name = _Name(parts[5], single=True, match=None)
         for type_ in types:
-            group = self._groups.get((type_, parts[4]), {}).get(arn[: len(arn) - len(parts[5])])
-            if group is not None and arn in group.search(_Name(parts[5], single=True, match=None)):
+            kind = arn_type(type_)
+            owner = parts[4] or (self.owner(kind, arn) if kind else None) or ""
+            group = self._groups.get((type_, owner), {}).get(arn[: len(arn) - len(parts[5])])
+            if group is not None and group.search(name):
                 return Entity(self._key(arn), type_)
         return None
 

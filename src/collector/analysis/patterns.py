@@ -57,6 +57,10 @@ class Pattern(NamedTuple):
         return not is_wild(self.text)
 
 
+EVERYTHING = Pattern("*", "*", (), "*", "*", "*", "*", "*", every=True)
+"""The pattern `*`."""
+
+
 @lru_cache(maxsize=4096)
 def parse(raw: str, reader: Reader, *, variables: bool) -> Pattern | None:
     """The pattern, or None if it can match nothing: what is no ARN, or a form that IAM does not take.
@@ -67,7 +71,7 @@ def parse(raw: str, reader: Reader, *, variables: bool) -> Pattern | None:
     text, unknown = _filled(raw, reader) if variables else (raw, ())
     text = _ASTERISKS.sub("*", text)
     if text == "*":
-        return Pattern(raw, "*", unknown, "*", "*", "*", "*", "*", every=True)
+        return EVERYTHING._replace(raw=raw, variables=unknown)
     parts = text.split(":", _SEGMENTS - 1)
     if parts[0] != "arn" or (len(parts) < _SEGMENTS and not parts[-1].endswith("*")):
         return None

@@ -15,7 +15,7 @@ from collector.analysis.denials import Denial, Remainder, concerns, denials, gra
 from collector.analysis.documents import Statement, read
 from collector.analysis.grants import Grant, all_actions, properties
 from collector.analysis.ladder import Ladder, Reach
-from collector.analysis.patterns import Reader, parse
+from collector.analysis.patterns import EVERYTHING, Reader, parse
 from collector.analysis.results import Finding, Link, MappedLink, Primitive, Problem, Verb
 from collector.analysis.services import ACCOUNT_PREFIX, Services, of_prefix
 from collector.analysis.statements import meaning
@@ -186,6 +186,7 @@ class _Teller:
         self._cross = owner not in (account.id, "aws")
         self._grants = grants
         self._known: dict[tuple[int, tuple[int, ...]], dict[str, Primitive] | None] = {}
+        self._scopes = list(dict.fromkeys(grant.reach.scope for grant in grants if grant.reach.scope))
         self.denied = tuple(denial for denial in denied if any(_touches(denial, grant) for grant in grants))
 
     def plain(self, bits: int) -> dict[str, Primitive] | None:
@@ -194,8 +195,7 @@ class _Teller:
 
     def said(self, arn: str, bits: int) -> dict[str, Primitive] | None:
         """The properties for one resource; None if Deny leaves nothing."""
-        scopes = dict.fromkeys(grant.reach.scope for grant in self._grants if grant.reach.scope)
-        degrees = tuple(denial.of_resource(scope, arn, self._owner) for scope in scopes for denial in self.denied)
+        degrees = tuple(denial.of_resource(scope, arn, self._owner) for scope in self._scopes for denial in self.denied)
         return self._told(bits, degrees)
 
     def _told(self, bits: int, degrees: tuple[int, ...]) -> dict[str, Primitive] | None:
@@ -206,19 +206,16 @@ class _Teller:
 
     def _tell(self, bits: int, degrees: tuple[int, ...]) -> dict[str, Primitive] | None:
         grants = [grant for number, grant in enumerate(self._grants) if bits >> number & 1]
-        scopes = list(dict.fromkeys(grant.reach.scope for grant in self._grants if grant.reach.scope))
-        size = len(self.denied)
+        left = joined(_left(grant, self._denied(grant, degrees)) for grant in grants)
+        if not left.something:
+            return None
+        return properties(grants, left, self._policy.version) | {"crossAccount": self._cross}
 
-        def left(grant: Grant) -> Remainder:
-            if not degrees or grant.reach.scope is None:
-                return _left(grant, ())
-            start = scopes.index(grant.reach.scope) * size
-            return _left(grant, list(zip(self.denied, degrees[start : start + size], strict=True)))
-
-        every = joined(map(left, grants))
-        return (
-            properties(grants, every, self._policy.version) | {"crossAccount": self._cross} if every.something else None
-        )
+    def _denied(self, grant: Grant, degrees: tuple[int, ...]) -> list[tuple[Denial, int]]:
+        if not degrees or grant.reach.scope is None:
+            return []
+        start = self._scopes.index(grant.reach.scope) * len(self.denied)
+        return list(zip(self.denied, degrees[start : start + len(self.denied)], strict=True))
 
 
 def _touches(denial: Denial, grant: Grant) -> bool:
@@ -235,11 +232,10 @@ def policy_is_admin(document: Document) -> bool:
     reader = Reader("")
     statements = read(document, "identity").statements
     denied = denials(statements, reader)
-    every = parse("*", reader, variables=False)
     grants = [
-        Grant(statement, meaning(statement.rule), Reach("account", "", every, everything()))
+        Grant(statement, meaning(statement.rule), Reach("account", "", EVERYTHING, everything()))
         for statement in statements
-        if every and _grants_everything(statement, reader)
+        if _grants_everything(statement, reader)
     ]
     left = [_left(grant, [(denial, denial.of_reach(grant.reach)) for denial in denied]) for grant in grants]
     return bool(grants) and all_actions(grants, joined(left))

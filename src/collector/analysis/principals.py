@@ -45,6 +45,7 @@ _TYPES = {
 }
 _ACCOUNT = re.compile(r"\d{12}")
 _ARN = re.compile(r"arn:[\w-]+:(iam|sts)::(\d{12}):([^*?]+)")
+_ORIGIN_ACCESS = re.compile(r"arn:[\w-]+:iam::cloudfront:user/.+")
 _UNIQUE_ID = re.compile(r"(A(?:IDA|ROA|GPA|NPA|NVA|SIA)[A-Z0-9]{12,})(?::.*)?")
 _REQUIRING = frozenset(("StringEquals", "StringEqualsIgnoreCase", "StringLike", "ArnEquals", "ArnLike", "Bool"))
 _LIFTED = {
@@ -83,7 +84,7 @@ class End(NamedTuple):
 def classify(kind: str, text: str) -> Principal:
     """What a principal of an element such as `AWS` or `Service` is."""
     if kind == "Service":
-        return Principal("service", text) if of_principal(text) else Principal("unknown", text)
+        return Principal("service", text, name=text) if of_principal(text) else Principal("unknown", text)
     if kind == "Federated":
         return Principal(next((found for part, found in _PROVIDERS.items() if part in text), "web"), text, name=text)
     if kind == "CanonicalUser":
@@ -102,10 +103,14 @@ def _of_aws(text: str) -> Principal:
     if unique:
         return Principal("deleted", text, name=unique[1])
     found = _ARN.fullmatch(text)
-    if found is None:
-        return Principal("unknown", text)
-    service, account, rest = found.groups()
-    return _of_arn(text, service, account, rest)
+    if found is not None:
+        return _of_arn(text, *found.groups())
+    # An origin access identity is how CloudFront shows itself to a bucket.
+    return (
+        Principal("service", text, name="cloudfront.amazonaws.com")
+        if _ORIGIN_ACCESS.fullmatch(text)
+        else Principal("unknown", text)
+    )
 
 
 def _of_arn(text: str, service: str, account: str, rest: str) -> Principal:
@@ -183,8 +188,8 @@ class Directory:
             extra = {"federatedUser": principal.name} if principal.kind == "federated" else {}
             yield self._of_account(principal.account, extra)
         elif principal.kind == "service":
-            type_ = of_principal(principal.text)
-            yield End(f"service:{type_}", service=type_, properties={"servicePrincipal": principal.text})
+            type_ = of_principal(principal.name)
+            yield End(f"service:{type_}", service=type_, properties={"servicePrincipal": principal.name})
         elif principal.kind == "web":
             yield End(principal.name, outside=outside.identity_provider(principal.name))
         else:

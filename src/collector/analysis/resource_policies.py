@@ -85,7 +85,7 @@ class ResourcePolicies:
                         yield from self._undrawn(fact, principal)
 
     def _undrawn(self, fact: ResourcePolicyFact, principal: Principal) -> Iterator[Problem]:
-        if principal.kind in ("unknown", "canonical"):
+        if principal.kind == "unknown":
             self._counts["unknownPrincipals"] += 1
             yield Problem(fact.key, fact.type, "unknown_principal", principal.text)
         else:

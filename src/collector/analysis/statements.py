@@ -47,9 +47,7 @@ class Meaning:
         )
 
     def written(self, masks: Masks, service: str) -> tuple[str, ...]:
-        """The rule's action patterns, as they are written, that take in one of these actions; all patterns of a NotAction."""
-        if self.rule.not_actions:
-            return self.rule.actions
+        """The rule's action patterns, as they are written, that take in one of these actions."""
         named = self.unlisted_of(service)
         return tuple(
             pattern for pattern in self._candidates(masks, service)

@@ -88,11 +88,10 @@ class Trusts:
         statements = [way.statement for way in ways]
         conditional = all(statement.rule.condition for statement in statements)
         cross = end.account not in ("", self._account.id)
+        actions = [action for each in statements for action in each.rule.actions if not each.rule.not_actions]
         return {
             "principal": _text(way.principal.text for way in ways),
-            "actions": _text(
-                action for each in statements for action in each.rule.actions if not each.rule.not_actions
-            ),
+            **({"actions": _text(actions)} if actions else {}),
             "roleName": fact.key.rpartition("/")[2],
             **conditions(statements, conditional=conditional),
             **lifted(statement.rule.condition for statement in statements),

@@ -9,22 +9,25 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Iterable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple, Protocol, Self, TypeAlias
-from urllib.request import getproxies
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self, TypeAlias
 
-import aioboto3
 from aiobotocore.config import AioConfig
-from aiobotocore.httpsession import AIOHTTPSession
 from anyio import to_thread
 from botocore.exceptions import DataNotFoundError, UnknownServiceError
-from botocore.utils import should_bypass_proxies
 
+from collector import __version__
+from collector.aws.endpoints import Endpoints
 from collector.aws.paging import Paging, paging_of
 from collector.aws.parsers import install
+from collector.aws.transport import Pool, Shared, Transport, Wire
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    import aioboto3
 
 Answer: TypeAlias = dict[str, Any]
 
@@ -41,15 +44,6 @@ class Aim(NamedTuple):
 
     region: str
     credentials: Credentials | None
-
-
-@dataclass(frozen=True, slots=True)
-class Wire:
-    """Network settings. Times in seconds."""
-
-    connections: int = 500
-    connect_timeout: float = 5.0
-    read_timeout: float = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +69,11 @@ class Clients:
         self._session = session
         install(session._session)  # noqa: SLF001  (aioboto3 has no door to its core)
         self._home = home
+        self._user_agent = f"collector/{__version__} {session._session.user_agent()}"  # noqa: SLF001  (as above)
         self._wire = wire or Wire()
-        self._pool = _Pool(self._wire, session._session.get_config_variable("ca_bundle"))  # noqa: SLF001  (no public way)
-        self._sharing = type("Shared", (_Shared,), {"pool": self._pool})
+        self._pool = Pool(self._wire, session._session.get_config_variable("ca_bundle"))  # noqa: SLF001  (no public way)
+        self._sharing = type("Shared", (Shared,), {"pool": self._pool})
+        self._transport = Transport(self._pool, session._session.get_component("response_parser_factory"))  # noqa: SLF001  (as above)
         self._built: dict[str, Client] = {}
         self._building = asyncio.Lock()
 
@@ -116,11 +112,15 @@ class Clients:
 
     def _build(self, name: str) -> Client:
         boto = asyncio.run(self._create(name))
-        events = boto.meta.events
+        events, service = boto.meta.events, boto.meta.service_model.service_id.hyphenize()
         events.register_first("before-parameter-build", _sign_for_aim, unique_id="aim-signing")
-        events.register_first("before-endpoint-resolution", _resolve_for_aim, unique_id="aim-endpoint")
+        # First of all: S3 may have learnt since that a bucket lives elsewhere, and says so after us.
+        events.register_first(f"before-endpoint-resolution.{service}", _resolve_for_aim, unique_id="aim-endpoint")
+        boto._ruleset_resolver = Endpoints(boto._ruleset_resolver)  # noqa: SLF001  (no event tells an endpoint)
         if name == "s3control":
             events.register("before-sign.s3-control", _without_account, unique_id="aim-host")
+        else:
+            self._transport.serve(boto)
         return Client(boto, boto.meta.method_to_api_mapping, self._paging(name))
 
     async def _create(self, name: str) -> Any:
@@ -128,6 +128,7 @@ class Clients:
             connector_args={"keepalive_timeout": 12.0},
             http_session_cls=self._sharing,
             retries={"mode": "standard", "total_max_attempts": 1},
+            user_agent=self._user_agent,
             parameter_validation=False,  # the catalogue's test validates every call, once
             account_id_endpoint_mode="disabled",
             s3={"addressing_style": "path", "us_east_1_regional_endpoint": "regional"},
@@ -160,61 +161,8 @@ def _resolve_for_aim(builtins: dict[str, Any], **_: object) -> None:
 
 
 def _without_account(request: Any, **_: object) -> None:
-    """botocore puts the account before S3 Control's host, and before a host that the user gave, where it names nothing."""
+    """Botocore puts the account before S3 Control's host, and before a host that the user gave, where it names nothing."""
     scheme, _, rest = request.url.partition("://")
     account, _, host = rest.partition(".")
     if account.isdigit() and ".amazonaws.com" not in host.partition("/")[0]:
         request.url = f"{scheme}://{host}"
-
-
-class _Pool:
-    """The connections of the process: straight, and through the user's proxy where one is set."""
-
-    def __init__(self, wire: Wire, ca_bundle: str | None) -> None:
-        given: dict[str, Any] = {
-            "verify": ca_bundle or True,
-            "timeout": (wire.connect_timeout, wire.read_timeout),
-            "max_pool_connections": wire.connections,
-            "connector_args": {"keepalive_timeout": 12.0, "ttl_dns_cache": 300},
-        }
-        self._straight = AIOHTTPSession(**given)
-        proxies = getproxies()
-        self._proxied = AIOHTTPSession(**given, proxies=proxies) if proxies else None
-        self._ways: dict[str, AIOHTTPSession] = {}
-
-    async def send(self, request: Any) -> Any:
-        host = request.url.split("/", 3)[2]
-        way = self._ways.get(host)
-        if way is None:
-            way = self._ways[host] = self._way(request.url)
-        return await way.send(request)
-
-    def _way(self, url: str) -> AIOHTTPSession:
-        return self._straight if self._proxied is None or should_bypass_proxies(url) else self._proxied
-
-    async def close(self) -> None:
-        for session in (self._straight, self._proxied):
-            if session is not None:
-                await session.__aexit__(None, None, None)
-
-
-class _Shared(AIOHTTPSession):  # type: ignore[misc]  # aiobotocore is untyped
-    """What each client takes for its own session: a door to the one pool."""
-
-    pool: _Pool
-
-    def __init__(self, *_: object, **__: object) -> None:
-        """Nothing of its own."""
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        """The pool outlives its clients."""
-
-    async def close(self) -> None:
-        """As above."""
-
-    async def send(self, request: Any) -> Any:
-        """Through the pool."""
-        return await self.pool.send(request)

@@ -33,6 +33,6 @@ class Tally:
             self.seen.add(orjson.loads(line))
         await self._sink.write(batch)
 
-    async def close(self, report: Report) -> None:
+    async def close(self, report: Report | None) -> None:
         """As the sink behind does."""
         await self._sink.close(report)

@@ -1,7 +1,9 @@
 """The account itself, and what AWS Organizations and IAM tell of it.
 
-Organizations lists accounts, tags and parents to its management account and to delegated administrators only.
+Organizations lists accounts, tags and parents to its management account, and throttles whoever else asks: only that one does.
 """
+
+from typing import Any
 
 from collector.iam.credential_report import any_of, credential_report, time_of
 from collector.s3.access import account_block, block
@@ -21,16 +23,15 @@ from collector.spec import (
     Service,
     Template,
     Via,
+    Within,
     pick,
     service_node,
 )
-from collector.values import boolean, only, present
+from collector.values import boolean, only
 
 ROOT = Template("arn:{partition}:iam::{AccountId}:root")
 NO_ORGANIZATION = "AWSOrganizationsNotInUseException"
-NOT_MANAGEMENT = (NO_ORGANIZATION, "AccessDeniedException")
 
-MEMBERS = Call("list_accounts", "Accounts", {"MaxResults": 20}, absent=NOT_MANAGEMENT)
 REPORT = credential_report()
 ROOT_MFA = Call(
     "list_virtual_mfa_devices", "VirtualMFADevices", {"AssignmentStatus": "Assigned", "MaxItems": 1000}, client="iam"
@@ -41,6 +42,18 @@ def is_master(row: Row) -> bool | None:
     """Whether the account manages its organization; nothing outside of one."""
     organization = (row.get("Organization") or {}).get("Organization")
     return None if organization is None else bool(organization.get("MasterAccountId") == row["AccountId"])
+
+
+IS_MASTER = Computed(is_master, ("AccountId", "Organization.Organization.MasterAccountId"))
+
+
+def mine(field: str) -> Computed:
+    """What Organizations lists of the account itself."""
+
+    def told(row: Row) -> Any:
+        return next((one.get(field) for one in row.get("Members") or () if one["Id"] == row["AccountId"]), None)
+
+    return Computed(told, ("AccountId", "Members[].Id", f"Members[].{field}"))
 
 
 def management(arn: str) -> str:
@@ -61,15 +74,15 @@ def contact(kind: str, at: str) -> Hydrate:
 
 
 MEMBERSHIP = pick(
-    orgAccountName=only("Member[].Name"),
-    orgAccountArn=only("Member[].Arn"),
-    email=only("Member[].Email"),
-    status=only("Member[].Status"),
-    state=only("Member[].State"),
-    joinedMethod=only("Member[].JoinedMethod"),
-    joinedOn=only("Member[].JoinedTimestamp"),
+    orgAccountName=mine("Name"),
+    orgAccountArn=mine("Arn"),
+    email=mine("Email"),
+    status=mine("Status"),
+    state=mine("State"),
+    joinedMethod=mine("JoinedMethod"),
+    joinedOn=mine("JoinedTimestamp"),
     parentId=only("Parents[].Id"),
-    master=Computed(is_master, ("AccountId", "Organization.Organization.MasterAccountId")),
+    master=IS_MASTER,
     masterAccountId="Organization.Organization.MasterAccountId",
     organizationId="Organization.Organization.Id",
     organizationFeatureSet="Organization.Organization.FeatureSet",
@@ -93,8 +106,6 @@ account = Entity(
     cls="Account",
     rows=Made(),
     join=(
-        Join(MEMBERS, "Member", on="Id", to="AccountId"),
-        Join(MEMBERS, "Members", on=Fixed("all"), to=Fixed("all")),
         Join(REPORT, "Report", on="arn", to=ROOT),
         Join(ROOT_MFA, "RootMfa", on="User.Arn", to=ROOT),
     ),
@@ -102,8 +113,9 @@ account = Entity(
         Hydrate("list_account_aliases", "Aliases", items="AccountAliases", client="iam"),
         Hydrate("get_account_summary", "Summary", client="iam"),
         Hydrate("describe_organization", "Organization", absent=(NO_ORGANIZATION,)),
-        Hydrate("list_parents", "Parents", {"ChildId": "AccountId"}, items="Parents", when=present("Member")),
-        Hydrate("list_tags_for_resource", "Tagging", {"ResourceId": "AccountId"}, items="Tags", when=present("Member")),
+        Hydrate("list_accounts", "Members", params={"MaxResults": 20}, items="Accounts", when=IS_MASTER),
+        Hydrate("list_parents", "Parents", {"ChildId": "AccountId"}, items="Parents", when=IS_MASTER),
+        Hydrate("list_tags_for_resource", "Tagging", {"ResourceId": "AccountId"}, items="Tags", when=IS_MASTER),
         contact("BILLING", "Billing"),
         contact("OPERATIONS", "Operations"),
         contact("SECURITY", "Security"),
@@ -111,8 +123,8 @@ account = Entity(
     ),
     key=ROOT,
     id="AccountId",
-    name=First(only("Aliases"), only("Member[].Name"), "AccountId"),
-    active=Via("Member[].Status", lambda found: found[0] == "ACTIVE" if found else None),
+    name=First(only("Aliases"), mine("Name"), "AccountId"),
+    active=Computed(lambda row: None if (state := mine("Status").fn(row)) is None else state == "ACTIVE", mine("Status").reads),
     web="https://{console}/billing/home#/account",
     tags="Tagging",
     props=block()
@@ -133,7 +145,7 @@ account = Entity(
 
 managed = Links(
     title="Accounts of the organization",
-    rows=MEMBERS,
+    rows=Within("aws_account", "Members"),
     when=Computed(is_managed, ("Arn", "Id")),
     edges=(
         Edge(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, BinaryIO, cast
 
@@ -47,7 +48,7 @@ class NdjsonSink:
         try:
             await to_thread.run_sync(fn, *args)  # type: ignore[arg-type]  # a bound method and its arguments
         except BrokenPipeError as error:
-            self._file = None
+            self._abandon()
             raise ClosedError(self._target) from error
         except OSError as error:
             raise DeliveryError(f"cannot write {self._target}: {error.strerror or error}") from error
@@ -65,13 +66,19 @@ class NdjsonSink:
         try:
             file.flush()
         finally:
-            if self._target != "-":
+            file.close()
+
+    def _abandon(self) -> None:
+        """Nobody reads on: what is still buffered has nowhere to go."""
+        file, self._file = self._file, None
+        if file is not None:
+            with suppress(BrokenPipeError):
                 file.close()
 
 
 def _opened(target: str) -> BinaryIO:
     if target == "-":
-        # Unbuffered below our own batches; the interpreter's last flush must not meet a closed pipe.
+        # A handle of our own: closing it leaves standard output open, and the interpreter's last flush meets no closed pipe.
         return os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=1024 * 1024)
     path = Path(target)
     if path.suffix == ".gz":

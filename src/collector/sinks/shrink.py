@@ -48,10 +48,7 @@ def without_raw_data(record: Record) -> Record:
 def _truncate_one(record: Record) -> bool:
     """Replace the largest value of the largest raw data; false when nothing is left to replace."""
     entries = [entry for entry in record.get("_rawData") or () if isinstance(entry, dict)]
-    for entry in sorted(entries, key=lambda entry: -_size(entry.get("rawData"))):
-        if _truncate_in(entry):
-            return True
-    return False
+    return any(_truncate_in(entry) for entry in sorted(entries, key=lambda entry: -_size(entry.get("rawData"))))
 
 
 def _truncate_in(entry: dict[str, Any]) -> bool:

@@ -107,7 +107,10 @@ class Spool:
             return
         data = to_file(parcel)
         if self.used() + len(data) > self._room.limit:
-            raise FullError(f"the spool {self._room.folder} has reached its bound of {self._room.limit:,} bytes")
+            folder = self._room.folder
+            raise FullError(
+                f"{folder} has reached its bound of {self._room.limit:,} bytes: send it with `collector upload {folder}`"
+            )
         self._write(self._opened(parcel.run) / _name(parcel.number), data)
         self._sizes[parcel.number] = len(data)
         self._used = self.used() + len(data)

@@ -1,0 +1,89 @@
+"""The call layer in a contest for token buckets, over HTTP, in made-up time: no test here waits."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from bench.throttled import Gaps, Result, at_random, contest, in_bursts, steady
+
+from collector.aws.limits import RECOVERY, SEARCH, Bucket
+from collector.aws.rates import RATES, Allowance, Rates
+from tests.aws.virtual import VirtualLoop
+
+
+def _contest(share: float, part: float, gaps: Gaps, seconds: float = 30.0) -> list[Result]:
+    clock = VirtualLoop()
+    with asyncio.Runner(loop_factory=lambda: clock) as runner:
+        return runner.run(contest(clock, share, part, gaps, seconds))
+
+
+@pytest.mark.parametrize("gaps", [steady, at_random, in_bursts])
+def test_half_of_each_bucket_is_used_up_and_the_other_half_is_left_to_the_rival(gaps):
+    for result in _contest(0.5, 0.5, gaps):
+        assert result.failed == 0
+        assert result.ratio <= 1.15
+        assert result.busiest <= 1.05 * result.allowed
+        assert result.rival_throttles <= result.rival_explained
+
+
+@pytest.mark.parametrize("share", [0.25, 0.5])
+def test_the_share_is_obeyed_and_used_within_five_percent(share):
+    for result in _contest(share, 0.5, steady):
+        assert 0.95 * result.allowed <= result.rate <= 1.05 * result.allowed
+        assert result.busiest <= 1.05 * result.allowed
+        assert (result.throttles, result.rival_throttles) == (0, 0)
+
+
+def test_one_who_was_told_to_take_everything_still_yields_to_a_rival():
+    for result in _contest(1.0, 0.5, steady, seconds=90):
+        assert result.failed == 0
+        assert result.ratio <= 1.15
+        assert result.rate <= 1.2 * result.allowed
+        assert result.rival_throttles <= 0.1 * result.rival_calls
+
+
+def test_alone_the_whole_bucket_can_be_used():
+    for result in _contest(1.0, 0.0, steady):
+        assert result.failed == 0
+        assert result.ratio <= 1.15
+
+
+def _seconds_to_the_ceiling(bucket: Bucket) -> int:
+    seconds = 0
+    while bucket.rate < bucket.ceiling:
+        seconds += 1
+        for _ in range(round(bucket.rate)):
+            bucket.went_well()
+    return seconds
+
+
+def test_a_rate_is_sought_quickly_and_after_a_throttle_regained_slowly():
+    bucket = Bucket("b", 100, 1, 200, 1, 0.0)
+    assert _seconds_to_the_ceiling(bucket) == pytest.approx(SEARCH / 2, abs=1)
+    bucket.throttled(0.0)
+    assert _seconds_to_the_ceiling(bucket) == pytest.approx(RECOVERY * 0.3, abs=1)
+
+
+def test_api_gateway_counts_both_its_clients_together():
+    assert Rates().of("apigateway", "GetRestApis")[1] == Rates().of("apigatewayv2", "GetApis")[1]
+
+
+def test_a_configured_rate_replaces_the_known_one_in_each_of_the_clients_buckets():
+    rates = Rates({"ec2": Allowance(5, 8), "iam": Allowance(1, 1)})
+    vpcs, bucket = rates.of("ec2", "DescribeVpcs")
+    assert (vpcs.per_second, vpcs.burst, bucket) == (5, 8, "ec2:DescribeVpcs")
+    assert rates.of("iam", "GetUser")[1] == Rates().of("iam", "GetUser")[1]
+    assert rates.of("route53", "ListHostedZones") == Rates().of("route53", "ListHostedZones")
+
+
+def test_a_configured_operation_gets_a_bucket_of_its_own():
+    rates = Rates({"iam": Allowance(1, 1), "iam:GetUser": Allowance(3, 3)})
+    rate, bucket = rates.of("iam", "GetUser")
+    assert (rate.per_second, rate.shared, bucket) == (3, False, "iam:GetUser")
+    assert rates.of("iam", "GetRole")[0].per_second == 1
+
+
+def test_a_configured_rate_does_not_grow_beyond_itself():
+    careful = next(rate for rate in RATES if rate.most)
+    assert Rates({careful.client: Allowance(2, 2)}).of(careful.client, "GetThing")[0].most is None

@@ -1,0 +1,175 @@
+"""Our requests against botocore's own, for every operation that the catalogue uses, and what is left to botocore."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Any
+from unittest.mock import patch
+
+import aioboto3
+import pytest
+from aiobotocore.awsrequest import AioAWSResponse
+from botocore import auth
+from botocore.exceptions import ClientError
+from botocore.handlers import add_retry_headers
+
+from collector.aws import transport
+from collector.aws.clients import Aim, Clients
+from collector.aws.credentials import Keys
+from collector.catalog import Catalog, declarations, operations
+
+NOW = datetime(2026, 11, 23, 4, 5, 6, tzinfo=UTC)
+REGIONS = ("us-east-1", "eu-central-1", "cn-north-1")
+OPERATIONS = sorted({
+    operation for service in Catalog.all().services for each in declarations(service) for operation in operations(service, each)
+})  # fmt: skip
+CLIENTS = sorted({client for client, _ in OPERATIONS})
+
+
+class _Signer:
+    async def get_frozen_credentials(self) -> Keys:
+        return Keys("AKIDEXAMPLE", "secret", "token")
+
+
+class _Answer:
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+
+    async def read(self) -> bytes:
+        return self._body
+
+
+class _Sent(Exception):  # noqa: N818  (ends a call at the point where it would leave)
+    pass
+
+
+class _Wiretap:
+    """In place of the pool: keeps what would be sent, and answers from a list or not at all."""
+
+    def __init__(self) -> None:
+        self.requests: list[Any] = []
+        self.answers: list[tuple[int, bytes]] = []
+
+    async def send(self, request: Any) -> Any:
+        self.requests.append(request)
+        if not self.answers:
+            raise _Sent
+        status, body = self.answers.pop(0)
+        return AioAWSResponse(request.url, status, {"content-type": "application/xml"}, _Answer(body))
+
+    async def close(self) -> None:
+        pass
+
+
+@pytest.fixture
+async def tapped(monkeypatch, tmp_path):
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, str(tmp_path / name))
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    tap = _Wiretap()
+    with patch.object(transport, "Pool", lambda *_: tap), patch("collector.aws.clients.Pool", lambda *_: tap):
+        async with Clients(aioboto3.Session(), "us-east-1") as clients:
+            yield clients, tap
+
+
+SCALARS = {"integer": 7, "long": 7, "float": 7.0, "double": 7.0, "boolean": True, "timestamp": NOW, "blob": b"blob"}
+NAMES = {"BucketName": "a-bucket", "AccountId": "123456789012"}
+
+
+def _value(shape: Any, depth: int = 0) -> Any:
+    """A value that the shape allows: in the first two levels with all members, below with the required ones."""
+    match shape.type_name:
+        case "structure":
+            wanted = shape.members if depth < 2 else shape.required_members if depth < 4 else ()
+            return {name: _value(shape.members[name], depth + 1) for name in wanted}
+        case "list":
+            return [_value(shape.member, depth + 1)]
+        case "map":
+            return {_value(shape.key): _value(shape.value, depth + 1)}
+        case "string":
+            return NAMES.get(shape.name) or (shape.enum[0] if shape.enum else "a b/c")
+    return SCALARS[shape.type_name]
+
+
+def _params(boto: Any, api: str) -> dict[str, Any]:
+    shape = boto.meta.service_model.operation_model(api).input_shape
+    return _value(shape) if shape is not None else {}
+
+
+def _seen(request: Any) -> tuple[str, str, bytes, dict[str, str]]:
+    headers = {
+        name.lower(): value.decode() if isinstance(value, bytes) else value for name, value in request.headers.items()
+    }
+    headers.pop("content-length", None)  # aiohttp counts
+    body = request.body or b""
+    return request.method, request.url, body.encode() if isinstance(body, str) else body, headers
+
+
+async def _leaves(clients: Clients, tap: _Wiretap, client: Any, op: str, params: dict[str, Any], region: str) -> Any:
+    with pytest.raises(_Sent), patch.object(auth, "get_current_datetime", lambda: NOW.replace(tzinfo=None)):
+        await clients.call(client, op, params, Aim(region, _Signer()))
+    return _seen(tap.requests.pop())
+
+
+@pytest.mark.parametrize("name", CLIENTS)
+async def test_requests_are_those_that_botocore_would_send(name, tapped):
+    clients, tap = tapped
+    client = await clients.get(name)
+    client.boto.meta.events.unregister("request-created", add_retry_headers)
+    ops = [op for each, op in OPERATIONS if each == name]
+    with patch.object(transport, "datetime") as clock:
+        clock.now.return_value = NOW
+        asked = [
+            (op, _params(client.boto, client.apis[op]), region) for op in ops for region in REGIONS for _ in range(2)
+        ]
+        ours = [await _leaves(clients, tap, client, *each) for each in asked]
+    client.boto.meta.events.unregister("before-call", unique_id="collector-transport")
+    assert ours == [await _leaves(clients, tap, client, *each) for each in asked]
+
+
+async def test_an_answer_is_parsed_and_an_error_raised_as_botocore_does(tapped):
+    clients, tap = tapped
+    client = await clients.get("sts")
+    tap.answers = [
+        (200, b"<R><GetCallerIdentityResult><Account>1</Account></GetCallerIdentityResult></R>"),
+        (403, b"<ErrorResponse><Error><Code>ExpiredToken</Code><Message>too late</Message></Error></ErrorResponse>"),
+    ]
+    answer = await clients.call(client, "get_caller_identity", {}, Aim("us-east-1", _Signer()))
+    assert (answer["Account"], answer["ResponseMetadata"]["HTTPStatusCode"]) == ("1", 200)
+    with pytest.raises(ClientError, match="too late") as caught:
+        await clients.call(client, "get_caller_identity", {}, Aim("us-east-1", _Signer()))
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403
+
+
+async def test_an_error_of_s3_in_an_answer_that_went_well_is_an_error(tapped):
+    clients, tap = tapped
+    client = await clients.get("s3")
+    tap.answers = [(200, b"<Error><Code>InternalError</Code><Message>oh</Message></Error>")]
+    with pytest.raises(ClientError, match="InternalError"):
+        await clients.call(client, "get_bucket_acl", {"Bucket": "b-1"}, Aim("us-east-1", _Signer()))
+
+
+async def test_a_bucket_in_another_region_is_asked_there(tapped):
+    clients, tap = tapped
+    client = await clients.get("s3")
+    wrong = b"<Error><Code>AuthorizationHeaderMalformed</Code><Region>eu-west-1</Region></Error>"
+    tap.answers = [
+        (400, wrong),
+        (400, wrong),
+        (200, b"<AccessControlPolicy><Owner><ID>me</ID></Owner></AccessControlPolicy>"),
+    ]
+    answer = await clients.call(client, "get_bucket_acl", {"Bucket": "b-1"}, Aim("us-east-1", _Signer()))
+    assert answer["Owner"] == {"ID": "me"}
+    assert "/eu-west-1/s3/" in _seen(tap.requests[-1])[3]["authorization"]
+
+
+async def test_calls_side_by_side_go_each_to_its_own_region(tapped):
+    clients, tap = tapped
+    client = await clients.get("sqs")
+    calls = [clients.call(client, "list_queues", {}, Aim(region, _Signer())) for region in REGIONS * 5]
+    await asyncio.gather(*calls, return_exceptions=True)
+    for request in tap.requests:
+        region = request.url.split(".")[1]
+        assert f"/{region}/sqs/" in request.headers["Authorization"]
+    assert len({request.url for request in tap.requests}) == len(REGIONS)

@@ -1,0 +1,144 @@
+"""A strict endpoint for NDJSON uploads on loopback, which misbehaves when told to."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, TypeAlias
+
+from aiohttp import web
+
+Fault: TypeAlias = Callable[["Endpoint", web.Request, str], Awaitable[web.StreamResponse | None]]
+"""Gets the endpoint, the request and its key; answers in its place, or not."""
+
+MOST_BYTES = 5_000_000
+
+
+class Endpoint:
+    """Takes batches as told in the protocol; what is against it stands in `violations`."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.token: str | None = None
+        self.accepted: dict[str, list[str]] = {}
+        self.tries: Counter[str] = Counter()
+        self.reports: list[dict[str, Any]] = []
+        self.violations: list[str] = []
+        self.fault: Fault | None = None
+        self.most_bytes = MOST_BYTES
+        self.in_flight = 0
+        self.most_in_flight = 0
+
+    @property
+    def lines(self) -> list[str]:
+        """What was accepted, each key once."""
+        return sorted(line for lines in self.accepted.values() for line in lines)
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        self.in_flight += 1
+        self.most_in_flight = max(self.most_in_flight, self.in_flight)
+        try:
+            return await self._handle(request)
+        finally:
+            self.in_flight -= 1
+
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
+        key = request.headers.get("Idempotency-Key", "")
+        self.tries[key] += 1
+        if self.token and request.headers.get("Authorization") != f"Bearer {self.token}":
+            return web.json_response({"error": {"code": "UNAUTHORIZED", "message": "no"}}, status=401)
+        if self.fault is not None:
+            answer = await self.fault(self, request, key)
+            if answer is not None:
+                return answer
+        return await self.take(request, key)
+
+    async def take(self, request: web.Request, key: str) -> web.StreamResponse:
+        if request.headers.get("Collector-Event") == "run-completed":
+            return await self._complete(request)
+        data = await request.read()  # aiohttp has decompressed it
+        run, sequence = request.headers.get("Collector-Run-Id", ""), request.headers.get("Collector-Batch", "")
+        self._expect(request.headers.get("Content-Type") == "application/x-ndjson", f"{key}: Content-Type")
+        self._expect(request.headers.get("Content-Encoding") == "gzip", f"{key}: Content-Encoding")
+        self._expect(key == f"{run}/{sequence}" and bool(run), f"{key}: key is not {run}/{sequence}")
+        self._expect(data.endswith(b"\n"), f"{key}: the last line does not end")
+        self._expect(len(data) <= MOST_BYTES, f"{key}: {len(data)} bytes")
+        if len(data) > self.most_bytes:
+            return web.Response(status=413)
+        lines = data.decode().splitlines()
+        self._expect(all("_key" in json.loads(line) for line in lines), f"{key}: not a record")
+        self._expect(self.accepted.setdefault(key, lines) == lines, f"{key}: came twice with different content")
+        return web.Response(status=204)
+
+    async def _complete(self, request: web.Request) -> web.StreamResponse:
+        self._expect(request.headers.get("Content-Type") == "application/json", "report: Content-Type")
+        self.reports.append(json.loads(await request.read()))
+        return web.Response(status=200)
+
+    def _expect(self, fact: bool, violation: str) -> None:
+        if not fact:
+            self.violations.append(violation)
+
+
+@asynccontextmanager
+async def serving(handler: Callable[[web.Request], Awaitable[web.StreamResponse]], **site: Any) -> AsyncIterator[str]:
+    """A server on a free port of loopback; its address."""
+    app = web.Application(client_max_size=2**26)
+    app.router.add_route("*", "/{tail:.*}", handler)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+    await runner.setup()
+    tcp = web.TCPSite(runner, "127.0.0.1", 0, **site)
+    await tcp.start()
+    try:
+        scheme = "https" if site.get("ssl_context") else "http"
+        yield f"{scheme}://127.0.0.1:{runner.addresses[0][1]}/in"
+    finally:
+        await runner.cleanup()
+
+
+def answering(status: int, *, headers: dict[str, str] | None = None, body: str = "", times: int = 1, only: str = "") -> Fault:
+    """The first `times` tries of each key, or of the one that ends with `only`, get this answer."""
+
+    async def fault(endpoint: Endpoint, request: web.Request, key: str) -> web.StreamResponse | None:
+        if endpoint.tries[key] > times or not key.endswith(only):
+            return None
+        await request.read()
+        return web.Response(status=status, headers=headers, text=body)
+
+    return fault
+
+
+def resetting(*, accepted: bool, times: int = 1) -> Fault:
+    """The first `times` tries of each key end in a reset, before or after the batch was accepted."""
+
+    async def fault(endpoint: Endpoint, request: web.Request, key: str) -> web.StreamResponse | None:
+        if endpoint.tries[key] > times:
+            return None
+        if accepted:
+            await endpoint.take(request, key)
+        if request.transport is not None:
+            request.transport.abort()
+        return web.Response()
+
+    return fault
+
+
+def dawdling(patience: float) -> Fault:
+    """The first try of each key is accepted, and acknowledged when the client has long given up waiting."""
+
+    async def fault(endpoint: Endpoint, request: web.Request, key: str) -> web.StreamResponse | None:
+        if endpoint.tries[key] > 1:
+            return None
+        answer = await endpoint.take(request, key)
+        await asyncio.sleep(patience)
+        return answer
+
+    return fault
+
+
+def unpacked(data: bytes) -> bytes:
+    return gzip.decompress(data)

@@ -1,0 +1,68 @@
+"""Batches, reports and sinks for tests of delivery."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from collector.model import Batch, Scope
+from collector.sinks.credentials import Token
+from collector.sinks.spool import Room, Spool
+from collector.sinks.transport import Http, Manner, Patience
+from collector.sinks.upload import UploadSink
+
+RUN = "5f0d2c3e"
+ACCOUNT = "123456789012"
+
+
+async def no_sleep(_: float) -> None:
+    """Waiting is not what these tests are about."""
+
+
+def record(number: int, **more: Any) -> bytes:
+    return json.dumps({"_key": f"arn:aws:sqs:::{number}", "_type": "aws_sqs_queue", "_class": ["Queue"], **more}).encode()
+
+
+def link(number: int, **more: Any) -> bytes:
+    ends = {"_fromEntityKey": f"arn:aws:sqs:::{number}", "_toEntityKey": f"arn:aws:sqs:::{number}"}
+    return json.dumps({"_key": f"link:{number}", "_type": "aws_sqs_has_queue", "_class": "HAS", **ends, **more}).encode()
+
+
+def batch(sequence: int, entities: int = 10, links: int = 0, *, account: str = ACCOUNT, size: int = 10) -> Batch:
+    """A batch whose records are like no other's."""
+    first = sequence * 10_000
+    lines = [record(first + index, name="x" * size, accountId=account) for index in range(entities)]
+    edges = [link(first + index) for index in range(links)]
+    total = sum(len(line) + 1 for line in (*lines, *edges))
+    return Batch(Scope(account, "us-east-1", "sqs"), sequence, RUN, lines, edges, total)
+
+
+def batches(count: int = 12, **more: Any) -> list[Batch]:
+    return [batch(sequence, **more) for sequence in range(1, count + 1)]
+
+
+def lines(made: list[Batch]) -> list[str]:
+    return sorted(line for each in made for line in each.lines().decode().splitlines())
+
+
+def report(status: str = "complete", partial: tuple[str, ...] = ()) -> dict[str, Any]:
+    return {"runId": RUN, "status": status, "counts": {}, "scopes": [], "partialDatasets": {"types": list(partial)}}
+
+
+def spool(folder: Any, url: str, *, durable: bool = False, limit: int = 10_000_000, disk: Any = None) -> Spool:
+    return Spool(Room(folder, limit, durable=durable), url, disk=disk)
+
+
+def uploading(
+    url: str, kept: Spool, *, attempts: int = 4, timeout: float = 5, token: Token | None = None, width: int = 4, **patience: Any
+) -> UploadSink:
+    tries = Patience(attempts=attempts, **{"sleep": no_sleep, **patience})
+    return UploadSink(url, Http(Manner(timeout), token or Token("TOKEN"), tries), kept, width=width)
+
+
+async def deliver(sink: Any, made: list[Batch], told: dict[str, Any] | None) -> None:
+    """A run as the sink sees it."""
+    await sink.open()
+    for each in made:
+        await sink.write(each)
+    await sink.close(told)

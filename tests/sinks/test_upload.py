@@ -1,0 +1,328 @@
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from collector.config import settings
+from collector.sinks.base import DeliveryError
+from collector.sinks.credentials import Token
+from collector.sinks.outputs import Types, left
+from collector.sinks.spool import found, taken_over
+from tests.sinks.endpoint import Endpoint, answering, dawdling, resetting, serving
+from tests.sinks.made import batch, batches, deliver, lines, no_sleep, record, report, spool, uploading
+
+
+@pytest.fixture
+async def endpoint():
+    made = Endpoint()
+    async with serving(made.handle) as url:
+        made.url = url
+        yield made
+    assert made.violations == []
+
+
+@pytest.fixture(params=[False, True], ids=["in memory", "durable"])
+def durable(request):
+    return request.param
+
+
+async def resend(place: Path, url: str, **more):
+    """What `collector upload` does, without its waits."""
+    for folder in found(place):
+        kept = taken_over(folder, 10_000_000)
+        assert kept is not None
+        await uploading(url, kept, **more).resend()
+
+
+PASSING = {
+    "429 with Retry-After": answering(429, headers={"Retry-After": "7"}),
+    "500": answering(500, times=2),
+    "503 with a date": answering(503, headers={"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}),
+    "408": answering(408),
+    "425": answering(425),
+    "reset before acceptance": resetting(accepted=False),
+    "reset after acceptance": resetting(accepted=True),
+}
+
+
+@pytest.mark.parametrize("fault", PASSING.values(), ids=PASSING.keys())
+async def test_what_passes_is_tried_again_under_the_same_key(endpoint, tmp_path, durable, fault):
+    made = batches()
+    endpoint.fault = fault
+    await deliver(uploading(endpoint.url, spool(tmp_path, endpoint.url, durable=durable)), made, report())
+    assert endpoint.lines == lines(made)
+    assert all(tries >= 2 for tries in endpoint.tries.values())
+    assert [each["status"] for each in endpoint.reports[:1]] == ["complete"]
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_an_acknowledgement_that_comes_too_late_costs_a_second_try_and_no_double(endpoint, tmp_path, durable):
+    made = batches(4)
+    endpoint.fault = dawdling(0.6)
+    await deliver(uploading(endpoint.url, spool(tmp_path, endpoint.url, durable=durable), timeout=0.3), made, report())
+    assert endpoint.lines == lines(made)
+    assert len(endpoint.accepted) == 4
+
+
+async def test_a_batch_too_large_for_the_endpoint_is_split_until_it_fits(endpoint, tmp_path, durable):
+    made = [batch(1, entities=40, links=9), batch(2, entities=2)]
+    endpoint.most_bytes = 900
+    await deliver(uploading(endpoint.url, spool(tmp_path, endpoint.url, durable=durable)), made, report())
+    assert endpoint.lines == lines(made)
+    assert any(key.count(".") > 1 for key in endpoint.accepted)
+    assert len(endpoint.reports) == 1
+
+
+async def test_a_single_record_too_large_for_the_endpoint_is_kept_and_the_rest_goes(endpoint, tmp_path, durable):
+    large = batch(1, entities=3)
+    large.entities.append(record(9, name="x" * 1000))
+    endpoint.most_bytes = 900
+    with pytest.raises(DeliveryError, match="413"):
+        await deliver(uploading(endpoint.url, spool(tmp_path, endpoint.url, durable=durable)), [large, batch(2)], report())
+    assert endpoint.lines == sorted(set(lines([large, batch(2)])) - {large.entities[-1].decode()})
+    endpoint.most_bytes = 5_000_000
+    await resend(tmp_path, endpoint.url)
+    assert endpoint.lines == lines([large, batch(2)])
+
+
+async def test_one_refused_batch_is_kept_and_later_ones_still_go(endpoint, tmp_path, durable):
+    made = batches()
+    endpoint.fault = answering(400, body='{"error": {"code": "BAD", "message": "no"}}', times=99, only="/3")
+    sink = uploading(endpoint.url, spool(tmp_path, endpoint.url, durable=durable))
+    with pytest.raises(DeliveryError, match=r"1 batch was not delivered .*batch 3: 400 BAD no.*kept in .*collector upload"):
+        await deliver(sink, made, report())
+    assert endpoint.tries[[key for key in endpoint.tries if key.endswith("/3")][0]] == 1
+    assert endpoint.lines == lines([each for each in made if each.sequence != 3])
+    assert endpoint.reports == []  # a run that lacks a batch is not complete
+    endpoint.fault = None
+    await resend(tmp_path, endpoint.url)
+    assert endpoint.lines == lines(made)
+    assert len(endpoint.reports) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_wrong_token_leaves_everything_in_the_spool(endpoint, tmp_path, durable):
+    made = batches()
+    endpoint.token = "right"
+    sink = uploading(endpoint.url, spool(tmp_path, endpoint.url, durable=durable), token=Token("TOKEN", "s3cr3t"))
+    with pytest.raises(DeliveryError, match="401") as told:
+        await deliver(sink, made, report())
+    assert "s3cr3t" not in str(told.value)
+    assert b"s3cr3t" not in b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    assert endpoint.accepted == {}
+    await resend(tmp_path, endpoint.url, token=Token("TOKEN", "right"))
+    assert endpoint.lines == lines(made)
+    assert len(endpoint.reports) == 1
+
+
+async def test_an_endpoint_that_is_down_for_good_gets_everything_later(tmp_path, durable):
+    endpoint = Endpoint()
+    made = batches()
+    async with serving(endpoint.handle) as url:
+        pass
+    with pytest.raises(DeliveryError, match="12 batches were not delivered"):
+        await deliver(uploading(url, spool(tmp_path, url, durable=durable)), made, report())
+    async with serving(endpoint.handle) as url:
+        await resend(tmp_path, url)
+    assert endpoint.lines == lines(made)
+    assert len(endpoint.reports) == 1
+    assert endpoint.violations == []
+
+
+async def test_an_endpoint_that_is_down_for_a_while_is_found_again(endpoint, tmp_path, durable):
+    made = batches(30)
+    tries = 0
+
+    async def outage(_, request, key):
+        nonlocal tries
+        tries += 1
+        if tries <= 10:
+            request.transport.abort()
+            return web.Response()
+        return None
+
+    endpoint.fault = outage
+    sink = uploading(endpoint.url, spool(tmp_path, endpoint.url, durable=durable), attempts=3, rest=0.0)
+    with pytest.raises(DeliveryError):
+        await deliver(sink, made, report())
+    assert 0 < len(endpoint.accepted) < 30
+    await resend(tmp_path, endpoint.url)
+    assert endpoint.lines == lines(made)
+
+
+async def test_while_the_endpoint_rests_batches_go_to_disk_at_once(endpoint, tmp_path):
+    endpoint.fault = answering(503, times=10**6)
+    with pytest.raises(DeliveryError, match="20 batches"):
+        await deliver(uploading(endpoint.url, spool(tmp_path, endpoint.url), attempts=5, rest=3600, width=2), batches(20), report())
+    assert sum(endpoint.tries.values()) <= 2 * 5
+
+
+async def test_retry_after_holds_all_senders(endpoint, tmp_path):
+    now, slept = 0.0, []
+
+    async def sleep(seconds):
+        nonlocal now
+        slept.append(seconds)
+        now += seconds
+
+    endpoint.fault = answering(429, headers={"Retry-After": "7"}, only="/1")
+    await deliver(uploading(endpoint.url, spool(tmp_path, ""), width=1, sleep=sleep, clock=lambda: now), batches(2), report())
+    assert sum(slept) == pytest.approx(7, abs=1e-6)
+
+
+async def test_several_are_in_flight_and_no_more_than_asked_for(endpoint, tmp_path):
+    async def gather(made, request, key):
+        while made.in_flight < 3 and made.tries.total() < 9:
+            await asyncio.sleep(0)
+        return None
+
+    endpoint.fault = gather
+    await deliver(uploading(endpoint.url, spool(tmp_path, endpoint.url), width=3), batches(9), report())
+    assert endpoint.most_in_flight == 3
+
+
+async def test_a_slow_endpoint_holds_collection_back_unless_there_is_a_durable_spool(endpoint, tmp_path, durable):
+    gate = asyncio.Event()
+
+    async def wait(_, request, key):
+        await gate.wait()
+
+    endpoint.fault = wait
+    sink = uploading(endpoint.url, spool(tmp_path, endpoint.url, durable=durable), width=2)
+    await sink.open()
+    taken = 0
+
+    async def write():
+        nonlocal taken
+        for each in batches(20):
+            await sink.write(each)
+            taken += 1
+
+    writing = asyncio.create_task(write())
+    while endpoint.in_flight < 2:
+        await asyncio.sleep(0.01)
+    await asyncio.wait([writing], timeout=0.3)
+    assert taken == (20 if durable else 3)
+    gate.set()
+    await writing
+    await sink.close(report())
+    assert endpoint.lines == lines(batches(20))
+
+
+async def test_a_full_spool_waits_for_what_is_on_its_way(endpoint, tmp_path):
+    kept = spool(tmp_path, endpoint.url, durable=True, limit=1500)
+    await deliver(uploading(endpoint.url, kept, width=1), batches(20), report())
+    assert endpoint.lines == lines(batches(20))
+
+
+async def test_a_full_spool_that_nothing_leaves_is_a_clear_failure(endpoint, tmp_path):
+    endpoint.fault = answering(400, times=99)
+    kept = spool(tmp_path, endpoint.url, durable=True, limit=1500)
+    sink = uploading(endpoint.url, kept, width=1)
+    await sink.open()
+    with pytest.raises(DeliveryError, match=r"has reached its bound of 1,500 bytes: send it with `collector upload"):
+        for each in batches(20):
+            await sink.write(each)
+    with pytest.raises(DeliveryError, match="not delivered"):
+        await sink.close(None)
+    endpoint.fault = None
+    collected = len(found(tmp_path))
+    await resend(tmp_path, endpoint.url)
+    assert collected == 1
+    assert endpoint.lines == lines(batches(len(endpoint.accepted)))
+
+
+async def test_a_broken_run_keeps_what_was_not_sent_and_makes_no_completion_call(endpoint, tmp_path, durable):
+    gate = asyncio.Event()
+
+    async def wait(_, request, key):
+        await gate.wait()
+
+    endpoint.fault = wait
+    sink = uploading(endpoint.url, spool(tmp_path, endpoint.url, durable=durable), width=2)
+    await sink.open()
+    made = batches(3)
+    for each in made:
+        await sink.write(each)
+    with pytest.raises(DeliveryError, match="the run ended first"):
+        await sink.close(None)
+    await sink.close(report())
+    endpoint.fault = None
+    gate.set()
+    await resend(tmp_path, endpoint.url)
+    assert endpoint.lines == lines(made)
+    assert endpoint.reports == []
+
+
+async def test_a_report_that_cannot_be_delivered_is_kept_for_later(endpoint, tmp_path, durable):
+    endpoint.fault = answering(500, times=99, only="completed")
+    with pytest.raises(DeliveryError, match="the report was not delivered"):
+        await deliver(uploading(endpoint.url, spool(tmp_path, endpoint.url, durable=durable)), batches(3), report("partial"))
+    endpoint.fault = None
+    await resend(tmp_path, endpoint.url)
+    assert [each["status"] for each in endpoint.reports] == ["partial"]
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_token_that_has_expired_is_read_again(endpoint, tmp_path):
+    file = tmp_path / "token"
+    file.write_text("old\n")
+    endpoint.token = "old"
+    sink = uploading(endpoint.url, spool(tmp_path / "spool", endpoint.url), token=Token("TOKEN", file=file))
+    await sink.open()
+    await sink.write(batch(1))
+    while not endpoint.accepted:
+        await asyncio.sleep(0.01)
+    endpoint.token = "new"
+    file.write_text("new\n")
+    await sink.write(batch(2))
+    await sink.close(report())
+    assert len(endpoint.accepted) == 2
+
+
+async def test_a_redirect_is_not_followed_with_the_token(endpoint, tmp_path):
+    endpoint.fault = answering(302, headers={"Location": endpoint.url}, times=99)
+    with pytest.raises(DeliveryError, match="302"):
+        await deliver(uploading(endpoint.url, spool(tmp_path, endpoint.url)), batches(1), report())
+
+
+async def test_the_address_in_a_message_has_no_query(endpoint, tmp_path):
+    endpoint.fault = answering(400, times=99)
+    url = f"{endpoint.url}?sig=s3cr3t"
+    with pytest.raises(DeliveryError) as told:
+        await deliver(uploading(url, spool(tmp_path, url)), batches(1), report())
+    assert "s3cr3t" not in str(told.value)
+
+
+async def test_a_run_that_is_still_going_on_is_left_alone(endpoint, tmp_path, capsys):
+    kept = spool(tmp_path, endpoint.url, durable=True)
+    sink = uploading(endpoint.url, kept)
+    endpoint.fault = answering(400, times=99)
+    await sink.open()
+    await sink.write(batch(1))
+    assert list(left(settings({}), Types(), tmp_path)) == []
+    with pytest.raises(DeliveryError):
+        await sink.close(report())
+    taken = list(left(settings({}), Types(), tmp_path))
+    assert [each.kept for each, _ in taken] == [[(1,)]]
+    for each, _ in taken:
+        each.release()
+    assert json.loads((found(tmp_path)[0] / "output.json").read_bytes())["output"] == endpoint.url
+
+
+async def test_a_disk_that_takes_nothing_is_told_and_the_run_cannot_go_on(endpoint, tmp_path):
+    (tmp_path / "file").write_text("not a folder")
+    endpoint.fault = answering(400, times=99)
+    sink = uploading(endpoint.url, spool(tmp_path / "file", endpoint.url), width=1)
+    await sink.open()
+    with pytest.raises(DeliveryError, match=r"batch 1 could be neither delivered \(400\) nor kept"):
+        for each in batches(20):
+            await sink.write(each)
+    with pytest.raises(DeliveryError, match="could be neither delivered"):
+        await sink.close(None)
+
+

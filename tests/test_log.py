@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import json
+import logging
+from typing import Any
+
+import pytest
+import structlog
+
+from collector import log
+
+SECRET = "AbCdEf123456SECRET"
+
+
+@pytest.fixture(autouse=True)
+def _as_it_was():
+    yield
+    structlog.reset_defaults()
+    structlog.contextvars.clear_contextvars()
+
+
+def _lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    out, err = capsys.readouterr()
+    assert out == ""
+    return [json.loads(line) for line in err.splitlines()]
+
+
+def test_logs_are_json_lines_on_standard_error_with_time_and_level(capsys):
+    log.set_up("info", "json")
+    structlog.get_logger().warning("slow", seconds=3)
+    (line,) = _lines(capsys)
+    assert (line["event"], line["level"], line["seconds"]) == ("slow", "warning", 3)
+    assert line["timestamp"].endswith("Z")
+
+
+def test_where_a_line_belongs_is_bound_to_it(capsys):
+    log.set_up("info", "json")
+    with structlog.contextvars.bound_contextvars(account="111122223333", region="eu-west-1", service="ec2"):
+        structlog.get_logger().info("hello")
+    (line,) = _lines(capsys)
+    assert (line["account"], line["region"], line["service"]) == ("111122223333", "eu-west-1", "ec2")
+
+
+def test_what_is_below_the_level_is_not_said(capsys):
+    log.set_up("warning", "json")
+    structlog.get_logger().info("chatter")
+    structlog.get_logger().error("trouble")
+    assert [line["event"] for line in _lines(capsys)] == ["trouble"]
+
+
+def test_lines_are_for_readers_when_asked(capsys):
+    log.set_up("info", "console")
+    structlog.get_logger().info("hello", region="eu-west-1")
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "hello" in err
+    assert not err.startswith("{")
+
+
+def test_what_is_not_a_terminal_gets_json(capsys):
+    log.set_up("info", "auto")
+    structlog.get_logger().info("hello")
+    assert _lines(capsys)[0]["event"] == "hello"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"https://example.com/?X-Amz-Security-Token={SECRET}&X-Amz-Expires=60",
+        f"https://example.com/?X-Amz-Signature={SECRET}",
+        f"Authorization: {SECRET}",
+        f"secretAccessKey={SECRET}",
+        f"token: {SECRET}",
+    ],
+)
+@pytest.mark.parametrize("layout", ["json", "console"])
+def test_no_credential_passes(text, layout, capsys):
+    log.set_up("debug", layout)
+    structlog.get_logger().error(text, message=text)
+    err = capsys.readouterr().err
+    assert SECRET not in err
+    assert "REDACTED" in err
+
+
+@pytest.mark.parametrize("layout", ["json", "console"])
+def test_no_credential_passes_in_a_traceback(layout, capsys):
+    log.set_up("info", layout)
+    try:
+        int(f"token={SECRET}")
+    except ValueError:
+        structlog.get_logger().exception("a bug ended this scope")
+    err = capsys.readouterr().err
+    assert "ValueError" in err
+    assert SECRET not in err
+
+
+def test_botocore_keeps_its_requests_to_itself(capsys):
+    log.set_up("debug", "json")
+    for name in ("botocore", "aiobotocore"):
+        assert logging.getLogger(name).level == logging.CRITICAL
