@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import logging
+from collections.abc import Iterator
 
 import pytest
 import structlog
@@ -21,7 +20,7 @@ def quiet() -> Iterator[None]:
     structlog.reset_defaults()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # moto keeps its state per process: one estate at a time
 def running_estate() -> Iterator[EstateServer]:
     with estate_server() as server:
         yield server

@@ -13,10 +13,34 @@ from botocore import xform_name
 from collector.catalog import Catalog, client_of, declarations
 from collector.classes import REQUIRED
 from collector.paths import PLACE, reads
-from collector.spec import RESOURCE, Call, Edge, Entity, Fetch, Fetched, Links, Made, Other, Service, Slice, Template, Within
+from collector.spec import (
+    RESOURCE,
+    Edge,
+    Entity,
+    Fetch,
+    Fetched,
+    Hydrate,
+    Links,
+    Made,
+    Other,
+    Service,
+    Slice,
+    Template,
+    Within,
+)
 
 SESSION = botocore.session.Session()
-TOKENS = {"NextToken", "nextToken", "NextMarker", "Marker", "NextPageToken", "position", "IsTruncated", "nextMarker", "PaginationToken"}
+TOKENS = {
+    "NextToken",
+    "nextToken",
+    "NextMarker",
+    "Marker",
+    "NextPageToken",
+    "position",
+    "IsTruncated",
+    "nextMarker",
+    "PaginationToken",
+}
 MADE = {"AccountId", "CallerArn", "Regions", "EnabledRegions"}
 COMPUTED_PROPERTIES = {"_rawData", "accountId", "region", "arn", "webLink"}
 
@@ -65,10 +89,18 @@ def node(shape: Any) -> Node:
         return Node("struct")
     match shape.type_name:
         case "structure":
-            return ANY if getattr(shape, "is_document_type", False) else Node("struct", _Lazy(shape.members), name=shape.name)
+            return (
+                ANY
+                if getattr(shape, "is_document_type", False)
+                else Node("struct", _Lazy(shape.members), name=shape.name)
+            )
         case "list":
-            return Node("list", item=node(shape.member), name=shape.name) if shape.member.type_name != "structure" else Node(
-                "list", item=Node("struct", _Lazy(shape.member.members), name=shape.member.name), name=shape.name
+            return (
+                Node("list", item=node(shape.member), name=shape.name)
+                if shape.member.type_name != "structure"
+                else Node(
+                    "list", item=Node("struct", _Lazy(shape.member.members), name=shape.member.name), name=shape.name
+                )
             )
         case "map":
             return Node("map", item=node(shape.value), name=shape.name)
@@ -118,7 +150,11 @@ def operation(client: str, op: str) -> Any:
 
 @cache
 def can_page(client: str, op: str) -> bool:
-    return operation(client, op).name in SESSION.get_paginator_model(client)._paginator_config if _has_paginators(client) else False
+    return (
+        operation(client, op).name in SESSION.get_paginator_model(client)._paginator_config
+        if _has_paginators(client)
+        else False
+    )
 
 
 @cache
@@ -151,13 +187,23 @@ class Lint:
         """The shape of a finished row, with everything that is added to it."""
         row, parent = self._listed(service, fetched, fetched.rows)
         if fetched.batch:
-            batch = fetched.batch
-            client = client_of(service, fetched, getattr(fetched.rows, "client", None))
-            self._called(client, batch.op, {batch.ids, *batch.params, *batch.args})
-            walk(row.with_added(Item=ANY), batch.by)
-            item = walk(node(operation(client, batch.op).output_shape), batch.items)
-            row = (item.item or ANY) if item.kind == "list" else item
-            row = row.with_added(**({"^": parent} if parent else {}))
+            row = self._batched(service, fetched, row, parent)
+        row = self._joined(service, fetched, row)
+        for hydrate in fetched.hydrate:
+            row = self._hydrated(service, fetched, hydrate, row)
+        return row
+
+    def _batched(self, service: Service, fetched: Fetched, row: Node, parent: Node | None) -> Node:
+        batch = fetched.batch
+        assert batch
+        client = client_of(service, fetched, getattr(fetched.rows, "client", None))
+        self._called(client, batch.op, {batch.ids, *batch.params, *batch.args})
+        walk(row.with_added(Item=ANY), batch.by)
+        item = walk(node(operation(client, batch.op).output_shape), batch.items)
+        described = (item.item or ANY) if item.kind == "list" else item
+        return described.with_added(**({"^": parent} if parent else {}))
+
+    def _joined(self, service: Service, fetched: Fetched, row: Node) -> Node:
         for join in fetched.join:
             joined, _ = self._listed(service, fetched, join.rows)
             for path in reads(join.on):
@@ -172,20 +218,21 @@ class Lint:
             walk(items.item or ANY, gather.on)
             walk(row, gather.by)
             row = self._add(row, gather.at, items)
-        for hydrate in fetched.hydrate:
-            client = client_of(service, fetched, hydrate.client)
-            self._called(client, hydrate.op, {*hydrate.params, *hydrate.args})
-            for path in (*hydrate.args.values(), *(reads(hydrate.when) if hydrate.when is not None else ())):
-                walk(row, path)
-            answer = node(operation(client, hydrate.op).output_shape)
-            if hydrate.items:
-                answer = walk(answer, hydrate.items)
-            if hydrate.regions:
-                answer = Node("list", item=answer.with_added(Region=TEXT))
-            elif hydrate.items is None and can_page(client, hydrate.op):
-                raise Bad(f"{client}.{hydrate.op} pages: say which items to add")
-            row = self._add(row, hydrate.at, answer)
         return row
+
+    def _hydrated(self, service: Service, fetched: Fetched, hydrate: Hydrate, row: Node) -> Node:
+        client = client_of(service, fetched, hydrate.client)
+        self._called(client, hydrate.op, {*hydrate.params, *hydrate.args})
+        for path in (*hydrate.args.values(), *(reads(hydrate.when) if hydrate.when is not None else ())):
+            walk(row, path)
+        answer = node(operation(client, hydrate.op).output_shape)
+        if hydrate.items:
+            answer = walk(answer, hydrate.items)
+        if hydrate.regions:
+            answer = Node("list", item=answer.with_added(Region=TEXT))
+        elif hydrate.items is None and can_page(client, hydrate.op):
+            raise Bad(f"{client}.{hydrate.op} pages: say which items to add")
+        return self._add(row, hydrate.at, answer)
 
     def _add(self, row: Node, at: str, answer: Node) -> Node:
         if row.kind == "struct" and at in row.members:
@@ -194,7 +241,9 @@ class Lint:
 
     def _listed(self, service: Service, fetched: Fetched, rows: Any) -> tuple[Node, Node | None]:
         if isinstance(rows, Made):
-            return Node("struct", dict.fromkeys(MADE, Node("list", item=TEXT)) | {"AccountId": TEXT, "CallerArn": TEXT}), None
+            return Node(
+                "struct", dict.fromkeys(MADE, Node("list", item=TEXT)) | {"AccountId": TEXT, "CallerArn": TEXT}
+            ), None
         if isinstance(rows, Fetch):
             for op in rows.ops:
                 operation(client_of(service, fetched, rows.client), op)
@@ -337,4 +386,3 @@ def _sources(fetched: Fetched) -> Iterator[Any]:
         yield from (*e.also.values(), *e.props.values(), *e.facts.values(), *e.secrets)
         if e.web:
             yield Template(e.web)
-

@@ -8,17 +8,17 @@ from __future__ import annotations
 import re
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import orjson
 from moto.iam.aws_managed_policies import aws_managed_policies_data
-from pydantic_core import PydanticUndefined
 
 from collector.catalog import Catalog, declarations, operations
 from collector.cli import Exit, cli
 from collector.config import Settings
 from collector.document import data_model
-from collector.permissions import action_of
+from collector.policy import document as permission_document
+from collector.policy import needs
 from collector.published import published
 
 if TYPE_CHECKING:
@@ -68,14 +68,18 @@ def permissions() -> str:
     )
 
 
-def _actions() -> set[str]:
-    return {action for client, op in _calls() if (action := action_of(client, op))}
-
-
 def _calls() -> set[tuple[str, str]]:
     return {
         call for service in CATALOG.services for each in declarations(service) for call in operations(service, each)
     }
+
+
+def command_table() -> str:
+    """The commands, each with the first line of its help."""
+    lines = ["| command | does |", "| --- | --- |"]
+    return "\n".join(
+        (*lines, *(f"| `{name}` | {command.get_short_help_str(200)} |" for name, command in cli.commands.items()))
+    )
 
 
 def option_table() -> str:
@@ -92,8 +96,10 @@ def _option_row(option: click.Parameter) -> str:
 
 def _default(name: str) -> str:
     field = Settings.model_fields.get(name)
-    value: Any = None if field is None or field.default is PydanticUndefined else field.default
-    return "" if value in (None, (), False, "") or value is True else f"`{value}`"
+    value = None if field is None else field.default
+    if isinstance(value, tuple):
+        value = ",".join(value)
+    return f"`{value}`" if isinstance(value, str | int | float) and not isinstance(value, bool) and value != "" else ""
 
 
 def exit_table() -> str:
@@ -108,16 +114,20 @@ def exit_table() -> str:
 PARTS: Mapping[tuple[str, str], Callable[[], str]] = {
     ("README.md", "counts"): counts,
     ("README.md", "permissions"): permissions,
+    ("README.md", "commands"): command_table,
     ("README.md", "options"): option_table,
     ("README.md", "exit codes"): exit_table,
     ("docs/data-model.md", "data model"): lambda: data_model(CATALOG).rstrip(),
 }
-"""What is generated: the file, the part's name, and its text."""
+"""What is generated between marks: the file, the part's name, and its text."""
+
+WHOLE: Mapping[str, Callable[[], str]] = {"docs/permissions.json": lambda: permission_document(CATALOG.choose())}
+"""Files that are generated from end to end."""
 
 
 def current() -> dict[str, str]:
     """Each generated document's path, and the text that it should have."""
-    texts: dict[str, str] = {}
+    texts = {path: text() for path, text in WHOLE.items()}
     for (path, name), text in PARTS.items():
         given = texts.get(path) or (ROOT / path).read_text(encoding="utf-8")
         texts[path] = _replaced(given, name, text())

@@ -64,7 +64,7 @@ def _fitting(cases: list[dict[str, Any]], params: Mapping[str, Any], region: str
     return {"answer": {}}
 
 
-def shaped(value: Any, shape: Any, where: str) -> Any:
+def shaped(value: Any, shape: Any, where: str) -> Any:  # noqa: PLR0911  (one for each kind of shape)
     """The value as botocore would have parsed it: times as datetimes; a member that AWS does not send raises."""
     if shape is None or value is None or getattr(shape, "is_document_type", False):
         return value

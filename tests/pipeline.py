@@ -72,6 +72,8 @@ def _pointers(graph: Any) -> list[str]:
             for pending, _ in several:
                 ends = graph.graph._directory.edges[pending.edge]
                 near = pending.near or pending.near_name
-                arrow = f"{near} {ends.verb} {'|'.join(types)}" if ends.outward else f"{'|'.join(types)} {ends.verb} {near}"
+                arrow = (
+                    f"{near} {ends.verb} {'|'.join(types)}" if ends.outward else f"{'|'.join(types)} {ends.verb} {near}"
+                )
                 lines.append(f"{arrow} by {by} {name}")
     return lines

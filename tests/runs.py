@@ -29,7 +29,7 @@ class MemorySink:
     async def write(self, batch: Batch) -> None:
         self.batches.append(batch)
 
-    async def close(self, report: Report) -> None:
+    async def close(self, report: Report | None) -> None:
         self.closed_with = report
 
 
@@ -50,7 +50,9 @@ class Collected:
         return {record["_key"]: record for record in self.records}
 
     def scope(self, service: str, region: str) -> dict[str, Any]:
-        return next(scope for scope in self.report["scopes"] if (scope["service"], scope["region"]) == (service, region))
+        return next(
+            scope for scope in self.report["scopes"] if (scope["service"], scope["region"]) == (service, region)
+        )
 
 
 async def no_sleep(_: float) -> None:

@@ -59,7 +59,9 @@ def _shape(record: dict[str, Any]) -> Iterator[str]:
             yield f"{name} is a structure"
         if len({type(one) for one in several} - {int, float}) > 1:
             yield f"{name} mixes kinds"
-        if any(isinstance(one, str) and len(one) > 4096 and one[:1] not in "{[" for one in several):  # JSON text is kept whole
+        if any(
+            isinstance(one, str) and len(one) > 4096 and one[:1] not in "{[" for one in several
+        ):  # JSON text is kept whole
             yield f"{name} is too long"
 
 
@@ -83,7 +85,10 @@ def _one(text: str) -> tuple[Check, str]:
         inner, rest = _one(text.removeprefix("array<"))
         rest = rest.removeprefix(">")
         limits, rest = _limits(rest)
-        return lambda value: isinstance(value, list) and all(map(inner, value)) and _within(len(value), limits, "Items"), rest
+        return (
+            lambda value: isinstance(value, list) and all(map(inner, value)) and _within(len(value), limits, "Items"),
+            rest,
+        )
     if text.startswith("enum("):
         words, _, rest = text.removeprefix("enum(").partition(")")
         return lambda value: value in words.split("|"), rest

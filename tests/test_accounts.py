@@ -106,7 +106,12 @@ async def test_a_member_left_out_by_option_is_reported_as_skipped(estate, member
 
 async def test_a_suspended_member_is_reported_and_not_asked(estate, member):
     def suspend(answer, request):
-        return {**answer, "Accounts": [{**a, "Status": "SUSPENDED" if a["Id"] == member else a["Status"]} for a in answer["Accounts"]]}
+        return {
+            **answer,
+            "Accounts": [
+                {**a, "Status": "SUSPENDED" if a["Id"] == member else a["Status"]} for a in answer["Accounts"]
+            ],
+        }
 
     estate.stub.patches["organizations", "ListAccounts"] = suspend
     try:

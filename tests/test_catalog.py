@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from collector.catalog import Catalog, UnknownServiceError, declarations
@@ -25,7 +27,7 @@ def _lint(entity: Entity) -> list[str]:
 
 
 def _subnet(**changes) -> Entity:
-    given = {
+    given: dict[str, Any] = {
         "type": "aws_subnet",
         "cls": "Configuration",
         "rows": Call("describe_subnets", "Subnets"),

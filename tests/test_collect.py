@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from collector.collect import Collection, Page, chunks, spread
@@ -46,7 +47,7 @@ class TableApi:
         self.calls.append((op, dict(params), region))
         self.flying += 1
         self.most = max(self.most, self.flying)
-        await anyio.sleep(0)
+        await anyio.lowlevel.checkpoint()
         self.flying -= 1
         answer = self._table[op]
         answer = answer(params) if callable(answer) else answer
@@ -59,7 +60,7 @@ class TableApi:
         answer = answer(params) if callable(answer) else answer
         for page in answer if isinstance(answer, list) else [answer]:
             self.calls.append((op, dict(params), region))
-            await anyio.sleep(0)
+            await anyio.lowlevel.checkpoint()
             if isinstance(page, Failed):
                 raise page
             yield page
@@ -74,7 +75,10 @@ def failed(code="AccessDenied", reason=Reason.DENIED, message="no") -> Failed:
 
 def entity(type_="aws_thing", rows=None, **changes) -> Entity:
     return Entity(
-        **({"type": type_, "cls": "Configuration", "rows": rows or Call("list", "Things[]"), "key": "Id", "name": "Id"} | changes)
+        **(
+            {"type": type_, "cls": "Configuration", "rows": rows or Call("list", "Things[]"), "key": "Id", "name": "Id"}
+            | changes
+        )
     )
 
 
@@ -141,7 +145,9 @@ async def test_slices_of_one_call_share_its_pages_and_know_what_they_lie_in():
 
 async def test_identifiers_are_described_in_batches_of_the_size_that_aws_takes():
     batch = Batch("describe", "Things[]", ids="Ids", size=2, params={"Include": ["TAGS"]})
-    api = TableApi(list={"Arns": ["a", "b", "c"]}, describe=lambda params: {"Things": [{"Id": one} for one in params["Ids"]]})
+    api = TableApi(
+        list={"Arns": ["a", "b", "c"]}, describe=lambda params: {"Things": [{"Id": one} for one in params["Ids"]]}
+    )
     pages, _ = await collect(api, entity(rows=Call("list", "Arns"), batch=batch))
     assert sorted(ids(pages)) == ["a", "b", "c"]
     assert api.asked("describe") == [{"Include": ["TAGS"], "Ids": ["a", "b"]}, {"Include": ["TAGS"], "Ids": ["c"]}]
@@ -149,7 +155,9 @@ async def test_identifiers_are_described_in_batches_of_the_size_that_aws_takes()
 
 async def test_a_further_call_for_each_row_adds_its_answer():
     api = TableApi(list={"Names": ["a", "b"]}, get=lambda params: {"Size": ord(params["Name"])})
-    pages, _ = await collect(api, entity(rows=Call("list", "Names", wrap="Id"), hydrate=(Hydrate("get", "Detail", {"Name": "Id"}),)))
+    pages, _ = await collect(
+        api, entity(rows=Call("list", "Names", wrap="Id"), hydrate=(Hydrate("get", "Detail", {"Name": "Id"}),))
+    )
     assert {row["Id"]: row["Detail"] for row in rows_of(pages)} == {"a": {"Size": 97}, "b": {"Size": 98}}
 
 
@@ -180,7 +188,7 @@ async def test_a_further_call_that_reads_anothers_answer_waits_for_it():
 
 async def test_a_row_is_judged_after_the_call_that_its_condition_reads():
     api = TableApi(list={"Things": [{"Id": "a"}, {"Id": "b"}]}, get=lambda params: {"On": params["Name"] == "b"})
-    pages, _ = await collect(api, entity(hydrate=(Hydrate("get", "D", {"Name": "Id"}),), when=equals("D.On", True)))  # noqa: FBT003
+    pages, _ = await collect(api, entity(hydrate=(Hydrate("get", "D", {"Name": "Id"}),), when=equals("D.On", True)))
     assert ids(pages) == ["b"]
 
 
@@ -194,7 +202,9 @@ async def test_a_gathering_call_serves_many_rows_and_each_gets_its_own():
     gather = Gather("tags", "Tagging", "Tags[]", ids="Arns", by="Id", on="Arn", size=2)
     api = TableApi(
         list={"Things": [{"Id": "a"}, {"Id": "b"}, {"Id": "c"}]},
-        tags=lambda params: {"Tags": [{"Arn": arn, "T": arn.upper()} for arn in reversed(params["Arns"]) if arn != "b"]},
+        tags=lambda params: {
+            "Tags": [{"Arn": arn, "T": arn.upper()} for arn in reversed(params["Arns"]) if arn != "b"]
+        },
     )
     pages, _ = await collect(api, entity(gather=(gather,)))
     assert [row["Tagging"] for row in rows_of(pages)] == [[{"Arn": "a", "T": "A"}], [], [{"Arn": "c", "T": "C"}]]
@@ -210,7 +220,10 @@ async def test_a_joined_listing_is_read_once_for_all_who_join_it():
         aliases=[{"Aliases": [{"Target": "a", "N": 1}, {"Target": "a", "N": 2}]}, {"Aliases": [{"Target": "b", "N": 3}]}],
     )  # fmt: skip
     pages, _ = await collect(api, one, two)
-    assert [[alias["N"] for alias in row["Aliases"]] for row in (*rows_of(pages, one), *rows_of(pages, two))] == [[1, 2], [3]]
+    assert [[alias["N"] for alias in row["Aliases"]] for row in (*rows_of(pages, one), *rows_of(pages, two))] == [
+        [1, 2],
+        [3],
+    ]
     assert len(api.asked("aliases")) == 2  # its two pages, once
 
 
@@ -238,7 +251,9 @@ async def test_children_are_asked_for_each_parent_and_know_it():
 
 
 async def test_children_of_unwanted_parents_are_not_asked():
-    child = entity("aws_child", Call("children", "Kids[]", each="aws_thing", args={"Of": "Id"}, when=equals("Kind", "x")))
+    child = entity(
+        "aws_child", Call("children", "Kids[]", each="aws_thing", args={"Of": "Id"}, when=equals("Kind", "x"))
+    )
     api = TableApi(list={"Things": [{"Id": "p", "Kind": "x"}, {"Id": "q"}]}, children={})
     await collect(api, entity(), child)
     assert api.asked("children") == [{"Of": "p"}]
@@ -247,7 +262,10 @@ async def test_children_of_unwanted_parents_are_not_asked():
 async def test_a_row_with_its_own_region_is_asked_about_there():
     api = TableApi(list={"Things": [{"Id": "a", "Region": "eu-west-1"}, {"Id": "b", "Region": HOME}]}, get={})
     await collect(api, entity(region="Region", hydrate=(Hydrate("get", "D", {"Name": "Id"}),)))
-    assert sorted((params["Name"], region) for op, params, region in api.calls if op == "get") == [("a", "eu-west-1"), ("b", None)]
+    assert sorted((params["Name"], region) for op, params, region in api.calls if op == "get") == [
+        ("a", "eu-west-1"),
+        ("b", None),
+    ]
 
 
 async def test_the_row_that_the_run_makes_knows_the_account_and_every_region_is_asked():
@@ -287,12 +305,20 @@ async def test_a_denied_listing_makes_its_scope_partial_and_stops_nothing_else()
     pages, record = await collect(TableApi(list=failed(), list2={"Things": [{"Id": 1}]}), one, two)
     assert ids(pages, two) == [1]
     operation, reason, code, problem = _problem(record)
-    assert (operation, reason, code, problem.count, problem.types) == ("svc:Op", Reason.DENIED, "AccessDenied", 1, {"aws_one"})
+    assert (operation, reason, code, problem.count, problem.types) == (
+        "svc:Op",
+        Reason.DENIED,
+        "AccessDenied",
+        1,
+        {"aws_one"},
+    )
     assert record.status is Status.PARTIAL
 
 
 async def test_a_failure_after_some_pages_keeps_them():
-    pages, record = await collect(TableApi(list=[{"Things": [{"Id": 1}]}, failed("Throttling", Reason.THROTTLED)]), entity())
+    pages, record = await collect(
+        TableApi(list=[{"Things": [{"Id": 1}]}, failed("Throttling", Reason.THROTTLED)]), entity()
+    )
     assert ids(pages) == [1]
     assert record.status is Status.PARTIAL
 
@@ -320,8 +346,16 @@ async def test_one_denied_child_costs_only_itself():
     [
         (failed("NoSuchBucketPolicy", Reason.ERROR), ("NoSuchBucketPolicy",), Status.COMPLETE),
         (failed("AccessDenied"), ("NoSuchBucketPolicy",), Status.PARTIAL),
-        (failed("AccessDeniedException", message="by a resource-based policy"), ("AccessDeniedException: resource-based",), Status.COMPLETE),
-        (failed("AccessDeniedException", message="no identity-based policy"), ("AccessDeniedException: resource-based",), Status.PARTIAL),
+        (
+            failed("AccessDeniedException", message="by a resource-based policy"),
+            ("AccessDeniedException: resource-based",),
+            Status.COMPLETE,
+        ),
+        (
+            failed("AccessDeniedException", message="no identity-based policy"),
+            ("AccessDeniedException: resource-based",),
+            Status.PARTIAL,
+        ),
     ],
 )
 async def test_only_declared_codes_mean_that_there_is_none(failure, absent, status):
@@ -334,7 +368,9 @@ async def test_only_declared_codes_mean_that_there_is_none(failure, absent, stat
 
 async def test_a_row_that_vanished_before_it_was_described_is_gone_and_the_scope_complete():
     gone = failed("NoSuchHostedZone", Reason.VANISHED)
-    api = TableApi(list={"Things": [{"Id": "a"}, {"Id": "b"}]}, get=lambda params: gone if params["Name"] == "a" else {})
+    api = TableApi(
+        list={"Things": [{"Id": "a"}, {"Id": "b"}]}, get=lambda params: gone if params["Name"] == "a" else {}
+    )
     pages, record = await collect(api, entity(hydrate=(Hydrate("get", "D", {"Name": "Id"}),)))
     assert ids(pages) == ["b"]
     assert record.status is Status.COMPLETE
@@ -357,7 +393,9 @@ async def test_everyone_who_joins_a_listing_that_failed_is_named():
     aliases = Call("aliases", "Aliases[]")
     one = entity("aws_one", join=(Join(aliases, "Aliases", on="T", to="Id"),))
     two = entity("aws_two", Call("list2", "Things[]"), join=(Join(aliases, "Aliases", on="T", to="Id"),))
-    _, record = await collect(TableApi(list={"Things": [{"Id": "a"}]}, list2={"Things": [{"Id": "b"}]}, aliases=failed()), one, two)
+    _, record = await collect(
+        TableApi(list={"Things": [{"Id": "a"}]}, list2={"Things": [{"Id": "b"}]}, aliases=failed()), one, two
+    )
     assert _problem(record)[3].types == {"aws_one", "aws_two"}
 
 
@@ -399,7 +437,7 @@ async def test_a_huge_page_starts_no_more_tasks_than_the_width():
     async def look(_: int) -> None:
         nonlocal most
         most = max(most, len(anyio.get_running_tasks()))
-        await anyio.sleep(0)
+        await anyio.lowlevel.checkpoint()
 
     before = len(anyio.get_running_tasks())
     await spread(range(10_000), look, 8)
@@ -423,7 +461,7 @@ async def test_declarations_that_share_a_call_do_not_see_each_others_additions()
 async def test_a_fixed_or_computed_condition_holds_for_children_too():
     computed = Computed(lambda row: row["Id"] == "q", ("Id",))
     child = entity("aws_child", Call("children", "Kids[]", each="aws_thing", args={"Of": "Id"}, when=computed))
-    never = entity("aws_never", Call("never", "Kids[]", each="aws_thing", when=Fixed(False)))  # noqa: FBT003
+    never = entity("aws_never", Call("never", "Kids[]", each="aws_thing", when=Fixed(False)))
     api = TableApi(list={"Things": [{"Id": "p"}, {"Id": "q"}]}, children={}, never={})
     await collect(api, entity(), child, never)
     assert (api.asked("children"), api.asked("never")) == ([{"Of": "q"}], [])

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -15,7 +16,7 @@ PLACE = Place("aws", "123456789012", "eu-west-1")
 
 
 def _entity(**changes) -> Entity:
-    given_fields = {
+    given_fields: dict[str, Any] = {
         "type": "aws_vpc",
         "cls": "Network",
         "rows": Call("describe_vpcs", "Vpcs"),
@@ -23,7 +24,7 @@ def _entity(**changes) -> Entity:
         "id": "VpcId",
         "name": "VpcId",
         "tags": "Tags",
-        "props": pick("CidrBlock", public=Fixed(False)),  # noqa: FBT003
+        "props": pick("CidrBlock", public=Fixed(False)),
     }
     return Entity(**(given_fields | changes))
 
@@ -153,7 +154,12 @@ def test_values_become_what_a_property_may_hold(value, expected):
     assert plain(value) == expected
 
 
-@given(st.recursive(st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False) | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)))
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False) | st.text(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    )
+)
 def test_no_value_becomes_a_structure_or_a_mixed_list(value):
     got = plain(value)
     several = got if isinstance(got, list) else [got]
@@ -196,7 +202,9 @@ def test_edge_properties_are_primitives():
     def actions(row):
         return row["Actions"]
 
-    (pending,) = _links(Edge("aws_vpc", "HAS", "aws_x", at="Id", props={"actions": actions}), {"Id": "x", "Actions": ["a", "b"]})
+    (pending,) = _links(
+        Edge("aws_vpc", "HAS", "aws_x", at="Id", props={"actions": actions}), {"Id": "x", "Actions": ["a", "b"]}
+    )
     assert pending.props == {"actions": '["a","b"]'}
 
 

@@ -19,7 +19,13 @@ def _listed(request):
         raise Refused(400, "AccessDeniedException", "You don't have permissions to access this resource.")
     start = int(request.params.get("NextToken") or 0)
     accounts = [
-        {"Id": each, "Arn": f"arn:aws:organizations::{HOME}:account/o-acme/{each}", "Name": f"acme {each}", "Email": f"{each}@acme.example", "Status": "SUSPENDED" if each == SUSPENDED else "ACTIVE"}
+        {
+            "Id": each,
+            "Arn": f"arn:aws:organizations::{HOME}:account/o-acme/{each}",
+            "Name": f"acme {each}",
+            "Email": f"{each}@acme.example",
+            "Status": "SUSPENDED" if each == SUSPENDED else "ACTIVE",
+        }
         for each in [HOME, *MEMBERS]
     ]
     following = {"NextToken": str(start + 20)} if start + 20 < len(accounts) else {}
@@ -35,7 +41,7 @@ def _tags(request):
 def organization(estate):
     fixtures = {
         ("organizations", "ListParents"): {"Parents": [{"Id": "r-acme", "Type": "ROOT"}]},
-        ("organizations", "ListAccounts"): _listed, 
+        ("organizations", "ListAccounts"): _listed,
         ("organizations", "ListTagsForResource"): _tags,
     }
     kept = {key: estate.stub.fixtures.get(key) for key in fixtures}
@@ -47,13 +53,21 @@ def organization(estate):
 
 async def test_sixty_accounts_are_collected_and_all_that_went_wrong_is_told(organization):
     organization.stub.faults += [
-        Fault("sts", "AssumeRole", when=lambda request: f":{REFUSING}:" in request.params["RoleArn"], status=403, code="AccessDenied"),
+        Fault(
+            "sts",
+            "AssumeRole",
+            when=lambda request: f":{REFUSING}:" in request.params["RoleArn"],
+            status=403,
+            code="AccessDenied",
+        ),
         Fault("sqs", account=EXPIRING, times=1, status=403, code="ExpiredToken"),
     ]
-    collected = await collect(services="account,sqs,sns", org=True, role_name="audit", regions=REGIONS, max_concurrency=50)
+    collected = await collect(
+        services="account,sqs,sns", org=True, role_name="audit", regions=REGIONS, max_concurrency=50
+    )
     collected_accounts = {record["accountId"] for record in collected.records if record["_type"] == "aws_sqs"}
     assert collected_accounts == {HOME, *MEMBERS} - {SUSPENDED, TAGGED, REFUSING}
-    states = {}
+    states: dict[str, set[str]] = {}
     for scope in collected.report["scopes"]:
         states.setdefault(scope["account"], set()).add(scope["status"])
     assert states[SUSPENDED] == states[TAGGED] == {"skipped"}
@@ -64,8 +78,12 @@ async def test_sixty_accounts_are_collected_and_all_that_went_wrong_is_told(orga
     assert problems == {(SUSPENDED, "SUSPENDED"), (TAGGED, "SkippedByTag"), (REFUSING, "AccessDenied")}
     assert {each: states[each] for each in collected_accounts if states[each] != {"complete"}} == {}
     assert collected.report["status"] == "partial"
-    assert len([c for c in organization.stub.calls if c.operation == "AssumeRole" and c.account == HOME]) == 58  # the 57 that are asked, and one again when its keys had expired
-    assert [c.operation for c in organization.stub.calls].count("ListAccounts") == 3 + 3  # the run's own, and the account entity's
+    assert (
+        len([c for c in organization.stub.calls if c.operation == "AssumeRole" and c.account == HOME]) == 58
+    )  # the 57 that are asked, and one again when its keys had expired
+    assert [c.operation for c in organization.stub.calls].count(
+        "ListAccounts"
+    ) == 3 + 3  # the run's own, and the account entity's
 
 
 async def test_organizations_is_never_asked_twice_at_the_same_time_for_the_list(organization):
@@ -75,10 +93,10 @@ async def test_organizations_is_never_asked_twice_at_the_same_time_for_the_list(
 
 
 async def test_no_more_accounts_than_the_window_are_open_at_once(organization, monkeypatch):
-    from collector import members
+    from collector.account import AccountRun
 
     open_now, most = set(), 0
-    begun = members.AccountRun.collect
+    begun = AccountRun.collect
 
     async def counted(self):
         nonlocal most
@@ -89,6 +107,6 @@ async def test_no_more_accounts_than_the_window_are_open_at_once(organization, m
         finally:
             open_now.discard(id(self))
 
-    monkeypatch.setattr(members.AccountRun, "collect", counted)
+    monkeypatch.setattr(AccountRun, "collect", counted)
     await collect(services="sqs", org=True, role_name="audit", regions="us-east-1", accounts_at_once=3)
     assert most == 3

@@ -5,7 +5,7 @@ from typing import Any
 
 import anyio
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collector import output
@@ -149,6 +149,7 @@ _STEPS = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(_STEPS)
 async def test_a_relationship_never_comes_before_its_ends(steps):
     with pytest.MonkeyPatch.context() as patch:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from collector.model import Place
 from collector.paths import found, found_rows, reader, reads, template, walker
-from collector.spec import Computed, First, Fixed, Template, Via, camel, pick
+from collector.spec import Computed, First, Fixed, Source, Template, Via, camel, pick
 
 PLACE = Place("aws", "123456789012", "eu-west-1")
 ROW = {
@@ -89,11 +89,12 @@ def test_a_field_named_like_a_place_never_shows_through():
 
 def test_every_kind_of_source_reads_and_says_what_it_reads():
     computed = Computed(lambda row: row["Id"] * 2, ("Id",))
-    cases = [
+    cases: list[tuple[Source, object, list[str]]] = [
         ("Id", "x", ["Id"]),
         (Via("Id", str.upper), "X", ["Id"]),
         (Via("Missing", str.upper), None, ["Missing"]),
         (Template("{region}-{Id|State.Name}"), "eu-west-1-x", ["Id", "State.Name"]),
+        (Template("{name}/{Id}", {"name": Via("Id", str.upper)}), "X/x", ["Id", "Id"]),
         (Fixed(["network"]), ["network"], []),
         (computed, "xx", ["Id"]),
         (First("Missing", "Empty", Via("Id", str.upper)), "X", ["Missing", "Empty", "Id"]),
@@ -115,7 +116,14 @@ def test_fields_become_lower_camel_case(field, name):
     assert pick(field) == {name: field}
 
 
-@given(st.recursive(st.none() | st.text(), lambda inner: st.dictionaries(st.sampled_from("ABC"), inner | st.lists(st.dictionaries(st.sampled_from("ABC"), inner)))))
+@given(
+    st.recursive(
+        st.none() | st.text(),
+        lambda inner: st.dictionaries(
+            st.sampled_from("ABC"), inner | st.lists(st.dictionaries(st.sampled_from("ABC"), inner))
+        ),
+    )
+)
 def test_no_answer_of_the_right_shape_breaks_a_path(answer):
     if isinstance(answer, dict) and not isinstance(answer.get("A"), str) and not isinstance(answer.get("A"), list):
         walker("A")(answer)

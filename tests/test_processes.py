@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import signal
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,12 @@ from tests.runs import collect
 HOME = "123456789012"
 PARTNERS = ["222233334444", "333344445555", "444455556666"]
 ACCOUNTS = ",".join([HOME, *PARTNERS])
-GIVEN = {"services": "ec2,sqs,iam", "accounts": ACCOUNTS, "role_name": "audit", "regions": "us-east-1,eu-west-1"}
+GIVEN: dict[str, Any] = {
+    "services": "ec2,sqs,iam",
+    "accounts": ACCOUNTS,
+    "role_name": "audit",
+    "regions": "us-east-1,eu-west-1",
+}
 
 
 async def test_two_processes_give_the_same_records_and_report_as_one(estate):
@@ -68,7 +74,13 @@ async def test_an_account_that_refuses_is_told_from_its_worker(estate):
 
     refusing = PARTNERS[1]
     estate.stub.faults.append(
-        Fault("sts", "AssumeRole", when=lambda request: f":{refusing}:" in request.params["RoleArn"], status=403, code="AccessDenied")
+        Fault(
+            "sts",
+            "AssumeRole",
+            when=lambda request: f":{refusing}:" in request.params["RoleArn"],
+            status=403,
+            code="AccessDenied",
+        )
     )
     collected = await collect(**GIVEN, processes=2)
     problems = [(s["account"], p["operation"], p["reason"]) for s in collected.report["scopes"] for p in s["problems"]]

@@ -141,7 +141,11 @@ def test_an_arn_of_another_account_becomes_a_mapped_relationship():
         "sourceEntityKey": "a",
         "relationshipDirection": "FORWARD",
         "targetFilterKeys": [["_type", "_key"]],
-        "targetEntity": {"_type": "aws_kms_key", "_key": "arn:aws:kms:r:222233334444:key/k", "accountId": "222233334444"},
+        "targetEntity": {
+            "_type": "aws_kms_key",
+            "_key": "arn:aws:kms:r:222233334444:key/k",
+            "accountId": "222233334444",
+        },
     }
     assert record["_type"] == "aws_a_uses_kms_key"
     assert "_fromEntityKey" not in record
@@ -191,7 +195,18 @@ def test_relationship_types_follow_jupiterones_rule(source, verb, target, expect
     assert type_of(source, verb, target) == expected
 
 
-@given(st.permutations([("n", "aws_a", "a"), ("n", "aws_b", "b"), ("n", "aws_b", "c"), ("l", "a", "b"), ("l", "a", "c"), ("l", "a", "z")]))
+@given(
+    st.permutations(
+        [
+            ("n", "aws_a", "a"),
+            ("n", "aws_b", "b"),
+            ("n", "aws_b", "c"),
+            ("l", "a", "b"),
+            ("l", "a", "c"),
+            ("l", "a", "z"),
+        ]
+    )
+)
 def test_the_order_of_arrival_changes_nothing(steps):
     graph, sent = _graph(_ends("aws_a", "USES", "aws_b")), []
     known: set[str] = set()
@@ -208,6 +223,10 @@ def test_the_order_of_arrival_changes_nothing(steps):
         for record in filter(None, records):
             assert {record["_fromEntityKey"], record["_toEntityKey"]} <= known
             sent.append(record["_key"])
-    possible = {f"a|uses|{second}" for _, first, second in waiting_links if second != "z" and steps.index(("l", first, second)) > steps.index(("n", "aws_a", "a"))}
+    possible = {
+        f"a|uses|{second}"
+        for _, first, second in waiting_links
+        if second != "z" and steps.index(("l", first, second)) > steps.index(("n", "aws_a", "a"))
+    }
     assert set(sent) == possible
     assert len(sent) == len(set(sent))

@@ -29,7 +29,16 @@ def test_the_notation_is_understood(value, notation, expected):
 
 
 def test_a_missing_property_a_wrong_value_and_a_structure_are_told():
-    entity = {"_key": "0123456789", "_type": "aws_vpc", "_class": ["Network"], "name": "v", "displayName": "v", "CIDR": "moon", "internal": True, "box": {}}
+    entity = {
+        "_key": "0123456789",
+        "_type": "aws_vpc",
+        "_class": ["Network"],
+        "name": "v",
+        "displayName": "v",
+        "CIDR": "moon",
+        "internal": True,
+        "box": {},
+    }
     told = " ".join(violations(entity))
     assert "requires public" in told
     assert "CIDR: 'moon'" in told

@@ -42,7 +42,11 @@ async def test_every_declared_property_appears_in_the_golden_graph(name: str):
             if isinstance(fetched, Entity):
                 records = [record for record in outcome.entities if record["_type"] == fetched.type]
                 seen = {label for record in records for label, value in record.items() if value is not None}
-                wanted = {*fetched.props, *({"createdOn"} if fetched.created else ()), *({"active"} if fetched.active else ())}
+                wanted = {
+                    *fetched.props,
+                    *({"createdOn"} if fetched.created else ()),
+                    *({"active"} if fetched.active else ()),
+                }
                 wanted |= {"webLink"} if fetched.web else set()
                 missing += [f"{fetched.type}.{label}" for label in sorted(wanted - seen)]
     assert missing == []
@@ -57,7 +61,9 @@ async def test_every_edge_of_a_service_is_drawn_or_pointed(name: str):
     catalog = Catalog.all()
     for fetched in declarations(service):
         for edge in fetched.edges:
-            assert drawn & catalog.relationship_types(edge) or edge.verb in pointed, f"{edge.source} {edge.verb} {edge.target}"
+            assert drawn & catalog.relationship_types(edge) or edge.verb in pointed, (
+                f"{edge.source} {edge.verb} {edge.target}"
+            )
 
 
 @pytest.mark.parametrize("name", SERVICES)

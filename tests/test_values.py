@@ -33,7 +33,11 @@ def read(source, row):
         (values.last_segment("A"), {"A": "arn:x:role/path/name"}, "name"),
         (values.without_suffix("A", ":*"), {"A": "arn:group:*"}, "arn:group"),
         (values.without_suffix("A", ":*"), {"A": ["x:*", "y"]}, ["x", "y"]),
-        (values.document("A"), {"A": {"b": 1, "a": datetime(2026, 1, 1, tzinfo=UTC)}}, '{"a":"2026-01-01T00:00:00+00:00","b":1}'),
+        (
+            values.document("A"),
+            {"A": {"b": 1, "a": datetime(2026, 1, 1, tzinfo=UTC)}},
+            '{"a":"2026-01-01T00:00:00+00:00","b":1}',
+        ),
         (values.document("A"), {"A": "text"}, "text"),
         (values.present("A.B"), {"A": {"B": []}}, False),
         (values.present("A.B"), {"A": {"B": 0}}, True),

@@ -8,7 +8,22 @@ from functools import cached_property
 
 from collector.relationships import type_of
 from collector.services import declared
-from collector.spec import RESOURCE, Call, Edge, Entity, Fetch, Fetched, Gather, Hydrate, Links, Rows, Service, Slice, Template, Within
+from collector.spec import (
+    RESOURCE,
+    Call,
+    Edge,
+    Entity,
+    Fetch,
+    Fetched,
+    Gather,
+    Hydrate,
+    Links,
+    Rows,
+    Service,
+    Slice,
+    Template,
+    Within,
+)
 
 
 class UnknownServiceError(ValueError):
@@ -42,13 +57,17 @@ class Catalog:
         unknown = sorted(({*named, *skip} - {"all"}) - set(known))
         if unknown:
             raise UnknownServiceError(f"unknown service {unknown[0]!r}; known are: {', '.join(sorted(known))}")
-        wanted = set(named) | ({name for name, service in known.items() if service.default} if "all" in named else set())
+        wanted = set(named) | (
+            {name for name, service in known.items() if service.default} if "all" in named else set()
+        )
         return Catalog(tuple(s for s in self.services if s.name in wanted and s.name not in set(skip)))
 
     @cached_property
     def entities(self) -> tuple[Entity, ...]:
         """Every entity declaration, service nodes included."""
-        return tuple(fetched for service in self.services for fetched in declarations(service) if isinstance(fetched, Entity))
+        return tuple(
+            fetched for service in self.services for fetched in declarations(service) if isinstance(fetched, Entity)
+        )
 
     @cached_property
     def types(self) -> Mapping[str, Entity]:
@@ -147,16 +166,23 @@ def parent_type(fetched: Fetched) -> str | None:
 
 def clients_of(catalog: Catalog) -> list[str]:
     """The botocore clients that a catalogue's operations need."""
-    return sorted({
-        client for service in catalog.services for each in declarations(service) for client, _ in operations(service, each)
-    })
+    return sorted(
+        {
+            client
+            for service in catalog.services
+            for each in declarations(service)
+            for client, _ in operations(service, each)
+        }
+    )
 
 
 def affected(service: Service, fetched: Fetched) -> frozenset[str]:
     """The entity types that lose rows or properties when this declaration's rows fail: its own and those below it."""
     if isinstance(fetched, Links):
         return frozenset(
-            type_ for edge in fetched.edges for type_ in ((edge.source,) if isinstance(edge.source, str) else edge.source)
+            type_
+            for edge in fetched.edges
+            for type_ in ((edge.source,) if isinstance(edge.source, str) else edge.source)
         )
     own = fetched.type if isinstance(fetched, Entity) else ""
     below = (affected(service, child) for child in declarations(service) if parent_type(child) == own)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
 from collections.abc import Callable, Coroutine, Mapping, Sequence
@@ -19,6 +20,7 @@ from collector import __version__, console, log
 from collector.catalog import Catalog, UnknownServiceError, declarations, scope_of
 from collector.config import ConfigurationError, Settings, settings
 from collector.faults import Failed
+from collector.report import Report
 from collector.run import Outcome, Run
 from collector.sinks import outputs
 from collector.sinks.base import DeliveryError, Sink
@@ -61,7 +63,9 @@ DELIVERY = options(
         metavar="WHERE",
         multiple=True,
     ),
-    option("--spool", "Keep batches here until the endpoint has them; `upload` sends what a crash left.", metavar="DIR"),
+    option(
+        "--spool", "Keep batches here until the endpoint has them; `upload` sends what a crash left.", metavar="DIR"
+    ),
     option("--report", "Write the run report here, as JSON.", metavar="FILE"),
     option("--raw", "Add `_rawData`, secrets redacted.", is_flag=True),
     option("--log-level", "debug, info, warning or error.", metavar="LEVEL"),
@@ -82,7 +86,9 @@ UPLOAD = options(
     option("--jupiterone-api-key-file", "A file with the API key; else JUPITERONE_API_KEY.", metavar="FILE"),
     option("--jupiterone-api-key-command", "A command that prints the API key.", metavar="COMMAND"),
     option("--jupiterone-account", "The JupiterOne account; else JUPITERONE_ACCOUNT.", metavar="ID"),
-    option("--jupiterone-instance", "The integration instance to synchronize; else each account is a scope.", metavar="ID"),
+    option(
+        "--jupiterone-instance", "The integration instance to synchronize; else each account is a scope.", metavar="ID"
+    ),
     option("--wait", "Wait until JupiterOne has worked the upload in, and compare its counts.", is_flag=True),
 )
 SCOPE = options(
@@ -210,8 +216,8 @@ def _run(chosen: Settings, *, sink: Sink | None = None, unlimited: bool = False)
     log.set_up(chosen.log_level, chosen.log_format)
     catalog = Catalog.all().choose(chosen.services, chosen.skip_services)
     run = Run(chosen, catalog, sink or outputs.sink(chosen, _types(chosen)), unlimited=unlimited)
-    if chosen.report and not chosen.report.parent.is_dir():
-        raise ConfigurationError(f"cannot write the report: {chosen.report.parent} is not a directory")
+    if chosen.report:
+        _check(chosen.report)
     try:
         with console.progress(run.ledger, wanted=chosen.progress):
             outcome = _loop(run())
@@ -219,13 +225,30 @@ def _run(chosen: Settings, *, sink: Sink | None = None, unlimited: bool = False)
         _complain(f"nothing could be collected: {failure}", Exit.NOTHING)
     except DeliveryError as error:
         _complain(str(error), Exit.USAGE)
-    if chosen.report:
-        chosen.report.write_bytes(orjson.dumps(outcome.report, option=orjson.OPT_INDENT_2))
     if not outcome.closed:
         console.show(outcome.report)
+    if chosen.report:
+        _write(chosen.report, outcome.report)
     if outcome.undelivered:
         _complain(outcome.undelivered, Exit.UNDELIVERED)
     return outcome
+
+
+def _check(report: Path) -> None:
+    """A report that cannot be written is told before the run, not after it."""
+    if not report.parent.is_dir():
+        raise ConfigurationError(f"cannot write the report: {report.parent} is not a directory")
+    if report.is_dir():
+        raise ConfigurationError(f"cannot write the report: {report} is a directory")
+    if not os.access(report if report.exists() else report.parent, os.W_OK):
+        raise ConfigurationError(f"cannot write the report: {report} is not writable")
+
+
+def _write(path: Path, report: Report) -> None:
+    try:
+        path.write_bytes(orjson.dumps(report, option=orjson.OPT_INDENT_2))
+    except OSError as error:
+        _complain(f"cannot write the report: {error.strerror or error}", Exit.UNDELIVERED)
 
 
 def _types(chosen: Settings) -> outputs.Types:
@@ -242,7 +265,7 @@ def _types(chosen: Settings) -> outputs.Types:
 
 
 def _loop(work: Coroutine[Any, Any, T]) -> T:
-    """uvloop holds a fifth of asyncio's memory for each TLS connection."""
+    """With uvloop, which holds a fifth of asyncio's memory for each TLS connection."""
     return uvloop.run(work) if sys.platform != "win32" else asyncio.run(work)
 
 

@@ -19,7 +19,23 @@ from collector.model import Place
 from collector.paths import Read, found, found_rows, in_doubt, owes, reader, reads, walker
 from collector.plan import Job
 from collector.report import ScopeRecord
-from collector.spec import UNKNOWN, Batch, Call, Entity, Fetch, Fetched, Gather, Hydrate, Join, Made, Row, Rows, Slice, Source, Within
+from collector.spec import (
+    UNKNOWN,
+    Batch,
+    Call,
+    Entity,
+    Fetch,
+    Fetched,
+    Gather,
+    Hydrate,
+    Join,
+    Made,
+    Row,
+    Rows,
+    Slice,
+    Source,
+    Within,
+)
 
 T = TypeVar("T")
 Params: TypeAlias = Mapping[str, Any]
@@ -46,7 +62,9 @@ class Api(Protocol):
     ) -> Row:
         """One call; `region` overrides the scope's, `again` are codes that mean "not ready yet"."""
 
-    def pages(self, client: str, op: str, params: Params, *, region: str | None = None, token: str | None = None) -> AsyncIterator[Row]:
+    def pages(
+        self, client: str, op: str, params: Params, *, region: str | None = None, token: str | None = None
+    ) -> AsyncIterator[Row]:
         """All pages of a listing."""
 
 
@@ -167,7 +185,9 @@ class Collection:
         return child
 
     @contextmanager
-    def guarded(self, workers: Sequence[_Worker], absent: tuple[str, ...] = (), *, vanishing: bool = False) -> Iterator[None]:
+    def guarded(
+        self, workers: Sequence[_Worker], absent: tuple[str, ...] = (), *, vanishing: bool = False
+    ) -> Iterator[None]:
         """Note a failure inside and go on after it. Codes in `absent` are none."""
         try:
             yield
@@ -266,7 +286,9 @@ class _Worker:
             return self._when is None or bool(self._when(row, place))
         except (KeyError, TypeError, ValueError, AttributeError, IndexError) as odd:
             # an item that is not as AWS's model says costs itself, not its page
-            failure = Failed(f"{self._collection.job.service.name}:{self._type}", Reason.INVALID, type(odd).__name__, str(odd))
+            failure = Failed(
+                f"{self._collection.job.service.name}:{self._type}", Reason.INVALID, type(odd).__name__, str(odd)
+            )
             self._collection.note(failure, [self.fetched])
             return False
 
@@ -345,7 +367,10 @@ class _Worker:
                 self._collection.note(failure, [self.fetched], vanishing=True)
 
         wanted = [
-            (hydration, row, place) for row, place in placed for hydration in stage if self._is_wanted(hydration, row, place)
+            (hydration, row, place)
+            for row, place in placed
+            for hydration in stage
+            if self._is_wanted(hydration, row, place)
         ]
         await spread(wanted, add, self._collection.width)
 
@@ -353,7 +378,9 @@ class _Worker:
         if in_doubt(row) and hydration.owed(row):  # whether to ask is itself unknown
             unknown(row, hydration.hydrate.at)
             return False
-        return (hydration.when is None or bool(hydration.when(row, place))) and _has_arguments(hydration.hydrate.args, row)
+        return (hydration.when is None or bool(hydration.when(row, place))) and _has_arguments(
+            hydration.hydrate.args, row
+        )
 
     async def _answer(self, hydration: _Hydration, row: Row, place: Place) -> Any:
         hydrate = hydration.hydrate

@@ -70,7 +70,9 @@ def _limits(value: object) -> object:
         value = dict(word.partition("=")[::2] for word in value.split(",") if word.strip())
     if not isinstance(value, Mapping):
         return value
-    return {name.strip(): limit if isinstance(limit, Mapping) else {"per_second": limit} for name, limit in value.items()}
+    return {
+        name.strip(): limit if isinstance(limit, Mapping) else {"per_second": limit} for name, limit in value.items()
+    }
 
 
 RateLimits = Annotated[dict[str, RateLimit], BeforeValidator(_limits)]

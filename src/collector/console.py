@@ -70,7 +70,7 @@ def _problems(report: Report) -> Iterator[str]:
     for scope in report["scopes"]:
         for problem in scope["problems"]:
             where = f"{scope['account']} {scope['region']} {problem['operation']}"
-            yield f"{where}: {problem['reason']} ({problem['code']}, {problem['count']}×) {problem['message'][:160]}"
+            yield f"{where}: {problem['reason']} ({problem['code']}, {problem['count']} times) {problem['message'][:160]}"
 
 
 @contextmanager

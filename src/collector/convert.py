@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 
 from collector.classes import defaults
 from collector.model import GLOBAL, Place, Record
+from collector.paths import found, in_doubt, owes, reader, template
 from collector.relationships import Outside
-from collector.paths import Read, found, in_doubt, owes, reader, template
-from collector.spec import UNKNOWN, Edge, Entity, Fetched, Other, Row, Source
+from collector.spec import UNKNOWN, Edge, Entity, Fetched, Other, Row
 from collector.tags import flatten
 from collector.values import JsonText, as_json, milliseconds
 
@@ -141,9 +141,7 @@ class EntityConverter:
         names: list[tuple[str, str]] = []
         for kind, read in self._names:
             got = read(row, place)
-            for one in got if isinstance(got, list) else (got,):
-                if one:
-                    names.append((kind, str(one)))
+            names += [(kind, str(one)) for one in (got if isinstance(got, list) else (got,)) if one]
         return names
 
 
@@ -172,7 +170,12 @@ class EdgeConverter:
             if self._when is not None and not self._when(item, place):
                 continue
             for pending in self._of_item(item, key, place):
-                mark = (pending.near_name, pending.name, pending.key, str(pending.outside) if pending.name is None else "")
+                mark = (
+                    pending.near_name,
+                    pending.name,
+                    pending.key,
+                    str(pending.outside) if pending.name is None else "",
+                )
                 if mark not in seen:
                     seen.add(mark)
                     yield pending
@@ -208,7 +211,9 @@ class EdgeConverter:
         if not self._props:
             return None
         values = ((label, plain(read(item, place))) for label, read, owed in self._props if not owed(item))
-        return {label: as_json(value) if isinstance(value, list) else value for label, value in values if value is not None}
+        return {
+            label: as_json(value) if isinstance(value, list) else value for label, value in values if value is not None
+        }
 
 
 def ends(edge: Edge, fetched: Fetched) -> Ends:

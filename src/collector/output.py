@@ -84,7 +84,11 @@ class Writer:
         if len(line) < MOST_BYTES and not self._leads_nowhere(record):
             log.warning("too large for a batch: its raw data is left out", key=key)
             return line
-        why = "is too large for a batch" if len(line) >= MOST_BYTES else "leads to an entity that was too large for a batch"
+        why = (
+            "is too large for a batch"
+            if len(line) >= MOST_BYTES
+            else "leads to an entity that was too large for a batch"
+        )
         failure = Failed(f"{scope.service}:{type_}", Reason.ERROR, "RecordTooLarge", f"{key[:200]} {why}")
         self._ledger.plan(scope).fail(failure, {type_})
         self._ledger.uncount(record, scope)
@@ -93,7 +97,11 @@ class Writer:
 
     def _leads_nowhere(self, record: Record) -> bool:
         """Whether an entity that this relationship is about was too large to leave."""
-        ends = {record.get("_fromEntityKey"), record.get("_toEntityKey"), record.get("_mapping", {}).get("sourceEntityKey")}
+        ends = {
+            record.get("_fromEntityKey"),
+            record.get("_toEntityKey"),
+            record.get("_mapping", {}).get("sourceEntityKey"),
+        }
         return not self._dropped.isdisjoint(ends)
 
     async def _flush_relationships(self, scope: Scope) -> None:

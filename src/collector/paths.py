@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from string import Formatter
 from typing import Any, TypeAlias
@@ -26,8 +26,8 @@ def reader(source: Source) -> Read:
             return lambda row, _: walk(row)
         case Via(path, fn):
             return _converted(walker(path), fn)
-        case Template(text):
-            return template(text)
+        case Template(text, words):
+            return template(text, words)
         case Fixed(value):
             return lambda _row, _place: value
         case Computed(fn, _):
@@ -41,9 +41,9 @@ def reads(source: Source) -> Iterator[str]:
     match source:
         case str() | Via():
             yield source if isinstance(source, str) else source.path
-        case Template(text):
-            for names in _fields(text):
-                yield from (name for name in names if name not in PLACE)
+        case Template(text, words):
+            for name in (name for names in _fields(text) for name in names if name not in PLACE):
+                yield from reads(words[name]) if name in words else (name,)
         case Computed(_, paths):
             yield from paths
         case First(sources):
@@ -120,10 +120,10 @@ def walker(path: str) -> Walk:
     return _into(head, walker(rest))
 
 
-def template(text: str, *, quoted: bool = False) -> Read:
+def template(text: str, words: Mapping[str, Source] | None = None, *, quoted: bool = False) -> Read:
     """Fill a template; `quoted` escapes the row's values for a URL. None if any part is missing."""
     literals = [literal for literal, _, _, _ in Formatter().parse(text)]
-    parts = [tuple(_word(name, quoted=quoted) for name in names) for names in _fields(text)]
+    parts = [tuple(_word(name, words or {}, quoted=quoted) for name in names) for names in _fields(text)]
     tail = literals[len(parts) :]
 
     def fill(row: Row, place: Place) -> str | None:
@@ -166,13 +166,13 @@ def _fields(text: str) -> Iterator[tuple[str, ...]]:
     return (tuple(name.split("|")) for _, name, _, _ in Formatter().parse(text) if name is not None)
 
 
-def _word(name: str, *, quoted: bool) -> Callable[[Row, Place], str | None]:
+def _word(name: str, words: Mapping[str, Source], *, quoted: bool) -> Callable[[Row, Place], str | None]:
     if name in PLACE:
         return lambda _, place: str(getattr(place, name))
-    walk = walker(name)
+    read = reader(words.get(name, name))
 
-    def word(row: Row, _: Place) -> str | None:
-        got = walk(row)
+    def word(row: Row, place: Place) -> str | None:
+        got = read(row, place)
         if got is None or got == "":
             return None
         return quote(str(got), safe="") if quoted else str(got)

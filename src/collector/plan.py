@@ -1,4 +1,4 @@
-"""Catalogue × account × regions → jobs, in the order in which they are best begun. Pure."""
+"""Catalogue, account and regions to jobs, in the order in which they are best begun. Pure."""
 
 from __future__ import annotations
 
@@ -49,7 +49,9 @@ def jobs(catalog: Catalog, target: Target) -> list[Job]:
     """
     widest = sorted(catalog.services, key=lambda service: (-_width(service), service.name))
     globally = [job for service in widest for job in _jobs(service, target, "global", (target.home,))]
-    regionally = [job for region in target.regions for service in widest for job in _jobs(service, target, "regional", (region,))]
+    regionally = [
+        job for region in target.regions for service in widest for job in _jobs(service, target, "regional", (region,))
+    ]
     return globally + regionally
 
 

@@ -45,7 +45,9 @@ class _Worker:
 class Processes:
     """Collects accounts in worker processes; to its caller the same as `Members`."""
 
-    def __init__(self, settings: Settings, run_id: str, sink: Sink, count: int, tasks: TaskGroup, *, unlimited: bool) -> None:
+    def __init__(
+        self, settings: Settings, run_id: str, sink: Sink, count: int, tasks: TaskGroup, *, unlimited: bool
+    ) -> None:
         """`count` workers, started when they are needed. `tasks` is where they are listened to."""
         self._settings, self._run_id, self._sink, self._tasks = settings, run_id, sink, tasks
         self._count, self._unlimited = count, unlimited

@@ -45,7 +45,13 @@ def direct(link: Link, mark: str | None, props: Mapping[str, Any] | None) -> Rec
 
 
 def mapped(
-    near: tuple[str, str], verb: str, outside: Outside, mark: str | None, props: Mapping[str, Any] | None, *, forward: bool
+    near: tuple[str, str],
+    verb: str,
+    outside: Outside,
+    mark: str | None,
+    props: Mapping[str, Any] | None,
+    *,
+    forward: bool,
 ) -> Record:
     """A relationship of a collected entity (`near`: its key and type) to one that downstream must find."""
     key, type_ = near
@@ -86,7 +92,9 @@ def type_of(source: str, verb: str, target: str) -> str:
 
 def snake(name: str) -> str:
     """A class name as a word of a type: `IpAddress` is `ip_address`."""
-    return "".join(f"_{letter.lower()}" if letter.isupper() and place else letter.lower() for place, letter in enumerate(name))
+    return "".join(
+        f"_{letter.lower()}" if letter.isupper() and place else letter.lower() for place, letter in enumerate(name)
+    )
 
 
 def _described(direction: str, outside: Outside) -> str:

@@ -69,7 +69,12 @@ class ScopeRecord:
 
     def harmed(self) -> set[str]:
         """The entity types whose absence proves nothing here."""
-        return {type_ for (_, reason, _), problem in self.problems.items() if reason not in HARMLESS for type_ in problem.types}
+        return {
+            type_
+            for (_, reason, _), problem in self.problems.items()
+            if reason not in HARMLESS
+            for type_ in problem.types
+        }
 
 
 class Ledger:
@@ -159,9 +164,7 @@ class Ledger:
     def harmed(self, account: str | None = None) -> set[str]:
         """The entity types that some scope, of one account or of all, could not, or not fully, see."""
         records = [
-            record
-            for scope, record in self.scopes.items()
-            if not record.skipped and account in (None, scope.account)
+            record for scope, record in self.scopes.items() if not record.skipped and account in (None, scope.account)
         ]
         return set().union(*(record.harmed() for record in records))
 

@@ -219,7 +219,9 @@ def _repeated(every: Sequence[Ends]) -> list[int | None]:
                 old, new = groups[one], groups[other]
                 groups = [new if group == old else group for group in groups]
     sizes = Counter(groups)
-    return [group if sizes[group] > 1 or not _points_once(ends) else None for group, ends in zip(groups, every, strict=True)]
+    return [
+        group if sizes[group] > 1 or not _points_once(ends) else None for group, ends in zip(groups, every, strict=True)
+    ]
 
 
 def _points_once(ends: Ends) -> bool:

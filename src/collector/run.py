@@ -122,9 +122,12 @@ class Run:
 
     async def _member(self, member: Member, caller: Caller, window: anyio.Semaphore) -> None:
         try:
-            if self._stopped_by is not None:
-                raise Failed("sts:AssumeRole", Reason.ERROR, self._signal, "the run ended before its turn")
-            await self._hands.collect(member, caller, self.ledger)
+            if self._stopped_by is None:
+                await self._hands.collect(member, caller, self.ledger)
+            else:
+                self._refuse(
+                    member, Failed("sts:AssumeRole", Reason.ERROR, self._signal, "the run ended before its turn")
+                )
         except Failed as failed:
             if self._stopped_by is None and (member.role is None or self._settings.role_arn):
                 raise  # the only account there is
@@ -184,4 +187,3 @@ def _refusal(error: DeliveryError | ExceptionGroup[Exception]) -> DeliveryError:
     if len(error.exceptions) == 1 and isinstance(first, DeliveryError | ExceptionGroup):
         return _refusal(first)
     raise first if len(error.exceptions) == 1 else error
-

@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, TypeAlias
 
 Row: TypeAlias = dict[str, Any]
-Json: TypeAlias = str | int | float | bool | None | list[Any] | dict[str, Any]
+Json: TypeAlias = str | int | float | bool | list[Any] | dict[str, Any] | None
 
 Verb: TypeAlias = Literal[
     "ALLOWS", "ASSIGNED", "CONNECTS", "CONTAINS", "DEFINES", "DENIES", "EVALUATES", "HAS", "IDENTIFIED",
@@ -48,9 +48,10 @@ class Via:
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """Text with fields of the row and of its place; nothing if a field is missing."""
+    """Text with fields of the row and of its place; nothing if a field is missing. `words` name values that are converted."""
 
     text: str
+    words: Mapping[str, Source] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -139,7 +139,11 @@ def _integer(value: Any) -> int | None:
 
 
 def _each(value: Any, fn: Callable[[str], str]) -> str | list[str]:
-    return [fn(str(one)) for one in value] if isinstance(value, Iterable) and not isinstance(value, str) else fn(str(value))
+    return (
+        [fn(str(one)) for one in value]
+        if isinstance(value, Iterable) and not isinstance(value, str)
+        else fn(str(value))
+    )
 
 
 def _of(path: str, fn: Callable[[Any], Any]) -> Computed:

@@ -18,19 +18,28 @@ from collector.report import ScopeRecord
 
 PAGING = {
     "ListThings": paging_of({"input_token": "Token", "output_token": "NextToken", "result_key": "Things"}),
-    "ListRecords": paging_of({
-        "more_results": "IsTruncated",
-        "input_token": ["StartName", "StartType"],
-        "output_token": ["NextName", "NextType"],
-        "result_key": "Records",
-    }),
+    "ListRecords": paging_of(
+        {
+            "more_results": "IsTruncated",
+            "input_token": ["StartName", "StartType"],
+            "output_token": ["NextName", "NextType"],
+            "result_key": "Records",
+        }
+    ),
 }
-APIS = {"list_things": "ListThings", "list_records": "ListRecords", "get_thing": "GetThing", "list_tokens": "ListTokens"}
+APIS = {
+    "list_things": "ListThings",
+    "list_records": "ListRecords",
+    "get_thing": "GetThing",
+    "list_tokens": "ListTokens",
+}
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def error(code: str, message: str = "", status: int = 400) -> ClientError:
-    return ClientError({"Error": {"Code": code, "Message": message}, "ResponseMetadata": {"HTTPStatusCode": status}}, "Op")
+    return ClientError(
+        {"Error": {"Code": code, "Message": message}, "ResponseMetadata": {"HTTPStatusCode": status}}, "Op"
+    )
 
 
 class ScriptedClients:
@@ -78,7 +87,9 @@ class Issuer:
         return self.clock[0]
 
 
-def calls_over(clients: Any, *, record: ScopeRecord | None = None, issuer: Issuer | None = None, **patience: Any) -> ScopeCalls:
+def calls_over(
+    clients: Any, *, record: ScopeRecord | None = None, issuer: Issuer | None = None, **patience: Any
+) -> ScopeCalls:
     issuer = issuer or Issuer()
     naps = patience.pop("sleep", Naps())
     line = Line(clients, Limits(unlimited=True), 10, Patience(sleep=naps, **patience))

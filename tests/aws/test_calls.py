@@ -100,7 +100,12 @@ async def test_waits_are_random_and_bounded():
 
 async def test_a_throttle_in_the_middle_repeats_its_page_not_the_listing():
     clients = ScriptedClients(
-        list_things=[{"Things": [1], "NextToken": "a"}, error("Throttling"), {"Things": [2], "NextToken": "b"}, {"Things": [3]}]
+        list_things=[
+            {"Things": [1], "NextToken": "a"},
+            error("Throttling"),
+            {"Things": [2], "NextToken": "b"},
+            {"Things": [3]},
+        ]
     )
     pages = await _pages(calls_over(clients))
     assert [page["Things"] for page in pages] == [[1], [2], [3]]
@@ -108,7 +113,9 @@ async def test_a_throttle_in_the_middle_repeats_its_page_not_the_listing():
 
 
 async def test_an_empty_page_with_a_token_is_not_the_last():
-    clients = ScriptedClients(list_things=[{"Things": [], "NextToken": "a"}, {"NextToken": "b"}, {"Things": [1], "NextToken": ""}])
+    clients = ScriptedClients(
+        list_things=[{"Things": [], "NextToken": "a"}, {"NextToken": "b"}, {"Things": [1], "NextToken": ""}]
+    )
     assert [page.get("Things") for page in await _pages(calls_over(clients))] == [[], None, [1]]
 
 

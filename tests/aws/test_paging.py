@@ -16,11 +16,13 @@ def test_a_plain_token_goes_back_under_the_input_name():
 
 
 def test_a_nested_token_is_found_and_the_flag_decides():
-    paging = paging_of({
-        "input_token": "Marker",
-        "output_token": "DistributionList.NextMarker",
-        "more_results": "DistributionList.IsTruncated",
-    })
+    paging = paging_of(
+        {
+            "input_token": "Marker",
+            "output_token": "DistributionList.NextMarker",
+            "more_results": "DistributionList.IsTruncated",
+        }
+    )
     assert paging.following({"DistributionList": {"IsTruncated": True, "NextMarker": "x"}}) == {"Marker": "x"}
     assert paging.following({"DistributionList": {"IsTruncated": False, "NextMarker": "x"}}) is None
 

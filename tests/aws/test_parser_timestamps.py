@@ -51,12 +51,12 @@ def test_what_aws_writes_and_what_it_does_not_is_the_moment_that_botocore_finds(
     assert_alike(value)
 
 
-@given(moment=st.datetimes(min_value=datetime(1000, 1, 1)), form=st.sampled_from(FORMS))  # noqa: DTZ001  # its form adds the zone
+@given(moment=st.datetimes(min_value=datetime(1000, 1, 1)), form=st.sampled_from(FORMS))  # its form adds the zone
 def test_any_moment_in_any_form_is_the_moment_that_botocore_finds(moment, form):
     assert_alike(moment.strftime(form))
 
 
-@given(moment=st.datetimes(min_value=datetime(1000, 1, 2), max_value=datetime(9999, 12, 30), timezones=OFFSETS))  # noqa: DTZ001
+@given(moment=st.datetimes(min_value=datetime(1000, 1, 2), max_value=datetime(9999, 12, 30), timezones=OFFSETS))
 def test_any_offset_is_the_offset_that_botocore_finds(moment):
     text = moment.isoformat()
     assert_alike(text)

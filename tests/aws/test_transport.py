@@ -40,7 +40,7 @@ class _Answer:
         return self._body
 
 
-class _Sent(Exception):  # noqa: N818  (ends a call at the point where it would leave)
+class _Sent(Exception):
     pass
 
 

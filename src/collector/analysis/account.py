@@ -6,6 +6,7 @@ from collections import Counter
 from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
+from collector.analysis.authorization import forms, services
 from collector.analysis.facts import Facts, Options
 from collector.analysis.firewall import Firewalls
 from collector.analysis.matching import ResourceIndex
@@ -35,19 +36,28 @@ def analyse(
     thread or a process of its own.
     """
     index = ResourceIndex() if index is None else index
+    yield from _prepared()
     yield from _indexed(facts, index)
     counts: Counter[str] = Counter()
-    services = Services(facts.account.id)
+    entities = Services(facts.account.id)
     directory = Directory(facts.account, index, facts.unique_ids)
     firewalls = Firewalls(facts.account, index, facts.network, (group.key for group in facts.security_groups), counts)
-    yield from Permissions(facts.account, index, options or Options(), services, counts).steps(facts.policies)
+    yield from Permissions(facts.account, index, options or Options(), entities, counts).steps(facts.policies)
     yield from _steps(
-        ResourcePolicies(facts.account, index, directory, services, counts).findings, facts.resource_policies
+        ResourcePolicies(facts.account, index, directory, entities, counts).findings, facts.resource_policies
     )
-    yield from _steps(Trusts(facts.account, directory, services, counts).findings, facts.trusts)
+    yield from _steps(Trusts(facts.account, directory, entities, counts).findings, facts.trusts)
     yield from _steps(firewalls.security_group, facts.security_groups)
     yield from _steps(firewalls.network_acl, facts.network_acls)
     yield [Counts(dict(sorted(counts.items())))]
+
+
+def _prepared() -> Iterator[list[Finding]]:
+    """Read the authorization reference, once for the process, in steps of its own."""
+    services()
+    yield []
+    forms("")
+    yield []
 
 
 def _indexed(facts: Facts, index: ResourceIndex) -> Iterator[list[Finding]]:

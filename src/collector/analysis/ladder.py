@@ -171,7 +171,7 @@ class Ladder:
         if not kind.bare or scope.elsewhere or is_wild(parent) or is_wild(pattern.region):
             return (self._account.id,)
         arn = f"arn:{self._account.partition}:{pattern.service}:{pattern.region}::{parent}"
-        owner = self._index.owner(kind, arn) if len(self._index.accounts) > 1 else self._account.id
+        owner = self._index.owner(kind, arn, self._account.id) if len(self._index.accounts) > 1 else self._account.id
         if owner is None or (owner != self._account.id and self._options.cross_account == "off"):
             return ()
         return (owner,)

@@ -108,7 +108,7 @@ class ResourceIndex:
         self._keys: dict[str, str] = {}
         self._arns: dict[str, str] = {}
         self._types: dict[str, list[str]] = {}
-        self._bare: dict[str, dict[str, str]] = {}
+        self._owners: dict[str, list[str]] = {}
         self._open: dict[str, dict[tuple[str, str], _Group]] = {}
         self.accounts: set[str] = set()
 
@@ -118,7 +118,6 @@ class ResourceIndex:
         `arns` gives the ARN of a key that is none. An account is known to policies by another ARN than its key.
         """
         self.accounts.add(account)
-        self._bare.clear()
         known = self._open.setdefault(account, {})
         for key, type_ in resources:
             if type_ not in NAMEABLE:
@@ -152,28 +151,27 @@ class ResourceIndex:
             return Found(len(found))
         return Found(len(found), tuple(map(self._key, found) if self._keys else found))
 
-    def owner(self, kind: ArnType, arn: str) -> str | None:
-        """In which account a resource was collected whose ARN does not say so."""
-        if kind.type not in self._bare:
-            every = ((owner, groups) for (type_, owner), groups in self._groups.items() if type_ == kind.type)
-            self._bare[kind.type] = {
-                arn: owner for owner, groups in every for group in groups.values() for arn in group.every
-            }
-        return self._bare[kind.type].get(arn)
+    def owner(self, kind: ArnType, arn: str, home: str) -> str | None:
+        """In which account a resource was collected whose ARN does not say so; the account at home is asked first."""
+        others = (owner for owner in self._owners.get(kind.type, ()) if owner != home)
+        return next((owner for owner in (home, *others) if self._holds(kind.type, owner, arn)), None)
 
     def entity(self, arn: str, types: Iterable[str]) -> Entity | None:
         """The resource with this ARN, if it was collected and is of one of the types."""
         parts = arn.split(":", _SEGMENTS - 1)
         if len(parts) < _SEGMENTS:
             return None
-        name = _Name(parts[5], single=True, match=None)
         for type_ in types:
             kind = arn_type(type_)
-            owner = parts[4] or (self.owner(kind, arn) if kind else None) or ""
-            group = self._groups.get((type_, owner), {}).get(arn[: len(arn) - len(parts[5])])
-            if group is not None and group.search(name):
+            owner = parts[4] or (self.owner(kind, arn, "") if kind else "")
+            if owner and self._holds(type_, owner, arn):
                 return Entity(self._key(arn), type_)
         return None
+
+    def _holds(self, type_: str, owner: str, arn: str) -> bool:
+        tail = arn.split(":", _SEGMENTS - 1)[-1]
+        group = self._groups.get((type_, owner), {}).get(arn[: len(arn) - len(tail)])
+        return group is not None and bool(group.search(_Name(tail, single=True, match=None)))
 
     def entities(self, owner: str, type_: str) -> Iterator[str]:
         """The keys of all resources of a type and an owner."""
@@ -202,6 +200,7 @@ class ResourceIndex:
         groups = self._groups.setdefault((type_, owner), {})
         if not groups:
             self._types.setdefault(owner, []).append(type_)
+            self._owners.setdefault(type_, []).append(owner)
         return groups.setdefault(prefix, group)
 
     def _key(self, arn: str) -> str:

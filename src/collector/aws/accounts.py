@@ -65,7 +65,9 @@ class Caller:
 class Accounts:
     """Finds the accounts of a run and gets into them."""
 
-    def __init__(self, session: aioboto3.Session, line: Line, ledger: Ledger, settings: Settings, catalog: Catalog) -> None:
+    def __init__(
+        self, session: aioboto3.Session, line: Line, ledger: Ledger, settings: Settings, catalog: Catalog
+    ) -> None:
         """Nothing is asked yet."""
         self._session, self._line, self._ledger, self._settings = session, line, ledger, settings
         self._repeated = catalog.repeated_calls()
@@ -145,7 +147,9 @@ class Accounts:
         settings = self._settings
         through = caller.identity
         if settings.via_role_arn:
-            issue = role(self._assume(caller.identity, member), settings.via_role_arn, SESSION, settings.via_external_id)
+            issue = role(
+                self._assume(caller.identity, member), settings.via_role_arn, SESSION, settings.via_external_id
+            )
             through = Identity(caller.account, issue)
         return role(self._assume(through, member), member.role or "", SESSION, settings.external_id)
 
@@ -160,7 +164,10 @@ class Accounts:
 
     async def _organization(self, caller: Caller) -> AsyncIterator[Member]:
         calls = ScopeCalls(
-            self._line, caller.identity, HOMES[caller.partition], self._ledger.plan(Scope(caller.account, GLOBAL, "account"))
+            self._line,
+            caller.identity,
+            HOMES[caller.partition],
+            self._ledger.plan(Scope(caller.account, GLOBAL, "account")),
         )
         async for page in calls.pages("organizations", "list_accounts", {}):
             for row in page.get("Accounts", []):
@@ -179,14 +186,18 @@ class Accounts:
         return SKIP_TAG in [(tag["Key"], tag["Value"]) async for page in pages for tag in page.get("Tags", [])]
 
     def _skip(self, account: str, code: str, message: str) -> None:
-        self._ledger.skip(Scope(account, GLOBAL, "account"), Failed("organizations:ListAccounts", Reason.ERROR, code, message))
+        self._ledger.skip(
+            Scope(account, GLOBAL, "account"), Failed("organizations:ListAccounts", Reason.ERROR, code, message)
+        )
 
     def _chosen(self, account: str, enabled: set[str]) -> tuple[str, ...]:
         """The regions to collect; one that was asked for and is not enabled is told, not asked."""
         asked = self._settings.regions
         for region in asked:
             if region not in enabled:
-                failure = Failed("ec2:DescribeRegions", Reason.REGION_DISABLED, "not-opted-in", "not enabled for the account")
+                failure = Failed(
+                    "ec2:DescribeRegions", Reason.REGION_DISABLED, "not-opted-in", "not enabled for the account"
+                )
                 self._ledger.skip(Scope(account, region, "account"), failure)
         return tuple(region for region in chosen_regions(asked, enabled) if region in enabled)
 

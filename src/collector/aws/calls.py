@@ -107,7 +107,9 @@ class Shared:
         try:
             answer.set_result(await make(call))
         except asyncio.CancelledError:  # whoever waits must not be cancelled with us
-            answer.set_exception(Failed(call.name, Reason.TIMEOUT, "Abandoned", "the scope that asked first was given up"))
+            answer.set_exception(
+                Failed(call.name, Reason.TIMEOUT, "Abandoned", "the scope that asked first was given up")
+            )
             answer.exception()
             raise
         except Exception as error:  # noqa: BLE001  (handed to everyone who asks, ourselves first)
@@ -150,7 +152,9 @@ class ScopeCalls:
                     return await self._shared.once(call, self._persist)
                 return await self._persist(call)
         except TimeoutError:
-            raise Failed(call.name, Reason.TIMEOUT, "DeadlineExceeded", f"no answer in {self._line.patience.deadline:g} s") from None
+            raise Failed(
+                call.name, Reason.TIMEOUT, "DeadlineExceeded", f"no answer in {self._line.patience.deadline:g} s"
+            ) from None
         finally:
             if self._alive:
                 self._alive()
@@ -174,7 +178,9 @@ class ScopeCalls:
             if tokens is None:
                 return
             if str(tokens) in seen:
-                raise Failed(f"{client}:{built.apis[op]}", Reason.INVALID, "RepeatedToken", "the same page token came twice")
+                raise Failed(
+                    f"{client}:{built.apis[op]}", Reason.INVALID, "RepeatedToken", "the same page token came twice"
+                )
             seen.add(str(tokens))
             following = tokens
 
@@ -228,7 +234,9 @@ class ScopeCalls:
             keys: Keys | None = None
             try:
                 keys = await self._identity.get_frozen_credentials()
-                answer = await self._line.clients.call(call.client, call.op, call.params, Aim(call.region, self._identity))
+                answer = await self._line.clients.call(
+                    call.client, call.op, call.params, Aim(call.region, self._identity)
+                )
             except Exception as error:  # noqa: BLE001  (the table of meanings decides; what it does not know it raises)
                 why = meaning(error)
             else:
@@ -236,7 +244,7 @@ class ScopeCalls:
                 if call.turnstile is not None:
                     call.turnstile.went_well()
                 return answer
-        await self._consider(call, why, keys)
+        return await self._consider(call, why, keys)
 
     async def _consider(self, call: _Call, why: Meaning, keys: Keys | None) -> NoReturn:
         """Turn a failed attempt into another try or into a failure."""

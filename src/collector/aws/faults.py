@@ -37,8 +37,19 @@ DENIALS = frozenset({
 })  # fmt: skip
 EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired"})
 NOT_SUBSCRIBED = frozenset({"OptInRequired", "SubscriptionRequiredException", "WAFInvalidAccountException"})
-REGION_DISABLED = frozenset({"AuthFailure", "InvalidClientTokenId", "RegionDisabledException", "UnrecognizedClientException"})
-PASSING = frozenset({"InternalError", "InternalFailure", "InternalServerError", "ServiceUnavailable", "RequestTimeout", "RequestTimeoutException"})
+REGION_DISABLED = frozenset(
+    {"AuthFailure", "InvalidClientTokenId", "RegionDisabledException", "UnrecognizedClientException"}
+)
+PASSING = frozenset(
+    {
+        "InternalError",
+        "InternalFailure",
+        "InternalServerError",
+        "ServiceUnavailable",
+        "RequestTimeout",
+        "RequestTimeoutException",
+    }
+)
 VANISHED = frozenset({
     "AWS.SimpleQueueService.NonExistentQueue", "CacheClusterNotFound", "ClusterNotFound", "ClusterNotFoundException",
     "DBClusterNotFoundFault", "DBClusterSnapshotNotFoundFault", "DBInstanceNotFound", "DBSnapshotNotFound", "FileSystemNotFound",
@@ -50,7 +61,9 @@ VANISHED = frozenset({
 })  # fmt: skip
 _EC2_VANISHED = re.compile(r"Invalid\w+\.(NotFound|Unavailable)")
 _SCP = re.compile(r"service control polic", re.IGNORECASE)
-_SECRETS = re.compile(r"(?i)(x-amz-security-token|x-amz-signature|authorization|signature|secret\w*|token)([=:]\s*)[^\s&,]+")
+_SECRETS = re.compile(
+    r"(?i)(x-amz-security-token|x-amz-signature|authorization|signature|secret\w*|token)([=:]\s*)[^\s&,]+"
+)
 
 SERVER_ERROR = 500
 TOO_MANY = 429
@@ -76,7 +89,7 @@ class Meaning:
         return self.reason is Reason.THROTTLED
 
 
-def meaning(error: BaseException) -> Meaning:
+def meaning(error: BaseException) -> Meaning:  # noqa: PLR0911  (a table, one line for each meaning)
     """The meaning of whatever a call raised. Anything that is neither AWS nor network is a bug and passes through.
 
     Raises:
@@ -104,7 +117,7 @@ def meaning(error: BaseException) -> Meaning:
     raise error
 
 
-def _of_answer(response: dict[str, Any]) -> Meaning:
+def _of_answer(response: dict[str, Any]) -> Meaning:  # noqa: PLR0911  (as above)
     code = str(response.get("Error", {}).get("Code") or "Unknown")
     message = str(response.get("Error", {}).get("Message") or response.get("message") or "")
     status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode") or 0)
@@ -121,7 +134,9 @@ def _of_answer(response: dict[str, Any]) -> Meaning:
         return Meaning(Reason.REGION_DISABLED, code, text)
     if code in VANISHED or _EC2_VANISHED.fullmatch(code):
         return Meaning(Reason.VANISHED, code, text)
-    if code.isdigit() and status < SERVER_ERROR:  # botocore's stand-in where the body told no code: cut short, or not AWS
+    if (
+        code.isdigit() and status < SERVER_ERROR
+    ):  # botocore's stand-in where the body told no code: cut short, or not AWS
         return Meaning(Reason.INVALID, code, text, passing=True)
     if code in PASSING or status >= SERVER_ERROR:
         return Meaning(Reason.ERROR, code, text, passing=True)
@@ -135,7 +150,9 @@ def _network(error: Exception, reason: Reason, *, passing: bool = True, unconnec
 def _is_unknown_host(error: EndpointConnectionError) -> bool:
     """A name that does not resolve will not resolve in a second: the region has no such endpoint."""
     text = str(error.kwargs.get("error", "")) + str(error)
-    return "Name or service not known" in text or "getaddrinfo" in text or "DNS" in text or "nodename nor servname" in text
+    return (
+        "Name or service not known" in text or "getaddrinfo" in text or "DNS" in text or "nodename nor servname" in text
+    )
 
 
 def clean(text: str) -> str:

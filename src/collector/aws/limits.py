@@ -11,10 +11,13 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from collector.aws.rates import Rate, Rates
+from collector.aws.rates import Allowance, Rate, Rates
 from collector.model import GLOBAL
+
+if TYPE_CHECKING:
+    from collector.config import Settings
 
 CUT = 0.7
 """What a throttle leaves of the rate."""
@@ -128,6 +131,15 @@ class Limits:
         self._rates = rates or Rates()
         self._unlimited = unlimited
         self._turnstiles: dict[tuple[str, str, str], Turnstile] = {}
+
+    @classmethod
+    def of(cls, settings: Settings, *, unlimited: bool = False) -> Limits:
+        """The limits that the settings ask for."""
+        given = {
+            name: Allowance(told.per_second, told.burst or max(1.0, told.per_second))
+            for name, told in settings.rates.items()
+        }
+        return cls(settings.rate_share, rates=Rates(given), unlimited=unlimited)
 
     def turnstile(self, account: str, region: str, client: str, api: str) -> Turnstile | None:
         """The turnstile of an operation in a place; None when nothing is limited."""

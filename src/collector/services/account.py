@@ -124,7 +124,9 @@ account = Entity(
     key=ROOT,
     id="AccountId",
     name=First(only("Aliases"), mine("Name"), "AccountId"),
-    active=Computed(lambda row: None if (state := mine("Status").fn(row)) is None else state == "ACTIVE", mine("Status").reads),
+    active=Computed(
+        lambda row: None if (state := mine("Status").fn(row)) is None else state == "ACTIVE", mine("Status").reads
+    ),
     web="https://{console}/billing/home#/account",
     tags="Tagging",
     props=block()

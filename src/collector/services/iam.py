@@ -179,7 +179,11 @@ policy = Entity(
         vendorManaged=Via("Arn", is_vendors),
         inUse=Computed(is_used, ("AttachmentCount", "PermissionsBoundaryUsageCount")),
     ),
-    facts={"policy": default_document("PolicyVersionList"), "version": "DefaultVersionId", "attached": "AttachmentCount"},
+    facts={
+        "policy": default_document("PolicyVersionList"),
+        "version": "DefaultVersionId",
+        "attached": "AttachmentCount",
+    },
 )
 
 

@@ -54,9 +54,14 @@ async def list_zones(calls: Calls) -> AsyncIterator[list[Row]]:
         marker = {"Marker": page["NextMarker"]}
 
 
+def unescaped(name: str) -> str:
+    r"""A DNS name in lower case, `\052` as the star that it stands for."""
+    return ESCAPED.sub(lambda code: chr(int(code[1], 8)), name).lower()
+
+
 def plain_name(name: str) -> str:
-    r"""A DNS name as people write it: lower case, no dot at the end, `\052` a star."""
-    return ESCAPED.sub(lambda code: chr(int(code[1], 8)), name).rstrip(".").lower()
+    """A DNS name as people write it, without the dot at its end."""
+    return unescaped(name).rstrip(".")
 
 
 def domain_of(name: str) -> str | None:
@@ -148,6 +153,8 @@ zone = Entity(
     ),
 )  # fmt: skip
 
+RECORD = "arn:{partition}:route53:::hostedzone/{^.ZoneId}/recordset/{name}/{Type}"
+
 record = Entity(
     type="aws_route53_record",
     cls="DomainRecord",
@@ -156,8 +163,8 @@ record = Entity(
         each="aws_route53_zone", args={"HostedZoneId": "ZoneId"},
     ),
     key=First(
-        Template("arn:{partition}:route53:::hostedzone/{^.ZoneId}/recordset/{Name}/{Type}/{SetIdentifier}"),
-        Template("arn:{partition}:route53:::hostedzone/{^.ZoneId}/recordset/{Name}/{Type}"),
+        Template(RECORD + "/{SetIdentifier}", {"name": Via("Name", unescaped)}),
+        Template(RECORD, {"name": Via("Name", unescaped)}),
     ),
     arn=None,
     name=Via("Name", plain_name),

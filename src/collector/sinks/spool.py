@@ -268,7 +268,11 @@ def taken_over(folder: Path, limit: int, disk: Disk | None = None) -> Spool | No
             return None
         spool = Spool(Room(folder.parent, limit, durable=True), "", disk=disk)
         spool._lock = lock  # noqa: SLF001  (the other way to make one)
-        spool._take_over(folder)  # noqa: SLF001
+        try:
+            spool._take_over(folder)  # noqa: SLF001
+        except BaseException:
+            spool.release()
+            raise
     try:
         told: dict[str, Any] = orjson.loads((folder / "output.json").read_bytes())
         spool.run, spool.output, spool.jobs = told["run"], told["output"], told["jobs"]
