@@ -59,19 +59,14 @@ def permissions() -> str:
     policy = orjson.loads(aws_managed_policies_data)["SecurityAudit"]
     statements = [each for each in policy["Document"]["Statement"] if each["Effect"] == "Allow"]
     granted = [pattern.lower() for each in statements for pattern in each["Action"]]
-    missing = sorted(
-        action for action in _actions() if not any(fnmatchcase(action.lower(), pattern) for pattern in granted)
-    )
+    needed = needs(CATALOG).types
+    missing = sorted(each for each in needed if not any(fnmatchcase(each.lower(), pattern) for pattern in granted))
     return (
         f"AWS's managed policy `SecurityAudit` ({policy['DefaultVersionId']}, {policy['UpdateDate'][:10]}) allows everything that is"
-        f" called but {', '.join(f'`{action}`' for action in missing)}; without them, a run is partial and says so."
+        f" called but {', '.join(f'`{action}`' for action in missing)}. Without these the report names what is missing;"
+        " `account:ListRegions` is asked only where `ec2:DescribeRegions` is refused."
+        " [docs/permissions.json](docs/permissions.json) has the least policy, and for each action the operations and types that need it."
     )
-
-
-def _calls() -> set[tuple[str, str]]:
-    return {
-        call for service in CATALOG.services for each in declarations(service) for call in operations(service, each)
-    }
 
 
 def command_table() -> str:

@@ -125,7 +125,7 @@ def recover(room: Path, server: Server, disk: Disk | None = None) -> None:
 STEPS = st.lists(st.tuples(st.sampled_from(["collect", "collect", "send", "split"]), st.integers(0, 50)), min_size=1, max_size=25)
 
 
-@effort(max_examples=600, deadline=None)
+@effort(max_examples=400, deadline=None)
 @given(STEPS, st.integers(0, 100), st.integers(0, 30), st.booleans(), st.integers(0, 10**6))
 def test_whenever_the_process_dies_what_was_collected_is_accepted_once(steps, death, second_death, power_failure, seed):
     with tempfile.TemporaryDirectory() as folder:

@@ -1,0 +1,101 @@
+"""What the sample estate's policies, trusts and firewall rules come to in the graph."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.runs import Collected, collect
+
+ACCOUNT = "arn:aws:iam::123456789012:root"
+POLICY = "arn:aws:iam::123456789012:policy/"
+
+
+@pytest.fixture
+async def edges(estate) -> list[dict[str, Any]]:
+    collected = await collect(services="account,iam,s3,ec2,lambda,sqs,sns,kms,ecr")
+    return [record for record in collected.records if not isinstance(record["_class"], list)]
+
+
+def _from(edges, key: str, verb: str) -> list[dict[str, Any]]:
+    return [edge for edge in edges if edge["_class"] == verb and edge.get("_fromEntityKey") == key]
+
+
+async def test_an_administrators_policy_is_one_edge_to_the_account(edges):
+    (edge,) = _from(edges, "arn:aws:iam::aws:policy/AdministratorAccess", "ALLOWS")
+    assert (edge["_toEntityKey"], edge["admin"], edge["actions"], edge["resources"]) == (ACCOUNT, True, "*", "*")
+
+
+async def test_all_actions_of_a_service_on_everything_are_one_edge_to_the_service(edges):
+    (edge,) = _from(edges, POLICY + "storage/all-of-s3", "ALLOWS")
+    assert (edge["_toEntityKey"], edge["actions"]) == ("123456789012:service:aws_s3", "s3:*")
+
+
+async def test_named_arns_are_edges_to_those_resources(edges):
+    (edge,) = _from(edges, POLICY + "read-data", "ALLOWS")
+    assert edge["_toEntityKey"] == "arn:aws:s3:::acme-data"
+    assert edge["normalizedActions"] == "s3:getobject,s3:listbucket"
+    assert (edge["read"], edge["write"], edge["conditional"]) == (True, False, False)
+
+
+async def test_a_role_that_trusts_another_account_is_a_mapped_edge_with_its_external_id(edges):
+    (edge,) = [e for e in edges if e["_class"] == "TRUSTS" and e.get("_mapping", {}).get("targetEntity", {}).get("_type") == "aws_account"]
+    assert edge["externalId"] == "acme-partner-7"
+    assert edge["_mapping"]["targetEntity"]["_key"] == "arn:aws:iam::222233334444:root"
+    assert (edge["crossAccount"], edge["_mapping"]["relationshipDirection"]) == (True, "FORWARD")
+
+
+async def test_a_role_trusts_the_services_and_users_of_its_own_account(edges):
+    targets = {edge["_toEntityKey"] for edge in edges if edge["_class"] == "TRUSTS" and "_toEntityKey" in edge}
+    assert "123456789012:service:aws_lambda" in targets
+    assert any(":user/" in target for target in targets)
+
+
+async def test_a_port_open_to_the_world_is_an_edge_from_the_internet(edges):
+    ssh = [edge for edge in edges if edge["_type"] == "internet_allows_aws_security_group" and edge["fromPort"] == 22]
+    (edge,) = ssh
+    assert (edge["toPort"], edge["ipProtocol"], edge["ingress"]) == (22, "tcp", True)
+    assert edge["_mapping"]["targetEntity"]["_key"] == "global:internet"
+    assert edge["_mapping"]["relationshipDirection"] == "REVERSE"
+
+
+async def test_a_rule_that_names_a_group_is_an_edge_between_the_groups(edges):
+    between = [edge for edge in edges if edge["_type"] == "aws_security_group_allows_group"]
+    assert (5432, True) in [(edge["fromPort"], edge["ingress"]) for edge in between]
+
+
+async def test_relationships_hold_primitives_only(edges):
+    told = {
+        (edge["_type"], name)
+        for edge in edges
+        for name, value in edge.items()
+        if name != "_mapping" and isinstance(value, list | dict)
+    }
+    assert told == set()
+
+
+async def test_the_account_that_was_not_asked_for_is_a_mapped_end(estate):
+    collected: Collected = await collect(services="iam")
+    mapped = [r for r in collected.records if r.get("_mapping", {}).get("targetEntity", {}).get("_key") == ACCOUNT]
+    assert mapped
+    assert all("_fromEntityKey" not in record for record in mapped)
+
+
+async def test_a_policy_that_cannot_be_read_is_told_and_costs_only_itself(estate):
+    def broken(answer, request):
+        for policy in answer["Policies"]:
+            if policy["Arn"].endswith("read-data"):
+                policy["PolicyVersionList"][0]["Document"] = "%7B%22Version%22%3A%20%222012-10-17%22%2C%20%22Statement%22%3A%20%5B%7B%22Effect%22%3A%20%22Maybe%22%7D%5D%7D"
+        return answer
+
+    key = ("iam", "GetAccountAuthorizationDetails")
+    kept = estate.stub.patches.get(key)
+    estate.stub.patches[key] = lambda answer, request: broken(kept(answer, request) if kept else answer, request)
+    try:
+        collected = await collect(services="account,iam,s3")
+    finally:
+        estate.stub.patches.pop(key) if kept is None else estate.stub.patches.update({key: kept})
+    problems = [p for s in collected.report["scopes"] for p in s["problems"]]
+    assert [(p["operation"], p["reason"]) for p in problems] == [("analysis:aws_iam_policy", "invalid_response")]
+    assert _from(collected.records, POLICY + "storage/all-of-s3", "ALLOWS")

@@ -1,0 +1,116 @@
+"""Which part of the collector may import which. A part is a module, or a folder with all that is in it."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+import collector
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+HOME = Path(collector.__file__).parent
+
+MAY_IMPORT = {
+    # what moves and what is said of it: nothing of ours above it
+    "spec": "",
+    "model": "",
+    "faults": "",
+    "classes": "",
+    "relationships": "model",
+    "tags": "model",
+    # the vocabulary of declarations, and the declarations: never the engine
+    "paths": "model spec",
+    "values": "paths spec",
+    "shared": "paths spec",
+    "ec2": "shared spec values",
+    "iam": "analysis paths spec values",
+    "s3": "analysis spec",
+    "services": "ec2 iam paths s3 shared spec values",
+    # what is read off them: no call is made
+    "catalog": "relationships services spec",
+    "plan": "catalog model spec",
+    "permissions": "",
+    "policy": "catalog permissions spec",
+    "published": "catalog model spec",
+    "document": "analysis catalog paths permissions published spec",
+    "forecast": "aws catalog collect model permissions plan spec",
+    # the pure middle: never the network
+    "analysis": "",
+    "convert": "classes model paths relationships spec tags values",
+    "resolve": "convert model relationships spec",
+    "factbook": "analysis convert model",
+    "report": "faults model",
+    "collect": "catalog faults model paths plan report spec",
+    "assemble": "catalog collect convert factbook faults model plan report resolve spec",
+    "conclude": "analysis assemble faults model plan relationships report resolve",
+    # the ends: what waits, what is said, where it goes
+    "config": "convert",
+    "aws": "catalog collect config faults model plan report",
+    "sinks": "config model report",
+    "output": "assemble faults model report sinks",
+    "log": "aws",
+    "console": "report",
+    # what joins them
+    "account": "analysis assemble aws catalog collect conclude convert factbook faults model output plan report sinks",
+    "members": "account analysis assemble aws catalog config report sinks",
+    "frames": "aws faults model report",
+    "processes": "aws config faults frames report sinks",
+    "worker": "aws catalog config faults frames log members model plan report",
+    "run": "aws catalog config faults members model plan processes report sinks",
+    "granted": "analysis aws config policy",
+    "survey": "aws catalog collect config faults plan report",
+    # what users touch; the sample estate is the command's and the tests' alone
+    "demo": "model published report sinks",
+    "cli": "catalog config console demo document faults log report run sinks spec",
+    "__main__": "cli",
+}
+
+
+def _part(name: str) -> str:
+    """`collector.aws.calls` is of the part `aws`."""
+    return name.split(".")[1]
+
+
+def _imported(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            whole = node.module == "collector"
+            yield from (f"collector.{alias.name}" for alias in node.names) if whole else (node.module,)
+
+
+def _parts() -> dict[str, set[str]]:
+    """Each part with the other parts that it imports."""
+    found: dict[str, set[str]] = {}
+    for path in HOME.rglob("*.py"):
+        name = path.relative_to(HOME).with_suffix("").parts[0]
+        imported = {_part(each) for each in _imported(ast.parse(path.read_text())) if each.startswith("collector.")}
+        found.setdefault(name, set()).update(imported - {name, "__version__"})
+    return {name: imported for name, imported in found.items() if name != "__init__"}
+
+
+@pytest.mark.parametrize(("part", "imported"), sorted(_parts().items()))
+def test_a_part_imports_only_what_its_row_allows(part: str, imported: set[str]):
+    assert imported - set(MAY_IMPORT[part].split()) == set()
+
+
+def test_the_table_allows_nothing_that_is_not_there():
+    assert MAY_IMPORT.keys() == _parts().keys()
+    assert {part for allowed in MAY_IMPORT.values() for part in allowed.split()} <= MAY_IMPORT.keys()
+
+
+def test_imports_go_one_way():
+    order = list(MAY_IMPORT)
+    late = {
+        (part, each)
+        for part, allowed in MAY_IMPORT.items()
+        for each in allowed.split()
+        if order.index(each) > order.index(part)
+    }
+    assert late == set()
