@@ -261,7 +261,7 @@ def indexed(index: ResourceIndex, resources: Estate) -> Iterator[None]:
         while page := list(islice(pages, PAGE)):
             index.add(account, page)
             yield
-    yield from index.settle()
+        yield from index.settle()
 
 
 def reached(index: ResourceIndex, facts: dict[str, list[PolicyFact]], options: Options) -> Iterator[None]:

@@ -69,6 +69,12 @@ def permissions() -> str:
     )
 
 
+def _calls() -> set[tuple[str, str]]:
+    return {
+        call for service in CATALOG.services for each in declarations(service) for call in operations(service, each)
+    }
+
+
 def command_table() -> str:
     """The commands, each with the first line of its help."""
     lines = ["| command | does |", "| --- | --- |"]

@@ -214,6 +214,7 @@ def test_a_signal_in_the_middle_leaves_whole_lines_a_report_and_its_number(numbe
 
 def test_a_second_signal_ends_the_process_at_once(held):
     with _running("--services", "iam,sqs", "--regions", "us-east-1", "--log-format", "json") as process:
+        assert process.stdout is not None
         assert process.stderr is not None
         select.select([process.stdout], [], [], SECONDS)  # a batch wider than the pipe is on its way, and nobody reads
         process.send_signal(signal.SIGTERM)

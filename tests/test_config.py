@@ -52,7 +52,7 @@ def test_lists_are_separated_by_commas_or_are_lists(file, monkeypatch):
 
 def test_settings_are_frozen():
     with pytest.raises(ValidationError):
-        settings({}).raw = True  # type: ignore[misc]
+        settings({}).raw = True
 
 
 def test_what_conversion_needs_is_handed_on():

@@ -16,13 +16,14 @@ if TYPE_CHECKING:
 HOME = Path(collector.__file__).parent
 
 MAY_IMPORT = {
-    # what moves and what is said of it: nothing of ours above it
+    # what moves, and what is concluded from it: values alone
     "spec": "",
     "model": "",
     "faults": "",
     "classes": "",
     "relationships": "model",
     "tags": "model",
+    "analysis": "",
     # the vocabulary of declarations, and the declarations: never the engine
     "paths": "model spec",
     "values": "paths spec",
@@ -38,9 +39,7 @@ MAY_IMPORT = {
     "policy": "catalog permissions spec",
     "published": "catalog model spec",
     "document": "analysis catalog paths permissions published spec",
-    "forecast": "aws catalog collect model permissions plan spec",
     # the pure middle: never the network
-    "analysis": "",
     "convert": "classes model paths relationships spec tags values",
     "resolve": "convert model relationships spec",
     "factbook": "analysis convert model",
@@ -63,6 +62,7 @@ MAY_IMPORT = {
     "worker": "aws catalog config faults frames log members model plan report",
     "run": "aws catalog config faults members model plan processes report sinks",
     "granted": "analysis aws config policy",
+    "forecast": "aws catalog collect model permissions plan spec",
     "survey": "aws catalog collect config faults plan report",
     # what users touch; the sample estate is the command's and the tests' alone
     "demo": "model published report sinks",

@@ -85,9 +85,14 @@ def test_a_long_message_is_cut():
 def test_a_run_is_partial_when_a_scope_is_and_something_was_found():
     ledger = _ledger(EC2, SQS)
     ledger.scopes[EC2].fail(_failure(Reason.DENIED))
-    assert ledger.status is Status.FAILED
     ledger.types["aws_sqs_queue"] += 1
     assert ledger.status is Status.PARTIAL
+
+
+def test_a_run_that_found_nothing_and_could_not_see_something_has_failed():
+    ledger = _ledger(EC2, SQS)
+    ledger.scopes[EC2].fail(_failure(Reason.DENIED))
+    assert ledger.status is Status.FAILED
 
 
 def test_a_run_in_which_nothing_was_even_planned_has_failed():

@@ -130,7 +130,7 @@ class AccountRun:
             with structlog.contextvars.bound_contextvars(**job.scope._asdict()):
                 await self._watched(job, record, send)
             self._ledger.end(job.scope)
-            await send.send((job.scope, None))
+            await _hand_on(send, (job.scope, None))
 
     async def _watched(self, job: Job, record: ScopeRecord, send: MemoryObjectSendStream[Found]) -> None:
         """A scope in which no call has ended for long is given up."""
@@ -140,7 +140,7 @@ class AccountRun:
             watch.deadline = anyio.current_time() + stall
 
         async def emit(page: Page) -> None:
-            await send.send((job.scope, page))
+            await _hand_on(send, (job.scope, page))
 
         with anyio.CancelScope(deadline=anyio.current_time() + stall) as watch:
             await self._guarded(job, record, emit, alive)
@@ -177,3 +177,11 @@ class AccountRun:
     def _unasked(self) -> set[str]:
         """The types of services that were left out."""
         return set(Catalog.all().types) - set(self._shop.catalog.types)
+
+
+async def _hand_on(send: MemoryObjectSendStream[Found], found: Found) -> None:
+    """Give a page to assembly. If that has broken off, its error is on the way and ends us: wait for it."""
+    try:
+        await send.send(found)
+    except anyio.BrokenResourceError:
+        await anyio.sleep_forever()

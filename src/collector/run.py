@@ -183,7 +183,15 @@ def _refusal(error: DeliveryError | ExceptionGroup[Exception]) -> DeliveryError:
     """What the sink said, out of the task groups around it. Anything else is raised, alone if it is alone."""
     if isinstance(error, DeliveryError):
         return error
-    first = error.exceptions[0]
-    if len(error.exceptions) == 1 and isinstance(first, DeliveryError | ExceptionGroup):
-        return _refusal(first)
-    raise first if len(error.exceptions) == 1 else error
+    refused, rest = error.split(DeliveryError)
+    if refused is None or rest is not None:
+        raise _leaf(error) if len(error.exceptions) == 1 else error
+    leaf = _leaf(refused)
+    assert isinstance(leaf, DeliveryError)  # noqa: S101  (split says so)
+    return leaf
+
+
+def _leaf(error: BaseException) -> BaseException:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

@@ -249,7 +249,8 @@ def is_open(raw: str, document: dict[str, Any]) -> bool:
 
 
 def glob(pattern: str, text: str) -> bool:
-    return fnmatchcase(text, pattern.replace("[", "[[]"))
+    # A question mark is one character of a name that is there, so never one of FRESH.
+    return fnmatchcase(text, pattern.replace("[", "[[]").replace("?", f"[!{FRESH[0]}]"))
 
 
 @cache

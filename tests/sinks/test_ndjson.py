@@ -11,7 +11,7 @@ import pytest
 import zstandard
 
 from collector.model import Batch, Scope
-from collector.sinks.base import ClosedError, DeliveryError
+from collector.sinks.base import ClosedError, DeliveryError, finishing
 from collector.sinks.ndjson import NdjsonSink
 
 if TYPE_CHECKING:
@@ -30,11 +30,13 @@ def _batch(*lines: bytes) -> Batch:
 
 
 async def _written(target: str, *batches: Batch) -> None:
+    """Write as a run does, which closes the sink whatever happens."""
     sink = NdjsonSink(target)
     await sink.open()
-    for batch in batches:
-        await sink.write(batch)
-    await sink.close({})
+    async with finishing(sink):
+        for batch in batches:
+            await sink.write(batch)
+        await sink.close({})
 
 
 async def test_each_record_is_a_line_entities_first(tmp_path):

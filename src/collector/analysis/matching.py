@@ -6,6 +6,7 @@ searched; then a pattern costs two binary searches for the text in front of its 
 
 from __future__ import annotations
 
+import gc
 from bisect import bisect_left, bisect_right
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -66,7 +67,7 @@ class _Group:
     def __init__(self, prefix: str) -> None:
         self.prefix = prefix
         _, _, self.service, self.region, self.account, _ = prefix.split(":")
-        self.arns: list[str] | tuple[str, ...] = []
+        self.arns: list[str] | tuple[str, ...] = ()
 
     def answers(self, wanted: Wanted) -> bool:
         """Whether the segments in front of the resource part match."""
@@ -109,6 +110,7 @@ class ResourceIndex:
         self._arns: dict[str, str] = {}
         self._types: dict[str, list[str]] = {}
         self._owners: dict[str, list[str]] = {}
+        self._unsettled: list[_Group] = []
         self._open: dict[str, dict[tuple[str, str], _Group]] = {}
         self.accounts: set[str] = set()
 
@@ -131,17 +133,19 @@ class ResourceIndex:
                 group = known[type_, prefix] = self._group(account, type_, prefix)
             if not isinstance(group.arns, list):
                 group.arns = list(group.arns)
+                self._unsettled.append(group)
             group.arns.append(arn)
 
     def settle(self) -> Iterator[None]:
         """Put everything in order, a little at a time; what was not put in order before is when it is first searched."""
         done = 0
-        for groups in self._groups.values():
-            for group in groups.values():
-                done += len(group.every)
-                if done >= SETTLED_AT_ONCE:
-                    yield
-                    done = 0
+        while self._unsettled:
+            done += len(self._unsettled.pop().every)
+            if done >= SETTLED_AT_ONCE or not self._unsettled:
+                # A tuple of text is let go of when the collector has looked at it once: better here than at all of them later.
+                gc.collect(0)
+                yield
+                done = 0
 
     def find(self, kind: ArnType, owner: str, wanted: Wanted, limit: int = 0) -> Found:
         """The resources of a type and an owner that match; with a limit, only their number if there are more."""

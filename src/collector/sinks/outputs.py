@@ -87,13 +87,26 @@ def _output(settings: Settings, types: Types, where: str, index: int) -> Sink:
 
 
 def _sender(settings: Settings, types: Types, spool: Spool) -> UploadSink | JupiterOneSink:
-    url = _address(settings, spool.output)
-    patience = Patience(attempts=settings.upload_attempts)
+    url, http = endpoint(settings, spool.output)
     if not spool.output.startswith(JUPITERONE):
+        return UploadSink(url, http, spool, width=settings.upload_concurrency)
+    aims = Aims(types.every, types.unseen, settings.jupiterone_instance, settings.wait)
+    return JupiterOneSink(Synchronization(http, url), spool, aims, width=settings.upload_concurrency)
+
+
+def endpoint(settings: Settings, where: str) -> tuple[str, Http]:
+    """The address of an output, and the way to it with its token; not open yet.
+
+    Raises:
+        ConfigurationError: when the address cannot be meant, or something is lacking for it.
+    """
+    url = _address(settings, where)
+    patience = Patience(attempts=settings.upload_attempts)
+    if not where.startswith(JUPITERONE):
         token = Token(
             "COLLECTOR_UPLOAD_TOKEN", settings.upload_token, settings.upload_token_file, settings.upload_token_command
         )
-        return UploadSink(url, Http(_manner(settings), token, patience), spool, width=settings.upload_concurrency)
+        return url, Http(_manner(settings), token, patience)
     key = Token(
         "JUPITERONE_API_KEY",
         settings.jupiterone_api_key,
@@ -102,9 +115,7 @@ def _sender(settings: Settings, types: Types, spool: Spool) -> UploadSink | Jupi
     )
     if not key.given or not settings.jupiterone_account:
         raise ConfigurationError("a JupiterOne output needs JUPITERONE_API_KEY and JUPITERONE_ACCOUNT")
-    http = Http(_manner(settings, {"JupiterOne-Account": settings.jupiterone_account}), key, patience)
-    aims = Aims(types.every, types.unseen, settings.jupiterone_instance, settings.wait)
-    return JupiterOneSink(Synchronization(http, url), spool, aims, width=settings.upload_concurrency)
+    return url, Http(_manner(settings, {"JupiterOne-Account": settings.jupiterone_account}), key, patience)
 
 
 def _room(settings: Settings) -> Room:

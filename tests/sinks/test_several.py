@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from collector.sinks.base import ClosedError, DeliveryError, finishing
+from collector.sinks.ndjson import NdjsonSink
+from collector.sinks.several import SeveralSinks
+from tests.runs import MemorySink, collect
+from tests.sinks.endpoint import Endpoint, serving
+from tests.sinks.made import batches, deliver, lines, report, spool, uploading
+
+
+class Failing(MemorySink):
+    def __init__(self, error: DeliveryError, after: int = 0) -> None:
+        super().__init__()
+        self.error, self.after = error, after
+
+    async def write(self, batch):
+        if len(self.batches) >= self.after:
+            raise self.error
+        await super().write(batch)
+
+
+FULL = DeliveryError("cannot write x: No space left on device")
+
+
+async def test_a_dead_output_does_not_stop_the_others():
+    dead, living = Failing(FULL, after=2), MemorySink()
+    with pytest.raises(DeliveryError, match="No space left"):
+        await deliver(SeveralSinks([dead, living]), batches(5), report())
+    assert (len(dead.batches), len(living.batches)) == (2, 5)
+    assert (dead.closed_with, living.closed_with) == (None, report())
+
+
+async def test_the_run_ends_when_no_output_is_left():
+    sink = SeveralSinks([Failing(FULL, after=1), Failing(DeliveryError("gone"), after=2)])
+    await sink.open()
+    await sink.write(batches(1)[0])
+    await sink.write(batches(1)[0])
+    with pytest.raises(DeliveryError, match="No space left on device; gone"):
+        await sink.write(batches(1)[0])
+    with pytest.raises(DeliveryError):
+        await sink.close(None)
+    await sink.close(None)
+
+
+async def test_a_reader_that_went_away_is_no_failure_while_others_are_served():
+    living = MemorySink()
+    await deliver(SeveralSinks([Failing(ClosedError("-")), living]), batches(3), report())
+    assert len(living.batches) == 3
+    with pytest.raises(ClosedError):
+        await deliver(SeveralSinks([Failing(ClosedError("-"))]), batches(3), report())
+
+
+async def test_one_that_cannot_be_opened_is_told_before_anything_is_collected(tmp_path):
+    first = MemorySink()
+    with pytest.raises(DeliveryError, match="No such file"):
+        await SeveralSinks([first, NdjsonSink(str(tmp_path / "no" / "such"))]).open()
+    assert first.closed_with is None
+
+
+async def test_a_slow_output_does_not_hold_a_fast_one_until_its_buffer_is_full(tmp_path):
+    endpoint, gate = Endpoint(), asyncio.Event()
+
+    async def wait(_, request, key):
+        await gate.wait()
+
+    endpoint.fault = wait
+    async with serving(endpoint.handle) as url:
+        fast = MemorySink()
+        sink = SeveralSinks([fast, uploading(url, spool(tmp_path, url), width=2)])
+        running = asyncio.create_task(deliver(sink, batches(10), report()))
+        while endpoint.in_flight < 2:
+            await asyncio.sleep(0.01)
+        await asyncio.wait([running], timeout=0.2)
+        assert 3 <= len(fast.batches) < 10
+        gate.set()
+        await running
+    assert endpoint.lines == lines(batches(10))
+    assert len(fast.batches) == 10
+
+
+async def test_a_body_that_breaks_closes_without_a_report():
+    class Watched(MemorySink):
+        closed: list = []
+
+        async def close(self, report):
+            self.closed.append(report)
+            raise DeliveryError("kept in x")
+
+    sink = Watched()
+    with pytest.raises(ZeroDivisionError):
+        async with finishing(sink):
+            raise ZeroDivisionError
+    assert sink.closed == [None]
+
+
+async def test_a_whole_run_goes_to_a_file_and_to_an_endpoint(estate, tmp_path):
+    endpoint = Endpoint()
+    async with serving(endpoint.handle) as url:
+        sink = SeveralSinks([NdjsonSink(str(tmp_path / "out")), uploading(url, spool(tmp_path, url))])
+        collected = await collect(sink=sink, services="sqs,ec2")
+    assert endpoint.lines == sorted((tmp_path / "out").read_text().splitlines())
+    assert collected.outcome.undelivered is None
+    assert endpoint.reports[0]["counts"] == collected.report["counts"]
+    assert collected.report["counts"]["batches"] == len(endpoint.accepted)
+    assert endpoint.violations == []
+
+
+async def test_what_could_not_be_delivered_is_told_and_the_report_still_made(estate, tmp_path):
+    endpoint = Endpoint()
+    endpoint.token = "right"
+    async with serving(endpoint.handle) as url:
+        collected = await collect(sink=uploading(url, spool(tmp_path, url)), services="sqs")
+    assert "401" in str(collected.outcome.undelivered)
+    assert f"collector upload {tmp_path}" in str(collected.outcome.undelivered)
+    assert collected.report["status"] == "complete"
+    assert collected.report["counts"]["entities"] > 0
+
+
+async def test_refused_credentials_of_aws_leave_no_session_open(estate, tmp_path):
+    from collector.demo.stub import Fault
+    from collector.faults import Failed
+
+    estate.stub.faults.append(Fault("sts", code="InvalidClientTokenId", status=403))
+    with pytest.raises(Failed):
+        await collect(sink=uploading("http://127.0.0.1:9/", spool(tmp_path, "")), services="sqs")
+    assert list(tmp_path.iterdir()) == []
