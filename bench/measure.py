@@ -19,7 +19,6 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from multiprocessing import get_context
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeAlias
 
 import uvloop
@@ -118,7 +117,7 @@ class Asked(NamedTuple):
 
     service: str
     op: str
-    params: Mapping[str, Any] = MappingProxyType({})
+    params: dict[str, Any] = {}  # noqa: RUF012  (a field; nobody changes it)
     region: str = "us-east-1"
 
 
@@ -186,6 +185,38 @@ class Figure:
         """The line's cells."""
         mark = "" if self.met is None else "yes" if self.met else "**no**"
         return self.what, self.ours, self.theirs, self.ratio, self.wanted, mark
+
+
+class Wanted(NamedTuple):
+    """What is asked of a figure, in words and as a test."""
+
+    words: str
+    met: Callable[[float], bool]
+
+
+def most(limit: float | None, shown: Callable[[float], str] = "{:.2g}".format) -> Wanted | None:
+    """No more than the limit; nothing is wanted without one."""
+    return None if limit is None else Wanted(f"at most {shown(limit)}", lambda value: value <= limit)
+
+
+def least(limit: float, shown: Callable[[float], str] = "{:.2g}".format) -> Wanted:
+    """No less than the limit."""
+    return Wanted(f"at least {shown(limit)}", lambda value: value >= limit)
+
+
+def beside(what: str, ours: Side, theirs: Side, *, shown: Callable[[float], str], wanted: Wanted | None = None) -> Figure:
+    """Both medians, their ratio with the lowest and highest of the rounds, and whether the ratio is as wanted."""
+    found, (lowest, highest) = ratio(ours, theirs), spread(ours, theirs)
+    met = None if wanted is None else wanted.met(found)
+    cells = f"{found:.2f} ({lowest:.2f} to {highest:.2f})"
+    return Figure(what, shown(ours.median), shown(theirs.median), cells, wanted.words if wanted else "", met)
+
+
+def alone(what: str, value: float, *, shown: Callable[[float], str], wanted: Wanted | None = None) -> Figure:
+    """A figure that stands beside nothing."""
+    return Figure(
+        what, shown(value), wanted=wanted.words if wanted else "", met=None if wanted is None else wanted.met(value)
+    )
 
 
 HEADINGS = ("measured", "ours", "plain aioboto3", "ours / plain", "wanted", "met")

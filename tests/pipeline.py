@@ -7,8 +7,9 @@ from typing import Any
 
 from collector.assemble import Assembler
 from collector.catalog import Catalog
-from collector.collect import Collection, Page
+from collector.collect import Collection
 from collector.convert import Options
+from collector.listings import Page
 from collector.plan import Target, jobs
 from collector.report import Ledger
 from tests.fake import ANSWERS, FakeApi

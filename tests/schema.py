@@ -114,7 +114,7 @@ def _kept(value: Any, limits: dict[str, str]) -> bool:
     if value is None:
         return True
     if "pattern" in limits:
-        return re.search(limits["pattern"], value) is not None
+        return bool(re.search(limits["pattern"], value))
     if isinstance(value, str):
         return _within(len(value), limits, "Length")
     return float(limits.get("minimum", "-inf")) <= value <= float(limits.get("maximum", "inf"))

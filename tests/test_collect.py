@@ -7,8 +7,9 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from collector.collect import Collection, Page, chunks, spread
+from collector.collect import Collection
 from collector.faults import Failed, Reason
+from collector.listings import Page
 from collector.model import Place, Scope
 from collector.plan import Job, Target
 from collector.report import ScopeRecord, Status
@@ -31,6 +32,7 @@ from collector.spec import (
     Within,
 )
 from collector.values import equals
+from collector.work import chunks, spread
 
 HOME = "us-east-1"
 

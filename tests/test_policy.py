@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from cfnlint.api import ManualArgs, lint  # type: ignore[import-untyped]  # cfn-lint ships no types
@@ -10,13 +11,16 @@ from hypothesis import strategies as st
 from collector import policy
 from collector.analysis.documents import read
 from collector.catalog import Catalog
+from collector.cli import main
 from collector.config import ConfigurationError
-from collector.granted import Granted, compare, of_file
+from collector.demo.stub import Fault
+from collector.granted import Granted, compare, of_file, of_identity
 from collector.permissions import FURTHER
 from collector.policy import GATEWAY, LIMIT, Needs, documents, gateway_arns, needs, of_the_caller, size, template
 from tests.runs import collect
 
 EVERYTHING = needs(Catalog.all())
+EVERYTHING_BY_DEFAULT = needs(Catalog.all().choose())
 
 CONDITIONAL = {
     "account:ListRegions": "only where ec2:DescribeRegions is refused",
@@ -237,12 +241,11 @@ def test_a_difference_is_told_in_lines():
     lines = [
         *_difference(_statement(action=["sqs:*"]), _statement(action="s3:*", resource="arn:aws:s3:::x")).lines(NEEDED)
     ]
-    assert lines[0] == "- apigateway:GET: found out another way"
-    assert (
-        lines[1]
-        == "~ s3:GetBucketAcl: only on some resources, or under a condition; 1 types miss something: aws_s3_bucket"
-    )
-    assert lines[2].startswith("+ sqs:*: grants ")
+    assert lines[:2] == [
+        "missing apigateway:GET: what it tells is found out in another way",
+        "limited s3:GetBucketAcl: only on some resources, or under a condition: aws_s3_bucket",
+    ]
+    assert lines[2].startswith("surplus sqs:*: ")
 
 
 def test_a_file_holds_one_policy_or_several(tmp_path):
@@ -274,3 +277,144 @@ def test_a_file_that_is_no_policy_is_named_in_one_line(tmp_path, content, compla
 
 def test_paths_become_resources_of_every_region():
     assert gateway_arns(["/apis/*/routes"], "aws-us-gov") == ("arn:aws-us-gov:apigateway:*::/apis/*/routes",)
+
+
+class Details:
+    """Answers as IAM does, in two pages."""
+
+    def __init__(self, *pages):
+        self._pages = pages
+
+    async def pages(self, client, op, params):
+        assert (client, op) == ("iam", "get_account_authorization_details")
+        for page in self._pages:
+            yield page
+
+
+def _managed(name, *statements):
+    old = {"IsDefaultVersion": False, "Document": {"Statement": [_statement()]}}
+    new = {"IsDefaultVersion": True, "Document": {"Statement": [*statements]}}
+    return {"Arn": f"arn:aws:iam::1:policy/{name}", "PolicyVersionList": [old, new]}
+
+
+def _attached(*names):
+    return [{"PolicyName": name, "PolicyArn": f"arn:aws:iam::1:policy/{name}"} for name in names]
+
+
+def _details() -> Any:
+    return Details(*ACCOUNT)
+
+
+ROLE = {
+    "RoleName": "audit",
+    "Arn": "arn:aws:iam::1:role/security/audit",
+    "RolePolicyList": [{"PolicyName": "inline", "PolicyDocument": {"Statement": [_statement(action="s3:*")]}}],
+    "AttachedManagedPolicies": _attached("queues", "gone"),
+    "PermissionsBoundary": {"PermissionsBoundaryArn": "arn:aws:iam::1:policy/fence"},
+}
+USER = {"UserName": "ann", "Arn": "arn:aws:iam::1:user/ann", "GroupList": ["readers"], "AttachedManagedPolicies": []}
+GROUP = {"GroupName": "readers", "AttachedManagedPolicies": _attached("queues")}
+ACCOUNT = (
+    {"RoleDetailList": [ROLE], "UserDetailList": [USER]},
+    {
+        "GroupDetailList": [GROUP, {"GroupName": "others", "AttachedManagedPolicies": _attached("fence")}],
+        "Policies": [_managed("queues", _statement(action="sqs:*")), _managed("fence", _statement(action=["s3:*", "sqs:*"]))],
+    },
+)  # fmt: skip
+
+
+def _actions(policies):
+    return sorted(action for policy in policies for statement in policy.statements for action in statement.rule.actions)
+
+
+@pytest.mark.parametrize("arn", [ROLE["Arn"], "arn:aws:sts::1:assumed-role/audit/session"])
+async def test_a_roles_policies_are_its_inline_and_its_attached_ones_within_its_boundary(arn):
+    granted = await of_identity(_details(), arn)
+    assert (_actions(granted.policies), _actions(granted.boundary)) == (["s3:*", "sqs:*"], ["s3:*", "sqs:*"])
+
+
+async def test_a_users_policies_are_also_those_of_its_groups():
+    granted = await of_identity(_details(), str(USER["Arn"]))
+    assert (_actions(granted.policies), granted.boundary) == (["sqs:*"], ())
+
+
+async def test_root_has_no_policies():
+    with pytest.raises(ConfigurationError, match="is no role or user"):
+        await of_identity(_details(), "arn:aws:iam::1:root")
+
+
+# The command ---------------------------------------------------------------------------------------------------
+
+
+def _run(capsys, *words):
+    with pytest.raises(SystemExit) as ended:
+        main(["policy", *words])
+    return ended.value.code, *capsys.readouterr()
+
+
+def test_the_command_prints_the_documents_or_the_template(capsys):
+    code, out, _ = _run(capsys, "--partition", "aws-us-gov")
+    assert (code, json.loads(out)) == (0, documents(EVERYTHING_BY_DEFAULT, "aws-us-gov"))
+    code, out, _ = _run(capsys, "--format", "cloudformation", "--external-id", "ext-1")
+    assert json.loads(out) == template(EVERYTHING_BY_DEFAULT, external_id="ext-1")
+
+
+def test_the_command_prints_the_callers_policy(capsys):
+    code, out, _ = _run(capsys, "--caller", "--accounts", "111122223333", "--role-name", "audit")
+    assert (code, json.loads(out)) == (0, of_the_caller(["arn:aws:iam::111122223333:role/audit"], organization=False))
+    via = "arn:aws:iam::111122223333:role/hub"
+    code, out, _ = _run(capsys, "--caller", "--org", "--role-name", "audit", "--via-role-arn", via)
+    assert json.loads(out)[0]["Statement"][0]["Resource"] == via
+    code, _, err = _run(capsys, "--caller")
+    assert (code, err.count("\n")) == (2, 1)
+
+
+def test_the_command_compares_with_a_file(capsys, tmp_path):
+    file = tmp_path / "policy.json"
+    file.write_text(json.dumps(documents(EVERYTHING)))
+    assert _run(capsys, "--diff", str(file))[0] == 0
+    file.write_text(json.dumps({"Version": "2012-10-17", "Statement": [_statement(action="sqs:*")]}))
+    code, out, _ = _run(capsys, "--services", "sqs", "--diff", str(file))
+    assert code == 3
+    assert out.splitlines()[:3] == [
+        f"{file}: does not suffice",
+        "missing account:ListRegions: what it tells is found out in another way",
+        "missing ec2:DescribeRegions: what it tells is found out in another way",
+    ]
+    assert _run(capsys, "--diff", str(tmp_path / "none.json"))[0] == 2
+
+
+def test_the_command_compares_with_the_role_itself(estate, capsys):
+    inline = {"PolicyName": "inline", "PolicyDocument": json.dumps({"Statement": [_statement(action="s3:*")]})}
+    fixture = {"RoleDetailList": [{"RoleName": "audit", "Arn": ROLE["Arn"], "RolePolicyList": [inline]}]}
+    estate.stub.fixtures["iam", "GetAccountAuthorizationDetails"] = fixture
+    try:
+        code, out, _ = _run(
+            capsys, "--diff", "role", "--services", "s3", "--role-arn", "arn:aws:iam::222233334444:role/security/audit"
+        )
+    finally:
+        del estate.stub.fixtures["iam", "GetAccountAuthorizationDetails"]
+    assert code == 3
+    assert out.startswith("222233334444: does not suffice\nmissing account:ListRegions")
+    assert "missing s3:" not in out
+
+
+def test_an_account_that_does_not_tell_its_policies_is_one_line(estate, capsys):
+    estate.stub.faults.append(Fault("iam", "GetAccountAuthorizationDetails", status=403, code="AccessDenied"))
+    code, out, _ = _run(capsys, "--diff", "role", "--role-arn", "arn:aws:iam::222233334444:role/audit")
+    assert (code, out.count("\n")) == (3, 1)
+    assert "iam:GetAccountAuthorizationDetails: denied" in out
+
+
+def test_refused_credentials_end_the_comparison(estate, capsys):
+    estate.stub.faults.append(Fault("sts", code="InvalidClientTokenId", status=403))
+    code, out, err = _run(capsys, "--diff", "role")
+    assert (code, out, err.count("\n")) == (4, "", 1)
+
+
+def test_a_rate_for_what_is_never_called_is_named(capsys, monkeypatch):
+    monkeypatch.setenv("COLLECTOR_RATES", "ec2:DescribeVpcz=3")
+    code, _, err = _run(capsys)
+    assert (code, "'ec2:DescribeVpcz'" in err) == (2, True)
+    monkeypatch.setenv("COLLECTOR_RATES", "ec2:DescribeVpcs=3,iam=2")
+    assert _run(capsys)[0] == 0

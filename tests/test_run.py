@@ -190,7 +190,7 @@ async def test_an_output_that_fails_is_told_and_the_report_still_made(estate):
 
 
 async def test_a_bug_in_one_declaration_costs_its_own_scope(estate, monkeypatch):
-    monkeypatch.setattr("collector.collect.found", _raising_for("QueueUrls"))
+    monkeypatch.setattr("collector.listings.found", _raising_for("QueueUrls"))
     collected = await collect(services="sqs,ec2")
     assert collected.outcome.bug
     assert collected.scope("sqs", "us-east-1")["status"] == "partial"

@@ -16,11 +16,12 @@ from collector.assemble import AccountAssembler, Assembler
 from collector.aws.accounts import Reached
 from collector.aws.calls import Line, ScopeCalls
 from collector.catalog import Catalog, affected
-from collector.collect import Collection, Page
+from collector.collect import Collection
 from collector.conclude import Conclusions
 from collector.convert import Options
 from collector.factbook import POLICIES, PRINCIPALS
 from collector.faults import Failed, Reason
+from collector.listings import Page
 from collector.model import GLOBAL, Scope
 from collector.output import Writer
 from collector.plan import Job, jobs

@@ -8,10 +8,10 @@ from typing import NamedTuple
 import structlog
 
 from collector.catalog import Catalog
-from collector.collect import Page
 from collector.convert import EdgeConverter, EntityConverter, Options, Pending
 from collector.factbook import FactBook
 from collector.faults import Failed, Reason
+from collector.listings import Page
 from collector.model import Place, Record, Scope
 from collector.plan import Target
 from collector.report import Ledger

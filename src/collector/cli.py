@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from enum import IntEnum
 from functools import reduce
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 import orjson
@@ -20,12 +20,16 @@ from collector import __version__, console, log
 from collector.catalog import Catalog, UnknownServiceError, declarations, scope_of
 from collector.config import ConfigurationError, Settings, settings
 from collector.faults import Failed
+from collector.plan import HOMES
 from collector.report import Report
 from collector.run import Outcome, Run
 from collector.sinks import outputs
 from collector.sinks.base import DeliveryError, Sink
 from collector.sinks.resend import resend
 from collector.spec import Entity
+
+if TYPE_CHECKING:
+    from collector.before import Said
 
 SIGNAL_BASE = 128
 
@@ -196,6 +200,57 @@ def schema(layout: str) -> None:
     sys.stdout.write(document.data_model(catalog) if layout == "markdown" else document.as_json(catalog))
 
 
+LAYOUT = click.option("--format", "layout", type=click.Choice(["text", "json"]), default="text", show_default=True)
+
+
+@cli.command()
+@ACCOUNTS
+@SCOPE
+@PACE
+@LAYOUT
+def plan(layout: str, config: Path | None, **given: Any) -> None:
+    """What `collect` would do: accounts, regions, services, the least number of calls. Calls no resource API."""
+    from collector import before  # noqa: PLC0415  (needs botocore's models, which other commands load in their own time)
+
+    chosen, catalog = _prepared(given, config)
+    _say(_reached(before.plan(chosen, catalog, layout)))
+
+
+@cli.command()
+@ACCOUNTS
+@SCOPE
+@PACE
+@click.option("--partition", type=click.Choice(sorted(HOMES)), default="aws", show_default=True)
+@click.option("--format", "layout", type=click.Choice(["json", "cloudformation"]), default="json", show_default=True)
+@option(
+    "--diff", "Compare with a policy file, or with what the `role` (or user) itself is granted.", metavar="FILE|role"
+)
+@click.option("--caller", help="The policy of whoever assumes the roles, instead of the roles'.", is_flag=True)
+def policy(partition: str, layout: str, diff: str | None, config: Path | None, *, caller: bool, **given: Any) -> None:
+    """The least IAM policy that the services need: a list of documents, or a role in a CloudFormation template."""
+    from collector import before  # noqa: PLC0415  (as above)
+
+    chosen, catalog = _prepared(given, config)
+    if diff:
+        _say(_reached(before.difference(chosen, catalog, diff, partition)))
+    _say(before.of_the_caller(chosen, partition) if caller else before.least(chosen, catalog, layout, partition))
+
+
+@cli.command()
+@ACCOUNTS
+@SCOPE
+@DELIVERY
+@UPLOAD
+@PACE
+@LAYOUT
+def doctor(layout: str, config: Path | None, **given: Any) -> None:
+    """Check credentials, roles, regions, permissions and outputs before a run."""
+    from collector import before  # noqa: PLC0415  (as above)
+
+    chosen, catalog = _prepared(given, config)
+    _say(_reached(before.doctor(chosen, catalog, layout)))
+
+
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and leave with its exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
@@ -262,6 +317,29 @@ def _types(chosen: Settings) -> outputs.Types:
     ]
     unseen = catalog.touched(regional) if chosen.regions else frozenset[str]()
     return outputs.Types(catalog.touched(catalog.types), unseen)
+
+
+def _prepared(given: dict[str, Any], config: Path | None) -> tuple[Settings, Catalog]:
+    """For the commands that come before a run, which have no progress to show."""
+    from collector.before import check_rates  # noqa: PLC0415  (as above)
+
+    given.pop("no_progress", None)
+    chosen = settings(_told(given), config)
+    log.set_up(chosen.log_level, chosen.log_format)
+    check_rates(chosen)
+    return chosen, Catalog.all().choose(chosen.services, chosen.skip_services)
+
+
+def _reached(work: Coroutine[Any, Any, T]) -> T:
+    try:
+        return _loop(work)
+    except Failed as failure:
+        _complain(str(failure), Exit.NOTHING)
+
+
+def _say(said: Said) -> NoReturn:
+    sys.stdout.write(said.text)
+    sys.exit(said.code)
 
 
 def _loop(work: Coroutine[Any, Any, T]) -> T:

@@ -15,7 +15,7 @@ from typing import Any
 from collector.aws.accounts import Caller, Member, Reached
 from collector.aws.calls import Patience
 from collector.catalog import Catalog, declarations, scope_of
-from collector.collect import spread
+from collector.work import spread
 from collector.config import ConfigurationError, Settings
 from collector.faults import Failed, Reason
 from collector.model import GLOBAL
@@ -144,7 +144,9 @@ class _Doctor:
             if answers.simulated
             else "permissions tried as far as that goes without any resource"
         )
-        self._diagnosis.accounts[target.account] = f"{len(target.regions)} regions, {how}, {answers.calls} calls made"
+        self._diagnosis.accounts[target.account] = (
+            f"{of(len(target.regions), 'region')}, {how}, {of(answers.calls, 'call')} made"
+        )
 
     def _disabled(self, account: str) -> None:
         for scope, record in self._way.ledger.scopes.items():
@@ -198,6 +200,11 @@ class _Doctor:
             for fetched in declarations(service)
             if isinstance(fetched, Entity) and scope_of(service, fetched) == "regional"
         }
+
+
+def of(number: int, noun: str) -> str:
+    """`1 region`, `1,200 regions`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def told(failed: Failed) -> str:

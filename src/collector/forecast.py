@@ -14,7 +14,7 @@ from typing import Any
 
 from collector.aws.rates import Rates
 from collector.catalog import Catalog, client_of, parent_type
-from collector.collect import Listing, listing_of
+from collector.listings import Listing, listing_of
 from collector.model import GLOBAL, Scope
 from collector.permissions import api_of
 from collector.plan import Job, Target, jobs
@@ -75,7 +75,7 @@ class Forecast:
         """The least time that those calls take at a share of the rates, and the bucket that takes it."""
         calls: Counter[tuple[str, str, str]] = Counter()
         for asked in self.of_kind(Kind.SURE):
-            rate, bucket = rates.of(*asked.name.split(":", 1))
+            rate, bucket = rates.find(*asked.name.split(":", 1))
             calls[GLOBAL if rate.everywhere else asked.region, bucket, asked.name] += 1
         return max(_waits(calls, rates, share), default=(0.0, ""))
 
@@ -85,7 +85,7 @@ def _waits(calls: Mapping[tuple[str, str, str], int], rates: Rates, share: float
     for (place, bucket, name), count in calls.items():
         summed[place, bucket] = (summed.get((place, bucket), (0, ""))[0] + count, name)
     for (_, bucket), (count, name) in summed.items():
-        rate, _ = rates.of(*name.split(":", 1))
+        rate, _ = rates.find(*name.split(":", 1))
         yield max(0.0, (count - max(1.0, rate.burst * share)) / ((rate.most or rate.per_second) * share)), bucket
 
 

@@ -12,12 +12,17 @@ from collector.analysis.authorization import expand
 from collector.analysis.documents import Policy, Rule, read
 from collector.analysis.globs import covers, intersects, matches
 from collector.config import ConfigurationError
+from collector.faults import Failed
+from collector.survey import survey
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from collector.aws.accounts import Member, Reached
     from collector.aws.calls import ScopeCalls
+    from collector.catalog import Catalog
+    from collector.config import Settings
     from collector.policy import Needs
 
 
@@ -54,17 +59,17 @@ class Difference:
         return not self.missing and not self.limited
 
     def lines(self, needed: Needs) -> Iterator[str]:
-        """One line for each action or pattern; a missing action with the types that it costs."""
-        for sign, actions, remark in (
-            ("-", self.missing, ""),
-            ("~", self.limited, " only on some resources, or under a condition;"),
-        ):
-            for action in actions:
-                types = sorted(needed.types[action])
-                costs = f" {len(types)} types miss something: {', '.join(types)}" if types else " found out another way"
-                yield f"{sign} {action}:{remark}{costs}"
+        """One line for each action or pattern, with the types that miss something without the action."""
+        for action in self.missing:
+            yield f"missing {action}: {_types(needed, action)}"
+        for action in self.limited:
+            yield f"limited {action}: only on some resources, or under a condition: {_types(needed, action)}"
         for pattern, count in self.surplus.items():
-            yield f"+ {pattern}: grants {count:,} actions that are not needed"
+            yield f"surplus {pattern}: {count:,} actions that are not needed"
+
+
+def _types(needed: Needs, action: str) -> str:
+    return ", ".join(sorted(needed.types[action])) or "what it tells is found out in another way"
 
 
 def compare(needed: Needs, granted: Granted, partition: str) -> Difference:
@@ -188,3 +193,28 @@ def _documents(holder: Mapping[str, Any], managed: Mapping[str, dict[str, Any]])
 
 def _default(policy: Mapping[str, Any]) -> list[Any]:
     return [version["Document"] for version in policy.get("PolicyVersionList", ()) if version["IsDefaultVersion"]]
+
+
+async def of_accounts(settings: Settings, catalog: Catalog, needed: Needs) -> dict[str, Difference | Failed]:
+    """For each account, the difference to what the identity that would read it is granted, or why that is not known.
+
+    Raises:
+        Failed: when the credentials are refused, or the organization cannot be read.
+        ConfigurationError: when an identity has no policies.
+    """
+    found: dict[str, Difference | Failed] = {}
+    async with survey(settings, catalog) as way:
+        caller = await way.accounts.caller()
+
+        async def visit(member: Member, reached: Reached | Failed) -> None:
+            found[member.account] = reached if isinstance(reached, Failed) else await one(reached)
+
+        async def one(reached: Reached) -> Difference | Failed:
+            try:
+                granted = await of_identity(way.calls(reached, reached.target.home), reached.target.caller)
+            except Failed as failed:
+                return failed
+            return compare(needed, granted, reached.target.partition)
+
+        await way.visit(caller, visit)
+    return found

@@ -9,7 +9,7 @@ from typing import Any
 from collector.aws.accounts import Reached
 from collector.aws.calls import ScopeCalls
 from collector.catalog import Catalog
-from collector.collect import chunks, spread
+from collector.work import chunks, spread
 from collector.faults import Failed, Reason
 from collector.forecast import Asked, Kind, forecast
 from collector.paths import walker

@@ -15,7 +15,7 @@ from collector.aws.calls import Line, Patience, ScopeCalls
 from collector.aws.clients import Clients
 from collector.aws.limits import Limits
 from collector.catalog import Catalog
-from collector.collect import spread
+from collector.work import spread
 from collector.config import Settings
 from collector.faults import Failed
 from collector.plan import HOMES

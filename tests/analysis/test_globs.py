@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collector.analysis.globs import OPEN_END, covers, head, intersects, is_wild, literal, matches
@@ -58,17 +58,20 @@ def test_an_open_end_is_only_taken_in_by_an_asterisk(pattern, matched):
     assert matches(pattern, "a/" + OPEN_END) is matched
 
 
+@settings(deadline=None)
 @given(PATTERNS, PATTERNS)
 def test_what_covers_a_pattern_matches_all_that_it_matches(pattern, other):
     if covers(pattern, other):
         assert all(matches(pattern, text) for text in TEXTS if matches(other, text))
 
 
+@settings(deadline=None)
 @given(PATTERNS, st.text("ab:", max_size=4))
 def test_a_pattern_covers_the_texts_that_it_matches(pattern, text):
     assert covers(pattern, text) is matches(pattern, text)
 
 
+@settings(deadline=None)
 @given(st.text("ab*?", max_size=4), st.text("ab*?", max_size=4))
 def test_patterns_intersect_if_they_share_a_text(pattern, other):
     shared = any(matches(pattern, text) and matches(other, text) for text in SHORT)

@@ -66,24 +66,24 @@ def test_a_rate_is_sought_quickly_and_after_a_throttle_regained_slowly():
 
 
 def test_api_gateway_counts_both_its_clients_together():
-    assert Rates().of("apigateway", "GetRestApis")[1] == Rates().of("apigatewayv2", "GetApis")[1]
+    assert Rates().find("apigateway", "GetRestApis")[1] == Rates().find("apigatewayv2", "GetApis")[1]
 
 
 def test_a_configured_rate_replaces_the_known_one_in_each_of_the_clients_buckets():
     rates = Rates({"ec2": Allowance(5, 8), "iam": Allowance(1, 1)})
-    vpcs, bucket = rates.of("ec2", "DescribeVpcs")
+    vpcs, bucket = rates.find("ec2", "DescribeVpcs")
     assert (vpcs.per_second, vpcs.burst, bucket) == (5, 8, "ec2:DescribeVpcs")
-    assert rates.of("iam", "GetUser")[1] == Rates().of("iam", "GetUser")[1]
-    assert rates.of("route53", "ListHostedZones") == Rates().of("route53", "ListHostedZones")
+    assert rates.find("iam", "GetUser")[1] == Rates().find("iam", "GetUser")[1]
+    assert rates.find("route53", "ListHostedZones") == Rates().find("route53", "ListHostedZones")
 
 
 def test_a_configured_operation_gets_a_bucket_of_its_own():
     rates = Rates({"iam": Allowance(1, 1), "iam:GetUser": Allowance(3, 3)})
-    rate, bucket = rates.of("iam", "GetUser")
+    rate, bucket = rates.find("iam", "GetUser")
     assert (rate.per_second, rate.shared, bucket) == (3, False, "iam:GetUser")
-    assert rates.of("iam", "GetRole")[0].per_second == 1
+    assert rates.find("iam", "GetRole")[0].per_second == 1
 
 
 def test_a_configured_rate_does_not_grow_beyond_itself():
     careful = next(rate for rate in RATES if rate.most)
-    assert Rates({careful.client: Allowance(2, 2)}).of(careful.client, "GetThing")[0].most is None
+    assert Rates({careful.client: Allowance(2, 2)}).find(careful.client, "GetThing")[0].most is None

@@ -14,12 +14,12 @@ import aioboto3
 from collector.aws.calls import Line, ScopeCalls, Shared
 from collector.aws.credentials import Identity, own, role
 from collector.catalog import Catalog
-from collector.collect import spread
 from collector.config import ConfigurationError, Settings
 from collector.faults import Failed, Reason
 from collector.model import GLOBAL, Scope
 from collector.plan import HOMES, Target, chosen_regions
 from collector.report import Ledger, ScopeRecord
+from collector.work import spread
 
 SKIP_TAG = ("j1-integration", "SKIP")
 """A member with this tag is left out, as in JupiterOne's own integration."""

@@ -13,7 +13,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from collector.aws.rates import Allowance, Rate, Rates
+from collector.aws.rates import Rate, Rates
 from collector.model import GLOBAL
 
 if TYPE_CHECKING:
@@ -135,17 +135,13 @@ class Limits:
     @classmethod
     def of(cls, settings: Settings, *, unlimited: bool = False) -> Limits:
         """The limits that the settings ask for."""
-        given = {
-            name: Allowance(told.per_second, told.burst or max(1.0, told.per_second))
-            for name, told in settings.rates.items()
-        }
-        return cls(settings.rate_share, rates=Rates(given), unlimited=unlimited)
+        return cls(settings.rate_share, rates=Rates.of(settings.rates), unlimited=unlimited)
 
     def turnstile(self, account: str, region: str, client: str, api: str) -> Turnstile | None:
         """The turnstile of an operation in a place; None when nothing is limited."""
         if self._unlimited:
             return None
-        rate, bucket = self._rates.of(client, api)
+        rate, bucket = self._rates.find(client, api)
         key = (account, GLOBAL if rate.everywhere else region, bucket)
         turnstile = self._turnstiles.get(key)
         if turnstile is None:

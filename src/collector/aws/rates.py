@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from collector.config import RateLimit
+
 
 @dataclass(frozen=True, slots=True)
 class Rate:
@@ -111,7 +113,17 @@ class Rates:
         self._given = given or {}
         self._found: dict[tuple[str, str], tuple[Rate, str]] = {}
 
-    def of(self, client: str, api: str) -> tuple[Rate, str]:
+    @classmethod
+    def of(cls, limits: Mapping[str, RateLimit]) -> Rates:
+        """With the rates of the settings; without a burst, one second's worth."""
+        return cls(
+            {
+                name: Allowance(limit.per_second, limit.burst or max(1.0, limit.per_second))
+                for name, limit in limits.items()
+            }
+        )
+
+    def find(self, client: str, api: str) -> tuple[Rate, str]:
         """The rate of an operation and the name of its bucket."""
         found = self._found.get((client, api))
         if found is None:

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 NOT_LET_IN = frozenset({401, 403})
 NOT_HERE = frozenset({404, 410})
-ATTEMPTS = 2
 
 
 class Fault(NamedTuple):
@@ -31,9 +30,7 @@ class Fault(NamedTuple):
 async def check(settings: Settings) -> list[Fault]:
     """The faults of all outputs that are addresses."""
     wanted = [where for where in settings.output if "://" in where]
-    hasty = settings.model_copy(
-        update={"upload_attempts": ATTEMPTS, "upload_timeout": min(settings.upload_timeout, 15.0)}
-    )
+    hasty = settings.model_copy(update={"upload_attempts": 1, "upload_timeout": min(settings.upload_timeout, 15.0)})
     found = [await _fault(hasty, where) for where in wanted]
     return [fault for fault in found if fault is not None]
 

@@ -38,10 +38,10 @@ class Outbox:
     def __init__(self, spool: Spool, send: Send, *, width: int = 6, forgets: bool = True) -> None:
         """`send` raises `DeliveryError`. `forgets`: what was sent leaves the spool at once."""
         self.spool = spool
-        self._send, self._forgets = send, forgets
+        self._send, self._width, self._forgets = send, width, forgets
         self._waiting: asyncio.Queue[Parcel | Number] = asyncio.Queue(0 if spool.durable else 1)
         self._senders: list[asyncio.Task[None]] = []
-        self._sending = [anyio.CancelScope() for _ in range(width)]
+        self._sending: list[anyio.CancelScope] = []
         self._interrupted: list[Parcel] = []
         self._open = 0
         self._moved = asyncio.Event()
@@ -51,6 +51,7 @@ class Outbox:
 
     def start(self) -> None:
         """Begin to send."""
+        self._sending = [anyio.CancelScope() for _ in range(self._width)]
         self._senders = [asyncio.create_task(self._work(scope)) for scope in self._sending]
 
     async def put(self, batch: Batch) -> None:

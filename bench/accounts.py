@@ -1,0 +1,87 @@
+"""Many accounts: peak memory of 6 and of 60, and the throughput of one and of two worker processes.
+
+Each run is a process of its own against the canned server, without rate limits, its output thrown away. Peak memory is that of
+the largest process of the run.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from bench.canned import canned_server
+
+_CODE = """
+import asyncio, json, resource, sys, time
+import uvloop
+from collector import log
+from collector.catalog import Catalog
+from collector.config import settings
+from collector.run import Run
+from collector.sinks.ndjson import NdjsonSink
+
+given = json.loads(sys.argv[1])
+chosen = settings({**given, "log_level": "error"})
+log.set_up(chosen.log_level, chosen.log_format)
+run = Run(chosen, Catalog.all().choose(chosen.services), NdjsonSink("/dev/null"), unlimited=True)
+began = time.perf_counter()
+outcome = uvloop.run(run())
+wall = time.perf_counter() - began
+peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+cpu = sum(sum(resource.getrusage(who)[:2]) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+counts = outcome.report["counts"]
+print(json.dumps({"wall": wall, "cpu": cpu, "peak": peak / 1000, "status": outcome.report["status"], **counts}))
+"""
+
+ROUNDS = 5
+
+
+class Measured(NamedTuple):
+    """Medians of several runs: seconds, megabytes, and what came out."""
+
+    wall: float
+    cpu: float
+    peak: float
+    entities: int
+    relationships: int
+    status: str
+
+
+def measure(accounts: int, processes: int, rounds: int, **counts: int) -> Measured:
+    """Collect so many accounts of the small estate."""
+    names = [f"{number:012d}" for number in range(1, accounts + 1)]
+    given = {"accounts": names, "role_name": "audit", "processes": processes, "accounts_at_once": 4}
+    with canned_server("small", accounts=accounts, **counts) as server:
+        runs = [_run(server.environment("000000000001", "us-east-1"), given) for _ in range(rounds)]
+    last = runs[-1]
+    wall, cpu, peak = (statistics.median(run[name] for run in runs) for name in ("wall", "cpu", "peak"))
+    return Measured(wall, cpu, peak, last["entities"], last["relationships"], last["status"])
+
+
+def _run(environment: dict[str, str], given: dict[str, Any]) -> dict[str, Any]:
+    command = [sys.executable, "-c", _CODE, json.dumps(given)]
+    root = Path(__file__).parent.parent
+    path = os.pathsep.join((str(root / "src"), str(root)))
+    done = subprocess.run(command, env={**os.environ, **environment, "PYTHONPATH": path}, stdout=subprocess.PIPE, check=True)
+    read: dict[str, Any] = json.loads(done.stdout)
+    return read
+
+
+def main() -> None:
+    few, many = measure(6, 1, 3), measure(60, 1, 1)
+    print(f"  6 accounts: {few.peak:6.0f} MB peak, {few.entities:,} entities in {few.wall:.1f} s ({few.status})")
+    print(f" 60 accounts: {many.peak:6.0f} MB peak, {many.entities:,} entities in {many.wall:.1f} s ({many.status})")
+    print(f" memory of 60 to that of 6: {many.peak / few.peak:.2f} (target: at most 1.25)")
+    one, two = measure(8, 1, ROUNDS, aws_instance=600), measure(8, 2, ROUNDS, aws_instance=600)
+    print(f" one process:   {one.entities / one.wall:8,.0f} entities/s, {one.cpu:.1f} s CPU")
+    print(f" two processes: {two.entities / two.wall:8,.0f} entities/s, {two.cpu:.1f} s CPU")
+    print(f" throughput of two to one: {one.wall / two.wall:.2f} (target: at least 1.7, the server's own share of the cores allowed for)")
+
+
+if __name__ == "__main__":
+    main()

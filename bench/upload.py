@@ -1,0 +1,288 @@
+"""`python -m bench.upload`: what uploading costs beside writing a file, and what a slow endpoint costs in memory.
+
+Made-up records go through the real batching to a file, to an endpoint in another process on loopback, and to the same with
+a durable spool. Each has a process of its own, they take turns, and figures are medians. With `--slow`, whole runs of the
+collector against the canned AWS: to a file, and to an endpoint that takes a second for each batch.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import itertools
+import json
+import multiprocessing
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING, Any, NamedTuple
+from unittest import mock
+
+import anyio
+import orjson
+from aiohttp import web
+
+from bench.measure import MB, Arm, Stopwatch, machine, peak, resident
+from collector.assemble import Finished
+from collector.model import Scope
+from collector.output import Writer
+from collector.report import Ledger
+from collector.sinks import parcel
+from collector.sinks.credentials import Token
+from collector.sinks.ndjson import NdjsonSink
+from collector.sinks.spool import Room, Spool
+from collector.sinks.transport import Http, Manner
+from collector.sinks.upload import UploadSink
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from collector.sinks.base import Sink
+
+ROOT = Path(__file__).parents[1]
+SCOPE = Scope("123456789012", "us-east-1", "ec2")
+ROUNDS = 5
+MADE = 5_000
+"""Records that are made beforehand, and delivered again and again."""
+
+PEAK_LINE = "peak bytes: "
+
+
+class Taken(NamedTuple):
+    """What a way of delivery took: seconds and bytes. `memory`: above the start; `size`: of lines."""
+
+    cpu: float
+    wall: float
+    memory: int
+    size: int
+    serialising: float
+    compressing: float
+
+
+def instance(number: int) -> dict[str, Any]:
+    """An entity of ordinary size, as conversion makes it."""
+    id_ = f"i-{number * 2654435761 % 2**68:017x}"
+    arn = f"arn:aws:ec2:us-east-1:{SCOPE.account}:instance/{id_}"
+    console = "https://us-east-1.console.aws.amazon.com/ec2/home?region=us-east-1#InstanceDetails:instanceId="
+    return {
+        "_key": arn, "_type": "aws_instance", "_class": ["Host"], "name": f"web-{number}", "displayName": f"web-{number}",
+        "accountId": SCOPE.account, "region": SCOPE.region, "id": id_, "arn": arn, "webLink": console + id_, "active": True,
+        "createdOn": 1_700_000_000_000 + number * 977, "instanceType": "m5.large", "imageId": f"ami-{number % 97:017x}",
+        "privateIpAddress": f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}", "state": "running",
+        "vpcId": f"vpc-{number % 11:017x}", "subnetId": f"subnet-{number % 61:017x}", "tag.Name": f"web-{number}",
+        "tag.Team": f"team-{number % 23}", "ebsOptimized": number % 2 == 0, "coreCount": 2, "threadsPerCore": 2,
+    }  # fmt: skip
+
+
+class Delivery:
+    """One way of delivery, in a process of its own."""
+
+    def __init__(self) -> None:
+        self._folder = tempfile.TemporaryDirectory()
+
+    async def open(self) -> None:
+        """Nothing beforehand."""
+
+    async def close(self) -> None:
+        """Remove what was written."""
+        self._folder.cleanup()
+
+    async def deliver(self, way: str, url: str, count: int) -> Taken:
+        """Batch and deliver `count` records."""
+        sink = _sink(way, url, Path(self._folder.name))
+        ledger = Ledger(f"{os.getpid()}-{time.monotonic_ns()}", "bench")
+        writer = Writer(sink, ledger, anyio.Lock())
+        records = [instance(number) for number in range(MADE)]
+        with sampled(orjson, "dumps", 8) as serialising, sampled(parcel, "_compressed", 1) as compressing:
+            before, watch = resident(), Stopwatch()
+            await sink.open()
+            for number in range(count):
+                await writer.add(Finished(records[number % MADE], SCOPE))
+            await writer.flush_all()
+            await sink.close(ledger.report(()))
+            spent = watch.read()
+        return Taken(*spent, peak() - before, ledger.bytes, sum(serialising) * 8 / 1e9, sum(compressing) / 1e9)
+
+
+@contextmanager
+def sampled(module: Any, name: str, every: int) -> Iterator[list[int]]:
+    """Nanoseconds of processor time that every so-manieth call of a function takes, while the context lasts."""
+    function, taken, calls = getattr(module, name), list[int](), itertools.count()
+
+    def timed(*arguments: Any, **options: Any) -> Any:
+        if next(calls) % every:
+            return function(*arguments, **options)
+        before = time.thread_time_ns()
+        result = function(*arguments, **options)
+        taken.append(time.thread_time_ns() - before)
+        return result
+
+    with mock.patch.object(module, name, timed):
+        yield taken
+
+
+def _sink(way: str, url: str, folder: Path) -> Sink:
+    if way == "file":
+        return NdjsonSink(str(folder / "out.ndjson"))
+    if way == "file.gz":
+        return NdjsonSink(str(folder / "out.ndjson.gz"))
+    durable = way == "upload --spool"
+    spool = Spool(Room(folder / "spool", 10**10, durable=durable), url)
+    return UploadSink(url, Http(Manner(), Token("TOKEN")), spool)
+
+
+WAYS = ("file", "file.gz", "upload", "upload --spool")
+
+
+def throughput(count: int) -> None:
+    """The table of the ways."""
+    taken: dict[str, list[Taken]] = {way: [] for way in WAYS}
+    with endpoint(0.0) as url:
+        for _ in range(ROUNDS):
+            for way in WAYS:
+                with Arm(Delivery, {}, fast_loop=True) as arm:
+                    taken[way].append(arm.ask("deliver", way, url, count))
+    print(f"{machine()} Medians of {ROUNDS} rounds; {count:,} records of {taken['file'][0].size // count} bytes.\n")
+    print(
+        "| to | MB/s | records/s | CPU s | of it serialising | gzip | memory MB |\n|---|---:|---:|---:|---:|---:|---:|"
+    )
+    for way, rounds in taken.items():
+        cpu, wall, memory, size, serialising, compressing = map(median, zip(*rounds, strict=True))
+        zipped = f"{compressing / cpu:.0%}" if compressing else ""
+        print(
+            f"| {way} | {size / wall / MB:.0f} | {count / wall:,.0f} | {cpu:.2f} | {serialising / cpu:.0%} |"
+            f" {zipped} | {memory / MB:.0f} |"
+        )
+
+
+def slow(profile: str, services: str, rounds: int) -> None:
+    """Peak memory of whole runs: to a file, and to an endpoint that takes a second for each batch.
+
+    With one batch in flight the endpoint is the slowest part, and holds collection back for most of the run.
+    """
+    with tempfile.TemporaryDirectory() as folder, canned(profile) as aws, endpoint(1.0) as url:
+        one = ["--upload-concurrency", "1"]
+        ways = {
+            "file": [str(Path(folder) / "out.ndjson")],
+            "one second a batch": [url],
+            "one second a batch, one in flight": [url, *one],
+            "one second a batch, one in flight, --spool": [url, *one, "--spool", str(Path(folder) / "spool")],
+        }
+        peaks: dict[str, list[float]] = {way: [] for way in ways}
+        for _ in range(rounds):
+            for way, output in ways.items():
+                wall, memory, report = run(aws, services, output, Path(folder))
+                peaks[way].append(memory / MB)
+                counts = report["counts"]
+                print(
+                    f"{way}: {memory / MB:.1f} MB, {wall:.1f} s, {counts['batches']} batches, {counts['bytes'] / MB:.1f} MB of lines"
+                )
+    for way, each in peaks.items():
+        print(f"{way}: median {median(each):.1f} MB, {median(each) - median(peaks['file']):+.1f} MB beside the file")
+
+
+def run(aws: str, services: str, output: Sequence[str], folder: Path) -> tuple[float, int, dict[str, Any]]:
+    """A run of the collector in a process of its own: seconds, its peak memory in bytes, its report."""
+    words = [
+        "collect",
+        "--regions",
+        "us-east-1,eu-west-1",
+        "--rate-share",
+        "1",
+        "--report",
+        str(folder / "report.json"),
+    ]
+    code = (
+        "import sys\nfrom bench.measure import peak\nfrom collector.cli import main\n"
+        f"try:\n    main({[*words, *(['--services', services] if services else []), '--output', *output]!r})\n"
+        f"finally:\n    print({PEAK_LINE!r} + str(peak()))\n"
+    )
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
+        "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}", "AWS_ENDPOINT_URL": aws, "AWS_ACCESS_KEY_ID": "AKIA000000000001",
+        "AWS_SECRET_ACCESS_KEY": "bench", "AWS_EC2_METADATA_DISABLED": "true", "AWS_REGION": "us-east-1",
+        "AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    }  # fmt: skip
+    watch = Stopwatch()
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    wall = watch.read().wall
+    told = [line for line in done.stdout.splitlines() if line.startswith(PEAK_LINE)]
+    if not told or done.returncode not in {0, 3}:
+        raise SystemExit(done.stderr[-2000:])
+    return wall, int(told[0].removeprefix(PEAK_LINE)), json.loads((folder / "report.json").read_bytes())
+
+
+@contextmanager
+def canned(profile: str) -> Iterator[str]:
+    """The canned AWS in a process of its own; its address."""
+    server = subprocess.Popen(
+        [sys.executable, "-m", "bench.canned", "--profile", profile],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield json.loads(server.stdout.readline() if server.stdout else "{}")["url"]
+    finally:
+        server.terminate()
+        server.communicate()
+
+
+@contextmanager
+def endpoint(seconds: float) -> Iterator[str]:
+    """An endpoint in a process of its own that takes any batch, after so many seconds; its address."""
+    here, there = multiprocessing.get_context("spawn").Pipe()
+    process = multiprocessing.get_context("spawn").Process(target=_serve, args=(there, seconds), daemon=True)
+    process.start()
+    try:
+        yield f"http://127.0.0.1:{here.recv()}/"
+    finally:
+        process.terminate()
+        process.join()
+
+
+def _serve(pipe: Any, seconds: float) -> None:
+    asyncio.run(_endpoint(pipe, seconds))
+
+
+async def _endpoint(pipe: Any, seconds: float) -> None:
+    async def take(request: web.Request) -> web.Response:
+        while await request.content.readany():
+            pass
+        await asyncio.sleep(seconds)
+        return web.Response(status=204)
+
+    app = web.Application(client_max_size=2**26)
+    app.router.add_post("/{tail:.*}", take)
+    # What an endpoint does with the lines is not measured: it does not even decompress them.
+    runner = web.AppRunner(app, access_log=None, auto_decompress=False)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    pipe.send(runner.addresses[0][1])
+    await asyncio.Event().wait()
+
+
+def main() -> None:
+    """What was asked for."""
+    parser = argparse.ArgumentParser(prog="bench.upload", description=__doc__)
+    parser.add_argument("--records", type=int, default=200_000)
+    parser.add_argument("--slow", action="store_true", help="measure memory with an endpoint of one second a batch")
+    parser.add_argument("--profile", default="small", help="of the canned AWS, for --slow")
+    parser.add_argument("--services", default="", help="for --slow; default: all")
+    parser.add_argument("--rounds", type=int, default=1, help="for --slow")
+    told = parser.parse_args()
+    if told.slow:
+        slow(told.profile, told.services, told.rounds)
+    else:
+        throughput(told.records)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,244 @@
+"""One declaration at work: from the raw items of a page to finished rows, batched, joined, gathered, hydrated."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from collector.faults import Failed, Reason
+from collector.listings import Page, listed
+from collector.model import Place
+from collector.paths import Read, found, in_doubt, owes, reader, reads, walker
+from collector.spec import UNKNOWN, Batch, Entity, Fetched, Gather, Hydrate, Join, Row, Source
+from collector.work import chunks, spread
+
+if TYPE_CHECKING:
+    from collector.collect import Collection, Params
+
+
+class Finisher:
+    """One declaration at work: its rows from raw items to finished."""
+
+    def __init__(self, fetched: Fetched, collection: Collection, inner: frozenset[str]) -> None:
+        """Compile the declaration; `inner` are the types below whose rows others are found."""
+        self.fetched = fetched
+        self._collection = collection
+        self._type = fetched.type if isinstance(fetched, Entity) else ""
+        late = {hydrate.at for hydrate in fetched.hydrate}
+        self._when = reader(fetched.when) if fetched.when is not None else None
+        self._when_late = fetched.when is not None and any(path.split(".")[0] in late for path in reads(fetched.when))
+        self._region = reader(fetched.region) if isinstance(fetched, Entity) and fetched.region else None
+        self._stages = _stages(fetched.hydrate)
+        self._noted: set[Join] = set()
+        self.is_plain = not (fetched.hydrate or fetched.gather or fetched.batch) and self._type not in inner
+
+    def rows(self, answer: Row, parent: Row | None) -> list[Row]:
+        """The raw rows of this declaration in a page."""
+        return listed(answer, self.fetched.rows, parent)
+
+    async def page(self, items: Sequence[Row], place: Place) -> None:
+        """Finish the rows of a page, hand them on, and go below them."""
+        if not items:
+            return
+        fetched, collection = self.fetched, self._collection
+        rows = await self._batched(fetched.batch, items, place) if fetched.batch else list(items)
+        if fetched.hydrate or fetched.gather or fetched.join:
+            rows = [dict(row) for row in rows]  # declarations that share a call must not see each other's additions
+        for join in fetched.join:
+            await self._join(join, rows, place)
+        placed = [(row, self._place(row, place)) for row in rows]
+        if self._when is not None and not self._when_late:
+            placed = self._kept(placed)
+        for gather in fetched.gather:
+            await self._gather(gather, placed)
+        gone: set[int] = set()
+        for stage in self._stages:
+            await self._hydrate(stage, placed, gone)
+            # a stage may have told the row's own region, or that it is no more
+            placed = [(row, self._place(row, place)) for row, _ in placed if id(row) not in gone]
+        if self._when is not None and self._when_late:
+            placed = self._kept(placed)
+        await collection.emit(Page(fetched, placed))
+        if self._type and placed:
+            await collection.children(self._type, placed)
+
+    def _kept(self, placed: list[tuple[Row, Place]]) -> list[tuple[Row, Place]]:
+        return [(row, place) for row, place in placed if self._is_kept(row, place)]
+
+    def _is_kept(self, row: Row, place: Place) -> bool:
+        try:
+            return self._when is None or bool(self._when(row, place))
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError) as odd:
+            # an item that is not as AWS's model says costs itself, not its page
+            failure = Failed(
+                f"{self._collection.job.service.name}:{self._type}", Reason.INVALID, type(odd).__name__, str(odd)
+            )
+            self._collection.note(failure, [self.fetched])
+            return False
+
+    def _place(self, row: Row, place: Place) -> Place:
+        region = self._region(row, place) if self._region else None
+        return Place(place.partition, place.account, region) if region else place
+
+    async def _batched(self, batch: Batch, items: Sequence[Row], place: Place) -> list[Row]:
+        rows: list[Row] = []
+        by = walker(batch.by if batch.by != "@" else "Item")
+
+        async def describe(some: list[Row]) -> None:
+            parent = some[0].get("^")
+            params = {**batch.params, **arguments(batch.args, parent), batch.ids: [by(row) for row in some]}
+            with self._collection.guarded([self], batch.absent, vanishing=True):
+                try:
+                    answer = await self._collection.call(self.fetched, None, batch.op, params, self._other(place))
+                except Failed as failure:
+                    if failure.reason is not Reason.VANISHED or len(some) == 1:
+                        raise
+                    for one in some:  # one that vanished must not take the others with it
+                        await describe([one])
+                    return
+                rows.extend({**item, "^": parent} for item in found(answer, batch.items))
+
+        once = list({by(row): row for row in items}.values())
+        await spread(list(chunks(once, batch.size)), describe, self._collection.width)
+        return rows
+
+    async def _join(self, join: Join, rows: list[Row], place: Place) -> None:
+        matches = await self._collection.matches(join)
+        if isinstance(matches, Failed):
+            if join not in self._noted:
+                self._noted.add(join)
+                self._collection.note(matches, [self.fetched])
+            for row in rows:
+                unknown(row, join.at)
+            return
+        to = reader(join.to)
+        for row in rows:
+            values = to(row, place)
+            several = values if isinstance(values, list) else [values]
+            row[join.at] = [item for value in several if value is not None for item in matches.get(value, ())]
+
+    async def _gather(self, gather: Gather, placed: list[tuple[Row, Place]]) -> None:
+        by, on = walker(gather.by), walker(gather.on)
+
+        async def describe(some: list[tuple[Row, Place]]) -> None:
+            params = {**gather.params, gather.ids: [by(row) for row, _ in some]}
+            with self._collection.guarded([self], vanishing=True):
+                answer = await self._collection.call(self.fetched, gather.client, gather.op, params)
+                belonging = defaultdict(list)
+                for item in found(answer, gather.items):
+                    belonging[on(item)].append(item)
+                for row, _ in some:
+                    row[gather.at] = belonging.get(by(row), [])
+            for row, _ in some:
+                if gather.at not in row:
+                    unknown(row, gather.at)
+
+        wanted = [(row, place) for row, place in placed if by(row) is not None]
+        await spread(list(chunks(wanted, gather.size)), describe, self._collection.width)
+
+    async def _hydrate(self, stage: Sequence[_Hydration], placed: list[tuple[Row, Place]], gone: set[int]) -> None:
+        async def add(one: tuple[_Hydration, Row, Place]) -> None:
+            hydration, row, place = one
+            hydrate = hydration.hydrate
+            try:
+                row[hydrate.at] = await self._answer(hydration, row, place)
+            except Failed as failure:
+                if failure.is_one_of(hydrate.absent):
+                    return
+                if failure.reason is Reason.VANISHED:
+                    gone.add(id(row))
+                unknown(row, hydrate.at)
+                self._collection.note(failure, [self.fetched], vanishing=True)
+
+        wanted = [
+            (hydration, row, place)
+            for row, place in placed
+            for hydration in stage
+            if self._is_wanted(hydration, row, place)
+        ]
+        await spread(wanted, add, self._collection.width)
+
+    def _is_wanted(self, hydration: _Hydration, row: Row, place: Place) -> bool:
+        if in_doubt(row) and hydration.owed(row):  # whether to ask is itself unknown
+            unknown(row, hydration.hydrate.at)
+            return False
+        return (hydration.when is None or bool(hydration.when(row, place))) and has_arguments(
+            hydration.hydrate.args, row
+        )
+
+    async def _answer(self, hydration: _Hydration, row: Row, place: Place) -> Any:
+        hydrate = hydration.hydrate
+        params = {**hydrate.params, **arguments(hydrate.args, row)}
+        if hydrate.regions:
+            return await self._in_every_region(hydrate, params, row)
+        if hydrate.items is not None:
+            return await self._collection.all_items(self.fetched, hydrate, params, self._other(place))
+        return await self._collection.call(self.fetched, hydrate.client, hydrate.op, params, self._other(place))
+
+    async def _in_every_region(self, hydrate: Hydrate, params: Params, row: Row) -> list[Row]:
+        answers: dict[str, Row] = {}
+
+        async def ask(region: str) -> None:
+            try:
+                answer = await self._collection.call(self.fetched, hydrate.client, hydrate.op, params, region)
+            except Failed as failure:
+                if not failure.is_one_of(hydrate.absent):
+                    self._collection.note(failure, [self.fetched], vanishing=True)
+                    unknown(row, hydrate.at)
+                return
+            answers[region] = {**answer, "Region": region}
+
+        regions = self._collection.job.target.regions
+        await spread(list(regions), ask, self._collection.width)
+        return [answers[region] for region in regions if region in answers]
+
+    def _other(self, place: Place) -> str | None:
+        return place.region if place.region != self._collection.job.place.region else None
+
+
+class _Hydration(NamedTuple):
+    """A hydrating call with its condition compiled, and whether a failed call owes what it asks with."""
+
+    hydrate: Hydrate
+    when: Read | None
+    owed: Callable[[Row], bool]
+
+
+def unknown(row: Row, at: str) -> None:
+    """Mark an answer as one that a failed call owes: what would be read from it is not known."""
+    row.setdefault(UNKNOWN, set()).add(at)
+
+
+def has_arguments(args: Mapping[str, str], row: Row) -> bool:
+    """Whether the row has what a further call asks about; without it there is nothing to ask."""
+    return all(walker(path)(row) is not None for path in args.values())
+
+
+def arguments(args: Mapping[str, str], row: Row | None) -> dict[str, Any]:
+    """The parameters that come from a row; `imageId.imageDigest` goes into a structure."""
+    given: dict[str, Any] = {}
+    for name, path in args.items() if row is not None else ():
+        outer, _, inner = name.partition(".")
+        value = walker(path)(row)
+        if inner:
+            given.setdefault(outer, {})[inner] = value
+        else:
+            given[outer] = value
+    return given
+
+
+def _stages(hydrates: Sequence[Hydrate]) -> list[list[_Hydration]]:
+    """Hydrating calls in stages: one that reads another's answer waits for it, the rest run side by side."""
+    stages: list[list[_Hydration]] = []
+    placed: dict[str, int] = {}
+    for hydrate in hydrates:
+        sources: tuple[Source, ...] = (*hydrate.args.values(), *((hydrate.when,) if hydrate.when is not None else ()))
+        heads = {path.split(".")[0].removesuffix("[]") for source in sources for path in reads(source)}
+        stage = max((placed[head] + 1 for head in heads if head in placed), default=0)
+        placed[hydrate.at] = stage
+        while len(stages) <= stage:
+            stages.append([])
+        when = reader(hydrate.when) if hydrate.when is not None else None
+        stages[stage].append(_Hydration(hydrate, when, owes(*sources)))
+    return stages
