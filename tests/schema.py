@@ -117,7 +117,7 @@ def _kept(value: Any, limits: dict[str, str]) -> bool:
         return bool(re.search(limits["pattern"], value))
     if isinstance(value, str):
         return _within(len(value), limits, "Length")
-    return float(limits.get("minimum", "-inf")) <= value <= float(limits.get("maximum", "inf"))
+    return bool(float(limits.get("minimum", "-inf")) <= value <= float(limits.get("maximum", "inf")))
 
 
 def _within(size: int, limits: dict[str, str], what: str) -> bool:

@@ -308,8 +308,13 @@ async def test_an_scp_that_denies_a_call_is_told_from_a_missing_permission(estat
 
 
 async def test_what_is_tried_is_each_listing_once_with_a_small_page_and_nothing_by_row(estate):
-    pages: list[Any] = []
-    estate.stub.faults.append(Fault("ec2", effect=Effect.NONE, when=lambda request: bool(pages.append(request.params))))
+    pages: list[dict[str, Any]] = []
+
+    def remember(request):
+        pages.append(request.params)
+        return False
+
+    estate.stub.faults.append(Fault("ec2", effect=Effect.NONE, when=remember))
     await _diagnosed()
     target = Target("aws", "123456789012", "arn:aws:iam::123456789012:root", ("us-east-1", "eu-west-1"), ())
     foreseen = forecast(Catalog.all().choose(), target)

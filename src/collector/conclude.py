@@ -20,6 +20,9 @@ from collector.relationships import Link, Outside, direct, mapped
 from collector.report import Ledger
 from collector.resolve import Graph
 
+UNDRAWN = frozenset({"unknown_principal", "invalid_range"})
+"""What a document names that cannot be drawn; the document itself was read."""
+
 
 class Conclusions:
     """Turns the findings about one account into records."""
@@ -47,7 +50,7 @@ class Conclusions:
                 yield from self._service(finding)
             case results.Problem(key, type_, reason, detail):
                 failure = Failed(f"analysis:{type_}", Reason.INVALID, reason, f"{key}: {detail}")
-                self._ledger.plan(self._scope(type_)).fail(failure, {type_})
+                self._ledger.plan(self._scope(type_)).fail(failure, {type_}, harmless=reason in UNDRAWN)
             case results.EntityProperties() | results.Counts():
                 """Entities carry these properties from their conversion; the counts are for benchmarks."""
 

@@ -39,6 +39,7 @@ class FactBook:
         self._trusts: list[TrustFact] = []
         self._groups: list[SecurityGroupFact] = []
         self._acls: list[NetworkAclFact] = []
+        self._arns: dict[str, str] = {}
         self._unique_ids: dict[str, Entity] = {}
         self._addresses: dict[tuple[str, str], Entity] = {}
         self._networks: dict[tuple[str, str], Entity] = {}
@@ -54,6 +55,8 @@ class FactBook:
         if facts:
             self._policy(entity, facts)
             self._network(entity, facts, place)
+            if arn := facts.get("arn"):  # policies name it by another ARN than its key
+                self._arns[node.key] = arn
             self._organization |= frozenset(facts.get("organization") or ())
 
     def facts(self, resources: Iterable[tuple[str, str]]) -> Facts:
@@ -62,6 +65,7 @@ class FactBook:
         return Facts(
             account=Account(self._account, self._partition, self._organization),
             resources=resources,
+            arns=self._arns,
             policies=self._policies,
             resource_policies=self._resource_policies,
             trusts=self._trusts,

@@ -32,6 +32,7 @@ class Problem:
     """One kind of failure of one operation in one scope."""
 
     message: str
+    harmless: bool = False
     count: int = 0
     types: set[str] = field(default_factory=set)
 
@@ -51,11 +52,11 @@ class ScopeRecord:
     skipped: bool = False
     problems: dict[tuple[str, Reason, str], Problem] = field(default_factory=dict)
 
-    def fail(self, failure: Failed, types: Iterable[str] = ()) -> None:
-        """Note a failure and the entity types that it touches."""
-        problem = self.problems.setdefault(
-            (failure.operation, failure.reason, failure.code), Problem(failure.message[:500])
-        )
+    def fail(self, failure: Failed, types: Iterable[str] = (), *, harmless: bool = False) -> None:
+        """Note a failure and the entity types that it touches; a harmless one is told and takes nothing from completeness."""
+        harmless = harmless or failure.reason in HARMLESS
+        key = (failure.operation, failure.reason, failure.code)
+        problem = self.problems.setdefault(key, Problem(failure.message[:500], harmless))
         problem.count += 1
         problem.types.update(types)
 
@@ -64,17 +65,12 @@ class ScopeRecord:
         """Complete only if every call that was needed succeeded, or meant "none"."""
         if self.skipped:
             return Status.SKIPPED
-        harmful = any(reason not in HARMLESS for _, reason, _ in self.problems)
+        harmful = any(not problem.harmless for problem in self.problems.values())
         return Status.PARTIAL if harmful or self.ended is None else Status.COMPLETE
 
     def harmed(self) -> set[str]:
         """The entity types whose absence proves nothing here."""
-        return {
-            type_
-            for (_, reason, _), problem in self.problems.items()
-            if reason not in HARMLESS
-            for type_ in problem.types
-        }
+        return {type_ for problem in self.problems.values() if not problem.harmless for type_ in problem.types}
 
 
 class Ledger:

@@ -176,4 +176,5 @@ key_pair = Entity(
     web="https://{console}/ec2/home?region={region}#KeyPairs:keyName={KeyName}",
     tags="Tags",
     props=pick("KeyFingerprint", "KeyType"),
+    facts={"arn": Template("arn:{partition}:ec2:{region}:{account}:key-pair/{KeyName}")},  # the name that policies use
 )

@@ -1,0 +1,185 @@
+"""From rows to lines: what conversion, resolution and serialisation cost, each alone and all together.
+
+The rows are those of a whole collection of the canned estate, kept as they came; then each stage runs over all of them again and
+again, each time into a graph that is empty.
+"""
+
+from __future__ import annotations
+
+import gc
+from typing import TYPE_CHECKING, Any, NamedTuple
+from unittest.mock import patch
+
+import anyio
+import orjson
+
+from bench.canned import canned_server, resources
+from bench.measure import ROUNDS, Arm, Figure, Side, Stopwatch, alone
+from collector.assemble import AccountAssembler, Assembler, Finished
+from collector.catalog import Catalog
+from collector.config import settings
+from collector.convert import Options, Pending
+from collector.output import Writer
+from collector.plan import Target
+from collector.report import Ledger
+from collector.resolve import Graph
+from collector.run import Run
+from collector.spec import Entity
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from collector.collect import Page
+    from collector.model import Batch, Scope
+    from collector.report import Report
+
+TENTH = {kind: max(3, count // 10) for kind, count in resources("100k").items()}
+"""An estate of ten thousand resources: large enough that no cache holds it."""
+
+STAGES = ("entities", "pointers", "resolve", "serialise", "all")
+
+
+class Counted(NamedTuple):
+    """What a stage went through, and the seconds of processor time."""
+
+    records: int
+    cpu: float
+
+
+def figures() -> list[Figure]:
+    """A line for each stage, and one for all together."""
+    counts = {kind: count for kind, count in TENTH.items() if kind in _countable()}
+    with canned_server("100k", **counts) as aws, Arm(Pipeline, aws.environment(), fast_loop=True) as arm:
+        arm.ask("warm")
+        rounds = [{stage: arm.ask("stage", stage) for stage in STAGES} for _ in range(ROUNDS)]
+    figures = [_figure(stage, [each[stage] for each in rounds]) for stage in STAGES]
+    every = [each["all"] for each in rounds]
+    rate = Side([counted.records / counted.cpu for counted in every]).median
+    return [*figures, alone("records a second, one core", rate, shown=lambda value: f"{value:,.0f}")]
+
+
+def _countable() -> set[str]:
+    """The types whose number a canned estate can be told."""
+    return set(resources("100k")) - {"aws_account", "aws_iam_account_password_policy"}
+
+
+def _figure(stage: str, counted: list[Counted]) -> Figure:
+    each = Side([one.cpu / one.records for one in counted]).median
+    return alone(f"{NAMES[stage]} ({counted[0].records:,})", each, shown=lambda seconds: f"{seconds * 1e6:.1f} us each")
+
+
+NAMES = {
+    "entities": "rows to entities",
+    "pointers": "rows to pointers",
+    "resolve": "entities and pointers to relationships",
+    "serialise": "records to lines",
+    "all": "rows to lines in batches, all records",
+}
+
+
+class Pipeline:
+    """The middle of the collector, fed with pages that were kept."""
+
+    async def open(self) -> None:
+        """Nothing is collected yet."""
+        self._pages: list[tuple[Page, Scope]] = []
+        self._assembler = Assembler(Catalog.all(), Options())
+        self._target = Target("aws", "000000000001", "arn:aws:iam::000000000001:user/bench", (), ())
+
+    async def close(self) -> None:
+        """Nothing of its own is open."""
+
+    async def warm(self) -> None:
+        """Collect the estate and keep its pages."""
+        take = AccountAssembler.take
+
+        def keep(assembler: AccountAssembler, page: Page, scope: Scope) -> Iterator[Finished]:
+            self._pages.append((page, scope))
+            return take(assembler, page, scope)
+
+        with patch.object(AccountAssembler, "take", keep):
+            await Run(settings({"regions": "us-east-1,eu-west-1"}), Catalog.all(), _Nowhere(), unlimited=True)()
+
+    async def stage(self, name: str) -> Counted:
+        """Go once through a stage."""
+        gc.collect()
+        stage: Callable[[], Any] = getattr(self, f"_{name}")
+        return await stage()
+
+    async def _entities(self) -> Counted:
+        watch = Stopwatch()
+        nodes = self._nodes()
+        return Counted(len(nodes), watch.read().cpu)
+
+    async def _pointers(self) -> Counted:
+        keys = {id(row): node.key for row, node, _ in self._nodes()}
+        watch = Stopwatch()
+        pointers = self._pendings(keys)
+        return Counted(len(pointers), watch.read().cpu)
+
+    async def _resolve(self) -> Counted:
+        nodes = self._nodes()
+        pointers = self._pendings({id(row): node.key for row, node, _ in nodes})
+        watch, graph = Stopwatch(), Graph(self._assembler.directory)
+        for _, node, type_ in nodes:
+            for waiting in graph.add(type_, node.key, node.names) or ():
+                graph.link(waiting.pending, waiting.scope)
+        for pending, scope in pointers:
+            graph.link(pending, scope)
+        for _ in graph.close(self._target.account, frozenset()):
+            pass
+        return Counted(len(nodes) + len(pointers), watch.read().cpu)
+
+    async def _serialise(self) -> Counted:
+        records = [finished.record for finished in self._records(Ledger("bench", "0"))]
+        watch = Stopwatch()
+        for record in records:
+            orjson.dumps(record, default=str, option=orjson.OPT_NON_STR_KEYS)
+        return Counted(len(records), watch.read().cpu)
+
+    async def _all(self) -> Counted:
+        watch, ledger = Stopwatch(), Ledger("bench", "0")
+        writer, count = Writer(_Nowhere(), ledger, anyio.Lock()), 0
+        for finished in self._records(ledger):
+            await writer.add(finished)
+            count += 1
+        await writer.flush_all()
+        return Counted(count, watch.read().cpu)
+
+    def _records(self, ledger: Ledger) -> Iterator[Finished]:
+        assembler = self._assembler.account(self._target, Options(), ledger)
+        for page, scope in self._pages:
+            ledger.plan(scope)
+            yield from assembler.take(page, scope)
+        yield from assembler.close(frozenset())
+
+    def _nodes(self) -> list[tuple[Any, Any, str]]:
+        return [
+            (row, node, page.fetched.type)
+            for page, _ in self._pages
+            if isinstance(page.fetched, Entity)
+            for row, place in page.rows
+            if (node := self._assembler.entities[page.fetched](row, place)) is not None
+        ]
+
+    def _pendings(self, keys: dict[int, str]) -> list[tuple[Pending, Scope]]:
+        return [
+            (pending, scope)
+            for page, scope in self._pages
+            for row, place in page.rows
+            for converter in self._assembler.edges.get(page.fetched, ())
+            for pending in converter(row, keys.get(id(row)), place)
+        ]
+
+
+class _Nowhere:
+    """A sink that takes everything and keeps nothing."""
+
+    async def open(self) -> None:
+        """Nothing to open."""
+
+    async def write(self, batch: Batch) -> None:
+        """Gone."""
+
+    async def close(self, report: Report | None) -> None:
+        """Nothing to close."""
