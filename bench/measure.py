@@ -159,7 +159,11 @@ def _begin(make: Callable[[], Contender], environment: Mapping[str, str], fast_l
 
 
 def _answer(method: str, arguments: Sequence[object]) -> Any:
-    return _Child.runner.run(getattr(_Child.contender, method)(*arguments))
+    try:
+        return _Child.runner.run(getattr(_Child.contender, method)(*arguments))
+    except Exception as error:
+        # Not every exception survives the way to another process.
+        raise RuntimeError(f"{method}: {type(error).__name__}: {error}") from None
 
 
 async def one_by_one(call: Callable[[], Awaitable[object]], times: int) -> Spent:

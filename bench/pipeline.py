@@ -15,6 +15,7 @@ import orjson
 
 from bench.canned import canned_server, resources
 from bench.measure import ROUNDS, Arm, Figure, Side, Stopwatch, alone
+from collector import log
 from collector.assemble import AccountAssembler, Assembler, Finished
 from collector.catalog import Catalog
 from collector.config import settings
@@ -33,9 +34,6 @@ if TYPE_CHECKING:
     from collector.model import Batch, Scope
     from collector.report import Report
 
-TENTH = {kind: max(3, count // 10) for kind, count in resources("100k").items()}
-"""An estate of ten thousand resources: large enough that no cache holds it."""
-
 STAGES = ("entities", "pointers", "resolve", "serialise", "all")
 
 
@@ -48,8 +46,7 @@ class Counted(NamedTuple):
 
 def figures() -> list[Figure]:
     """A line for each stage, and one for all together."""
-    counts = {kind: count for kind, count in TENTH.items() if kind in _countable()}
-    with canned_server("100k", **counts) as aws, Arm(Pipeline, aws.environment(), fast_loop=True) as arm:
+    with canned_server("100k", **tenth()) as aws, Arm(Pipeline, aws.environment(), fast_loop=True) as arm:
         arm.ask("warm")
         rounds = [{stage: arm.ask("stage", stage) for stage in STAGES} for _ in range(ROUNDS)]
     figures = [_figure(stage, [each[stage] for each in rounds]) for stage in STAGES]
@@ -58,9 +55,10 @@ def figures() -> list[Figure]:
     return [*figures, alone("records a second, one core", rate, shown=lambda value: f"{value:,.0f}")]
 
 
-def _countable() -> set[str]:
-    """The types whose number a canned estate can be told."""
-    return set(resources("100k")) - {"aws_account", "aws_iam_account_password_policy"}
+def tenth() -> dict[str, int]:
+    """The counts of an estate of ten thousand resources in 16 regions: large enough that no cache holds it."""
+    alone = {"aws_account", "aws_iam_account_password_policy"}
+    return {kind: max(3, count // 10) for kind, count in resources("100k").items() if kind not in alone}
 
 
 def _figure(stage: str, counted: list[Counted]) -> Figure:
@@ -83,7 +81,8 @@ class Pipeline:
     async def open(self) -> None:
         """Nothing is collected yet."""
         self._pages: list[tuple[Page, Scope]] = []
-        self._assembler = Assembler(Catalog.all(), Options())
+        self._catalog = Catalog.all()
+        self._assembler = Assembler(self._catalog, Options())
         self._target = Target("aws", "000000000001", "arn:aws:iam::000000000001:user/bench", (), ())
 
     async def close(self) -> None:
@@ -91,6 +90,7 @@ class Pipeline:
 
     async def warm(self) -> None:
         """Collect the estate and keep its pages."""
+        log.set_up("error", "json")
         take = AccountAssembler.take
 
         def keep(assembler: AccountAssembler, page: Page, scope: Scope) -> Iterator[Finished]:
@@ -98,7 +98,7 @@ class Pipeline:
             return take(assembler, page, scope)
 
         with patch.object(AccountAssembler, "take", keep):
-            await Run(settings({"regions": "us-east-1,eu-west-1"}), Catalog.all(), _Nowhere(), unlimited=True)()
+            await Run(settings({}), self._catalog, _Nowhere(), unlimited=True)()
 
     async def stage(self, name: str) -> Counted:
         """Go once through a stage."""

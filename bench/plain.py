@@ -33,9 +33,10 @@ class Plain:
         """Close all clients."""
         await self._fleet.__aexit__(None, None, None)
 
-    async def answer(self, asked: Asked) -> dict[str, Any]:
-        """One answer, without what botocore says about the response."""
-        answer: dict[str, Any] = await self._fleet.call(asked)
+    async def answer(self, asked: Asked, account: str = "000000000001") -> dict[str, Any]:
+        """One answer, without what botocore says about the response; a client is opened for it and closed again."""
+        async with _Fleet(_session(account)) as fleet:
+            answer = await fleet.call(asked)
         answer.pop("ResponseMetadata", None)
         return answer
 
@@ -54,8 +55,7 @@ class Plain:
     async def account(self, account: str, asked: Sequence[Asked], at_once: int) -> Spent:
         """All calls of an account, with a session and clients of its own, so many at once."""
         watch, turns = Stopwatch(), asyncio.Semaphore(at_once)
-        session = aioboto3.Session(aws_access_key_id=f"AKIA{account}", aws_secret_access_key="canned")
-        async with _Fleet(session) as fleet:
+        async with _Fleet(_session(account)) as fleet:
 
             async def call(each: Asked) -> None:
                 async with turns:
@@ -78,6 +78,11 @@ class Plain:
 
         done = await asyncio.gather(*(call() for _ in range(times)))
         return Burst(sum(done), watch.read())
+
+
+def _session(account: str) -> aioboto3.Session:
+    """A session whose key tells the canned server which account asks."""
+    return aioboto3.Session(aws_access_key_id=f"AKIA{account}", aws_secret_access_key="canned")
 
 
 class _Fleet:

@@ -63,6 +63,7 @@ class FakeJupiterOne:
     """The service. Faults get the request and its last word (`entities`, `finalize`, …), and answer in its place or not."""
 
     def __init__(self, *, most_bytes: int = MOST_BYTES, pace: int = 1) -> None:
+        self.url = ""
         self.jobs: dict[str, Job] = {}
         self.tries: Counter[str] = Counter()
         self.correlations: list[str] = []
@@ -105,7 +106,10 @@ class FakeJupiterOne:
         return web.json_response(job.told())
 
     def _authenticate(self, request: web.Request) -> None:
-        if request.headers.get("Authorization") != f"Bearer {KEY}" or request.headers.get("JupiterOne-Account") != ACCOUNT:
+        if (
+            request.headers.get("Authorization") != f"Bearer {KEY}"
+            or request.headers.get("JupiterOne-Account") != ACCOUNT
+        ):
             raise Refusal(401, "UNAUTHORIZED")
 
     async def _body(self, request: web.Request) -> dict[str, Any]:
@@ -162,7 +166,9 @@ class FakeJupiterOne:
     def _check(self, word: str, record: dict[str, Any]) -> None:
         if word == "entities" and not isinstance(record.get("_class"), list):
             raise Refusal(400, "NOT_AN_ENTITY", record["_key"])
-        if word == "relationships" and not ({"_fromEntityKey", "_toEntityKey"} <= record.keys() or "_mapping" in record):
+        if word == "relationships" and not (
+            {"_fromEntityKey", "_toEntityKey"} <= record.keys() or "_mapping" in record
+        ):
             raise Refusal(400, "NOT_A_RELATIONSHIP", record["_key"])
         names = [entry["name"] for entry in record.get("_rawData", [])]
         if len(set(names)) < len(names):

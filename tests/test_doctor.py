@@ -70,13 +70,13 @@ async def test_a_bad_external_id_is_found_with_its_remedy(estate):
     assert "the external id must be the one that its trust policy names (--external-id)" in finding.remedy
     assert set(Catalog.all().choose().types) == set(finding.missing)
     assert diagnosis.exit_code == 4
-    assert (await _diagnosed(role_arn=ROLE, external_id="right")).exit_code == 0
+    assert (await _diagnosed(services="sqs", role_arn=ROLE, external_id="right")).exit_code == 0
 
 
 @pytest.mark.parametrize("code", ["UnauthorizedOperation", "AccessDenied"])
 async def test_a_denied_action_is_found_with_the_types_that_it_costs(estate, code):
     estate.stub.faults.append(Fault("ec2", "DescribeVolumes", status=403, code=code))
-    diagnosis = await _diagnosed()
+    diagnosis = await _diagnosed(services="ec2,sqs")
     (finding,) = diagnosis.findings
     assert (finding.check, finding.subject) == ("permission", "ec2:DescribeVolumes in 123456789012")
     assert (finding.fault, finding.missing) == ("AWS denies it", ("aws_ebs_volume",))
@@ -85,7 +85,7 @@ async def test_a_denied_action_is_found_with_the_types_that_it_costs(estate, cod
 
 
 async def test_a_disabled_region_is_found_with_its_remedy(estate):
-    diagnosis = await _diagnosed(regions="us-east-1,ap-south-1")
+    diagnosis = await _diagnosed(services="ec2,iam", regions="us-east-1,ap-south-1")
     (finding,) = diagnosis.findings
     assert (finding.check, finding.subject, finding.fault) == (
         "region",
@@ -100,7 +100,7 @@ async def test_a_disabled_region_is_found_with_its_remedy(estate):
 
 async def test_an_endpoint_that_cannot_be_reached_is_found_with_its_remedy(estate, monkeypatch):
     monkeypatch.setenv("AWS_ENDPOINT_URL_SQS", _closed_port())
-    diagnosis = await _diagnosed()
+    diagnosis = await _diagnosed(services="sqs,sns")
     (finding,) = diagnosis.findings
     assert (finding.check, finding.subject) == ("endpoint", "sqs in us-east-1 of 123456789012")
     assert finding.fault.startswith("sqs:ListQueues: endpoint_unreachable")
@@ -271,7 +271,7 @@ async def test_where_simulation_is_allowed_every_permission_is_simulated(simulat
 async def test_simulation_finds_what_only_a_resource_would_show_and_why(simulation, decision, fault, remedy):
     decisions, _ = simulation
     decisions["s3:GetBucketAcl"] = decision
-    (finding,) = (await _diagnosed(role_arn=ROLE)).findings
+    (finding,) = (await _diagnosed(services="s3", role_arn=ROLE)).findings
     assert (finding.subject, finding.fault) == (f"s3:GetBucketAcl in {PARTNER}", fault)
     assert finding.missing == ("aws_s3_bucket",)
     assert finding.remedy.startswith(remedy)

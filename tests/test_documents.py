@@ -67,7 +67,8 @@ async def test_the_worked_example_gives_the_graph_that_the_guide_shows(worked_ex
     assert stream == json.loads(shown)
     assert violations(stream) == []
     assert {record["_type"] for record in outcome.relationships} == {"aws_kinesis_has_stream"}
-    assert any("aws_kinesis_stream" in line or "USES aws_kms_key" in line for line in outcome.pointers)
+    key = "arn:aws:kms:us-east-1:123456789012:key/1111"
+    assert f"{stream['_key']} USES aws_kms_key by id {key}" in outcome.pointers
 
 
 def _of_type(records: list[dict[str, Any]], type_: str) -> dict[str, Any]:

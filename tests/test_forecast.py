@@ -188,3 +188,11 @@ def test_buckets_of_an_account_are_one_over_all_regions_and_others_are_one_each(
 @pytest.mark.parametrize("service", Catalog.all().services, ids=lambda service: service.name)
 def test_every_service_of_the_package_can_be_foreseen(service):
     assert forecast(Catalog((service,)), _target()).least > 0
+
+
+async def test_the_scopes_are_those_of_the_run(estate):
+    collected = await collect(services="ec2,iam,sqs")
+    plan = forecast(Catalog.all().choose(["ec2", "iam", "sqs"]), _target())
+    assert {(scope["account"], scope["region"], scope["service"]) for scope in collected.report["scopes"]} == set(
+        plan.scopes
+    )

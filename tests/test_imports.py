@@ -23,6 +23,7 @@ MAY_IMPORT = {
     "classes": "",
     "relationships": "model",
     "tags": "model",
+    "work": "",
     "analysis": "",
     # the vocabulary of declarations, and the declarations: never the engine
     "paths": "model spec",
@@ -37,38 +38,46 @@ MAY_IMPORT = {
     "plan": "catalog model spec",
     "permissions": "",
     "policy": "catalog permissions spec",
-    "published": "catalog model spec",
+    "published": "spec",
     "document": "analysis catalog paths permissions published spec",
-    # the pure middle: never the network
+    # the middle: never the network; what it needs of AWS it asks of an `Api`
+    "report": "faults model",
     "convert": "classes model paths relationships spec tags values",
     "resolve": "convert model relationships spec",
     "factbook": "analysis convert model",
-    "report": "faults model",
-    "collect": "catalog faults model paths plan report spec",
-    "assemble": "catalog collect convert factbook faults model plan report resolve spec",
+    "listings": "faults model paths spec",
+    "finish": "faults listings model paths spec work",
+    "collect": "catalog faults finish listings model paths plan report spec work",
+    "assemble": "catalog convert factbook faults listings model plan report resolve spec",
     "conclude": "analysis assemble faults model plan relationships report resolve",
     # the ends: what waits, what is said, where it goes
     "config": "convert",
-    "aws": "catalog collect config faults model plan report",
-    "sinks": "config model report",
+    "aws": "catalog config faults model plan report work",
+    "sinks": "config model",
     "output": "assemble faults model report sinks",
     "log": "aws",
     "console": "report",
-    # what joins them
-    "account": "analysis assemble aws catalog collect conclude convert factbook faults model output plan report sinks",
+    # what joins them into a run
+    "account": "analysis assemble aws catalog collect conclude convert factbook faults listings model output plan report sinks",
     "members": "account analysis assemble aws catalog config report sinks",
     "frames": "aws faults model report",
     "processes": "aws config faults frames report sinks",
     "worker": "aws catalog config faults frames log members model plan report",
     "run": "aws catalog config faults members model plan processes report sinks",
-    "granted": "analysis aws config policy",
-    "forecast": "aws catalog collect model permissions plan spec",
-    "survey": "aws catalog collect config faults plan report",
+    # what looks ahead of one
+    "forecast": "aws catalog listings model permissions plan spec",
+    "survey": "aws catalog config faults plan report work",
+    "granted": "analysis config faults survey",
+    "probes": "aws catalog faults forecast paths permissions policy work",
+    "doctor": "aws catalog config faults model permissions policy probes sinks spec survey work",
+    "outlook": "aws catalog config doctor faults forecast model survey",
+    "before": "aws catalog config doctor faults granted outlook policy",
     # what users touch; the sample estate is the command's and the tests' alone
-    "demo": "model published report sinks",
-    "cli": "catalog config console demo document faults log report run sinks spec",
+    "demo": "published",
+    "cli": "before catalog config console demo document faults log plan report run sinks spec",
     "__main__": "cli",
 }
+"""In the order of the layers: a part imports only what stands above it. What only types need is not counted."""
 
 
 def _part(name: str) -> str:
@@ -76,13 +85,16 @@ def _part(name: str) -> str:
     return name.split(".")[1]
 
 
-def _imported(tree: ast.AST) -> Iterator[str]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            whole = node.module == "collector"
-            yield from (f"collector.{alias.name}" for alias in node.names) if whole else (node.module,)
+def _imported(node: ast.AST) -> Iterator[str]:
+    """The modules that a module imports when it runs."""
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+    elif isinstance(node, ast.ImportFrom) and node.module:
+        whole = node.module == "collector"
+        yield from (f"collector.{alias.name}" for alias in node.names) if whole else (node.module,)
+    elif not (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"):
+        for inner in ast.iter_child_nodes(node):
+            yield from _imported(inner)
 
 
 def _parts() -> dict[str, set[str]]:

@@ -89,8 +89,6 @@ def _differences(found: dict[str, granted.Difference | Failed], needed: Needs) -
 
 def check_rates(chosen: Settings) -> None:
     """Raises `ConfigurationError` when a rate is set for something that is never called."""
-    if not chosen.rates:
-        return
     operations = {name for names in policy.needs(Catalog.all()).operations.values() for name in names}
     known = {*operations, *(name.split(":")[0] for name in operations), "sts", "organizations"}
     for name in chosen.rates:

@@ -269,6 +269,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 def _run(chosen: Settings, *, sink: Sink | None = None, unlimited: bool = False) -> Outcome:
     log.set_up(chosen.log_level, chosen.log_format)
+    _check_rates(chosen)
     catalog = Catalog.all().choose(chosen.services, chosen.skip_services)
     run = Run(chosen, catalog, sink or outputs.sink(chosen, _types(chosen)), unlimited=unlimited)
     if chosen.report:
@@ -321,13 +322,18 @@ def _types(chosen: Settings) -> outputs.Types:
 
 def _prepared(given: dict[str, Any], config: Path | None) -> tuple[Settings, Catalog]:
     """For the commands that come before a run, which have no progress to show."""
-    from collector.before import check_rates  # noqa: PLC0415  (as above)
-
     given.pop("no_progress", None)
     chosen = settings(_told(given), config)
     log.set_up(chosen.log_level, chosen.log_format)
-    check_rates(chosen)
+    _check_rates(chosen)
     return chosen, Catalog.all().choose(chosen.services, chosen.skip_services)
+
+
+def _check_rates(chosen: Settings) -> None:
+    if chosen.rates:
+        from collector.before import check_rates  # noqa: PLC0415  (needs botocore's models, seldom)
+
+        check_rates(chosen)
 
 
 def _reached(work: Coroutine[Any, Any, T]) -> T:

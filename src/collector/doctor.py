@@ -15,7 +15,6 @@ from typing import Any
 from collector.aws.accounts import Caller, Member, Reached
 from collector.aws.calls import Patience
 from collector.catalog import Catalog, declarations, scope_of
-from collector.work import spread
 from collector.config import ConfigurationError, Settings
 from collector.faults import Failed, Reason
 from collector.model import GLOBAL
@@ -25,6 +24,7 @@ from collector.probes import AT_ONCE, Answers, ask
 from collector.sinks.check import check
 from collector.spec import Entity
 from collector.survey import FIRM, Survey, survey
+from collector.work import spread
 
 SHOWN = 8
 """Types that a line names before it only counts them."""

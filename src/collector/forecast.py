@@ -57,10 +57,11 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """All that is asked of one account."""
+    """All that is asked of one account; `scopes` are also those that ask nothing."""
 
     target: Target
     asked: tuple[Asked, ...]
+    scopes: tuple[Scope, ...] = ()
 
     def of_kind(self, kind: Kind) -> Iterator[Asked]:
         """The operations that are called so often, one for each scope (and call)."""
@@ -94,7 +95,8 @@ def forecast(catalog: Catalog, target: Target, *, by_role: bool = False) -> Fore
     repeated = catalog.repeated_calls()
     answered: set[tuple[Any, ...]] = set()
     kept: list[Asked] = list(_reach(target, by_role=by_role))
-    for asked in (each for job in jobs(catalog, target) for each in _of_job(job)):
+    planned = jobs(catalog, target)
+    for asked in (each for job in planned for each in _of_job(job)):
         if asked.kind is Kind.SURE and (asked.client, asked.op) in repeated:
             key = (
                 asked.client,
@@ -107,7 +109,8 @@ def forecast(catalog: Catalog, target: Target, *, by_role: bool = False) -> Fore
                 continue  # another service's scope has the answer
             answered.add(key)
         kept.append(asked)
-    return Forecast(target, tuple(kept))
+    scopes = dict.fromkeys((*(asked.scope for asked in kept[:1]), *(job.scope for job in planned)))
+    return Forecast(target, tuple(kept), tuple(scopes))
 
 
 def _reach(target: Target, *, by_role: bool) -> Iterator[Asked]:

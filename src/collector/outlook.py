@@ -72,7 +72,7 @@ class Outlook:
         yield from self._totals()
 
     def _totals(self) -> Iterator[str]:
-        scopes = len({asked.scope for each in self.forecasts for asked in each.asked})
+        scopes = sum(len(each.scopes) for each in self.forecasts)
         once = sum(1 for each in self.forecasts for _ in each.of_kind(Kind.ONCE))
         yield f"{of(len(self.forecasts), 'account')}, {of(scopes, 'scope')}: at least {of(self.least, 'call')},"
         yield f"up to {once:,} more, once in each scope that has anything, and those by row; further pages not counted"
@@ -87,22 +87,21 @@ def _time(seconds: float) -> str:
 
 def _table(forecasts: list[Forecast]) -> Iterator[str]:
     counts: dict[str, Counter[str]] = defaultdict(Counter)
-    scopes: dict[str, set[Scope]] = defaultdict(set)
+    scopes = Counter(scope.service for each in forecasts for scope in each.scopes)
     by_row: dict[str, set[str]] = defaultdict(set)
     for asked in (asked for each in forecasts for asked in each.asked):
         service = asked.scope.service
-        scopes[service].add(asked.scope)
         counts[service][asked.kind] += 1
         if asked.kind is Kind.ROWS:
             by_row[service].add(asked.name)
     yield f"{'service':<16} {'scopes':>7} {'least':>7} {'once':>7}  by row"
     for service, count in sorted(counts.items()):
         names = ", ".join(sorted(by_row[service])) or "-"
-        yield f"{service:<16} {len(scopes[service]):>7,} {count[Kind.SURE]:>7,} {count[Kind.ONCE]:>7,}  {names}"
+        yield f"{service:<16} {scopes[service]:>7,} {count[Kind.SURE]:>7,} {count[Kind.ONCE]:>7,}  {names}"
 
 
 def _account(each: Forecast) -> dict[str, Any]:
-    scopes: dict[Scope, list[Asked]] = defaultdict(list)
+    scopes: dict[Scope, list[Asked]] = {scope: [] for scope in each.scopes}
     for asked in each.asked:
         scopes[asked.scope].append(asked)
     return {

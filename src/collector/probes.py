@@ -9,12 +9,12 @@ from typing import Any
 from collector.aws.accounts import Reached
 from collector.aws.calls import ScopeCalls
 from collector.catalog import Catalog
-from collector.work import chunks, spread
 from collector.faults import Failed, Reason
 from collector.forecast import Asked, Kind, forecast
 from collector.paths import walker
 from collector.permissions import action_of
 from collector.policy import GATEWAY, Needs
+from collector.work import chunks, spread
 
 PAGE_SIZES = frozenset(
     {"Limit", "MaxItems", "MaxRecords", "MaxResults", "PageSize", "ResourcesPerPage", "limit", "maxResults"}
@@ -118,11 +118,12 @@ async def _call_all(calls: ScopeCalls, reached: Reached, catalog: Catalog, answe
 
 def _worth_asking(reached: Reached, catalog: Catalog) -> Iterator[Asked]:
     """One call of each listing, the regional ones in one region; what hangs on rows cannot be asked without any."""
-    first = reached.target.regions[:1]
+    target = reached.target
+    one_region = target.home if target.home in target.regions else next(iter(target.regions), target.home)
     asked_before: set[tuple[str, ...]] = set()
-    for asked in _early(forecast(catalog, reached.target).asked):
+    for asked in _early(forecast(catalog, target).asked):
         key = (asked.client, asked.op, str(sorted(asked.params.items())))
-        if key not in asked_before and asked.region in (*first, reached.target.home):
+        if key not in asked_before and asked.region in (one_region, target.home):
             asked_before.add(key)
             yield asked
 

@@ -75,7 +75,7 @@ class Run:
         """
         session = aioboto3.Session()
         refused: DeliveryError | None = None
-        limits = Limits(self._settings.rate_share, unlimited=self._unlimited)
+        limits = Limits.of(self._settings, unlimited=self._unlimited)
         await self._sink.open()
         async with finishing(self._sink), Clients(session, session.region_name or HOMES["aws"]) as clients:
             line = Line(clients, limits, self._settings.max_concurrency, self._patience)

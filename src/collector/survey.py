@@ -15,11 +15,11 @@ from collector.aws.calls import Line, Patience, ScopeCalls
 from collector.aws.clients import Clients
 from collector.aws.limits import Limits
 from collector.catalog import Catalog
-from collector.work import spread
 from collector.config import Settings
 from collector.faults import Failed
 from collector.plan import HOMES
 from collector.report import Ledger, ScopeRecord
+from collector.work import spread
 
 Visit: TypeAlias = Callable[[Member, Reached | Failed], Awaitable[None]]
 

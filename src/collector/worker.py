@@ -77,7 +77,7 @@ async def work() -> None:
     catalog = Catalog.all().choose(chosen.services, chosen.skip_services)
     session = aioboto3.Session()
     async with Clients(session, session.region_name or HOMES["aws"]) as clients:
-        line = Line(clients, Limits(chosen.rate_share, unlimited=hello.unlimited), chosen.max_concurrency)
+        line = Line(clients, Limits.of(chosen, unlimited=hello.unlimited), chosen.max_concurrency)
         parent = Parent()
         members = Members(chosen, catalog, session, line, parent, STALL)
         loop.add_signal_handler(signal.SIGTERM, members.stop, "SIGTERM")

@@ -7,8 +7,9 @@ import asyncio
 import pytest
 from bench.throttled import Gaps, Result, at_random, contest, in_bursts, steady
 
-from collector.aws.limits import RECOVERY, SEARCH, Bucket
+from collector.aws.limits import RECOVERY, SEARCH, Bucket, Limits
 from collector.aws.rates import RATES, Allowance, Rates
+from collector.config import ConfigurationError, settings
 from tests.aws.virtual import VirtualLoop
 
 
@@ -87,3 +88,33 @@ def test_a_configured_operation_gets_a_bucket_of_its_own():
 def test_a_configured_rate_does_not_grow_beyond_itself():
     careful = next(rate for rate in RATES if rate.most)
     assert Rates({careful.client: Allowance(2, 2)}).find(careful.client, "GetThing")[0].most is None
+
+
+async def test_the_settings_rates_reach_the_limiter_and_the_share_applies_to_them():
+    limits = Limits.of(
+        settings({"rate_share": 0.25, "rates": {"iam": 8, "ec2:DescribeVpcs": {"per_second": 4, "burst": 40}}})
+    )
+    users, vpcs = limits.turnstile("1", "r", "iam", "ListUsers"), limits.turnstile("1", "r", "ec2", "DescribeVpcs")
+    assert users is not None
+    assert vpcs is not None
+    assert (users.bucket.rate, users.bucket.burst) == (2, 2)
+    assert (vpcs.bucket.rate, vpcs.bucket.burst) == (1, 10)
+
+
+def test_rates_may_stand_in_the_environment_and_in_the_file(tmp_path, monkeypatch):
+    file = tmp_path / "collector.toml"
+    file.write_text('[rates]\n"iam" = 4\n"ec2:DescribeVpcs" = {per_second = 30, burst = 60}\n')
+    found = Rates.of(settings({}, file).rates)
+    assert found.find("iam", "GetUser")[0].burst == 4
+    assert found.find("ec2", "DescribeVpcs")[0].burst == 60
+    monkeypatch.setenv("COLLECTOR_RATES", "iam=0.5")
+    assert Rates.of(settings({}).rates).find("iam", "GetUser")[0].burst == 1
+
+
+@pytest.mark.parametrize(
+    "given", [{"iam": 0}, {"iam": "much"}, {"iam": {"burst": 3}}, {"iam": {"per_second": 1, "brust": 3}}, "iam", 3]
+)
+def test_a_rate_that_is_none_is_named_in_one_line(given):
+    with pytest.raises(ConfigurationError, match="rates") as refused:
+        settings({"rates": given})
+    assert "\n" not in str(refused.value)

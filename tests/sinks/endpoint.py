@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gzip
 import json
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -32,19 +31,31 @@ class Endpoint:
         self.most_bytes = MOST_BYTES
         self.in_flight = 0
         self.most_in_flight = 0
+        self._changed = asyncio.Condition()
 
     @property
     def lines(self) -> list[str]:
         """What was accepted, each key once."""
         return sorted(line for lines in self.accepted.values() for line in lines)
 
+    async def until(self, fact: Callable[[], bool]) -> None:
+        """Wait for something that requests bring about."""
+        async with self._changed:
+            await self._changed.wait_for(fact)
+
     async def handle(self, request: web.Request) -> web.StreamResponse:
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
+        await self._tell()
         try:
             return await self._handle(request)
         finally:
             self.in_flight -= 1
+            await self._tell()
+
+    async def _tell(self) -> None:
+        async with self._changed:
+            self._changed.notify_all()
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         key = request.headers.get("Idempotency-Key", "")
@@ -79,7 +90,7 @@ class Endpoint:
         self.reports.append(json.loads(await request.read()))
         return web.Response(status=200)
 
-    def _expect(self, fact: bool, violation: str) -> None:
+    def _expect(self, fact: object, violation: str) -> None:
         if not fact:
             self.violations.append(violation)
 
@@ -100,7 +111,9 @@ async def serving(handler: Callable[[web.Request], Awaitable[web.StreamResponse]
         await runner.cleanup()
 
 
-def answering(status: int, *, headers: dict[str, str] | None = None, body: str = "", times: int = 1, only: str = "") -> Fault:
+def answering(
+    status: int, *, headers: dict[str, str] | None = None, body: str = "", times: int = 1, only: str = ""
+) -> Fault:
     """The first `times` tries of each key, or of the one that ends with `only`, get this answer."""
 
     async def fault(endpoint: Endpoint, request: web.Request, key: str) -> web.StreamResponse | None:
@@ -138,7 +151,3 @@ def dawdling(patience: float) -> Fault:
         return answer
 
     return fault
-
-
-def unpacked(data: bytes) -> bytes:
-    return gzip.decompress(data)

@@ -20,12 +20,16 @@ async def no_sleep(_: float) -> None:
 
 
 def record(number: int, **more: Any) -> bytes:
-    return json.dumps({"_key": f"arn:aws:sqs:::{number}", "_type": "aws_sqs_queue", "_class": ["Queue"], **more}).encode()
+    return json.dumps(
+        {"_key": f"arn:aws:sqs:::{number}", "_type": "aws_sqs_queue", "_class": ["Queue"], **more}
+    ).encode()
 
 
 def link(number: int, **more: Any) -> bytes:
     ends = {"_fromEntityKey": f"arn:aws:sqs:::{number}", "_toEntityKey": f"arn:aws:sqs:::{number}"}
-    return json.dumps({"_key": f"link:{number}", "_type": "aws_sqs_has_queue", "_class": "HAS", **ends, **more}).encode()
+    return json.dumps(
+        {"_key": f"link:{number}", "_type": "aws_sqs_has_queue", "_class": "HAS", **ends, **more}
+    ).encode()
 
 
 def batch(sequence: int, entities: int = 10, links: int = 0, *, account: str = ACCOUNT, size: int = 10) -> Batch:
@@ -54,7 +58,14 @@ def spool(folder: Any, url: str, *, durable: bool = False, limit: int = 10_000_0
 
 
 def uploading(
-    url: str, kept: Spool, *, attempts: int = 4, timeout: float = 5, token: Token | None = None, width: int = 4, **patience: Any
+    url: str,
+    kept: Spool,
+    *,
+    attempts: int = 4,
+    timeout: float = 5,
+    token: Token | None = None,
+    width: int = 4,
+    **patience: Any,
 ) -> UploadSink:
     tries = Patience(attempts=attempts, **{"sleep": no_sleep, **patience})
     return UploadSink(url, Http(Manner(timeout), token or Token("TOKEN"), tries), kept, width=width)

@@ -8,16 +8,19 @@ from hypothesis import given
 from hypothesis import settings as effort
 from hypothesis import strategies as st
 
+from collector.demo.stub import Fault
 from collector.model import Batch, Scope
 from collector.sinks.base import DeliveryError
 from collector.sinks.credentials import Token
 from collector.sinks.jupiterone import Aims, JupiterOneSink
+from collector.sinks.layout import found
 from collector.sinks.shrink import shrunk
-from collector.sinks.spool import found, taken_over
+from collector.sinks.spool import taken_over
 from collector.sinks.synchronization import Synchronization
 from collector.sinks.transport import Http, Manner, Patience
 from tests.fake_jupiterone import ACCOUNT as J1_ACCOUNT
 from tests.fake_jupiterone import KEY, PATH, FakeJupiterOne
+from tests.runs import collect
 from tests.sinks.endpoint import serving
 from tests.sinks.made import ACCOUNT, RUN, batch, batches, deliver, lines, no_sleep, record, report, spool
 
@@ -40,7 +43,9 @@ def durable(request):
 
 def synchronizing(url, kept, *, key=KEY, width=3, attempts=3, **aims):
     http = Http(
-        Manner(5, {"JupiterOne-Account": J1_ACCOUNT}), Token("JUPITERONE_API_KEY", key), Patience(attempts=attempts, sleep=no_sleep, rest=0)
+        Manner(5, {"JupiterOne-Account": J1_ACCOUNT}),
+        Token("JUPITERONE_API_KEY", key),
+        Patience(attempts=attempts, sleep=no_sleep, rest=0),
     )
     return JupiterOneSink(Synchronization(http, url), kept, Aims(EVERY, sleep=no_sleep, **aims), width=width)
 
@@ -84,7 +89,9 @@ async def test_a_complete_run_is_one_finished_job_for_each_account(service, tmp_
 
 
 async def test_a_partial_run_names_its_types_when_it_is_finalized(service, tmp_path, durable):
-    sink = synchronizing(service.url, spool(tmp_path, service.url, durable=durable), unseen=frozenset({"aws_ec2_has_instance"}))
+    sink = synchronizing(
+        service.url, spool(tmp_path, service.url, durable=durable), unseen=frozenset({"aws_ec2_has_instance"})
+    )
     await deliver(sink, batches(2), report("partial", ("aws_instance",)))
     job = service.job(ACCOUNT)
     assert (job.status, job.partial) == ("FINALIZE_PENDING", ["aws_ec2_has_instance", "aws_instance"])
@@ -143,7 +150,6 @@ async def test_a_reset_after_acceptance_costs_a_second_try_and_no_double(service
         if asked == word and service.tries[word] == 1:
             await service.take(request)
             request.transport.abort()
-        return None
 
     service.fault = fault
     await deliver(synchronizing(service.url, spool(tmp_path, service.url), wait=True), made, report())
@@ -159,7 +165,7 @@ async def test_a_job_that_ended_takes_nothing_more_and_its_batches_are_kept(serv
     service.job(ACCOUNT).status = "ABORTED"
     await sink.write(batch(2))
     await sink.write(batch(3))
-    with pytest.raises(DeliveryError, match="2 batches were not delivered .* had ended"):
+    with pytest.raises(DeliveryError, match=r"2 batches were not delivered .* had ended"):
         await sink.close(report())
     assert (service.tries["entities"], service.tries["finalize"]) == (2, 0)
     service.violations.clear()
@@ -204,7 +210,6 @@ async def test_fewer_records_than_were_sent_are_noticed(service, tmp_path):
     async def forget(service, request, word):
         if word == "finalize":
             service.job(ACCOUNT).uncounted = 3
-        return None
 
     service.fault = forget
     with pytest.raises(DeliveryError, match=f"account {ACCOUNT}: job job-1 counts 17 entities, 20 were sent"):
@@ -215,7 +220,6 @@ async def test_a_job_that_the_service_gives_up_is_told(service, tmp_path):
     async def spoil(service, request, word):
         if word == "GET":
             service.job(ACCOUNT).status = "ERROR_BAD_DATA"
-        return None
 
     service.fault = spoil
     with pytest.raises(DeliveryError, match="job job-1 ended as ERROR_BAD_DATA"):
@@ -225,13 +229,19 @@ async def test_a_job_that_the_service_gives_up_is_told(service, tmp_path):
 async def test_a_job_that_never_finishes_is_told(service, tmp_path):
     service.pace = 10**6
     with pytest.raises(DeliveryError, match="is not finished after 50 s"):
-        await deliver(synchronizing(service.url, spool(tmp_path, service.url), wait=True, longest=50), batches(1), report())
+        await deliver(
+            synchronizing(service.url, spool(tmp_path, service.url), wait=True, longest=50), batches(1), report()
+        )
     assert service.tries["GET"] == 10
 
 
 async def test_a_wrong_key_leaves_everything_in_the_spool(service, tmp_path, durable):
-    with pytest.raises(DeliveryError, match="4 batches were not delivered .*401 UNAUTHORIZED") as told:
-        await deliver(synchronizing(service.url, spool(tmp_path, service.url, durable=durable), key="s3cr3t"), batches(4), report())
+    with pytest.raises(DeliveryError, match=r"4 batches were not delivered .*401 UNAUTHORIZED") as told:
+        await deliver(
+            synchronizing(service.url, spool(tmp_path, service.url, durable=durable), key="s3cr3t"),
+            batches(4),
+            report(),
+        )
     assert "s3cr3t" not in str(told.value)
     await resend(tmp_path, service.url)
     assert held(service.job(ACCOUNT)) == sent(batches(4))
@@ -307,6 +317,54 @@ def test_shrinking_touches_raw_data_only_and_no_more_than_needed(raws, goal):
         return
     assert sum(map(len, less)) <= goal or shrunk(less, goal) is None
     for before, after in zip(map(json.loads, whole), map(json.loads, less), strict=True):
-        assert [entry["name"] for entry in before.pop("_rawData", [])] == [entry["name"] for entry in after.pop("_rawData", [])]
+        assert [entry["name"] for entry in before.pop("_rawData", [])] == [
+            entry["name"] for entry in after.pop("_rawData", [])
+        ]
         assert before == after
     assert any(b"TRUNCATED" in line for line in less)
+
+
+FEW = "ec2,sqs,s3,iam,account"
+
+
+async def test_the_sample_estate_is_synchronized_whole_with_raw_data(estate, service, tmp_path):
+    sink = synchronizing(service.url, spool(tmp_path, service.url), wait=True)
+    collected = await collect(sink=sink, services=FEW, raw=True)
+    (job,) = service.jobs.values()
+    counts = collected.report["counts"]
+    assert (job.status, service.violations, collected.outcome.undelivered) == ("FINISHED", [], None)
+    assert len(job.entities) == counts["entities"] > 50
+    assert len(job.relationships) == counts["relationships"] + counts["mappedRelationships"]
+    assert any("_rawData" in entity for entity in job.entities.values())
+    assert "aws_instance" not in job.partial
+    assert "aws_lambda_function" in job.partial  # was not asked for
+
+
+async def test_what_a_run_could_not_see_is_named_when_it_is_finalized(estate, service, tmp_path):
+    estate.stub.faults.append(
+        Fault("ec2", "DescribeVolumes", region="us-east-1", status=403, code="UnauthorizedOperation")
+    )
+    collected = await collect(sink=synchronizing(service.url, spool(tmp_path, service.url)), services=FEW)
+    (job,) = service.jobs.values()
+    assert collected.report["status"] == "partial"
+    assert job.status == "FINALIZE_PENDING"
+    assert {"aws_ebs_volume", "aws_instance_uses_ebs_volume"} <= set(job.partial)
+    assert job.partial == collected.report["partialDatasets"]["types"]
+    assert service.violations == []
+
+
+async def test_a_run_that_breaks_off_aborts_its_job(estate, service, tmp_path):
+    class Breaking(JupiterOneSink):
+        async def write(self, batch):
+            if batch.sequence == 4:
+                await self._outbox.drain()
+                raise RuntimeError("a bug")
+            await super().write(batch)
+
+    whole = synchronizing(service.url, spool(tmp_path, service.url))
+    sink = Breaking(whole._service, whole._spool, whole._aims)
+    with pytest.raises(RuntimeError, match="a bug"):
+        await collect(sink=sink, services=FEW)
+    (job,) = service.jobs.values()
+    assert (job.status, job.reason) == ("ABORTED", "the run failed")
+    assert service.violations == []

@@ -142,7 +142,7 @@ async def test_a_token_that_cannot_be_had_is_told(token, message):
 
 
 async def test_a_token_file_that_is_not_there_is_told(tmp_path):
-    with pytest.raises(DeliveryError, match="T: cannot read .*nothing: No such file"):
+    with pytest.raises(DeliveryError, match=r"T: cannot read .*nothing: No such file"):
         await Token("T", file=tmp_path / "nothing").get()
 
 
@@ -184,7 +184,9 @@ def _server_tls(authority, *, asks: bool) -> ssl.SSLContext:
 async def test_a_client_certificate_is_shown(authority):
     endpoint = Endpoint()
     async with serving(endpoint.handle, ssl_context=_server_tls(authority, asks=True)) as url:
-        await deliver(made(url, client_cert=authority / "client.pem", ca_bundle=authority / "ca.pem"), batches(2), report())
+        await deliver(
+            made(url, client_cert=authority / "client.pem", ca_bundle=authority / "ca.pem"), batches(2), report()
+        )
     assert endpoint.lines == lines(batches(2))
 
 
@@ -202,6 +204,7 @@ class Proxy:
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, str]] = []
+        self.url = ""
 
     async def serve(self, reader, writer):
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
@@ -247,7 +250,14 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 @pytest.mark.parametrize(
     ("after", "seconds"),
-    [("7", 7), ("0", 0), ("-3", 0), ("Thu, 01 Jan 2026 00:01:00 GMT", 60), ("Wed, 21 Oct 2015 07:28:00 GMT", 0), ("soon", 0)],
+    [
+        ("7", 7),
+        ("0", 0),
+        ("-3", 0),
+        ("Thu, 01 Jan 2026 00:01:00 GMT", 60),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", 0),
+        ("soon", 0),
+    ],
 )
 def test_retry_after_is_seconds_or_a_date(after, seconds):
     assert _seconds(after, NOW) == seconds

@@ -72,10 +72,8 @@ async def test_a_slow_output_does_not_hold_a_fast_one_until_its_buffer_is_full(t
         fast = MemorySink()
         sink = SeveralSinks([fast, uploading(url, spool(tmp_path, url), width=2)])
         running = asyncio.create_task(deliver(sink, batches(10), report()))
-        while endpoint.in_flight < 2:
-            await asyncio.sleep(0.01)
-        await asyncio.wait([running], timeout=0.2)
-        assert 3 <= len(fast.batches) < 10
+        await endpoint.until(lambda: endpoint.in_flight == 2)
+        assert 2 <= len(fast.batches) < 10
         gate.set()
         await running
     assert endpoint.lines == lines(batches(10))
@@ -83,18 +81,18 @@ async def test_a_slow_output_does_not_hold_a_fast_one_until_its_buffer_is_full(t
 
 
 async def test_a_body_that_breaks_closes_without_a_report():
-    class Watched(MemorySink):
-        closed: list = []
+    closed = []
 
+    class Watched(MemorySink):
         async def close(self, report):
-            self.closed.append(report)
+            closed.append(report)
             raise DeliveryError("kept in x")
 
     sink = Watched()
     with pytest.raises(ZeroDivisionError):
         async with finishing(sink):
             raise ZeroDivisionError
-    assert sink.closed == [None]
+    assert closed == [None]
 
 
 async def test_a_whole_run_goes_to_a_file_and_to_an_endpoint(estate, tmp_path):

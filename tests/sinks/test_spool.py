@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 from collector.model import Batch, Scope
 from collector.sinks.base import DeliveryError
 from collector.sinks.disk import Disk
+from collector.sinks.layout import found
 from collector.sinks.parcel import from_file, packed, to_file
-from collector.sinks.spool import FullError, Room, Spool, Summary, found, taken_over
+from collector.sinks.spool import FullError, Room, Spool, Summary, taken_over
 from tests.sinks.made import RUN, batch, lines, report, spool
 
 LIMIT = 10_000_000
@@ -33,7 +34,7 @@ class CrashingDisk(Disk):
 
     def __init__(self, steps: int, fate: Random, *, power_failure: bool) -> None:
         self.left, self.fate, self.power_failure = steps, fate, power_failure
-        self.unsettled: list[tuple[str, Path, Path | bytes]] = []
+        self.unsettled: list[tuple[Path, Path | bytes]] = []
 
     def _step(self) -> None:
         if self.left <= 0:
@@ -50,12 +51,12 @@ class CrashingDisk(Disk):
         self._step()
         before = new.read_bytes() if new.exists() else None
         super().rename(path, new)
-        self.unsettled.append(("rename", path, new) if before is None else ("replace", new, before))
+        self.unsettled.append((path, new) if before is None else (new, before))
 
     def remove(self, path: Path) -> None:
         self._step()
         if path.exists():
-            self.unsettled.append(("remove", path, path.read_bytes()))
+            self.unsettled.append((path, path.read_bytes()))
         super().remove(path)
 
     def settle(self, folder: Path) -> None:
@@ -64,7 +65,7 @@ class CrashingDisk(Disk):
         self.unsettled.clear()
 
     def die(self) -> None:
-        for what, path, other in reversed(self.unsettled):
+        for path, other in reversed(self.unsettled):
             if not self.power_failure or self.fate.random() < 0.5:
                 continue
             if isinstance(other, bytes):
@@ -122,7 +123,9 @@ def recover(room: Path, server: Server, disk: Disk | None = None) -> None:
             kept.release()
 
 
-STEPS = st.lists(st.tuples(st.sampled_from(["collect", "collect", "send", "split"]), st.integers(0, 50)), min_size=1, max_size=25)
+STEPS = st.lists(
+    st.tuples(st.sampled_from(["collect", "collect", "send", "split"]), st.integers(0, 50)), min_size=1, max_size=25
+)
 
 
 @effort(max_examples=400, deadline=None)

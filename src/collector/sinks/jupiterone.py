@@ -54,7 +54,7 @@ class Job:
     finalized: bool = False
     entities: int = 0
     relationships: int = 0
-    failed: set[str] = field(default_factory=set)
+    failed: dict[Number, set[str]] = field(default_factory=dict)
     numbers: list[Number] = field(default_factory=list)
     turn: anyio.Lock = field(default_factory=anyio.Lock)
 
@@ -91,20 +91,23 @@ class JupiterOneSink:
 
     async def resend(self) -> None:
         """Synchronize what an earlier process left in the spool. Raises `DeliveryError` when something is still left."""
-        await self.open()
-        summary = await self._outbox.disk(self._spool.summary)
-        for account, numbers in (await self._outbox.disk(self._spool.accounts)).items():
-            self._job(account).numbers += numbers
-        for key in self._spool.jobs:
-            self._jobs.setdefault(key, Job())
-        for key, job in self._jobs.items():
-            try:
-                await self._take_up(key, job, summary)
-            except DeliveryError as error:
-                job.ended = True
-                self._problems.append(f"{_named(key)}: {error}")
-        await self._outbox.resume()
-        await self._end(summary, failed=False)
+        try:
+            await self.open()
+            summary = await self._outbox.disk(self._spool.summary)
+            for account, numbers in (await self._outbox.disk(self._spool.accounts)).items():
+                self._job(account).numbers += numbers
+            for key in self._spool.jobs:
+                self._jobs.setdefault(key, Job())
+            for key, job in self._jobs.items():
+                try:
+                    await self._take_up(key, job, summary)
+                except DeliveryError as error:
+                    job.ended = True
+                    self._problems.append(f"{_named(key)}: {error}")
+            await self._outbox.resume()
+            await self._end(summary, failed=False)
+        finally:
+            await self._leave()
 
     async def _take_up(self, key: str, job: Job, summary: Summary | None) -> None:
         """Go on with the job that the batches were for, or begin anew with what is there.
@@ -134,10 +137,13 @@ class JupiterOneSink:
             await self._outbox.stop()
             await self._conclude(summary, failed=failed or self._outbox.broken is not None)
         finally:
-            with anyio.CancelScope(shield=True):
-                await self._outbox.stop()
-                await self._service.http.close()
-                await self._outbox.disk(self._spool.release)
+            await self._leave()
+
+    async def _leave(self) -> None:
+        with anyio.CancelScope(shield=True):
+            await self._outbox.stop()
+            await self._service.http.close()
+            await self._outbox.disk(self._spool.release)
 
     async def _conclude(self, summary: Summary | None, *, failed: bool) -> None:
         for key, job in self._jobs.items():
@@ -168,7 +174,9 @@ class JupiterOneSink:
     async def _finalize(self, key: str, job: Job, summary: Summary | None) -> None:
         partial = self._aims.every
         if job.whole and summary is not None:
-            partial = frozenset(summary.report["partialDatasets"]["types"]) | self._aims.unseen | job.failed
+            partial = frozenset(summary.report["partialDatasets"]["types"]) | self._aims.unseen.union(
+                *job.failed.values()
+            )
         await self._service.finalize(job.id, partial)
         job.finalized = True
         arrived = [number for number in job.numbers if number not in self._outbox.failures]
@@ -209,8 +217,9 @@ class JupiterOneSink:
                 await self._service.upload(job.id, "relationships", relationships)
         except DeliveryError as error:
             job.ended = job.ended or isinstance(error, JobEndedError)
-            job.failed |= _types([*entities, *relationships])
+            job.failed[parcel.number] = _types([*entities, *relationships])
             raise
+        job.failed.pop(parcel.number, None)
         job.entities += len(entities)
         job.relationships += len(relationships)
 

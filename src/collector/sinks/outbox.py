@@ -14,7 +14,7 @@ from anyio import to_thread
 from collector.sinks.base import DeliveryError
 from collector.sinks.parcel import Number, Parcel, packed
 from collector.sinks.spool import FullError, Spool
-from collector.sinks.transport import TooLargeError
+from collector.sinks.transport import GaveUpError, TooLargeError
 
 if TYPE_CHECKING:
     from collector.model import Batch
@@ -43,6 +43,7 @@ class Outbox:
         self._senders: list[asyncio.Task[None]] = []
         self._sending: list[anyio.CancelScope] = []
         self._interrupted: list[Parcel] = []
+        self._again: list[Number] = []
         self._open = 0
         self._moved = asyncio.Event()
         self._turn = threading.Lock()
@@ -75,7 +76,11 @@ class Outbox:
             await self._queue(number)
 
     async def drain(self) -> None:
-        """Wait until each batch was sent, or failed for good."""
+        """Wait until each batch was sent, or failed for good. What fell into an outage has a second chance at the end."""
+        await self._waiting.join()
+        again, self._again = self._again, []
+        for number in again:
+            await self._queue(number)
         await self._waiting.join()
 
     async def stop(self) -> None:
@@ -163,6 +168,8 @@ class Outbox:
             await self._divide(parcel, str(error))
         except DeliveryError as error:
             await self._keep(parcel, str(error))
+            if isinstance(error, GaveUpError) and parcel.number in self.failures:
+                self._again.append(parcel.number)
         except asyncio.CancelledError:
             self._interrupted.append(parcel)
             raise
@@ -170,6 +177,7 @@ class Outbox:
             log.exception("a bug kept a batch from being sent", batch=parcel.key)
             await self._keep(parcel, repr(error))
         else:
+            self.failures.pop(parcel.number, None)
             if self._forgets:
                 await self.disk(self.spool.remove, [parcel.number])
 

@@ -16,9 +16,10 @@ import structlog
 from collector.config import ConfigurationError, Settings
 from collector.sinks.credentials import Token
 from collector.sinks.jupiterone import Aims, JupiterOneSink
+from collector.sinks.layout import found
 from collector.sinks.ndjson import NdjsonSink
 from collector.sinks.several import SeveralSinks
-from collector.sinks.spool import Room, Spool, found, taken_over
+from collector.sinks.spool import Room, Spool, taken_over
 from collector.sinks.synchronization import Synchronization
 from collector.sinks.transport import Http, Manner, Patience
 from collector.sinks.upload import UploadSink

@@ -6,8 +6,7 @@ with temporary names were never counted as collected; whoever finds one removes 
 
 from __future__ import annotations
 
-import re
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -15,16 +14,15 @@ import orjson
 
 from collector.sinks.base import DeliveryError
 from collector.sinks.disk import Disk, locked
+from collector.sinks.layout import ABOUT, LOCK, SUMMARY, TORN, UNNAMED, batch_files, name_of, refusals
 from collector.sinks.parcel import Number, Parcel, from_file, to_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
     from pathlib import Path
 
     from collector.report import Report
 
-SUFFIX, TORN, UNNAMED = ".batch", ".torn", ".tmp"
-_NAME = re.compile(r"\d{8}(\.\d+)*\.batch")
 _FORMAT = 1
 
 
@@ -111,7 +109,7 @@ class Spool:
             raise FullError(
                 f"{folder} has reached its bound of {self._room.limit:,} bytes: send it with `collector upload {folder}`"
             )
-        self._write(self._opened(parcel.run) / _name(parcel.number), data)
+        self._write(self._opened(parcel.run) / name_of(parcel.number), data)
         self._sizes[parcel.number] = len(data)
         self._used = self.used() + len(data)
 
@@ -121,7 +119,7 @@ class Spool:
         Raises:
             DeliveryError: when nothing of it can be read; it is set aside then, not removed.
         """
-        path = self.place / _name(number)
+        path = self.place / name_of(number)
         try:
             found = from_file(path.read_bytes())
         except OSError as error:
@@ -144,7 +142,7 @@ class Spool:
         """Forget parcels that the endpoint has."""
         for number in numbers:
             if number in self._sizes:
-                self._disk.remove(self.place / _name(number))
+                self._disk.remove(self.place / name_of(number))
                 self._forget(number)
 
     def replace(self, parcel: Parcel, pieces: Iterable[Parcel]) -> None:
@@ -170,12 +168,12 @@ class Spool:
     def finish(self, summary: Summary) -> None:
         """Note the end of the run beside what is kept of it."""
         self._opened(summary.report["runId"])
-        self._write(self.place / "summary.json", orjson.dumps({"report": summary.report, "batches": summary.batches}))
+        self._write(self.place / SUMMARY, orjson.dumps({"report": summary.report, "batches": summary.batches}))
 
     def summary(self) -> Summary | None:
         """How the run ended; None when it never came to that."""
         try:
-            told = orjson.loads((self.place / "summary.json").read_bytes())
+            told = orjson.loads((self.place / SUMMARY).read_bytes())
             return Summary(told["report"], told["batches"])
         except FileNotFoundError:
             return None
@@ -187,7 +185,7 @@ class Spool:
         """Remove the folder when nothing is kept in it; otherwise leave it to whoever sends the rest."""
         if self._folder is not None and not self._sizes and not list(self._folder.glob(f"*{TORN}")):
             with suppress(OSError):  # somebody put something else there, or took it away
-                for name in ("summary.json", "output.json", "lock"):
+                for name in (SUMMARY, ABOUT, LOCK):
                     self._disk.remove(self._folder / name)
                 self._folder.rmdir()
         self.release()
@@ -216,20 +214,20 @@ class Spool:
         if self._folder is None:
             self.run = run
             folder = self._room.folder / f"{run}-{self._index}"
-            with _refusals(folder):
+            with refusals(folder):
                 self._disk.make(folder)
-                self._lock = locked(folder / "lock")
+                self._lock = locked(folder / LOCK)
             self._folder = folder
             self._describe()
         return self._folder
 
     def _describe(self) -> None:
         about = {"format": _FORMAT, "run": self.run, "output": self.output, "jobs": self.jobs}
-        self._write(self.place / "output.json", orjson.dumps(about))
+        self._write(self.place / ABOUT, orjson.dumps(about))
 
     def _write(self, path: Path, data: bytes) -> None:
         unnamed = path.with_name(path.name + UNNAMED)
-        with _refusals(path):
+        with refusals(path):
             self._disk.create(unnamed, data)
             self._disk.rename(unnamed, path)
             self._disk.settle(path.parent)
@@ -243,17 +241,12 @@ class Spool:
         for path in sorted(folder.glob(f"*{UNNAMED}")):
             self.notes.append(f"{path} was never finished and did not count as collected: removed")
             self._disk.remove(path)
-        files = {_number(path): path for path in folder.glob(f"*{SUFFIX}") if _NAME.fullmatch(path.name)}
+        files = batch_files(folder)
         for number, path in files.items():
             if any(number[:length] in files for length in range(1, len(number))):
                 self._disk.remove(path)  # the whole is still there, so its pieces were never sent
             else:
                 self._sizes[number] = path.stat().st_size
-
-
-def found(place: Path) -> list[Path]:
-    """The folders of runs that lie in a spool; `place` may also be one of them."""
-    return [folder for folder in (place, *sorted(place.iterdir())) if folder.is_dir() and _is_spool(folder)]
 
 
 def taken_over(folder: Path, limit: int, disk: Disk | None = None) -> Spool | None:
@@ -262,8 +255,8 @@ def taken_over(folder: Path, limit: int, disk: Disk | None = None) -> Spool | No
     Raises:
         DeliveryError: when the folder cannot be read.
     """
-    with _refusals(folder):
-        lock = locked(folder / "lock")
+    with refusals(folder):
+        lock = locked(folder / LOCK)
         if lock is None:
             return None
         spool = Spool(Room(folder.parent, limit, durable=True), "", disk=disk)
@@ -274,31 +267,8 @@ def taken_over(folder: Path, limit: int, disk: Disk | None = None) -> Spool | No
             spool.release()
             raise
     try:
-        told: dict[str, Any] = orjson.loads((folder / "output.json").read_bytes())
+        told: dict[str, Any] = orjson.loads((folder / ABOUT).read_bytes())
         spool.run, spool.output, spool.jobs = told["run"], told["output"], told["jobs"]
     except (OSError, orjson.JSONDecodeError, KeyError) as error:
         spool.notes.append(f"{folder / 'output.json'} cannot be read: {type(error).__name__}")
     return spool
-
-
-def _is_spool(folder: Path) -> bool:
-    return (folder / "output.json").exists() or any(_NAME.fullmatch(path.name) for path in folder.glob(f"*{SUFFIX}"))
-
-
-def _name(number: Number) -> str:
-    """Names sort as their batches do."""
-    first, *pieces = number
-    return ".".join((f"{first:08}", *map(str, pieces))) + SUFFIX
-
-
-def _number(path: Path) -> Number:
-    return tuple(map(int, path.name.removesuffix(SUFFIX).split(".")))
-
-
-@contextmanager
-def _refusals(path: Path) -> Iterator[None]:
-    """What the disk refuses, in one line for the user."""
-    try:
-        yield
-    except OSError as error:
-        raise DeliveryError(f"cannot write {path}: {error.strerror or error}") from error

@@ -46,9 +46,12 @@ class UploadSink:
 
     async def resend(self) -> None:
         """Deliver what an earlier process left in the spool. Raises `DeliveryError` when something is still left."""
-        await self.open()
-        await self._outbox.resume()
-        await self._end(await self._outbox.disk(self._spool.summary), whole=True)
+        try:
+            await self.open()
+            await self._outbox.resume()
+            await self._end(await self._outbox.disk(self._spool.summary), whole=True)
+        finally:
+            await self._leave()
 
     async def _end(self, summary: Summary | None, *, whole: bool) -> None:
         """`whole`: all batches there are were taken, so they are waited for; else what is not sent yet is kept."""
@@ -61,10 +64,13 @@ class UploadSink:
             await self._outbox.stop()
             await self._conclude(summary)
         finally:
-            with anyio.CancelScope(shield=True):
-                await self._outbox.stop()
-                await self._http.close()
-                await self._outbox.disk(self._spool.release)
+            await self._leave()
+
+    async def _leave(self) -> None:
+        with anyio.CancelScope(shield=True):
+            await self._outbox.stop()
+            await self._http.close()
+            await self._outbox.disk(self._spool.release)
 
     async def _conclude(self, summary: Summary | None) -> None:
         left = self._outbox.told(shown(self._url))
