@@ -94,12 +94,16 @@ def test_a_denied_operation_ends_the_run_with_three_and_the_rest_delivered(estat
     assert "aws_sqs_queue" in _report(tmp_path / "r.json")["partialDatasets"]["types"]
 
 
-def test_refused_credentials_end_the_run_with_four_and_one_line(estate):
+def test_refused_credentials_end_the_run_with_four_one_line_and_a_report_that_says_so(estate, tmp_path):
     estate.stub.faults.append(Fault("sts", code="InvalidClientTokenId", status=403))
-    done = _run(*SQS)
+    done = _run(*SQS, "--report", tmp_path / "r.json")
     assert (done.returncode, done.stdout) == (Exit.NOTHING, "")
     assert done.stderr.startswith("collector: nothing could be collected: sts:GetCallerIdentity")
     assert done.stderr.count("\n") == 1
+    report = _report(tmp_path / "r.json")
+    assert report["status"] == "failed"
+    assert [problem["code"] for scope in report["scopes"] for problem in scope["problems"]] == ["InvalidClientTokenId"]
+    assert "aws_sqs_queue" in report["partialDatasets"]["types"]
 
 
 def test_without_any_credentials_the_run_ends_with_four_and_one_line(estate, monkeypatch):

@@ -278,6 +278,8 @@ def _run(chosen: Settings, *, sink: Sink | None = None, unlimited: bool = False)
         with console.progress(run.ledger, wanted=chosen.progress):
             outcome = _loop(run())
     except Failed as failure:
+        if chosen.report:
+            _write(chosen.report, run.failed(failure))
         _complain(f"nothing could be collected: {failure}", Exit.NOTHING)
     except DeliveryError as error:
         _complain(str(error), Exit.USAGE)

@@ -29,6 +29,9 @@ from collector.processes import Processes
 from collector.report import Ledger, Report
 from collector.sinks.base import ClosedError, DeliveryError, Sink, finishing
 
+UNKNOWN = "unknown"
+"""Stands for the account's number in the report where the credentials themselves were refused."""
+
 log = structlog.get_logger()
 
 
@@ -134,6 +137,14 @@ class Run:
             self._refuse(member, failed)
         finally:
             window.release()
+
+    def failed(self, failure: Failed) -> Report:
+        """The report of a run that raised: nothing was collected, and every type proves nothing."""
+        if not self.ledger.scopes:  # AWS did not even say which account this is
+            self.ledger.plan(Scope(UNKNOWN, GLOBAL, "account"))
+        for scope in list(self.ledger.scopes):
+            self.ledger.begin(scope).fail(failure, self._catalog.types)
+        return self._report()
 
     def _refuse(self, member: Member, failure: Failed) -> None:
         """An account that cannot be collected is one line of the report; all of its types prove nothing."""
