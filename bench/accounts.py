@@ -67,7 +67,9 @@ def _run(environment: dict[str, str], given: dict[str, Any]) -> dict[str, Any]:
     command = [sys.executable, "-c", _CODE, json.dumps(given)]
     root = Path(__file__).parent.parent
     path = os.pathsep.join((str(root / "src"), str(root)))
-    done = subprocess.run(command, env={**os.environ, **environment, "PYTHONPATH": path}, stdout=subprocess.PIPE, check=True)
+    done = subprocess.run(
+        command, env={**os.environ, **environment, "PYTHONPATH": path}, stdout=subprocess.PIPE, check=True
+    )
     read: dict[str, Any] = json.loads(done.stdout)
     return read
 
@@ -80,7 +82,9 @@ def main() -> None:
     one, two = measure(8, 1, ROUNDS, aws_instance=600), measure(8, 2, ROUNDS, aws_instance=600)
     print(f" one process:   {one.entities / one.wall:8,.0f} entities/s, {one.cpu:.1f} s CPU")
     print(f" two processes: {two.entities / two.wall:8,.0f} entities/s, {two.cpu:.1f} s CPU")
-    print(f" throughput of two to one: {one.wall / two.wall:.2f} (target: at least 1.7, the server's own share of the cores allowed for)")
+    print(
+        f" throughput of two to one: {one.wall / two.wall:.2f} (target: at least 1.7, the server's own share of the cores allowed for)"
+    )
 
 
 if __name__ == "__main__":

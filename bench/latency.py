@@ -66,7 +66,10 @@ def _throttles() -> list[Figure]:
                     aws.control(clear=1, throttle="sts:*", rate=RATE / 2, burst=RATE / 2, reset=1)
                     found[name].append(arm.ask("burst", asked, CALLS, AT_ONCE))
     ideal = (CALLS - RATE / 2) / (RATE / 2)
-    return [_throttled("", found["plain"], found["ours"], ideal), _throttled(", standard retries", found["standard"], found["ours"], ideal)]
+    return [
+        _throttled("", found["plain"], found["ours"], ideal),
+        _throttled(", standard retries", found["standard"], found["ours"], ideal),
+    ]
 
 
 def _throttled(how: str, plain: list[Burst], ours: list[Burst], ideal: float) -> Figure:

@@ -161,7 +161,7 @@ def _begin(make: Callable[[], Contender], environment: Mapping[str, str], fast_l
 def _answer(method: str, arguments: Sequence[object]) -> Any:
     try:
         return _Child.runner.run(getattr(_Child.contender, method)(*arguments))
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  (whatever went wrong there is told here)
         # Not every exception survives the way to another process.
         raise RuntimeError(f"{method}: {type(error).__name__}: {error}") from None
 
@@ -208,7 +208,9 @@ def least(limit: float, shown: Callable[[float], str] = "{:.2g}".format) -> Want
     return Wanted(f"at least {shown(limit)}", lambda value: value >= limit)
 
 
-def beside(what: str, ours: Side, theirs: Side, *, shown: Callable[[float], str], wanted: Wanted | None = None) -> Figure:
+def beside(
+    what: str, ours: Side, theirs: Side, *, shown: Callable[[float], str], wanted: Wanted | None = None
+) -> Figure:
     """Both medians, their ratio with the lowest and highest of the rounds, and whether the ratio is as wanted."""
     found, (lowest, highest) = ratio(ours, theirs), spread(ours, theirs)
     met = None if wanted is None else wanted.met(found)

@@ -28,9 +28,9 @@ from collector.run import Run
 from collector.spec import Entity
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Awaitable, Callable, Iterator
 
-    from collector.collect import Page
+    from collector.listings import Page
     from collector.model import Batch, Scope
     from collector.report import Report
 
@@ -103,7 +103,7 @@ class Pipeline:
     async def stage(self, name: str) -> Counted:
         """Go once through a stage."""
         gc.collect()
-        stage: Callable[[], Any] = getattr(self, f"_{name}")
+        stage: Callable[[], Awaitable[Counted]] = getattr(self, f"_{name}")
         return await stage()
 
     async def _entities(self) -> Counted:

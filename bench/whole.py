@@ -103,5 +103,3 @@ def _milliseconds(seconds: float) -> str:
 
 def _megabytes(size: float) -> str:
     return f"{size / MB:,.0f} MB"
-
-

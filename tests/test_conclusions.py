@@ -40,7 +40,11 @@ async def test_named_arns_are_edges_to_those_resources(edges):
 
 
 async def test_a_role_that_trusts_another_account_is_a_mapped_edge_with_its_external_id(edges):
-    (edge,) = [e for e in edges if e["_class"] == "TRUSTS" and e.get("_mapping", {}).get("targetEntity", {}).get("_type") == "aws_account"]
+    (edge,) = [
+        e
+        for e in edges
+        if e["_class"] == "TRUSTS" and e.get("_mapping", {}).get("targetEntity", {}).get("_type") == "aws_account"
+    ]
     assert edge["externalId"] == "acme-partner-7"
     assert edge["_mapping"]["targetEntity"]["_key"] == "arn:aws:iam::222233334444:root"
     assert (edge["crossAccount"], edge["_mapping"]["relationshipDirection"]) == (True, "FORWARD")
@@ -86,7 +90,9 @@ async def test_a_policy_that_cannot_be_read_is_told_and_costs_only_itself(estate
     def broken(answer, request):
         for policy in answer["Policies"]:
             if policy["Arn"].endswith("read-data"):
-                policy["PolicyVersionList"][0]["Document"] = "%7B%22Version%22%3A%20%222012-10-17%22%2C%20%22Statement%22%3A%20%5B%7B%22Effect%22%3A%20%22Maybe%22%7D%5D%7D"
+                policy["PolicyVersionList"][0]["Document"] = (
+                    "%7B%22Version%22%3A%20%222012-10-17%22%2C%20%22Statement%22%3A%20%5B%7B%22Effect%22%3A%20%22Maybe%22%7D%5D%7D"
+                )
         return answer
 
     key = ("iam", "GetAccountAuthorizationDetails")

@@ -76,7 +76,7 @@ def test_what_is_not_a_terminal_gets_json(capsys):
 @pytest.mark.parametrize("layout", ["json", "console"])
 def test_no_credential_passes(text, layout, capsys):
     log.set_up("debug", layout)
-    structlog.get_logger().error(text, message=text)
+    structlog.get_logger().error(text, message=text, nested={"each": [text]})
     err = capsys.readouterr().err
     assert SECRET not in err
     assert "REDACTED" in err

@@ -219,7 +219,15 @@ async def test_an_empty_account_is_complete_and_holds_what_every_account_has(est
     assert collected.report["status"] == "complete"
     found = {record["_type"] for record in collected.records if isinstance(record["_class"], list)}
     nodes = {service.node.type for service in Catalog.all().services if service.node}
-    born_with = {"aws_account", "aws_vpc", "aws_subnet", "aws_security_group", "aws_network_acl", "aws_route_table", "aws_internet_gateway"}
+    born_with = {
+        "aws_account",
+        "aws_vpc",
+        "aws_subnet",
+        "aws_security_group",
+        "aws_network_acl",
+        "aws_route_table",
+        "aws_internet_gateway",
+    }
     assert found - nodes <= born_with | {"aws_config_rule", "aws_cloudwatch_event_bus"}
     assert nodes <= found
 
@@ -228,10 +236,20 @@ async def test_a_service_that_is_disabled_or_not_subscribed_says_so_and_names_it
     estate.stub.faults += [
         Fault("sqs", code="OptInRequired", status=403),
         Fault("sns", code="AuthFailure", status=401),
-        Fault("ecs", code="AccessDeniedException", message="with an explicit deny in a service control policy", status=400),
+        Fault(
+            "ecs", code="AccessDeniedException", message="with an explicit deny in a service control policy", status=400
+        ),
     ]
     collected = await collect(services="sqs,sns,ecs,ecr")
-    reasons = {s["service"]: {p["reason"] for p in s["problems"]} for s in collected.report["scopes"] if s["region"] == "us-east-1"}
-    assert (reasons["sqs"], reasons["sns"], reasons["ecs"]) == ({"not_subscribed"}, {"region_disabled"}, {"denied_by_scp"})
+    reasons = {
+        s["service"]: {p["reason"] for p in s["problems"]}
+        for s in collected.report["scopes"]
+        if s["region"] == "us-east-1"
+    }
+    assert (reasons["sqs"], reasons["sns"], reasons["ecs"]) == (
+        {"not_subscribed"},
+        {"region_disabled"},
+        {"denied_by_scp"},
+    )
     assert collected.scope("ecr", "us-east-1")["status"] == "complete"
     assert {"aws_sqs_queue", "aws_sns_topic", "aws_ecs_task"} <= set(collected.report["partialDatasets"]["types"])

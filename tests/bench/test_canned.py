@@ -715,7 +715,7 @@ def test_a_delayed_answer_holds_up_no_other(aws: Canned) -> None:
         waiting.sendall(b"GET / HTTP/1.1\r\nHost: canned\r\n\r\n")
         while not (figures := aws.stats())["requests"]:
             pass
-        waiting.setblocking(False)  # noqa: FBT003 - the standard library's own signature
+        waiting.setblocking(False)
 
         assert figures["requests"] == 1
         with pytest.raises(BlockingIOError):

@@ -10,7 +10,7 @@ from random import Random
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import settings as effort
 from hypothesis import strategies as st
 
@@ -128,6 +128,7 @@ STEPS = st.lists(
 )
 
 
+@example([("collect", 0), ("collect", 0), ("split", 0)], 14, 3, True, 229)
 @effort(max_examples=400, deadline=None)
 @given(STEPS, st.integers(0, 100), st.integers(0, 30), st.booleans(), st.integers(0, 10**6))
 def test_whenever_the_process_dies_what_was_collected_is_accepted_once(steps, death, second_death, power_failure, seed):

@@ -20,6 +20,7 @@ from botocore.exceptions import DataNotFoundError, UnknownServiceError
 
 from collector import __version__
 from collector.aws.endpoints import Endpoints
+from collector.aws.models import ReadingModels
 from collector.aws.paging import Paging, paging_of
 from collector.aws.parsers import install
 from collector.aws.transport import Pool, Shared, Transport, Wire
@@ -68,6 +69,7 @@ class Clients:
         """`home` is the region that clients are built for; every call names its own."""
         self._session = session
         install(session._session)  # noqa: SLF001  (aioboto3 has no door to its core)
+        session._session.get_component("data_loader").file_loader = ReadingModels()  # noqa: SLF001  (as above)
         self._home = home
         self._user_agent = f"collector/{__version__} {session._session.user_agent()}"  # noqa: SLF001  (as above)
         self._wire = wire or Wire()

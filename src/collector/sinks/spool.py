@@ -247,6 +247,7 @@ class Spool:
                 self._disk.remove(path)  # the whole is still there, so its pieces were never sent
             else:
                 self._sizes[number] = path.stat().st_size
+        self._disk.settle(folder)  # before the whole is sent: its pieces must not come back without it
 
 
 def taken_over(folder: Path, limit: int, disk: Disk | None = None) -> Spool | None:
