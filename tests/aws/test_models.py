@@ -44,6 +44,7 @@ def _told(shape: Shape | None, seen: tuple[str, ...] = ()) -> object:
 def test_what_a_client_reads_of_its_model_is_unchanged(name):
     ours, theirs = _model(_ours(), name), _model(Loader(), name)
     assert ours.metadata == theirs.metadata
+    assert ours.client_context_parameters == theirs.client_context_parameters
     assert set(ours.shape_names) <= set(theirs.shape_names)
     assert {shape.name for shape in ours.error_shapes} == {shape.name for shape in theirs.error_shapes}
     for api in ours.operation_names:

@@ -16,8 +16,24 @@ from botocore.loaders import JSONFileLoader
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-READING = ("Assume", "BatchGet", "Describe", "Generate", "Get", "Head", "List", "Lookup", "Query", "Scan", "Search")
+READING = (
+    "Assume",
+    "BatchGet",
+    "Describe",
+    "Generate",
+    "Get",
+    "Head",
+    "List",
+    "Lookup",
+    "Query",
+    "Scan",
+    "Search",
+    "Simulate",
+)
 """How the names of operations begin that only read, or obtain credentials or a report."""
+
+DOCUMENTED = frozenset({"clientContextParams"})
+"""Parts of a model whose documentation botocore asks for."""
 
 
 class ReadingModels(JSONFileLoader):  # type: ignore[misc]  # botocore is untyped
@@ -45,7 +61,7 @@ def _read(text: bytes) -> Any:
 def _undocumented(value: Any) -> Any:
     if isinstance(value, dict):
         return {
-            name: _undocumented(inner)
+            name: inner if name in DOCUMENTED else _undocumented(inner)
             for name, inner in value.items()
             if name != "documentation" or not isinstance(inner, str)
         }
