@@ -115,8 +115,7 @@ subnet = Entity(
     props=pick(
         "VpcId", "OwnerId", "State", "AvailabilityZone", "AvailabilityZoneId", "MapPublicIpOnLaunch",
         "AssignIpv6AddressOnCreation", "DefaultForAz", "AvailableIpAddressCount",
-        CIDR="CidrBlock",
-        netmask=last_segment("CidrBlock"),
+        CIDR="CidrBlock", netmask=last_segment("CidrBlock"),
         ipv6CidrBlocks="Ipv6CidrBlockAssociationSet[].Ipv6CidrBlock",
         internal=Fixed(value=True),
         public=SUBNET_IS_PUBLIC,
@@ -182,11 +181,9 @@ nat_gateway = Entity(
     tags="Tags",
     props=pick(
         "State", "VpcId", "SubnetId", "ConnectivityType", "FailureMessage",
-        category=Fixed(["network"]),
-        function=Fixed(["nat"]),
+        category=Fixed(["network"]), function=Fixed(["nat"]),
         public=differs("ConnectivityType", "private"),
-        publicIpAddresses="NatGatewayAddresses[].PublicIp",
-        privateIpAddresses="NatGatewayAddresses[].PrivateIp",
+        publicIpAddresses="NatGatewayAddresses[].PublicIp", privateIpAddresses="NatGatewayAddresses[].PrivateIp",
         natGatewayAddresses=document("NatGatewayAddresses"),
     ),
     edges=(

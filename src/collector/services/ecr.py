@@ -147,10 +147,7 @@ finding = Entity(
         targets=Via("^.imageDigest", lambda digest: [digest]),
     ),
     edges=(
-        Edge(
-            "aws_ecr_image", "HAS", "aws_ecr_image_scan_finding",
-            at=Template("{^.^.repositoryArn}@{^.imageDigest}"),
-        ),
+        Edge("aws_ecr_image", "HAS", "aws_ecr_image_scan_finding", at=Template("{^.^.repositoryArn}@{^.imageDigest}")),
     ),
 )  # fmt: skip
 

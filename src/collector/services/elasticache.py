@@ -166,10 +166,8 @@ node = Entity(
         encrypted="^.AtRestEncryptionEnabled",
     ),
     edges=(
-        Edge(
-            ("aws_elasticache_memcached_cluster", "aws_elasticache_redis_cluster"),
-            "HAS", "aws_elasticache_cluster_node", at="^.ARN",
-        ),
+        Edge(("aws_elasticache_memcached_cluster", "aws_elasticache_redis_cluster"),
+             "HAS", "aws_elasticache_cluster_node", at="^.ARN"),
     ),
 )  # fmt: skip
 

@@ -72,9 +72,7 @@ detector = Entity(
     web="https://{console}/guardduty/home?region={region}#/settings",
     tags="Detail.Tags",
     props=pick(
-        "Detail.Status",
-        "Detail.FindingPublishingFrequency",
-        "Detail.ServiceRole",
+        "Detail.Status", "Detail.FindingPublishingFrequency", "Detail.ServiceRole",
         category=Fixed("threat-detection"),
         summary=Fixed("Threat detection by Amazon GuardDuty"),
         internal=Fixed(value=True),
@@ -84,7 +82,7 @@ detector = Entity(
         enabledFeatures=Via("Detail.Features", enabled),
     ),
     edges=(Edge("aws_guardduty_detector", "USES", "aws_iam_role", at="Detail.ServiceRole"),),
-)
+)  # fmt: skip
 
 INVOLVED = pick(
     f"{KEYS}.AccessKeyId",

@@ -8,6 +8,7 @@ from collector.values import boolean, computed, differs, document, equals, integ
 
 UNCONFIRMED = ("PendingConfirmation", "Deleted")
 """What AWS gives in place of the ARN of a subscription that is not, or no longer, in force."""
+CONFIRMED = differs("SubscriptionArn", *UNCONFIRMED)
 
 
 @computed("SubscriptionArn", "TopicArn", "Protocol", "Endpoint")
@@ -51,16 +52,11 @@ subscription = Entity(
     type="aws_sns_subscription",
     cls="Subscription",
     rows=Call("list_subscriptions", "Subscriptions"),
-    hydrate=(
-        Hydrate(
-            "get_subscription_attributes", "Detail", {"SubscriptionArn": "SubscriptionArn"},
-            when=differs("SubscriptionArn", *UNCONFIRMED),
-        ),
-    ),
+    hydrate=(Hydrate("get_subscription_attributes", "Detail", {"SubscriptionArn": "SubscriptionArn"}, when=CONFIRMED),),
     key=subscription_key,
     arn=Via("SubscriptionArn", lambda arn: None if arn in UNCONFIRMED else arn),
     name=First("Endpoint", "SubscriptionArn"),
-    active=differs("SubscriptionArn", *UNCONFIRMED),
+    active=CONFIRMED,
     web="https://{console}/sns/v3/home?region={region}#/topic/{TopicArn}",
     props=pick(
         "Owner", "Protocol", "Endpoint", "TopicArn", "Detail.Attributes.SubscriptionRoleArn",
