@@ -6,15 +6,16 @@ import fcntl
 import gzip
 import json
 import os
-import select
 import shlex
 import signal
+import struct
 import subprocess
 import sys
+import termios
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import pytest
 import zstandard
@@ -216,11 +217,22 @@ def test_a_signal_in_the_middle_leaves_whole_lines_a_report_and_its_number(numbe
     assert b"Traceback" not in errors
 
 
+WIDE, NEARLY_FULL = 65_536, 40_000
+"""Bytes: of a pipe, and of one in which only pages that are partly used are left."""
+
+
+def _unread(pipe: IO[bytes]) -> int:
+    (size,) = struct.unpack("i", fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)))
+    return int(size)
+
+
 def test_a_second_signal_ends_the_process_at_once(held):
     with _running("--services", "iam,sqs", "--regions", "us-east-1", "--log-format", "json") as process:
         assert process.stdout is not None
         assert process.stderr is not None
-        select.select([process.stdout], [], [], SECONDS)  # a batch wider than the pipe is on its way, and nobody reads
+        fcntl.fcntl(process.stdout, fcntl.F_SETPIPE_SZ, WIDE)
+        while _unread(process.stdout) < NEARLY_FULL:  # a batch wider than the pipe is on its way, and nobody reads
+            assert process.poll() is None
         process.send_signal(signal.SIGTERM)
         while json.loads(process.stderr.readline())["event"] != "stopping":
             pass

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import ItemsView, Iterable, Iterator, Sequence
+from functools import cache
 from typing import NamedTuple
 
 from collector.convert import Ends, Pending, by_key
@@ -34,8 +35,10 @@ class Directory:
         for group, by in sorted(looked_up):
             for type_ in group:
                 self.wanted[type_, by].append((group, by))
+        self.repeated = _repeated(every)
+        self.seeks = cache(self._seeks)
 
-    def seeks(self, type_: str, by: str) -> list[tuple[tuple[str, ...], str]]:
+    def _seeks(self, type_: str, by: str) -> list[tuple[tuple[str, ...], str]]:
         """The (types, kind of name) look-ups that an entity of this type can answer with such a name."""
         return self.wanted.get((type_, by), []) + self.wanted.get((RESOURCE, by), [])
 
@@ -51,7 +54,6 @@ class Graph:
         self._waiting: dict[tuple[tuple[str, ...], str], dict[str, list[Waiting]]] = defaultdict(dict)
         self._open: list[Waiting] = []
         self._sent: dict[int, set[tuple[str, str, str | None]]] = defaultdict(set)
-        self._repeated = _repeated(directory.edges)
         self.duplicates = 0
         self.dangling: Counter[Dangling] = Counter()
 
@@ -190,7 +192,7 @@ class Graph:
 
     def _once(self, edge: int, source: str, target: str, key: str | None) -> bool:
         """Whether this relationship is new. Only edges that several declarations can draw need to be remembered."""
-        group = self._repeated[edge]
+        group = self._directory.repeated[edge]
         if group is None:
             return True
         mark = (source, target, key)
