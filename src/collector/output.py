@@ -62,10 +62,10 @@ class Writer:
         (batch.entities if is_entity else batch.relationships).append(line)
         batch.size += len(line) + 1
         self._held += len(line) + 1
-        if self._held >= HELD_BYTES:
-            await self.flush_all()
-        elif batch.size >= BATCH_BYTES:
+        if batch.size >= BATCH_BYTES or self._held >= HELD_BYTES:
             await (self.flush(scope) if is_entity else self._flush_relationships(scope))
+            if self._held >= HELD_BYTES:
+                await self.flush_all()
 
     async def flush(self, scope: Scope) -> None:
         """Hand on the entities that a scope has so far."""

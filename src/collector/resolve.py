@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import ItemsView, Iterable, Iterator, Sequence
-from functools import cache
 from typing import NamedTuple
 
 from collector.convert import Ends, Pending, by_key
@@ -35,10 +34,8 @@ class Directory:
         for group, by in sorted(looked_up):
             for type_ in group:
                 self.wanted[type_, by].append((group, by))
-        self.repeated = _repeated(every)
-        self.seeks = cache(self._seeks)
 
-    def _seeks(self, type_: str, by: str) -> list[tuple[tuple[str, ...], str]]:
+    def seeks(self, type_: str, by: str) -> list[tuple[tuple[str, ...], str]]:
         """The (types, kind of name) look-ups that an entity of this type can answer with such a name."""
         return self.wanted.get((type_, by), []) + self.wanted.get((RESOURCE, by), [])
 
@@ -54,6 +51,7 @@ class Graph:
         self._waiting: dict[tuple[tuple[str, ...], str], dict[str, list[Waiting]]] = defaultdict(dict)
         self._open: list[Waiting] = []
         self._sent: dict[int, set[tuple[str, str, str | None]]] = defaultdict(set)
+        self._repeated = _repeated(directory.edges)
         self.duplicates = 0
         self.dangling: Counter[Dangling] = Counter()
 
@@ -192,7 +190,7 @@ class Graph:
 
     def _once(self, edge: int, source: str, target: str, key: str | None) -> bool:
         """Whether this relationship is new. Only edges that several declarations can draw need to be remembered."""
-        group = self._directory.repeated[edge]
+        group = self._repeated[edge]
         if group is None:
             return True
         mark = (source, target, key)
