@@ -112,12 +112,10 @@ class Transport:
     async def _parsed(self, model: Any, told: dict[str, Any]) -> dict[str, Any]:
         parser = self._parsers.create_parser(model.service_model.resolved_protocol)
         parsed: dict[str, Any] = await parser.parse(told, model.output_shape)
-        if told["status_code"] < HTTPStatus.MULTIPLE_CHOICES:
-            del parsed["ResponseMetadata"]  # headers that nobody reads, and that would live as long as the rows
-            return parsed
-        shape = model.service_model.shape_for_error_code(parsed.get("Error", {}).get("Code"))
-        if shape is not None:
-            parsed.update(await parser.parse(told, shape))
+        if told["status_code"] >= HTTPStatus.MULTIPLE_CHOICES:
+            shape = model.service_model.shape_for_error_code(parsed.get("Error", {}).get("Code"))
+            if shape is not None:
+                parsed.update(await parser.parse(told, shape))
         return parsed
 
 
