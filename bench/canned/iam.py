@@ -21,30 +21,32 @@ def _allow(actions: list[str], *resources: str, **more: Any) -> dict[str, Any]:
 
 _BUCKET = "arn:aws:s3:::data-%(here)s%(bucket)s"
 _HOME = "%(home_region)s:%(account)s"
+_LOGS = (
+    _allow(
+        ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"],
+        f"arn:aws:logs:{_HOME}:log-group:/aws/lambda/*:*",
+    ),
+    _allow(["xray:PutTraceSegments", "xray:PutTelemetryRecords"]),
+)
+_LOOK = _allow(["ec2:Describe*", "elasticloadbalancing:Describe*", "autoscaling:Describe*"], Sid="Look")
+_START = _allow(
+    ["ec2:StartInstances"],
+    f"arn:aws:ec2:{_HOME}:instance/*",
+    Condition={"Bool": {"aws:MultiFactorAuthPresent": "true"}},
+)
+_BUCKETS = (
+    _allow(["s3:ListBucket", "s3:GetBucketLocation"], _BUCKET, Sid="List"),
+    _allow(["s3:GetObject", "s3:PutObject", "s3:DeleteObject"], f"{_BUCKET}/*", Sid="Objects"),
+)
+_MESSAGES = (
+    _allow(["sqs:SendMessage", "sqs:ReceiveMessage"], f"arn:aws:sqs:{_HOME}:queue-%(home)s%(other)s"),
+    _allow(["sns:Publish"], f"arn:aws:sns:{_HOME}:topic-%(home)s%(other)s"),
+)
+_KEYS = (_allow(["kms:Decrypt", "kms:GenerateDataKey"], f"arn:aws:kms:{_HOME}:key/*", Sid="Keys"),)
+_OFTEN = (_BUCKETS, _LOGS, (_LOOK,), _MESSAGES, _KEYS)
+# One policy in fifty is for all instances of a region, which makes an edge for each of them.
 _DOCUMENTS = [
-    wire.quoted_policy(*statements)
-    for statements in (
-        (
-            _allow(["s3:ListBucket", "s3:GetBucketLocation"], _BUCKET, Sid="List"),
-            _allow(["s3:GetObject", "s3:PutObject", "s3:DeleteObject"], f"{_BUCKET}/*", Sid="Objects"),
-        ),
-        (
-            _allow(
-                ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"],
-                f"arn:aws:logs:{_HOME}:log-group:/aws/lambda/*:*",
-            ),
-            _allow(["xray:PutTraceSegments", "xray:PutTelemetryRecords"]),
-        ),
-        (
-            _allow(["ec2:Describe*", "elasticloadbalancing:Describe*", "autoscaling:Describe*"], Sid="Look"),
-            _allow(["ec2:StartInstances"], f"arn:aws:ec2:{_HOME}:instance/*", Condition={"Bool": {"aws:MFA": "true"}}),
-        ),
-        (
-            _allow(["sqs:SendMessage", "sqs:ReceiveMessage"], f"arn:aws:sqs:{_HOME}:queue-%(home)s%(other)s"),
-            _allow(["sns:Publish"], f"arn:aws:sns:{_HOME}:topic-%(home)s%(other)s"),
-        ),
-        (_allow(["kms:Decrypt", "kms:GenerateDataKey"], f"arn:aws:kms:{_HOME}:key/*", Sid="Keys"),),
-    )
+    wire.quoted_policy(*statements) for statements in (*_OFTEN * 9, _BUCKETS, _LOGS, (_LOOK, _START), _MESSAGES, _KEYS)
 ]
 
 
