@@ -101,9 +101,12 @@ class Delivery:
         with sampled(orjson, "dumps", 8) as serialising, sampled(parcel, "_compressed", 1) as compressing:
             before, watch = resident(), Stopwatch()
             await sink.open()
-            for number in range(count):
-                await writer.add(Finished(records[number % MADE], SCOPE))
-            await writer.flush_all()
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(writer.deliver)
+                for number in range(count):
+                    writer.take((Finished(records[number % MADE], SCOPE),))
+                    await writer.room()
+                writer.end()
             await sink.close(ledger.report(()))
             spent = watch.read()
         return Taken(*spent, peak() - before, ledger.bytes, sum(serialising) * 8 / 1e9, sum(compressing) / 1e9)

@@ -43,7 +43,7 @@ async def collect(name: str, *, folder: str | None = None, raw: bool = False) ->
         api = FakeApi(ANSWERS / (folder or name), job.region)
         record = ledger.begin(job.scope)
 
-        async def emit(page: Page, scope=job.scope) -> None:
+        def emit(page: Page, scope=job.scope) -> None:
             outcome.pages.append(page)
             for finished in graph.take(page, scope):
                 known = outcome.entities if isinstance(finished.record["_class"], list) else outcome.relationships

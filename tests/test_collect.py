@@ -92,7 +92,7 @@ async def collect(api: TableApi, *declared, width=16):
     job = Job(Scope("1", HOME, "svc"), service, (*entities, *links), Place("aws", "1", HOME), HOME, target)
     record, pages = ScopeRecord(), []
 
-    async def emit(page: Page) -> None:
+    def emit(page: Page) -> None:
         pages.append(page)
 
     await Collection(job, api, record, emit, width=width).run()

@@ -49,7 +49,7 @@ MAY_IMPORT = {
     "finish": "faults listings model paths spec work",
     "collect": "catalog faults finish listings model paths plan report spec work",
     "assemble": "catalog convert factbook faults listings model plan report resolve spec",
-    "conclude": "analysis assemble faults model plan relationships report resolve",
+    "conclude": "analysis assemble factbook faults model plan relationships report resolve",
     # the ends: what waits, what is said, where it goes
     "config": "convert",
     "aws": "catalog config faults model plan report work",
@@ -58,7 +58,7 @@ MAY_IMPORT = {
     "log": "aws",
     "console": "report",
     # what joins them into a run
-    "account": "analysis assemble aws catalog collect conclude convert factbook faults listings model output plan report sinks",
+    "account": "analysis assemble aws catalog collect conclude convert factbook faults listings model output plan report sinks work",
     "members": "account analysis assemble aws catalog config report sinks",
     "frames": "aws faults model report",
     "processes": "aws config faults frames report sinks",

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TypeAlias
 
 import anyio
 import structlog
-from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
 from collector.analysis.facts import Options as Bounds
 from collector.assemble import AccountAssembler, Assembler
 from collector.aws.accounts import Reached
 from collector.aws.calls import Line, ScopeCalls
 from collector.catalog import Catalog, affected
-from collector.collect import Collection
+from collector.collect import ROWS_IN_HAND, Collection
 from collector.conclude import Conclusions
 from collector.convert import Options
 from collector.factbook import POLICIES, PRINCIPALS
@@ -27,14 +25,9 @@ from collector.output import Writer
 from collector.plan import Job, jobs
 from collector.report import Ledger, ScopeRecord
 from collector.sinks.base import Sink
+from collector.work import WeightedSemaphore
 
 log = structlog.get_logger()
-
-Found: TypeAlias = tuple[Scope, Page | None]
-"""A page of a scope, or the word that the scope is done."""
-
-PAGES_WAITING = 16
-"""Pages between collection and assembly: when the sink is slow, collection waits here."""
 
 SCOPES_AT_ONCE = 64
 """Scopes of an account that are worked on at the same time."""
@@ -54,6 +47,7 @@ class Shop:
     turn: anyio.Lock
     stall: float
     bounds: Bounds
+    in_hand: WeightedSemaphore = field(default_factory=lambda: WeightedSemaphore(ROWS_IN_HAND))
 
     @cached_property
     def services(self) -> Mapping[str, str]:
@@ -77,17 +71,16 @@ class AccountRun:
 
     async def collect(self) -> None:
         """Collect, and hand everything to the sink. Raises `DeliveryError` when the sink gives up."""
-        assembler = self._shop.assembler.account(self._reached.target, self._options, self._ledger)
-        send, receive = anyio.create_memory_object_stream[Found](PAGES_WAITING)
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(self._assemble, assembler, receive)
-            async with send:
-                await self._scopes(send)
-        target, ledger = self._reached.target, self._ledger
-        for finished in assembler.close(frozenset(ledger.harmed(target.account) | self._unasked())):
-            await self._writer.add(finished)
+            tasks.start_soon(self._writer.deliver)
+            await self._collect(self._shop.assembler.account(self._reached.target, self._options, self._ledger))
+            self._writer.end()
+
+    async def _collect(self, assembler: AccountAssembler) -> None:
+        await self._scopes(assembler)
+        unseen = frozenset(self._ledger.harmed(self._reached.target.account) | self._unasked())
+        self._writer.take(assembler.close(unseen))
         await self._conclude(assembler)
-        await self._writer.flush_all()
 
     def stop(self) -> None:
         """Start no more calls; what is complete is still delivered."""
@@ -115,47 +108,52 @@ class AccountRun:
                 return
             if finished is None:
                 return
-            await self._writer.add(finished)
+            self._writer.take((finished,))
+            await self._writer.room()
 
-    async def _scopes(self, send: MemoryObjectSendStream[Found]) -> None:
+    async def _scopes(self, assembler: AccountAssembler) -> None:
         one_at_a_time = self._shop.line.concurrency == 1
         window = anyio.CapacityLimiter(1 if one_at_a_time else SCOPES_AT_ONCE)
         with self._collecting:
             async with anyio.create_task_group() as tasks:
                 for job in self._jobs:
-                    tasks.start_soon(self._scope, job, send.clone(), window)
+                    tasks.start_soon(self._scope, job, assembler, window)
 
-    async def _scope(self, job: Job, send: MemoryObjectSendStream[Found], window: anyio.CapacityLimiter) -> None:
-        async with send, window:
+    async def _scope(self, job: Job, assembler: AccountAssembler, window: anyio.CapacityLimiter) -> None:
+        async with window:
             record = self._ledger.begin(job.scope)
             with structlog.contextvars.bound_contextvars(**job.scope._asdict()):
-                await self._watched(job, record, send)
+                await self._watched(job, assembler, record)
             self._ledger.end(job.scope)
-            await _hand_on(send, (job.scope, None))
+            self._writer.flush(job.scope)
 
-    async def _watched(self, job: Job, record: ScopeRecord, send: MemoryObjectSendStream[Found]) -> None:
+    async def _watched(self, job: Job, assembler: AccountAssembler, record: ScopeRecord) -> None:
         """A scope in which no call has ended for long is given up."""
         stall = self._shop.stall
 
         def alive() -> None:
             watch.deadline = anyio.current_time() + stall
 
-        async def emit(page: Page) -> None:
-            await _hand_on(send, (job.scope, page))
-
         with anyio.CancelScope(deadline=anyio.current_time() + stall) as watch:
-            await self._guarded(job, record, emit, alive)
+            await self._guarded(job, assembler, record, alive)
         if watch.cancelled_caught:
             self._fail(job, Failed(job.service.name, Reason.TIMEOUT, "Stalled", f"no call ended in {stall:g} s"))
 
     async def _guarded(
-        self, job: Job, record: ScopeRecord, emit: Callable[[Page], Awaitable[None]], alive: Callable[[], None]
+        self, job: Job, assembler: AccountAssembler, record: ScopeRecord, alive: Callable[[], None]
     ) -> None:
         """A bug costs its own scope, and the exit code; the rest of the run is still worth having."""
-        line, reached = self._shop.line, self._reached
-        calls = ScopeCalls(line, reached.identity, job.region, record, shared=reached.shared, alive=alive)
+        line, reached, writer = self._shop.line, self._reached, self._writer
+        calls = ScopeCalls(
+            line, reached.identity, job.region, record, shared=reached.shared, alive=alive, room=writer.room
+        )
+
+        def emit(page: Page) -> None:
+            writer.take(assembler.take(page, job.scope))
+
         try:
-            await Collection(job, calls, record, emit, width=min(WIDEST, line.concurrency)).run()
+            width, in_hand = min(WIDEST, line.concurrency), self._shop.in_hand
+            await Collection(job, calls, record, emit, width=width, in_hand=in_hand).run()
         except Exception as error:
             self.bug = True
             log.exception("a bug ended this scope")
@@ -166,23 +164,6 @@ class AccountRun:
         types = {type_ for fetched in job.fetched for type_ in affected(job.service, fetched)}
         self._ledger.scopes[job.scope].fail(failure, types)
 
-    async def _assemble(self, assembler: AccountAssembler, receive: MemoryObjectReceiveStream[Found]) -> None:
-        async with receive:
-            async for scope, page in receive:
-                if page is None:
-                    await self._writer.flush(scope)
-                    continue
-                for finished in assembler.take(page, scope):
-                    await self._writer.add(finished)
-
     def _unasked(self) -> set[str]:
         """The types of services that were left out."""
         return set(Catalog.all().types) - set(self._shop.catalog.types)
-
-
-async def _hand_on(send: MemoryObjectSendStream[Found], found: Found) -> None:
-    """Give a page to assembly. If that has broken off, its error is on the way and ends us: wait for it."""
-    try:
-        await send.send(found)
-    except anyio.BrokenResourceError:
-        await anyio.sleep_forever()

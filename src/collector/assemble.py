@@ -90,9 +90,10 @@ class AccountAssembler:
         yield from self._links(entity, row, node.key, place, scope)
 
     def _links(self, fetched: Fetched, row: Row, key: str | None, place: Place, scope: Scope) -> Iterator[Finished]:
-        for converter in self._assembler.edges.get(fetched, ()):
-            for pending in converter(row, key, place):
-                yield from self._link(pending, scope)
+        converters = self._assembler.edges.get(fetched, ())
+        pointers = [pending for converter in converters for pending in converter(row, key, place)]
+        for pending in self._assembler.directory.marked(pointers):
+            yield from self._link(pending, scope)
 
     def _link(self, pending: Pending, scope: Scope) -> Iterator[Finished]:
         record = self.graph.link(pending, scope)

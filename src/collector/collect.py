@@ -22,12 +22,18 @@ from collector.paths import found, reader
 from collector.plan import Job
 from collector.report import ScopeRecord
 from collector.spec import Call, Fetch, Fetched, Hydrate, Join, Made, Row, Within
-from collector.work import spread
+from collector.work import WeightedSemaphore, spread
 
 Params: TypeAlias = Mapping[str, Any]
 
 AHEAD = 2
 """Pages of one listing that may be worked on at a time: the next is fetched while the last is finished."""
+
+ROWS_IN_HAND = 1_000
+"""Rows of all scopes that may wait for further calls; listings whose rows need some pause before they fetch more."""
+
+FIRST_PAGE = 20
+"""What a first page is taken to hold before it is there: of a hundred listings most are short."""
 
 
 class Api(Protocol):
@@ -44,15 +50,29 @@ class Api(Protocol):
         """All pages of a listing."""
 
 
-Emit: TypeAlias = Callable[[Page], Awaitable[None]]
+Emit: TypeAlias = Callable[[Page], None]
 
 
 class Collection:
-    """Collects one job. `width` bounds the calls that it has in flight for the rows of one page."""
+    """Collects one job.
 
-    def __init__(self, job: Job, api: Api, record: ScopeRecord, emit: Emit, *, width: int = 16) -> None:
+    `width` bounds the calls that it has in flight for the rows of one page, `in_hand` the rows that it and others that share
+    it have fetched and not finished.
+    """
+
+    def __init__(
+        self,
+        job: Job,
+        api: Api,
+        record: ScopeRecord,
+        emit: Emit,
+        *,
+        width: int = 16,
+        in_hand: WeightedSemaphore | None = None,
+    ) -> None:
         """Index the job's declarations by where their rows come from."""
         self._job, self._api, self._record, self._emit, self._width = job, api, record, emit, width
+        self._in_hand, self._taken = in_hand or WeightedSemaphore(ROWS_IN_HAND), 0
         self._roots: dict[Listing, list[Finisher]] = defaultdict(list)
         self._below: dict[str, dict[Listing, list[Finisher]]] = defaultdict(lambda: defaultdict(list))
         parents = {fetched: parent_type(fetched) for fetched in job.fetched}
@@ -66,9 +86,16 @@ class Collection:
         """Collect everything. Only bugs escape."""
         joined = {listing_of(join.rows) for worker in self._workers() for join in worker.fetched.join}
         self._listings.shared = joined
-        async with anyio.create_task_group() as tasks:
-            for rows, workers in self._roots.items():
-                tasks.start_soon(self._root, rows, workers)
+        try:
+            async with anyio.create_task_group() as tasks:
+                for rows, workers in self._roots.items():
+                    tasks.start_soon(self._root, rows, workers)
+        finally:
+            self._in_hand.change(-self._taken)  # of what was cancelled
+            # Declarations at work and their collection hold each other until the next sweep of the garbage collector.
+            self._roots.clear()
+            self._below.clear()
+            self._listings.forget()
 
     def _workers(self) -> Iterator[Finisher]:
         for workers in self._roots.values():
@@ -95,25 +122,60 @@ class Collection:
         if all(worker.is_plain for worker in workers):
             async for answer in answers:
                 await self._descend(workers, answer, parent, place)
+                del answer  # before the next one is waited for
             return
         turns = anyio.Semaphore(AHEAD)
 
-        async def work(answer: Row) -> None:
+        async def work(answer: Row, weight: int) -> None:
             try:
                 await self._descend(workers, answer, parent, place)
             finally:
                 turns.release()
+                self._take(-weight)
 
         failure: Failed | None = None
         async with anyio.create_task_group() as tasks:
             try:
-                async for answer in answers:
+                async for answer, weight in self._weighed(answers, workers[0], parent):
                     await turns.acquire()
-                    tasks.start_soon(work, answer)
+                    tasks.start_soon(work, answer, weight)
+                    del answer
             except Failed as failed:  # inside a task group it would come out wrapped
                 failure = failed
         if failure is not None:
             raise failure
+
+    async def _weighed(
+        self, answers: AsyncIterator[Row], worker: Finisher, parent: Row | None
+    ) -> AsyncIterator[tuple[Row, int]]:
+        """Pages with the number of their rows. A page is fetched when there is room for as many as the last one had.
+
+        What lies below a row waits for nothing: the row itself could not be finished.
+        """
+        if parent is not None:
+            async for answer in answers:
+                yield answer, 0
+                del answer
+            return
+        weight = FIRST_PAGE
+        while True:
+            expected = weight
+            await self._in_hand.take(expected)
+            self._taken += expected
+            weight = 0
+            try:
+                answer = await anext(answers)
+                weight = len(worker.rows(answer, None))
+            except StopAsyncIteration:
+                return
+            finally:
+                self._take(weight - expected)
+            yield answer, weight
+            del answer
+
+    def _take(self, weight: int) -> None:
+        self._taken += weight
+        self._in_hand.change(weight)
 
     async def _descend(self, workers: Sequence[Finisher], answer: Row, parent: Row | None, place: Place) -> None:
         for worker in workers:
@@ -132,6 +194,7 @@ class Collection:
             params = {**rows.params, **arguments(rows.args, parent)}
             async for answer in self._api.pages(client, rows.op, params, region=region, token=rows.token):
                 yield answer
+                del answer
 
     async def children(self, type_: str, rows: Sequence[tuple[Row, Place]]) -> None:
         """What lies below the finished rows of an entity."""
@@ -189,10 +252,10 @@ class Collection:
         pages = self._api.pages(client, hydrate.op, params, region=region)
         return [item async for answer in pages for item in found(answer, hydrate.items or "@")]
 
-    async def emit(self, page: Page) -> None:
+    def emit(self, page: Page) -> None:
         """Hand finished rows on."""
         if page.rows:
-            await self._emit(page)
+            self._emit(page)
 
     async def matches(self, join: Join) -> Mapping[Any, list[Row]] | Failed:
         """The items of a joined listing by what they match on, or why there are none."""

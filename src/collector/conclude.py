@@ -13,6 +13,7 @@ from collector.analysis import results
 from collector.analysis.account import analyse
 from collector.analysis.facts import Facts, Options, account_key
 from collector.assemble import Finished
+from collector.factbook import POLICIES
 from collector.faults import Failed, Reason
 from collector.model import GLOBAL, Record, Scope
 from collector.plan import Target
@@ -31,6 +32,8 @@ class Conclusions:
         """`services` tells the service of each entity type: a finding belongs to the global scope of that service."""
         self._target, self._graph, self._ledger, self._services = target, graph, ledger, services
         self._sent: set[str] = set()
+        self._policy = ""
+        self._sent_of_policy: set[str] = set()
 
     async def draw(self, facts: Facts, options: Options) -> AsyncIterator[Finished]:
         """Every record that follows from the facts."""
@@ -66,13 +69,21 @@ class Conclusions:
 
     def _relationship(self, record: Record, finding: results.Link | results.MappedLink) -> Iterator[Finished]:
         types = (finding.source_type, finding.target_type if isinstance(finding, results.Link) else "")
-        yield from self._once(record, self._scope(*types))
+        yield from self._once(record, self._scope(*types), self._sent_beside(finding))
 
-    def _once(self, record: Record, scope: Scope) -> Iterator[Finished]:
-        if record["_key"] in self._sent:
+    def _sent_beside(self, finding: results.Link | results.MappedLink) -> set[str]:
+        """Where a repetition would be found: what a policy allows, by far the most, is all drawn before the next policy."""
+        if finding.source_type not in POLICIES:
+            return self._sent
+        if finding.source_key != self._policy:
+            self._policy, self._sent_of_policy = finding.source_key, set()
+        return self._sent_of_policy
+
+    def _once(self, record: Record, scope: Scope, sent: set[str]) -> Iterator[Finished]:
+        if record["_key"] in sent:
             self._ledger.duplicates += 1
             return
-        self._sent.add(record["_key"])
+        sent.add(record["_key"])
         self._ledger.count(record)
         yield Finished(record, scope)
 
@@ -98,7 +109,9 @@ class Conclusions:
         yield Finished(entity, scope)
         account = account_key(self._target.account, self._target.partition)
         if account in self._graph:
-            yield from self._once(direct(Link(account, "aws_account", "HAS", node.key, node.type), None, None), scope)
+            yield from self._once(
+                direct(Link(account, "aws_account", "HAS", node.key, node.type), None, None), scope, self._sent
+            )
 
     def _scope(self, *types: str) -> Scope:
         service = next((self._services[type_] for type_ in types if type_ in self._services), "iam")

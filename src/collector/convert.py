@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -35,7 +35,10 @@ class Options:
 
 
 class Pending(NamedTuple):
-    """A relationship whose ends are not known yet. `near` or else `near_name` is the end at the row."""
+    """A relationship whose ends are not known yet. `near` or else `near_name` is the end at the row.
+
+    `beside` tells that another pointer of the same row may turn out to mean the same.
+    """
 
     edge: int
     near: str | None
@@ -44,6 +47,7 @@ class Pending(NamedTuple):
     key: str | None
     props: Record | None
     outside: Outside | None
+    beside: bool = False
 
 
 class Node(NamedTuple):
@@ -91,7 +95,7 @@ class EntityConverter:
     def place(self, row: Row, place: Place) -> Place:
         """The row's own place, where its region is not the scope's."""
         region = self._region(row, place) if self._region else None
-        return replace(place, region=region) if region else place
+        return Place(place.partition, place.account, region) if region else place
 
     def __call__(self, row: Row, place: Place) -> Node | None:
         """The entity of a row; None if the row lacks what its key is made of."""
@@ -101,8 +105,8 @@ class EntityConverter:
             return None
         props: Record = {}
         for label, read in self._props:
-            value = plain(read(row, place))
-            if value is not None:
+            value = read(row, place)
+            if value is not None and (value := plain(value)) is not None:
                 props[label] = value
         if in_doubt(row):
             for label, owed in self._owed:
@@ -227,10 +231,10 @@ def ends(edge: Edge, fetched: Fetched) -> Ends:
 
 def plain(value: Any) -> Any:
     """A value as a property may hold it: text, number, flag, or a list of one such kind; times in milliseconds."""
-    if value is None or isinstance(value, bool | int | float):
-        return value
     if isinstance(value, str):
         return value if len(value) <= LONGEST or isinstance(value, JsonText) else value[: LONGEST - 3] + "..."
+    if value is None or isinstance(value, (bool, int, float)):
+        return value
     if isinstance(value, datetime):
         return milliseconds(value)
     if isinstance(value, list | tuple):

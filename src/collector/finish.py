@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from collector.faults import Failed, Reason
 from collector.listings import Page, listed
 from collector.model import Place
-from collector.paths import Read, found, in_doubt, owes, reader, reads, walker
+from collector.paths import Read, Walk, found, in_doubt, owes, reader, reads, walker
 from collector.spec import UNKNOWN, Batch, Entity, Fetched, Gather, Hydrate, Join, Row, Source
 from collector.work import chunks, spread
 
@@ -59,7 +60,7 @@ class Finisher:
             placed = [(row, self._place(row, place)) for row, _ in placed if id(row) not in gone]
         if self._when is not None and self._when_late:
             placed = self._kept(placed)
-        await collection.emit(Page(fetched, placed))
+        collection.emit(Page(fetched, placed))
         if self._type and placed:
             await collection.children(self._type, placed)
 
@@ -84,24 +85,26 @@ class Finisher:
     async def _batched(self, batch: Batch, items: Sequence[Row], place: Place) -> list[Row]:
         rows: list[Row] = []
         by = walker(batch.by if batch.by != "@" else "Item")
-
-        async def describe(some: list[Row]) -> None:
-            parent = some[0].get("^")
-            params = {**batch.params, **arguments(batch.args, parent), batch.ids: [by(row) for row in some]}
-            with self._collection.guarded([self], batch.absent, vanishing=True):
-                try:
-                    answer = await self._collection.call(self.fetched, None, batch.op, params, self._other(place))
-                except Failed as failure:
-                    if failure.reason is not Reason.VANISHED or len(some) == 1:
-                        raise
-                    for one in some:  # one that vanished must not take the others with it
-                        await describe([one])
-                    return
-                rows.extend({**item, "^": parent} for item in found(answer, batch.items))
-
         once = list({by(row): row for row in items}.values())
-        await spread(list(chunks(once, batch.size)), describe, self._collection.width)
+        await spread(
+            list(chunks(once, batch.size)), partial(self._describe, batch, by, place, rows), self._collection.width
+        )
         return rows
+
+    async def _describe(self, batch: Batch, by: Walk, place: Place, rows: list[Row], some: list[Row]) -> None:
+        """Add the descriptions of some ids."""
+        parent = some[0].get("^")
+        params = {**batch.params, **arguments(batch.args, parent), batch.ids: [by(row) for row in some]}
+        with self._collection.guarded([self], batch.absent, vanishing=True):
+            try:
+                answer = await self._collection.call(self.fetched, None, batch.op, params, self._other(place))
+            except Failed as failure:
+                if failure.reason is not Reason.VANISHED or len(some) == 1:
+                    raise
+                for one in some:  # one that vanished must not take the others with it
+                    await self._describe(batch, by, place, rows, [one])
+                return
+            rows.extend({**item, "^": parent} for item in found(answer, batch.items))
 
     async def _join(self, join: Join, rows: list[Row], place: Place) -> None:
         matches = await self._collection.matches(join)

@@ -1,7 +1,13 @@
-"""Finished records to batches of one scope each, and batches to the sink."""
+"""Finished records to batches of one scope each, and batches to the sink.
+
+Records are taken without a pause, whenever there are some: a page of rows becomes lines in the moment in which it is there, so
+that no rows wait in memory, and no two pages mix. Only the batches wait for the sink, and all calls wait for the batches.
+"""
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Iterable
 from typing import Any
 
 import anyio
@@ -23,8 +29,11 @@ BATCH_BYTES = 1_000_000
 MOST_BYTES = 5_000_000
 """No batch is larger, whatever the size of its records: what endpoints take at a time."""
 
-HELD_BYTES = 8_000_000
+HELD_BYTES = 2_000_000
 """What the unfinished batches of an account may hold together before all of them leave early."""
+
+WAITING_BYTES = 2_000_000
+"""What may wait for the sink before an account starts no more calls."""
 
 
 class Writer:
@@ -40,42 +49,75 @@ class Writer:
         self._entities: dict[Scope, Batch] = {}
         self._relationships: dict[Scope, Batch] = {}
         self._held = 0
+        self._leaving: deque[Batch] = deque()
+        self._waiting = 0
+        self._changed = anyio.Event()
+        self._ended = False
         self._dropped: set[str] = set()
 
-    async def add(self, finished: Finished) -> None:
-        """Take a record; may wait for the sink. One that is too large for any batch loses its raw data, else is reported."""
-        record, scope = finished
-        line = _line(record)
-        if len(line) >= MOST_BYTES or (self._dropped and self._leads_nowhere(record)):
-            fitting = self._fitted(record, scope)
-            if fitting is None:
-                return
-            line = fitting
-        is_entity = isinstance(record["_class"], list)
+    async def deliver(self) -> None:
+        """Hand batches to the sink until the end. Raises `DeliveryError` when the sink gives up."""
+        while self._leaving or not self._ended:
+            if not self._leaving:
+                await self._changed.wait()
+                continue
+            batch = self._leaving.popleft()
+            async with self._turn:
+                self._ledger.batches += 1
+                batch.sequence = self._ledger.batches
+                await self._sink.write(batch)
+                self._ledger.bytes += batch.size
+            self._waiting -= batch.size
+            self._change()
+
+    async def room(self) -> None:
+        """Wait while the sink has too much to take: what would be asked for now could only wait."""
+        while self._waiting >= WAITING_BYTES:
+            await self._changed.wait()
+
+    def end(self) -> None:
+        """Have everything leave; `deliver` returns when it has."""
+        self.flush_all()
+        self._ended = True
+        self._change()
+
+    def take(self, records: Iterable[Finished]) -> None:
+        """Take records. One that is too large for any batch loses its raw data, else is reported."""
+        for record, scope in records:
+            line = _line(record)
+            if len(line) >= MOST_BYTES or (self._dropped and self._leads_nowhere(record)):
+                fitting = self._fitted(record, scope)
+                if fitting is None:
+                    continue
+                line = fitting
+            self._put(line, scope, is_entity=isinstance(record["_class"], list))
+
+    def _put(self, line: bytes, scope: Scope, *, is_entity: bool) -> None:
+        flush = self.flush if is_entity else self._flush_relationships
         open_batches = self._entities if is_entity else self._relationships
         batch = open_batches.get(scope)
         if batch is not None and batch.size + len(line) >= MOST_BYTES:
-            await (self.flush(scope) if is_entity else self._flush_relationships(scope))
+            flush(scope)
             batch = None
         if batch is None:
             batch = open_batches[scope] = Batch(scope, run=self._ledger.run_id)
         (batch.entities if is_entity else batch.relationships).append(line)
         batch.size += len(line) + 1
         self._held += len(line) + 1
-        if batch.size >= BATCH_BYTES or self._held >= HELD_BYTES:
-            await (self.flush(scope) if is_entity else self._flush_relationships(scope))
-            if self._held >= HELD_BYTES:
-                await self.flush_all()
+        if self._held >= HELD_BYTES:
+            self.flush_all()
+        elif batch.size >= BATCH_BYTES:
+            flush(scope)
 
-    async def flush(self, scope: Scope) -> None:
-        """Hand on the entities that a scope has so far."""
-        await self._send(self._entities.pop(scope, None))
+    def flush(self, scope: Scope) -> None:
+        """Have the entities leave that a scope has so far."""
+        self._send(self._entities.pop(scope, None))
 
-    async def flush_all(self) -> None:
-        """Hand on everything."""
-        await self._flush_entities()
+    def flush_all(self) -> None:
+        """Have everything leave."""
+        self._flush_entities()
         for scope in list(self._relationships):
-            await self._send(self._relationships.pop(scope))
+            self._send(self._relationships.pop(scope))
 
     def _fitted(self, record: Record, scope: Scope) -> bytes | None:
         """A record without its raw data, if it fits then and its ends are there; None when it is reported instead."""
@@ -104,23 +146,25 @@ class Writer:
         }
         return not self._dropped.isdisjoint(ends)
 
-    async def _flush_relationships(self, scope: Scope) -> None:
-        await self._flush_entities()
-        await self._send(self._relationships.pop(scope, None))
+    def _flush_relationships(self, scope: Scope) -> None:
+        self._flush_entities()
+        self._send(self._relationships.pop(scope, None))
 
-    async def _flush_entities(self) -> None:
+    def _flush_entities(self) -> None:
         for scope in list(self._entities):
-            await self.flush(scope)
+            self.flush(scope)
 
-    async def _send(self, batch: Batch | None) -> None:
+    def _send(self, batch: Batch | None) -> None:
         if batch is None:
             return
         self._held -= batch.size
-        async with self._turn:
-            self._ledger.batches += 1
-            batch.sequence = self._ledger.batches
-            await self._sink.write(batch)
-            self._ledger.bytes += batch.size
+        self._waiting += batch.size
+        self._leaving.append(batch)
+        self._change()
+
+    def _change(self) -> None:
+        changed, self._changed = self._changed, anyio.Event()
+        changed.set()
 
 
 def _line(record: Record) -> bytes:

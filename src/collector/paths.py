@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from string import Formatter
@@ -14,6 +15,9 @@ from collector.spec import UNKNOWN, Computed, First, Fixed, Row, Source, Templat
 Read: TypeAlias = Callable[[Row, Place], Any]
 Walk: TypeAlias = Callable[[Any], Any]
 
+_UNRESERVED = re.compile(r"[A-Za-z0-9_.~-]*")
+"""Text that a URL may hold as it is."""
+
 PLACE = ("partition", "region", "account", "console")
 """The words of a template that stand for the row's place, never for a field of it."""
 
@@ -22,8 +26,7 @@ def reader(source: Source) -> Read:
     """The function that reads a source from a row in a place. It gives None where there is nothing."""
     match source:
         case str():
-            walk = walker(source)
-            return lambda row, _: walk(row)
+            return _followed(source)
         case Via(path, fn):
             return _converted(walker(path), fn)
         case Template(text, words):
@@ -123,17 +126,21 @@ def walker(path: str) -> Walk:
 def template(text: str, words: Mapping[str, Source] | None = None, *, quoted: bool = False) -> Read:
     """Fill a template; `quoted` escapes the row's values for a URL. None if any part is missing."""
     literals = [literal for literal, _, _, _ in Formatter().parse(text)]
-    parts = [tuple(_word(name, words or {}, quoted=quoted) for name in names) for names in _fields(text)]
-    tail = literals[len(parts) :]
+    fields = [tuple(_word(name, words or {}, quoted=quoted) for name in names) for names in _fields(text)]
+    parts = tuple(zip(literals, fields, strict=False))
+    tail = "".join(literals[len(fields) :])
 
     def fill(row: Row, place: Place) -> str | None:
-        filled: list[str] = []
-        for literal, alternatives in zip(literals, parts, strict=False):
-            value = next((got for read in alternatives if (got := read(row, place)) is not None), None)
-            if value is None:
+        filled = ""
+        for literal, alternatives in parts:
+            for read in alternatives:
+                value = read(row, place)
+                if value is not None:
+                    break
+            else:
                 return None
-            filled += (literal, value)
-        return "".join((*filled, *tail))
+            filled += literal + value
+        return filled + tail
 
     return fill
 
@@ -175,9 +182,18 @@ def _word(name: str, words: Mapping[str, Source], *, quoted: bool) -> Callable[[
         got = read(row, place)
         if got is None or got == "":
             return None
-        return quote(str(got), safe="") if quoted else str(got)
+        text = got if isinstance(got, str) else str(got)
+        return text if not quoted or _UNRESERVED.fullmatch(text) else quote(text, safe="")
 
     return word
+
+
+def _followed(path: str) -> Read:
+    """Most paths are a single field: one look-up instead of a walk."""
+    if path.isidentifier():
+        return lambda row, _: row.get(path)
+    walk = walker(path)
+    return lambda row, _: walk(row)
 
 
 def _converted(walk: Walk, fn: Callable[[Any], Any]) -> Read:

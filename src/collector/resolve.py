@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import ItemsView, Iterable, Iterator, Sequence
+from functools import cache
 from typing import NamedTuple
 
 from collector.convert import Ends, Pending, by_key
@@ -34,8 +35,26 @@ class Directory:
         for group, by in sorted(looked_up):
             for type_ in group:
                 self.wanted[type_, by].append((group, by))
+        self._groups = _repeated(every)
+        self._own = _own(every, self._groups)
+        self.seeks = cache(self._seeks)
 
-    def seeks(self, type_: str, by: str) -> list[tuple[tuple[str, ...], str]]:
+    def marked(self, pointers: list[Pending]) -> Iterable[Pending]:
+        """The pointers of one row; those that may mean the same as another one of them say so."""
+        owned = [group for pending in pointers if (group := self._groups[pending.edge]) in self._own]
+        if len(owned) <= 1:
+            return pointers
+        several = {group for group, count in Counter(owned).items() if count > 1}
+        return (
+            pending._replace(beside=True) if self._groups[pending.edge] in several else pending for pending in pointers
+        )
+
+    def group(self, pending: Pending) -> int | None:
+        """The group of edges that may draw this relationship once more; None where nothing can."""
+        group = self._groups[pending.edge]
+        return None if group in self._own and not pending.beside else group
+
+    def _seeks(self, type_: str, by: str) -> list[tuple[tuple[str, ...], str]]:
         """The (types, kind of name) look-ups that an entity of this type can answer with such a name."""
         return self.wanted.get((type_, by), []) + self.wanted.get((RESOURCE, by), [])
 
@@ -51,7 +70,6 @@ class Graph:
         self._waiting: dict[tuple[tuple[str, ...], str], dict[str, list[Waiting]]] = defaultdict(dict)
         self._open: list[Waiting] = []
         self._sent: dict[int, set[tuple[str, str, str | None]]] = defaultdict(set)
-        self._repeated = _repeated(directory.edges)
         self.duplicates = 0
         self.dangling: Counter[Dangling] = Counter()
 
@@ -169,7 +187,7 @@ class Graph:
     def _direct(self, pending: Pending, ends: Ends, far: str) -> Record | None:
         near = pending.near or ""
         source, target = (near, far) if ends.outward else (far, near)
-        if not self._once(pending.edge, source, target, pending.key):
+        if not self._once(pending, source, target):
             return None
         types = self._types[source], self._types[target]
         return direct(Link(source, types[0], ends.verb, target, types[1]), pending.key, pending.props)
@@ -186,14 +204,14 @@ class Graph:
             pending.props,
             forward=ends.outward,
         )
-        return record if self._once(pending.edge, near, record["_key"], pending.key) else None
+        return record if self._once(pending, near, record["_key"]) else None
 
-    def _once(self, edge: int, source: str, target: str, key: str | None) -> bool:
-        """Whether this relationship is new. Only edges that several declarations can draw need to be remembered."""
-        group = self._repeated[edge]
+    def _once(self, pending: Pending, source: str, target: str) -> bool:
+        """Whether this relationship is new. Only those that may come once more need to be remembered."""
+        group = self._directory.group(pending)
         if group is None:
             return True
-        mark = (source, target, key)
+        mark = (source, target, pending.key)
         if mark in self._sent[group]:
             self.duplicates += 1
             return False
@@ -222,6 +240,22 @@ def _repeated(every: Sequence[Ends]) -> list[int | None]:
     return [
         group if sizes[group] > 1 or not _points_once(ends) else None for group, ends in zip(groups, every, strict=True)
     ]
+
+
+def _own(every: Sequence[Ends], groups: Sequence[int | None]) -> frozenset[int]:
+    """The groups whose edges all begin, or all end, at the entity of their row.
+
+    An entity is taken once, so no other row can draw the same: only the pointers of one row can meet.
+    """
+    by_group: dict[int, list[Ends]] = defaultdict(list)
+    for ends, group in zip(every, groups, strict=True):
+        if group is not None:
+            by_group[group].append(ends)
+    return frozenset(
+        group
+        for group, several in by_group.items()
+        if all(ends.declared.of is None for ends in several) and len({ends.outward for ends in several}) == 1
+    )
 
 
 def _points_once(ends: Ends) -> bool:

@@ -29,8 +29,9 @@ async def written(records, most=None):
         for record, scope in records:
             ledger.plan(scope).entities += isinstance(record["_class"], list)
             ledger.count(record)
-            await writer.add(Finished(record, scope))
-        await writer.flush_all()
+            writer.take([Finished(record, scope)])
+        writer.end()
+        await writer.deliver()
     return sink.batches, ledger
 
 

@@ -126,7 +126,8 @@ class Facts:
     """Everything the analysis of one account starts from.
 
     `resources` are (key, type) pairs. A key is taken for the resource's ARN; `arns` gives the ARN where it is another.
-    `unique_ids` maps the unique ids (`AIDA…`, `AROA…`) of collected users and roles to them.
+    `unique_ids` maps the unique ids (`AIDA…`, `AROA…`) of collected users and roles to them. `security_groups` are gone
+    through twice.
     """
 
     account: Account
@@ -136,7 +137,7 @@ class Facts:
     resource_policies: Sequence[ResourcePolicyFact] = ()
     trusts: Sequence[TrustFact] = ()
     unique_ids: Mapping[str, Entity] = field(default_factory=dict)
-    security_groups: Sequence[SecurityGroupFact] = ()
+    security_groups: Iterable[SecurityGroupFact] = ()
     network_acls: Sequence[NetworkAclFact] = ()
     network: NetworkFacts = field(default_factory=NetworkFacts)
 

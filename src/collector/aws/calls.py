@@ -129,10 +129,11 @@ class ScopeCalls:
         *,
         shared: Shared | None = None,
         alive: Callable[[], None] | None = None,
+        room: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
-        """`alive` is told of every call that ended, for whoever watches the scope."""
+        """`alive` is told of every call that ended, for whoever watches the scope; `room` is waited for before each."""
         self._line, self._identity, self._region, self._record = line, identity, region, record
-        self._shared, self._alive = shared, alive
+        self._shared, self._alive, self._room = shared, alive, room
 
     async def once(
         self, client: str, op: str, params: Params, *, region: str | None = None, again: tuple[str, ...] = ()
@@ -142,6 +143,8 @@ class ScopeCalls:
         Raises:
             Failed: when it failed for good.
         """
+        if self._room:
+            await self._room()
         built = await self._line.clients.get(client)
         api, where = built.apis[op], region or self._region
         turnstile = self._line.limits.turnstile(self._identity.account, where, client, api)
@@ -173,8 +176,9 @@ class ScopeCalls:
         following: Params = {}
         while True:
             answer = await self.once(client, op, {**params, **following}, region=region)
-            yield answer
             tokens = paging.following(answer) if paging else None
+            yield answer
+            del answer  # a page must not stay in memory until the next one is there
             if tokens is None:
                 return
             if str(tokens) in seen:

@@ -104,12 +104,13 @@ class Clients:
         return self._built[name]
 
     async def call(self, client: Client, op: str, params: Mapping[str, Any], aim: Aim) -> Answer:
-        """One request, no retry. Raises what botocore raises."""
+        """One request, no retry; the answer without what is told of the transport. Raises what botocore raises."""
         mark = _AIM.set(aim)
         try:
             answer: Answer = await getattr(client.boto, op)(**params)
         finally:
             _AIM.reset(mark)
+        answer.pop("ResponseMetadata", None)  # all headers of an answer often take more memory than what it tells
         return answer
 
     def _build(self, name: str) -> Client:

@@ -11,7 +11,7 @@ COPIED = "vol-ffffffff"
 """What EC2 calls the volume of a copied snapshot."""
 
 PUBLIC_SNAPSHOTS = Call(
-    "describe_snapshots", "Snapshots", {"OwnerIds": ["self"], "RestorableByUserIds": ["all"], "MaxResults": 500}
+    "describe_snapshots", "Snapshots", {"OwnerIds": ["self"], "RestorableByUserIds": ["all"], "MaxResults": 200}
 )
 
 volume = Entity(
@@ -43,7 +43,7 @@ volume = Entity(
 snapshot = Entity(
     type="aws_ebs_snapshot",
     cls=("DataStore", "Disk", "Image"),
-    rows=Call("describe_snapshots", "Snapshots", {"OwnerIds": ["self"], "MaxResults": 500}),
+    rows=Call("describe_snapshots", "Snapshots", {"OwnerIds": ["self"], "MaxResults": 200}),
     join=(Join(PUBLIC_SNAPSHOTS, "Public", on="SnapshotId", to="SnapshotId"),),
     key=Template("arn:{partition}:ec2:{region}::snapshot/{SnapshotId}"),
     id="SnapshotId",
