@@ -1,7 +1,7 @@
 """Every figure of README.md, or the parts that are named: `python -m bench [calls] [clients] [pipeline] [latency] [whole] [--write]`.
 
 `--write` puts the tables between the markers of README.md. What needs a prompt of its own is run by name: `python -m bench.analysis`,
-`bench.rates`, `bench.upload`, `bench.accounts`.
+`bench.blocked`, `bench.rates`, `bench.upload`, `bench.accounts`.
 """
 
 from __future__ import annotations
