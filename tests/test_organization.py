@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+
 import pytest
 
+from collector.cli import Exit
 from collector.demo.stub import Fault, Refused
 from tests.runs import collect
 
@@ -11,6 +16,9 @@ HOME = "123456789012"
 MEMBERS = [f"{700000000000 + number}" for number in range(59)]
 SUSPENDED, TAGGED, REFUSING, EXPIRING = MEMBERS[5], MEMBERS[20], MEMBERS[30], MEMBERS[41]
 REGIONS = "us-east-1,us-east-2,eu-west-1"
+
+SECONDS = 120
+"""More than the command takes; one that hangs fails its test."""
 
 
 def _listed(request):
@@ -51,7 +59,9 @@ def organization(estate):
         estate.stub.fixtures.pop(key) if fixture is None else estate.stub.fixtures.update({key: fixture})
 
 
-async def test_sixty_accounts_are_collected_and_all_that_went_wrong_is_told(organization):
+@pytest.fixture
+def troubled(organization):
+    """One account refuses the role, and the credentials for another expire in the middle."""
     organization.stub.faults += [
         Fault(
             "sts",
@@ -62,6 +72,18 @@ async def test_sixty_accounts_are_collected_and_all_that_went_wrong_is_told(orga
         ),
         Fault("sqs", account=EXPIRING, times=1, status=403, code="ExpiredToken"),
     ]
+    return organization
+
+
+def _told(report):
+    """The problems of a report, by account."""
+    return {(scope["account"], problem["code"]) for scope in report["scopes"] for problem in scope["problems"]}
+
+
+ALL_TOLD = {(SUSPENDED, "SUSPENDED"), (TAGGED, "SkippedByTag"), (REFUSING, "AccessDenied")}
+
+
+async def test_sixty_accounts_are_collected_and_all_that_went_wrong_is_told(troubled):
     collected = await collect(
         services="account,sqs,sns", org=True, role_name="audit", regions=REGIONS, max_concurrency=50
     )
@@ -72,18 +94,30 @@ async def test_sixty_accounts_are_collected_and_all_that_went_wrong_is_told(orga
         states.setdefault(scope["account"], set()).add(scope["status"])
     assert states[SUSPENDED] == states[TAGGED] == {"skipped"}
     assert states[REFUSING] == {"partial"}
-    problems = {
-        (scope["account"], problem["code"]) for scope in collected.report["scopes"] for problem in scope["problems"]
-    }
-    assert problems == {(SUSPENDED, "SUSPENDED"), (TAGGED, "SkippedByTag"), (REFUSING, "AccessDenied")}
+    assert _told(collected.report) == ALL_TOLD
     assert {each: states[each] for each in collected_accounts if states[each] != {"complete"}} == {}
     assert collected.report["status"] == "partial"
     assert (
-        len([c for c in organization.stub.calls if c.operation == "AssumeRole" and c.account == HOME]) == 58
+        len([c for c in troubled.stub.calls if c.operation == "AssumeRole" and c.account == HOME]) == 58
     )  # the 57 that are asked, and one again when its keys had expired
-    assert [c.operation for c in organization.stub.calls].count(
+    assert [c.operation for c in troubled.stub.calls].count(
         "ListAccounts"
     ) == 3 + 3  # the run's own, and the account entity's
+
+
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_one_command_collects_all_and_ends_with_three(troubled, tmp_path, monkeypatch, processes):
+    monkeypatch.setenv("COLLECTOR_RATES", "organizations=1000")  # at AWS's own rate it takes a minute
+    where = ("--services", "account,sqs,sns", "--regions", REGIONS, "--processes", processes)
+    whereto = ("--output", str(tmp_path / "out.ndjson"), "--report", str(tmp_path / "report.json"))
+    command = (sys.executable, "-m", "collector", "--org", "--role-name", "audit", *where, *whereto, "--no-progress")
+    done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
+    assert done.returncode == Exit.PARTIAL, done.stderr
+    assert "Traceback" not in done.stderr
+    assert _told(json.loads((tmp_path / "report.json").read_text())) == ALL_TOLD
+    records = [json.loads(line) for line in (tmp_path / "out.ndjson").read_text().splitlines()]
+    queues = {record["accountId"] for record in records if record["_type"] == "aws_sqs"}
+    assert queues == {HOME, *MEMBERS} - {SUSPENDED, TAGGED, REFUSING}
 
 
 async def test_organizations_is_never_asked_twice_at_the_same_time_for_the_list(organization):

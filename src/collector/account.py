@@ -29,7 +29,7 @@ from collector.work import WeightedSemaphore
 
 log = structlog.get_logger()
 
-SCOPES_AT_ONCE = 64
+SCOPES_AT_ONCE = 32
 """Scopes of an account that are worked on at the same time."""
 
 WIDEST = 32
@@ -38,7 +38,11 @@ WIDEST = 32
 
 @dataclass(frozen=True)
 class Shop:
-    """What all accounts of a run use: declarations, the line to AWS and the sink."""
+    """What all accounts of a run use: declarations, the line to AWS and the sink.
+
+    `turn` is taken for the sink, `analysis` for drawing conclusions: each holds an index of its account, and one after the other
+    they take no longer.
+    """
 
     catalog: Catalog
     assembler: Assembler
@@ -47,6 +51,7 @@ class Shop:
     turn: anyio.Lock
     stall: float
     bounds: Bounds
+    analysis: anyio.Lock = field(default_factory=anyio.Lock)
     in_hand: WeightedSemaphore = field(default_factory=lambda: WeightedSemaphore(ROWS_IN_HAND))
 
     @cached_property
@@ -80,7 +85,8 @@ class AccountRun:
         await self._scopes(assembler)
         unseen = frozenset(self._ledger.harmed(self._reached.target.account) | self._unasked())
         self._writer.take(assembler.close(unseen))
-        await self._conclude(assembler)
+        async with self._shop.analysis:
+            await self._conclude(assembler)
 
     def stop(self) -> None:
         """Start no more calls; what is complete is still delivered."""

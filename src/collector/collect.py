@@ -92,10 +92,10 @@ class Collection:
                     tasks.start_soon(self._root, rows, workers)
         finally:
             self._in_hand.change(-self._taken)  # of what was cancelled
-            # Declarations at work and their collection hold each other until the next sweep of the garbage collector.
+            # These hold the collection as it holds them: all of it would stay until a late sweep of the garbage collector.
             self._roots.clear()
             self._below.clear()
-            self._listings.forget()
+            del self._listings
 
     def _workers(self) -> Iterator[Finisher]:
         for workers in self._roots.values():

@@ -39,11 +39,6 @@ class Listings:
         self._matches: dict[Join, Mapping[Any, list[Row]] | Failed] = {}
         self._owners = {join: fetched for fetched in collection.job.fetched for join in fetched.join}
 
-    def forget(self) -> None:
-        """Let go of all answers."""
-        self._answers.clear()
-        self._matches.clear()
-
     async def of(self, rows: Listing, fetched: Fetched) -> list[Row]:
         """All pages of a listing. Raises the same `Failed` to everyone who asks."""
         async with self._locks[rows]:
