@@ -32,7 +32,7 @@ from collector.spec import (
     Within,
 )
 from collector.values import equals
-from collector.work import chunks, spread
+from collector.work import WeightedSemaphore, chunks, spread
 
 HOME = "us-east-1"
 
@@ -84,7 +84,7 @@ def entity(type_="aws_thing", rows=None, **changes) -> Entity:
     )
 
 
-async def collect(api: TableApi, *declared, width=16):
+async def collect(api: TableApi, *declared, width=16, in_hand=None):
     entities = tuple(each for each in declared if isinstance(each, Entity))
     links = tuple(each for each in declared if isinstance(each, Links))
     service = Service(name="svc", client="svc", title="Svc", entities=entities, links=links)
@@ -95,7 +95,7 @@ async def collect(api: TableApi, *declared, width=16):
     def emit(page: Page) -> None:
         pages.append(page)
 
-    await Collection(job, api, record, emit, width=width).run()
+    await Collection(job, api, record, emit, width=width, in_hand=in_hand).run()
     record.ended = 1.0
     return pages, record
 
@@ -467,3 +467,25 @@ async def test_a_fixed_or_computed_condition_holds_for_children_too():
     api = TableApi(list={"Things": [{"Id": "p"}, {"Id": "q"}]}, children={}, never={})
     await collect(api, entity(), child, never)
     assert (api.asked("children"), api.asked("never")) == ([{"Of": "q"}], [])
+
+
+@pytest.mark.parametrize("last", [{"Things": [{"Id": 5}]}, failed()])
+async def test_rows_that_need_further_calls_are_bounded_and_given_back_whatever_happens(last):
+    """Pages of two listings; beyond the first ones, which are taken to be short, each waits for room."""
+    held = most = 0
+
+    class Counted(WeightedSemaphore):
+        def change(self, weight):
+            nonlocal held, most
+            super().change(weight)
+            held, most = self._taken, max(most, self._taken)
+
+    described = Hydrate("get", "Detail", {"Id": "Id"})
+    rows = [{"Things": [{"Id": page * 100 + each} for each in range(30)]} for page in range(4)]
+    one = entity("aws_one", Call("one", "Things[]"), hydrate=(described,))
+    two = entity("aws_two", Call("two", "Things[]"), hydrate=(described,))
+    in_hand = Counted(60)
+    pages, record = await collect(TableApi(one=[*rows, last], two=rows, get={"Told": 1}), one, two, in_hand=in_hand)
+    assert len(ids(pages)) == 240 + (last == {"Things": [{"Id": 5}]})
+    assert (most, held) == (60, 0)
+    assert record.status is (Status.PARTIAL if isinstance(last, Failed) else Status.COMPLETE)

@@ -230,3 +230,32 @@ def test_the_order_of_arrival_changes_nothing(steps):
     }
     assert set(sent) == possible
     assert len(sent) == len(set(sent))
+
+
+def test_two_pointers_of_one_row_that_mean_the_same_draw_one_relationship():
+    graph = _graph(_ends("aws_a", "USES", "aws_b"), _ends("aws_a", "USES", "aws_b", by="alias"))
+    graph.add("aws_a", "a", [])
+    graph.add("aws_b", "b", [("alias", "bee")])
+    row = [_pointer("b"), _pointer("bee", edge=1)]
+    drawn = [graph.link(pending, SCOPE) for pending in graph._directory.marked(row)]
+    assert [record is not None for record in drawn] == [True, False]
+    assert graph.duplicates == 1
+
+
+def test_a_pointer_that_is_alone_in_its_row_is_not_remembered():
+    graph = _graph(_ends("aws_a", "USES", "aws_b"), _ends("aws_a", "USES", "aws_b", by="alias"))
+    graph.add("aws_b", "b", [("alias", "bee")])
+    for number in range(3):
+        graph.add("aws_a", f"a{number}", [])
+        (pointer,) = graph._directory.marked([_pointer("bee", edge=1, near=f"a{number}")])
+        assert graph.link(pointer, SCOPE) is not None
+    assert not any(graph._sent.values())
+
+
+def test_what_both_ends_can_tell_is_drawn_once():
+    graph = _graph(_ends("aws_a", "USES", "aws_b"), _ends("aws_a", "USES", "aws_b", outward=False))
+    graph.add("aws_a", "a", [])
+    graph.add("aws_b", "b", [])
+    rows = ([_pointer("b")], [_pointer("a", edge=1, near="b")])
+    drawn = [graph.link(pending, SCOPE) for row in rows for pending in graph._directory.marked(row)]
+    assert [record is not None for record in drawn] == [True, False]

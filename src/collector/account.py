@@ -32,7 +32,7 @@ log = structlog.get_logger()
 SCOPES_AT_ONCE = 32
 """Scopes of an account that are worked on at the same time."""
 
-WIDEST = 32
+WIDEST = 128
 """Calls that one page of one scope may have in flight."""
 
 

@@ -51,7 +51,8 @@ class Writer:
         self._held = 0
         self._leaving: deque[Batch] = deque()
         self._waiting = 0
-        self._changed = anyio.Event()
+        self._come = anyio.Event()
+        self._eased = anyio.Event()
         self._ended = False
         self._dropped: set[str] = set()
 
@@ -59,7 +60,8 @@ class Writer:
         """Hand batches to the sink until the end. Raises `DeliveryError` when the sink gives up."""
         while self._leaving or not self._ended:
             if not self._leaving:
-                await self._changed.wait()
+                self._come = anyio.Event()
+                await self._come.wait()
                 continue
             batch = self._leaving.popleft()
             async with self._turn:
@@ -68,18 +70,20 @@ class Writer:
                 await self._sink.write(batch)
                 self._ledger.bytes += batch.size
             self._waiting -= batch.size
-            self._change()
+            if self._waiting < WAITING_BYTES:
+                eased, self._eased = self._eased, anyio.Event()
+                eased.set()
 
     async def room(self) -> None:
         """Wait while the sink has too much to take: what would be asked for now could only wait."""
         while self._waiting >= WAITING_BYTES:
-            await self._changed.wait()
+            await self._eased.wait()
 
     def end(self) -> None:
         """Have everything leave; `deliver` returns when it has."""
         self.flush_all()
         self._ended = True
-        self._change()
+        self._come.set()
 
     def take(self, records: Iterable[Finished]) -> None:
         """Take records. One that is too large for any batch loses its raw data, else is reported."""
@@ -160,11 +164,7 @@ class Writer:
         self._held -= batch.size
         self._waiting += batch.size
         self._leaving.append(batch)
-        self._change()
-
-    def _change(self) -> None:
-        changed, self._changed = self._changed, anyio.Event()
-        changed.set()
+        self._come.set()
 
 
 def _line(record: Record) -> bytes:
