@@ -1,7 +1,8 @@
 """Many accounts: peak memory of 6 and of 60, and the throughput of one and of two worker processes.
 
 Each run is a process of its own against the canned server, without rate limits, its output thrown away. Peak memory is that of
-the largest process of the run.
+the largest process of the run. The server works on the same machine: on two cores, what it takes is missing to two workers and not
+to one. So their time is also told without the server's share of each core, which is what they need where AWS does its own work.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bench.canned import canned_server
+from bench.canned import Canned, canned_server
 
 _CODE = """
 import asyncio, json, resource, sys, time
@@ -39,6 +40,8 @@ print(json.dumps({"wall": wall, "cpu": cpu, "peak": peak / 1000, "status": outco
 """
 
 ROUNDS = 5
+MANY = 40
+"""Accounts enough for two workers to make up for their start, which takes each of them nearly two seconds."""
 
 
 class Measured(NamedTuple):
@@ -50,6 +53,12 @@ class Measured(NamedTuple):
     entities: int
     relationships: int
     status: str
+    served: float
+
+    @property
+    def allowed(self) -> float:
+        """The time on two cores without what the server takes of them."""
+        return self.wall - self.served / 2
 
 
 def measure(accounts: int, processes: int, rounds: int, **counts: int) -> Measured:
@@ -57,21 +66,24 @@ def measure(accounts: int, processes: int, rounds: int, **counts: int) -> Measur
     names = [f"{number:012d}" for number in range(1, accounts + 1)]
     given = {"accounts": names, "role_name": "audit", "processes": processes, "accounts_at_once": 4}
     with canned_server("small", accounts=accounts, **counts) as server:
-        runs = [_run(server.environment("000000000001", "us-east-1"), given) for _ in range(rounds)]
+        runs = [_run(server, given) for _ in range(rounds)]
     last = runs[-1]
-    wall, cpu, peak = (statistics.median(run[name] for run in runs) for name in ("wall", "cpu", "peak"))
-    return Measured(wall, cpu, peak, last["entities"], last["relationships"], last["status"])
+    wall, cpu, peak, served = (
+        statistics.median(run[name] for run in runs) for name in ("wall", "cpu", "peak", "served")
+    )
+    return Measured(wall, cpu, peak, last["entities"], last["relationships"], last["status"], served)
 
 
-def _run(environment: dict[str, str], given: dict[str, Any]) -> dict[str, Any]:
+def _run(server: Canned, given: dict[str, Any]) -> dict[str, Any]:
+    environment = server.environment("000000000001", "us-east-1")
     command = [sys.executable, "-c", _CODE, json.dumps(given)]
     root = Path(__file__).parent.parent
     path = os.pathsep.join((str(root / "src"), str(root)))
+    before = server.stats()["cpu"]
     done = subprocess.run(
         command, env={**os.environ, **environment, "PYTHONPATH": path}, stdout=subprocess.PIPE, check=True
     )
-    read: dict[str, Any] = json.loads(done.stdout)
-    return read
+    return {**json.loads(done.stdout), "served": server.stats()["cpu"] - before}
 
 
 def main() -> None:
@@ -79,12 +91,14 @@ def main() -> None:
     print(f"  6 accounts: {few.peak:6.0f} MB peak, {few.entities:,} entities in {few.wall:.1f} s ({few.status})")
     print(f" 60 accounts: {many.peak:6.0f} MB peak, {many.entities:,} entities in {many.wall:.1f} s ({many.status})")
     print(f" memory of 60 to that of 6: {many.peak / few.peak:.2f} (target: at most 1.25)")
-    one, two = measure(8, 1, ROUNDS, aws_instance=600), measure(8, 2, ROUNDS, aws_instance=600)
-    print(f" one process:   {one.entities / one.wall:8,.0f} entities/s, {one.cpu:.1f} s CPU")
-    print(f" two processes: {two.entities / two.wall:8,.0f} entities/s, {two.cpu:.1f} s CPU")
-    print(
-        f" throughput of two to one: {one.wall / two.wall:.2f} (target: at least 1.7, the server's own share of the cores allowed for)"
-    )
+    one, two = measure(MANY, 1, ROUNDS, aws_instance=600), measure(MANY, 2, ROUNDS, aws_instance=600)
+    for name, run in (("one process", one), ("two processes", two)):
+        records = f"{run.entities:,} entities, {run.relationships:,} relationships"
+        print(
+            f" {name}: {run.wall:.1f} s, {run.cpu:.1f} s CPU, server {run.served:.1f} s CPU; {records} ({run.status})"
+        )
+    print(f" throughput of two to one: {one.wall / two.wall:.2f} as it is on two cores,")
+    print(f" {one.wall / two.allowed:.2f} without the server's share of them (target: at least 1.7)")
 
 
 if __name__ == "__main__":
