@@ -10,7 +10,7 @@ import anyio
 import structlog
 
 from collector.analysis.facts import Options as Bounds
-from collector.assemble import AccountAssembler, Assembler
+from collector.assemble import AccountAssembler, Assembler, Finished
 from collector.aws.accounts import Reached
 from collector.aws.calls import Line, ScopeCalls
 from collector.catalog import Catalog, affected
@@ -40,8 +40,8 @@ WIDEST = 128
 class Shop:
     """What all accounts of a run use: declarations, the line to AWS and the sink.
 
-    `turn` is taken for the sink, `analysis` for drawing conclusions: each holds an index of its account, and one after the other
-    they take no longer.
+    `turn` is taken for the sink. `analysis` is taken to draw conclusions: each time an index of the account is built for it, and
+    accounts that think one after the other take no longer and hold one index.
     """
 
     catalog: Catalog
@@ -84,7 +84,8 @@ class AccountRun:
     async def _collect(self, assembler: AccountAssembler) -> None:
         await self._scopes(assembler)
         unseen = frozenset(self._ledger.harmed(self._reached.target.account) | self._unasked())
-        self._writer.take(assembler.close(unseen))
+        for finished in assembler.close(unseen):
+            await self._write(finished)
         async with self._shop.analysis:
             await self._conclude(assembler)
 
@@ -114,8 +115,12 @@ class AccountRun:
                 return
             if finished is None:
                 return
-            self._writer.take((finished,))
-            await self._writer.room()
+            await self._write(finished)
+
+    async def _write(self, finished: Finished) -> None:
+        """Write what no call is waited for: here the sink itself must slow us."""
+        self._writer.take((finished,))
+        await self._writer.room()
 
     async def _scopes(self, assembler: AccountAssembler) -> None:
         one_at_a_time = self._shop.line.concurrency == 1
