@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import asyncio
+
 import anyio
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from collector.work import WeightedSemaphore
+from collector.work import Rounds, Watchdog, WeightedSemaphore
+from tests.aws.virtual import VirtualLoop
 
 
 @settings(deadline=None)
@@ -86,3 +89,58 @@ async def test_a_turn_that_comes_together_with_the_cancellation_is_given_back():
     with anyio.CancelScope(deadline=anyio.current_time() + 5) as scope:
         await semaphore.take(10)
     assert not scope.cancelled_caught
+
+
+def test_silence_ends_what_a_watchdog_watches_and_word_of_life_does_not():
+    async def watched(pauses: list[float]) -> tuple[bool, float]:
+        with Watchdog(10) as watch:
+            for pause in pauses:
+                await asyncio.sleep(pause)
+                watch.alive()
+        return watch.barked, asyncio.get_running_loop().time()
+
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        assert runner.run(watched([9, 9, 9])) == (False, 28)
+        assert runner.run(watched([4, 30, 4])) == (True, 28 + 14)
+        assert len(asyncio.all_tasks(runner.get_loop())) == 0
+
+
+async def test_a_watchdog_lets_other_errors_and_cancellations_pass():
+    with pytest.raises(KeyError), Watchdog(10):
+        raise KeyError
+    with anyio.CancelScope() as outer, Watchdog(10) as watch:
+        outer.cancel()
+        await anyio.sleep_forever()
+    assert outer.cancelled_caught
+    assert not watch.barked
+
+
+async def test_each_who_waits_for_a_round_has_one_of_the_event_loop_to_itself():
+    rounds, loop, count = Rounds(), asyncio.get_running_loop(), [0]
+    seen: list[int] = []
+
+    def tick() -> None:
+        count[0] += 1
+        if len(seen) < 5:
+            loop.call_soon(tick)
+
+    async def work() -> None:
+        await rounds.turn()
+        seen.append(count[0])
+
+    loop.call_soon(tick)
+    async with asyncio.TaskGroup() as tasks:
+        for _ in range(5):
+            tasks.create_task(work())
+    assert len(set(seen)) == 5
+    assert seen == sorted(seen)
+
+
+async def test_who_is_cancelled_before_a_round_does_not_keep_the_next_one_from_it():
+    rounds = Rounds()
+    first = asyncio.create_task(rounds.turn())
+    second = asyncio.create_task(rounds.turn())
+    await asyncio.sleep(0)
+    first.cancel()
+    await second
+    await rounds.turn()

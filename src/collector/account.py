@@ -25,7 +25,7 @@ from collector.output import Writer
 from collector.plan import Job, jobs
 from collector.report import Ledger, ScopeRecord
 from collector.sinks.base import Sink
-from collector.work import WeightedSemaphore
+from collector.work import Watchdog, WeightedSemaphore
 
 log = structlog.get_logger()
 
@@ -141,13 +141,9 @@ class AccountRun:
     async def _watched(self, job: Job, assembler: AccountAssembler, record: ScopeRecord) -> None:
         """A scope in which no call has ended for long is given up."""
         stall = self._shop.stall
-
-        def alive() -> None:
-            watch.deadline = anyio.current_time() + stall
-
-        with anyio.CancelScope(deadline=anyio.current_time() + stall) as watch:
-            await self._guarded(job, assembler, record, alive)
-        if watch.cancelled_caught:
+        with Watchdog(stall) as watch:
+            await self._guarded(job, assembler, record, watch.alive)
+        if watch.barked:
             self._fail(job, Failed(job.service.name, Reason.TIMEOUT, "Stalled", f"no call ended in {stall:g} s"))
 
     async def _guarded(

@@ -6,12 +6,11 @@ good is noted in the scope's record and costs what hangs on it, nothing else.
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol, TypeAlias
-
-import anyio
 
 from collector.catalog import affected, client_of, parent_type
 from collector.faults import Failed, Reason
@@ -87,9 +86,9 @@ class Collection:
         joined = {listing_of(join.rows) for worker in self._workers() for join in worker.fetched.join}
         self._listings.shared = joined
         try:
-            async with anyio.create_task_group() as tasks:
+            async with asyncio.TaskGroup() as tasks:
                 for rows, workers in self._roots.items():
-                    tasks.start_soon(self._root, rows, workers)
+                    tasks.create_task(self._root(rows, workers))
         finally:
             self._in_hand.change(-self._taken)  # of what was cancelled
             # These hold the collection as it holds them: all of it would stay until a late sweep of the garbage collector.
@@ -124,7 +123,7 @@ class Collection:
                 await self._descend(workers, answer, parent, place)
                 del answer  # before the next one is waited for
             return
-        turns = anyio.Semaphore(AHEAD)
+        turns = asyncio.Semaphore(AHEAD)
 
         async def work(answer: Row, weight: int) -> None:
             try:
@@ -134,11 +133,11 @@ class Collection:
                 self._take(-weight)
 
         failure: Failed | None = None
-        async with anyio.create_task_group() as tasks:
+        async with asyncio.TaskGroup() as tasks:
             try:
                 async for answer, weight in self._weighed(answers, workers[0], parent):
                     await turns.acquire()
-                    tasks.start_soon(work, answer, weight)
+                    tasks.create_task(work(answer, weight))
                     del answer
             except Failed as failed:  # inside a task group it would come out wrapped
                 failure = failed

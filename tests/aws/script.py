@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict, deque
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 from botocore.exceptions import ClientError
 
@@ -51,7 +51,7 @@ class ScriptedClients:
         self.counts: dict[str, int] = defaultdict(int)
 
     async def get(self, name: str) -> Client:
-        return Client(None, APIS, PAGING)
+        return Client(None, cast("Any", None), APIS, PAGING)
 
     async def call(self, client: Client, op: str, params: Mapping[str, Any], aim: Aim) -> Any:
         assert aim.credentials is not None

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
-from typing import Any
-from unittest.mock import patch
+from typing import Any, NamedTuple
+from unittest.mock import AsyncMock, patch
 
 import aioboto3
 import pytest
@@ -14,9 +14,11 @@ from botocore import auth
 from botocore.exceptions import ClientError
 from botocore.handlers import add_retry_headers
 
-from collector.aws import transport
+from collector.aws import direct, transport
 from collector.aws.clients import Aim, Clients
 from collector.aws.credentials import Keys
+from collector.aws.direct import Direct
+from collector.aws.transport import Received
 from collector.catalog import Catalog, declarations, operations
 
 NOW = datetime(2026, 11, 23, 4, 5, 6, tzinfo=UTC)
@@ -44,6 +46,17 @@ class _Sent(Exception):
     pass
 
 
+class _Left(Exception):
+    pass
+
+
+class _Request(NamedTuple):
+    method: str
+    url: str
+    headers: dict[str, str]
+    body: bytes
+
+
 class _Wiretap:
     """In place of the pool: keeps what would be sent, and answers from a list or not at all."""
 
@@ -51,12 +64,19 @@ class _Wiretap:
         self.requests: list[Any] = []
         self.answers: list[tuple[int, bytes]] = []
 
+    async def fetch(self, method: str, url: str, headers: dict[str, str], body: bytes) -> Received:
+        status, read = self._answer(_Request(method, url, headers, body))
+        return Received(status, {"content-type": "application/xml"}, read)
+
     async def send(self, request: Any) -> Any:
+        status, body = self._answer(request)
+        return AioAWSResponse(request.url, status, {"content-type": "application/xml"}, _Answer(body))
+
+    def _answer(self, request: Any) -> tuple[int, bytes]:
         self.requests.append(request)
         if not self.answers:
             raise _Sent
-        status, body = self.answers.pop(0)
-        return AioAWSResponse(request.url, status, {"content-type": "application/xml"}, _Answer(body))
+        return self.answers.pop(0)
 
     async def close(self) -> None:
         pass
@@ -102,6 +122,7 @@ def _seen(request: Any) -> tuple[str, str, bytes, dict[str, str]]:
         name.lower(): value.decode() if isinstance(value, bytes) else value for name, value in request.headers.items()
     }
     headers.pop("content-length", None)  # aiohttp counts
+    headers["user-agent"] = headers["user-agent"].partition(" ")[0]  # botocore adds what features it used on its way
     body = request.body or b""
     return request.method, request.url, body.encode() if isinstance(body, str) else body, headers
 
@@ -118,14 +139,76 @@ async def test_requests_are_those_that_botocore_would_send(name, tapped):
     client = await clients.get(name)
     client.boto.meta.events.unregister("request-created", add_retry_headers)
     ops = [op for each, op in OPERATIONS if each == name]
-    with patch.object(transport, "datetime") as clock:
+    asked = [(op, _params(client.boto, client.apis[op]), region) for op in ops for region in REGIONS for _ in range(2)]
+    with patch.object(direct, "datetime") as clock:
         clock.now.return_value = NOW
-        asked = [
-            (op, _params(client.boto, client.apis[op]), region) for op in ops for region in REGIONS for _ in range(2)
-        ]
         ours = [await _leaves(clients, tap, client, *each) for each in asked]
-    client.boto.meta.events.unregister("before-call", unique_id="collector-transport")
-    assert ours == [await _leaves(clients, tap, client, *each) for each in asked]
+    with patch.object(Direct, "call", AsyncMock(return_value=None)):
+        assert ours == [await _leaves(clients, tap, client, *each) for each in asked]
+
+
+OF_NO_EFFECT = frozenset({
+    "ParameterAlias.alias_parameter_in_call", "RetryQuotaChecker.release_retry_quota", "_handle_request_validation_mode_member",
+    "_handle_sqs_compatible_error", "_sign_for_aim", "add_recursion_detection_header", "block_endpoint_discovery_required_operations",
+    "generate_idempotent_uuid", "inject_api_version_header_if_needed",
+})  # fmt: skip
+"""botocore's hooks that change nothing of an operation that goes the short way: old names, retries, tokens, Lambda's trace."""
+FOLLOWED = frozenset({"PolicyDecoder.after_call", "add_accept_header", "fix_route53_ids"})
+OF_S3 = frozenset({
+    "ClientCreator._inject_s3_input_parameters", "S3ExpressIdentityResolver.apply_signing_cache_key",
+    "S3RegionRedirectorv2.annotate_request_context", "_handle_200_error", "add_expect_header", "handle_expires_header",
+    "remove_bucket_from_url_paths_from_model", "validate_bucket_name",
+})  # fmt: skip
+"""Hooks of S3: for its redirects, directory buckets and uploads, and what `Direct` does in their place."""
+LEFT_TO_BOTOCORE = {("s3", "get_bucket_location"), ("s3control", "get_public_access_block")}
+
+
+@pytest.mark.parametrize("name", CLIENTS)
+async def test_no_hook_of_botocores_is_passed_by(name, tapped):
+    clients, _ = tapped
+    client = await clients.get(name)
+    known = OF_NO_EFFECT | FOLLOWED | (OF_S3 if name == "s3" else frozenset())
+    for op in [op for each, op in OPERATIONS if each == name and (each, op) not in LEFT_TO_BOTOCORE]:
+        for event in ("provide-client-params", "before-parameter-build", "before-call", "before-parse", "after-call"):
+            service = client.boto.meta.service_model.service_id.hyphenize()
+            listeners = client.boto.meta.events._emitter._handlers.prefix_search(f"{event}.{service}.{client.apis[op]}")
+            assert {getattr(each, "func", each).__qualname__ for each in listeners} <= known
+
+
+@pytest.mark.parametrize("name", CLIENTS)
+async def test_only_what_is_out_of_the_ordinary_is_left_to_botocore(name, tapped):
+    clients, _ = tapped
+    client = await clients.get(name)
+    ops = [op for each, op in OPERATIONS if each == name]
+    with (
+        patch.object(direct, "datetime") as clock,
+        patch("collector.aws.clients.by_botocore", AsyncMock(side_effect=_Left)),
+    ):
+        clock.now.return_value = NOW
+        for op in ops:
+            with pytest.raises(_Left if (name, op) in LEFT_TO_BOTOCORE else _Sent):
+                await clients.call(client, op, _params(client.boto, client.apis[op]), Aim("eu-west-1", _Signer()))
+
+
+@pytest.mark.parametrize("bucket", ["Big_Bucket", "arn:aws:s3:us-east-1:1:accesspoint/a", "logs--use1-az1--x-s3", "a"])
+async def test_odd_names_of_buckets_are_left_to_botocore(bucket, tapped):
+    clients, _ = tapped
+    client = await clients.get("s3")
+    with patch("collector.aws.clients.by_botocore", AsyncMock(side_effect=_Left)), pytest.raises(_Left):
+        await clients.call(client, "get_bucket_acl", {"Bucket": bucket}, Aim("eu-west-1", _Signer()))
+
+
+@pytest.mark.parametrize("bucket", ["plain", "with.dots.in-it", "0digits0", "a" * 63])
+async def test_a_bucket_is_asked_where_botocore_would_ask(bucket, tapped):
+    clients, tap = tapped
+    client = await clients.get("s3")
+    client.boto.meta.events.unregister("request-created", add_retry_headers)
+    asked = [("get_bucket_acl", {"Bucket": bucket}, region) for region in REGIONS]
+    with patch.object(direct, "datetime") as clock:
+        clock.now.return_value = NOW
+        ours = [await _leaves(clients, tap, client, *each) for each in asked]
+    with patch.object(Direct, "call", AsyncMock(return_value=None)):
+        assert ours == [await _leaves(clients, tap, client, *each) for each in asked]
 
 
 async def test_an_answer_is_parsed_and_an_error_raised_as_botocore_does(tapped):

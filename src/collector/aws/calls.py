@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NoReturn, TypeAlias
+from typing import Any, NoReturn, Self, TypeAlias
 
 import anyio
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
@@ -23,9 +23,14 @@ from collector.aws.limits import Limits, Turnstile
 from collector.aws.paging import by_token
 from collector.faults import Failed, Reason
 from collector.report import ScopeRecord
+from collector.work import Rounds
 
 Answer: TypeAlias = dict[str, Any]
 Params: TypeAlias = Mapping[str, Any]
+
+
+UNREAD = 64
+"""Answers that may wait for the processor while calls are made in their place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +60,7 @@ class Line:
     patience: Patience = field(default_factory=Patience)
     breaker: Breaker = field(default_factory=Breaker)
     slots: asyncio.Semaphore = field(init=False)
+    rounds: Rounds = field(default_factory=Rounds)
 
     def __post_init__(self) -> None:
         """Make the slots: calls in flight, over all accounts."""
@@ -82,6 +88,35 @@ class _Call:
     region: str
     again: tuple[str, ...]
     turnstile: Turnstile | None
+
+
+class _Slot:
+    """A place among the calls in flight, given up when the answer is there or the call has failed."""
+
+    def __init__(self, line: Line) -> None:
+        self._line, self._taken = line, False
+
+    async def __aenter__(self) -> Self:
+        await self._line.slots.acquire()
+        self._taken = True
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._free()
+
+    async def received(self) -> None:
+        """The answer is there: let the next call go out before this answer is worked on.
+
+        Not while many answers wait to be worked on: more of them would only take up memory.
+        """
+        if len(self._line.rounds) < UNREAD:
+            self._free()
+        await self._line.rounds.turn()
+
+    def _free(self) -> None:
+        if self._taken:
+            self._taken = False
+            self._line.slots.release()
 
 
 class Shared:
@@ -230,7 +265,7 @@ class ScopeCalls:
             raise _failed(call, refused)
         if call.turnstile is not None:
             await call.turnstile.acquire()
-        async with self._line.slots:
+        async with _Slot(self._line) as slot:
             refused = self._line.breaker.refuses(call.service, call.region)
             if refused is not None:
                 raise _failed(call, refused)
@@ -239,7 +274,7 @@ class ScopeCalls:
             try:
                 keys = await self._identity.get_frozen_credentials()
                 answer = await self._line.clients.call(
-                    call.client, call.op, call.params, Aim(call.region, self._identity)
+                    call.client, call.op, call.params, Aim(call.region, self._identity, slot.received)
                 )
             except Exception as error:  # noqa: BLE001  (the table of meanings decides; what it does not know it raises)
                 why = meaning(error)

@@ -19,14 +19,14 @@ from anyio import to_thread
 from botocore.exceptions import DataNotFoundError, UnknownServiceError
 
 from collector import __version__
-from collector.aws.endpoints import Endpoints
+from collector.aws.direct import Direct
 from collector.aws.models import ReadingModels
 from collector.aws.paging import Paging, paging_of
 from collector.aws.parsers import install
-from collector.aws.transport import Pool, Shared, Transport, Wire
+from collector.aws.transport import Pool, Shared, Wire
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
 
     import aioboto3
 
@@ -41,10 +41,11 @@ class Credentials(Protocol):
 
 
 class Aim(NamedTuple):
-    """Where a call goes and who makes it."""
+    """Where a call goes, who makes it, and what is waited for when the answer has come, before it is parsed."""
 
     region: str
     credentials: Credentials | None
+    received: Callable[[], Awaitable[None]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,7 @@ class Client:
     """A built client, with what its model says of names and pages."""
 
     boto: Any
+    direct: Direct
     apis: Mapping[str, str]
     paging: Mapping[str, Paging]
 
@@ -75,7 +77,7 @@ class Clients:
         self._wire = wire or Wire()
         self._pool = Pool(self._wire, session._session.get_config_variable("ca_bundle"))  # noqa: SLF001  (no public way)
         self._sharing = type("Shared", (Shared,), {"pool": self._pool})
-        self._transport = Transport(self._pool, session._session.get_component("response_parser_factory"))  # noqa: SLF001  (as above)
+        self._parsers = session._session.get_component("response_parser_factory")  # noqa: SLF001  (as above)
         self._built: dict[str, Client] = {}
         self._building = asyncio.Lock()
 
@@ -107,7 +109,9 @@ class Clients:
         """One request, no retry; the answer without what is told of the transport. Raises what botocore raises."""
         mark = _AIM.set(aim)
         try:
-            answer: Answer = await getattr(client.boto, op)(**params)
+            answer = await client.direct.call(client.apis[op], params, aim)
+            if answer is None:
+                answer = await by_botocore(client, op, params)
         finally:
             _AIM.reset(mark)
         answer.pop("ResponseMetadata", None)  # all headers of an answer often take more memory than what it tells
@@ -119,12 +123,10 @@ class Clients:
         events.register_first("before-parameter-build", _sign_for_aim, unique_id="aim-signing")
         # First of all: S3 may have learnt since that a bucket lives elsewhere, and says so after us.
         events.register_first(f"before-endpoint-resolution.{service}", _resolve_for_aim, unique_id="aim-endpoint")
-        boto._ruleset_resolver = Endpoints(boto._ruleset_resolver)  # noqa: SLF001  (no event tells an endpoint)
         if name == "s3control":
             events.register("before-sign.s3-control", _without_account, unique_id="aim-host")
-        else:
-            self._transport.serve(boto)
-        return Client(boto, boto.meta.method_to_api_mapping, self._paging(name))
+        direct = Direct(boto, self._pool, self._parsers)
+        return Client(boto, direct, boto.meta.method_to_api_mapping, self._paging(name))
 
     async def _create(self, name: str) -> Any:
         config = AioConfig(
@@ -145,6 +147,12 @@ class Clients:
         except (DataNotFoundError, UnknownServiceError):
             return {}
         return {api: paging_of(config) for api, config in declared.items()}
+
+
+async def by_botocore(client: Client, op: str, params: Mapping[str, Any]) -> Answer:
+    """The call as botocore makes it, for what is out of the ordinary. Must run where the call's aim is set."""
+    answer: Answer = await getattr(client.boto, op)(**params)
+    return answer
 
 
 def _sign_for_aim(context: dict[str, Any], **_: object) -> None:

@@ -1,40 +1,26 @@
-"""From a request that botocore has serialised to an answer that it has parsed, over one pool of connections.
-
-botocore signs, copies and converts each request and each answer several times, for hooks and retries that are not used here; on
-a small call that is most of the cost. `Transport` answers botocore's public event `before-call` in their place. Whatever is
-out of the ordinary it leaves to botocore, which then goes its own way: other signatures, streams, checksums, redirects of S3.
-"""
+"""One pool of connections for all clients of a process, and what goes wrong on the way in botocore's words."""
 
 from __future__ import annotations
 
+import socket
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import partial
-from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Self, TypeAlias
-from urllib.parse import urlencode
+from typing import Any, NamedTuple, Self
 from urllib.request import getproxies
 
+import aiohttp
 from aiobotocore.httpsession import AIOHTTPSession
-from botocore.utils import should_bypass_proxies
-
-from collector.aws.signing import Scope, sign
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-Answered: TypeAlias = tuple[Any, dict[str, Any]]
-"""The HTTP response and its parsed body, as botocore's endpoint gives them."""
-
-ORDINARY_SIGNATURES = frozenset({"v4", "s3v4"})
-
-LEFT_TO_BOTOCORE = frozenset({"date", "authorization", "x-amz-date", "x-amz-content-sha256", "transfer-encoding"})
-"""Headers that only out-of-the-ordinary requests bring along."""
-
-ELSEWHERE = frozenset(
-    {HTTPStatus.BAD_REQUEST, HTTPStatus.MOVED_PERMANENTLY, HTTPStatus.FOUND, HTTPStatus.TEMPORARY_REDIRECT}
+from botocore.exceptions import (
+    ConnectionClosedError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    HTTPClientError,
+    ProxyConnectionError,
+    ReadTimeoutError,
+    SSLError,
 )
-"""Answers of S3 that may mean another region; botocore knows how to tell."""
+from botocore.httpsession import mask_proxy_url
+from botocore.utils import should_bypass_proxies
+from yarl import URL
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,96 +32,51 @@ class Wire:
     read_timeout: float = 60.0
 
 
-@dataclass(slots=True)
-class _Request:
-    """What aiobotocore's HTTP session reads of a request."""
+class Received(NamedTuple):
+    """An answer as it came; names of headers in lower case."""
 
-    method: str
-    url: str
+    status: int
     headers: dict[str, str]
-    body: bytes | None
-    stream_output: bool = False
+    body: bytes
 
 
-class Transport:
-    """Sends the requests of the clients whose `before-call` event it listens to."""
+class _Way(AIOHTTPSession):  # type: ignore[misc]  # aiobotocore is untyped
+    """aiobotocore's session, which besides can fetch without the copies and conversions that botocore's requests take."""
 
-    def __init__(self, pool: Pool, parsers: Any) -> None:
-        """`parsers` is the session's response parser factory."""
-        self._pool, self._parsers = pool, parsers
-
-    def serve(self, boto: Any) -> None:
-        """Send this client's requests from now on, when all other listeners have had their say."""
-        boto.meta.events.register_last(
-            "before-call", partial(self._deliver, boto.meta.events), unique_id="collector-transport"
-        )
-
-    async def _deliver(
-        self,
-        events: Any,
-        model: Any,
-        params: dict[str, Any],
-        request_signer: Any,
-        context: dict[str, Any],
-        event_name: str,
-        **_: object,
-    ) -> Answered | None:
-        """The answer to a serialised request, or None if botocore is to send it. Raises what botocore raises."""
-        signing = context.get("signing", {})
-        credentials = signing.get("request_credentials")
-        if credentials is None or not _is_ordinary(model, params, request_signer, context):
-            return None
-        service = signing.get("signing_name") or request_signer.signing_name
-        url, headers, body = params["url"], dict(params["headers"]), _body(params["body"])
-        keys = await credentials.get_frozen_credentials()
-        sign(headers, params["method"], url, body, Scope(service, signing["region"]), keys, datetime.now(UTC))
-        response = await self._pool.send(_Request(params["method"], url, headers, body or None))
-        if service == "s3" and response.status_code in ELSEWHERE:
-            return None
-        told = {
-            "headers": response.headers,
-            "status_code": response.status_code,
-            "context": {"operation_name": model.name},
-            "body": await response.content,
-        }
-        added: dict[str, Any] = {}
-        await events.emit(
-            event_name.replace("before-call", "before-parse", 1),
-            operation_model=model,
-            response_dict=told,
-            customized_response_dict=added,
-        )
-        # S3 says of some errors that they went well; a listener puts that right.
-        response.status_code = told["status_code"]
-        return response, await self._parsed(model, told) | added
-
-    async def _parsed(self, model: Any, told: dict[str, Any]) -> dict[str, Any]:
-        parser = self._parsers.create_parser(model.service_model.resolved_protocol)
-        parsed: dict[str, Any] = await parser.parse(told, model.output_shape)
-        if told["status_code"] >= HTTPStatus.MULTIPLE_CHOICES:
-            shape = model.service_model.shape_for_error_code(parsed.get("Error", {}).get("Code"))
-            if shape is not None:
-                parsed.update(await parser.parse(told, shape))
-        return parsed
+    async def fetch(self, method: str, url: str, headers: dict[str, str], body: bytes) -> Received:
+        proxy = self._proxy_config.proxy_url_for(url)
+        try:
+            session = await self._get_session(proxy)
+            response = await session.request(
+                method,
+                URL(url, encoded=True),
+                headers={**headers, "Accept-Encoding": "identity"},
+                data=body or None,
+                proxy=proxy,
+                proxy_headers=self._proxy_config.proxy_headers_for(url) if proxy else None,
+            )
+            read = await response.read()
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise _as_botocore(error, url, proxy) from error
+        return Received(response.status, {name.lower(): value for name, value in response.headers.items()}, read)
 
 
-def _is_ordinary(model: Any, params: Mapping[str, Any], signer: Any, context: Mapping[str, Any]) -> bool:
-    return (
-        (context.get("auth_type") or signer.signature_version) in ORDINARY_SIGNATURES
-        and not context.get("unsigned_payload")
-        and "checksum" not in context
-        and not model.has_streaming_output
-        and not model.has_event_stream_output
-        and isinstance(params["body"], bytes | str | dict)
-        and not any(name.lower() in LEFT_TO_BOTOCORE for name in params["headers"])
-    )
-
-
-def _body(body: bytes | str | dict[str, Any]) -> bytes:
-    """The bytes of a body; the query protocol's parameters come as a dict."""
-    if isinstance(body, dict):
-        return urlencode(body, doseq=True).encode()
-    return body.encode() if isinstance(body, str) else body
+def _as_botocore(error: Exception, url: str, proxy: str | None) -> HTTPClientError:  # noqa: PLR0911  (a table)
+    """What botocore raises for what went wrong on the way, as aiobotocore's session tells it."""
+    match error:
+        case aiohttp.ClientSSLError():
+            return SSLError(endpoint_url=url, error=error)
+        case aiohttp.ClientProxyConnectionError() | aiohttp.ClientHttpProxyError():
+            return ProxyConnectionError(proxy_url=mask_proxy_url(proxy), error=error)
+        case aiohttp.ServerDisconnectedError() | aiohttp.ClientPayloadError():
+            return ConnectionClosedError(error=error, endpoint_url=url)
+        case aiohttp.ConnectionTimeoutError():
+            return ConnectTimeoutError(endpoint_url=url, error=error)
+        case TimeoutError():
+            return ReadTimeoutError(endpoint_url=url, error=error)
+        case aiohttp.ClientConnectionError() | socket.gaierror():
+            return EndpointConnectionError(endpoint_url=url, error=error)
+    return HTTPClientError(error=error)
 
 
 class Pool:
@@ -148,21 +89,26 @@ class Pool:
             "max_pool_connections": wire.connections,
             "connector_args": {"keepalive_timeout": 12.0, "ttl_dns_cache": 300},
         }
-        self._straight = AIOHTTPSession(**given)
+        self._straight = _Way(**given)
         proxies = getproxies()
-        self._proxied = AIOHTTPSession(**given, proxies=proxies) if proxies else None
-        self._ways: dict[str, AIOHTTPSession] = {}
+        self._proxied = _Way(**given, proxies=proxies) if proxies else None
+        self._ways: dict[str, _Way] = {}
+
+    async def fetch(self, method: str, url: str, headers: dict[str, str], body: bytes) -> Received:
+        """The answer to a signed request. Raises botocore's exceptions for what goes wrong on the way."""
+        return await self._way(url).fetch(method, url, headers, body)
 
     async def send(self, request: Any) -> Any:
-        """The response to a request. Raises botocore's exceptions for what goes wrong on the way."""
-        host = request.url.split("/", 3)[2]
+        """The response to a request of botocore's. Raises as `fetch` does."""
+        return await self._way(request.url).send(request)
+
+    def _way(self, url: str) -> _Way:
+        host = url.split("/", 3)[2]
         way = self._ways.get(host)
         if way is None:
-            way = self._ways[host] = self._way(request.url)
-        return await way.send(request)
-
-    def _way(self, url: str) -> AIOHTTPSession:
-        return self._straight if self._proxied is None or should_bypass_proxies(url) else self._proxied
+            straight = self._proxied is None or should_bypass_proxies(url)
+            way = self._ways[host] = self._straight if straight or self._proxied is None else self._proxied
+        return way
 
     async def close(self) -> None:
         """Close all connections."""

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 
 
-class _Planned:
+class Planned:
     """Stands before a parser of aiobotocore: plans read what succeeded, the parser all errors and all that is odd.
 
     A successful answer that cannot be read raises ``ResponseParserError``, whatever is wrong with it.
@@ -50,14 +50,23 @@ class _Planned:
         super().__init__(**defaults)
         self._plans = OutputPlans(lambda: self._compiler(self._timestamp_parser, self._blob_parser))
 
+    def planned(self, response: Any, shape: Any) -> dict[str, Any] | None:
+        """A successful answer as its plan reads it; None where there is no plan, or it does not fit."""
+        plan = self._plans.of(shape) if shape is not None else None
+        if plan is None:
+            return None
+        try:
+            return self._parse_by_plan(response, shape, plan)
+        except ODD as error:
+            LOG.debug("The plan of %s does not fit, botocore decides: %.200r", shape.name, error)
+            return None
+
     async def _do_parse(self, response: Any, shape: Any) -> Any:
-        if shape is not None and response["status_code"] < HTTPStatus.MULTIPLE_CHOICES:
-            plan = self._plans.of(shape)
-            if plan is not None:
-                try:
-                    return self._parse_by_plan(response, shape, plan)
-                except ODD as error:
-                    LOG.debug("The plan of %s does not fit, botocore decides: %.200r", shape.name, error)
+        if (
+            response["status_code"] < HTTPStatus.MULTIPLE_CHOICES
+            and (parsed := self.planned(response, shape)) is not None
+        ):
+            return parsed
         return await self._parse_as_botocore(response, shape)
 
     def _parse_by_plan(self, response: Any, shape: Any, plan: OutputPlan) -> dict[str, Any]:
@@ -89,7 +98,7 @@ class _Planned:
         return {}
 
 
-class _PlannedQuery(_Planned):
+class _PlannedQuery(Planned):
     _read = staticmethod(read_xml)
     _compiler = XmlCompiler
 
@@ -100,7 +109,7 @@ class _PlannedQuery(_Planned):
         return parsed
 
 
-class _PlannedRest(_Planned):
+class _PlannedRest(Planned):
     def _parse_by_plan(self, response: Any, shape: Any, plan: OutputPlan) -> dict[str, Any]:
         parsed: dict[str, Any] = {"ResponseMetadata": self._populate_response_metadata(response)}
         self._parse_non_payload_attrs(response, shape, shape.members, parsed)
@@ -134,7 +143,7 @@ class CompiledRestJSONParser(_PlannedRest, AioRestJSONParser):  # type: ignore[m
     _compiler = RestJsonCompiler
 
 
-class CompiledJSONParser(_Planned, AioJSONParser):  # type: ignore[misc]  # aiobotocore is untyped
+class CompiledJSONParser(Planned, AioJSONParser):  # type: ignore[misc]  # aiobotocore is untyped
     """Reads the ``json`` protocol: DynamoDB, ECS, KMS and others."""
 
     _read = staticmethod(read_json)
@@ -146,7 +155,7 @@ class CompiledJSONParser(_Planned, AioJSONParser):  # type: ignore[misc]  # aiob
         return parsed
 
 
-_PARSERS: Mapping[str, type[_Planned]] = {
+_PARSERS: Mapping[str, type[Planned]] = {
     "ec2": CompiledEC2QueryParser,
     "query": CompiledQueryParser,
     "json": CompiledJSONParser,
