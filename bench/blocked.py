@@ -76,7 +76,7 @@ def prepared() -> tuple[Facts, Graph]:
     for key, type_ in resources[ACCOUNT]:
         graph.add(type_, key, ())
     owned = policies(number, [ACCOUNT], resources)[ACCOUNT]
-    return Facts(Account(ACCOUNT), resources=graph.entities(), policies=owned), graph
+    return Facts(Account(ACCOUNT), resources=graph.nameable(), policies=owned), graph
 
 
 def main() -> int:

@@ -43,7 +43,7 @@ MAY_IMPORT = {
     # the middle: never the network; what it needs of AWS it asks of an `Api`
     "report": "faults model",
     "convert": "classes model paths relationships spec tags values",
-    "resolve": "convert model relationships spec",
+    "resolve": "analysis convert model relationships spec",
     "factbook": "analysis convert model",
     "listings": "faults model paths spec",
     "finish": "faults listings model paths spec work",

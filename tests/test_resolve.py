@@ -259,3 +259,39 @@ def test_what_both_ends_can_tell_is_drawn_once():
     rows = ([_pointer("b")], [_pointer("a", edge=1, near="b")])
     drawn = [graph.link(pending, SCOPE) for row in rows for pending in graph._directory.marked(row)]
     assert [record is not None for record in drawn] == [True, False]
+
+
+INSTANCE, FINDING = "aws_instance", "aws_ecr_image_scan_finding"
+BEGINNINGS = (
+    "arn:aws:ec2:eu-west-1:1:instance/",
+    "arn:aws:ec2:us-east-1:1:instance/",
+    "arn:aws:sqs:r:1:",
+    "",
+    "x:",
+    "a/b:",
+)
+KEYS = st.tuples(
+    st.sampled_from(BEGINNINGS), st.one_of(st.text("ab:/-", max_size=8), st.text("ab:/", min_size=65))
+).map("".join)
+
+
+@given(st.lists(st.tuples(KEYS, st.sampled_from((INSTANCE, FINDING)), st.booleans())))
+def test_every_entity_is_known_by_its_key_and_by_its_names_however_its_key_is_kept(entities):
+    graph = _graph(_ends("aws_a", "USES", INSTANCE), _ends("aws_a", "HAS", FINDING))
+    graph.add("aws_a", "a", [])
+    first: dict[str, str] = {}
+    named: dict[tuple[str, str], str] = {}
+    for key, type_, ends_key in entities:
+        name = key.rpartition("/")[2] if ends_key else f"name of {key}"
+        assert (graph.add(type_, key, [("id", name)]) is None) == (key in first or key == "a")
+        if key not in first and key != "a":
+            first[key] = type_
+            named.setdefault((type_, name), key)
+    assert all(key in graph for key in first)
+    assert "arn:aws:ec2:eu-west-1:1:instance/none" not in graph
+    for (type_, name), key in named.items():
+        record = graph.link(_pointer(name, edge=0 if type_ == INSTANCE else 1, key=key), SCOPE)
+        assert record is not None
+        by_key = name if first.get(name) == type_ else key  # a name that is also a key means the one of that key
+        assert (record["_toEntityKey"], record["_type"]) == (by_key, type_of("aws_a", record["_class"], type_))
+    assert dict(graph.nameable()) == {key: type_ for key, type_ in first.items() if type_ == INSTANCE}

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from collector.work import Rounds, Watchdog, WeightedSemaphore
+from collector.work import Rounds, Slots, Watchdog, WeightedSemaphore, spread
 from tests.aws.virtual import VirtualLoop
 
 
@@ -144,3 +144,51 @@ async def test_who_is_cancelled_before_a_round_does_not_keep_the_next_one_from_i
     first.cancel()
     await second
     await rounds.turn()
+
+
+async def test_no_more_work_begins_than_a_few_for_which_there_is_no_slot():
+    slots, begun, most = Slots(4), [0], [0]
+    done: list[int] = []
+
+    async def use(item: int) -> None:
+        begun[0] += 1
+        await slots.take()
+        await anyio.lowlevel.checkpoint()
+        most[0] = max(most[0], begun[0])
+        slots.free()
+        begun[0] -= 1
+        done.append(item)
+
+    async with asyncio.TaskGroup() as tasks:
+        for part in range(3):
+            tasks.create_task(spread(range(part * 50, part * 50 + 50), use, 50, slots.ease))
+    assert sorted(done) == list(range(150))
+    assert most[0] <= 4 + 2 + 3 * 2, "the slots, half as many in the queue, and what each part begins unasked"
+
+
+async def test_who_stops_waiting_for_ease_keeps_nobody_else_from_going_on():
+    slots = Slots(2)
+    await slots.take()
+    await slots.take()
+    queued = asyncio.create_task(slots.take())
+    await asyncio.sleep(0)
+    first, second = asyncio.create_task(slots.ease()), asyncio.create_task(slots.ease())
+    await asyncio.sleep(0)
+    assert not first.done()
+    first.cancel()
+    slots.free()
+    await queued
+    await second
+
+
+async def test_whose_turn_comes_together_with_the_cancellation_hands_it_on():
+    slots = Slots(2)
+    await slots.take()
+    await slots.take()
+    queued = asyncio.create_task(slots.take())
+    await asyncio.sleep(0)
+    first, second = asyncio.create_task(slots.ease()), asyncio.create_task(slots.ease())
+    await asyncio.sleep(0)
+    queued.add_done_callback(lambda _: first.cancel())  # woken by now, and not yet running
+    slots.free()
+    await second

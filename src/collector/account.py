@@ -103,7 +103,7 @@ class AccountRun:
         """Draw what follows from all facts together. A bug there costs those relationships only."""
         target, ledger = self._reached.target, self._ledger
         conclusions = Conclusions(target, assembler.graph, ledger, self._shop.services)
-        findings = conclusions.draw(assembler.facts.facts(assembler.graph.entities()), self._shop.bounds)
+        findings = conclusions.draw(assembler.facts.facts(assembler.graph.nameable()), self._shop.bounds)
         while True:
             try:
                 finished = await anext(findings, None)
@@ -155,12 +155,16 @@ class AccountRun:
             line, reached.identity, job.region, record, shared=reached.shared, alive=alive, room=writer.room
         )
 
+        async def pace() -> None:
+            await writer.room()
+            await line.slots.ease()
+
         def emit(page: Page) -> None:
             writer.take(assembler.take(page, job.scope))
 
         try:
-            width, in_hand = min(WIDEST, line.concurrency), self._shop.in_hand
-            await Collection(job, calls, record, emit, width=width, in_hand=in_hand).run()
+            width = min(WIDEST, line.concurrency)
+            await Collection(job, calls, record, emit, width=width, pace=pace, in_hand=self._shop.in_hand).run()
         except Exception as error:
             self.bug = True
             log.exception("a bug ended this scope")

@@ -10,7 +10,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 from collector.catalog import affected, client_of, parent_type
 from collector.faults import Failed, Reason
@@ -24,6 +24,7 @@ from collector.spec import Call, Fetch, Fetched, Hydrate, Join, Made, Row, Withi
 from collector.work import WeightedSemaphore, spread
 
 Params: TypeAlias = Mapping[str, Any]
+T = TypeVar("T")
 
 AHEAD = 2
 """Pages of one listing that may be worked on at a time: the next is fetched while the last is finished."""
@@ -67,10 +68,12 @@ class Collection:
         emit: Emit,
         *,
         width: int = 16,
+        pace: Callable[[], Awaitable[None]] | None = None,
         in_hand: WeightedSemaphore | None = None,
     ) -> None:
         """Index the job's declarations by where their rows come from."""
-        self._job, self._api, self._record, self._emit, self._width = job, api, record, emit, width
+        self._job, self._api, self._record, self._emit = job, api, record, emit
+        self._width, self._pace = width, pace
         self._in_hand, self._taken = in_hand or WeightedSemaphore(ROWS_IN_HAND), 0
         self._roots: dict[Listing, list[Finisher]] = defaultdict(list)
         self._below: dict[str, dict[Listing, list[Finisher]]] = defaultdict(lambda: defaultdict(list))
@@ -203,7 +206,7 @@ class Collection:
                     with self.guarded(workers):
                         await self._descend(workers, row, row, place)
             elif isinstance(source, Call):
-                await spread(self._below_rows(source, rows), self._child(source, workers), self._width)
+                await self.spread(self._below_rows(source, rows), self._child(source, workers))
 
     def _below_rows(self, source: Call, rows: Sequence[tuple[Row, Place]]) -> list[tuple[Row, Place]]:
         wanted = reader(source.when) if source.when is not None else None
@@ -265,10 +268,9 @@ class Collection:
         """What is being collected."""
         return self._job
 
-    @property
-    def width(self) -> int:
-        """How many calls may be in flight for one page."""
-        return self._width
+    async def spread(self, items: Sequence[T], fn: Callable[[T], Awaitable[None]]) -> None:
+        """Do something that takes calls for each item, as many at a time as this collection may."""
+        await spread(items, fn, self._width, self._pace)
 
 
 class _Scoped:

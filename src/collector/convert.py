@@ -285,10 +285,12 @@ def by_key(type_: str, key: str) -> Outside:
 
 def _described(other: Other) -> Callable[[Row, Place], Outside | None]:
     sources = tuple((label, reader(source)) for label, source in other.entity.items())
+    every = [list(group) for group in other.match]  # of most rows, and one for all that wait
 
     def describe(row: Row, place: Place) -> Outside | None:
         entity = {label: value for label, read in sources if (value := plain(read(row, place))) not in (None, "", [])}
-        match = [list(group) for group in other.match if all(label in entity for label in group)]
+        match = [group for group in every if all(label in entity for label in group)]
+        match = every if len(match) == len(every) else match
         return Outside(entity, match, other.create) if match else None
 
     return describe

@@ -12,7 +12,7 @@ from collector.listings import Page, listed
 from collector.model import Place
 from collector.paths import Read, Walk, found, in_doubt, owes, reader, reads, walker
 from collector.spec import UNKNOWN, Batch, Entity, Fetched, Gather, Hydrate, Join, Row, Source
-from collector.work import chunks, spread
+from collector.work import chunks
 
 if TYPE_CHECKING:
     from collector.collect import Collection, Params
@@ -86,9 +86,8 @@ class Finisher:
         rows: list[Row] = []
         by = walker(batch.by if batch.by != "@" else "Item")
         once = list({by(row): row for row in items}.values())
-        await spread(
-            list(chunks(once, batch.size)), partial(self._describe, batch, by, place, rows), self._collection.width
-        )
+        describe = partial(self._describe, batch, by, place, rows)
+        await self._collection.spread(list(chunks(once, batch.size)), describe)
         return rows
 
     async def _describe(self, batch: Batch, by: Walk, place: Place, rows: list[Row], some: list[Row]) -> None:
@@ -138,7 +137,7 @@ class Finisher:
                     unknown(row, gather.at)
 
         wanted = [(row, place) for row, place in placed if by(row) is not None]
-        await spread(list(chunks(wanted, gather.size)), describe, self._collection.width)
+        await self._collection.spread(list(chunks(wanted, gather.size)), describe)
 
     async def _hydrate(self, stage: Sequence[_Hydration], placed: list[tuple[Row, Place]], gone: set[int]) -> None:
         async def add(one: tuple[_Hydration, Row, Place]) -> None:
@@ -160,7 +159,7 @@ class Finisher:
             for hydration in stage
             if self._is_wanted(hydration, row, place)
         ]
-        await spread(wanted, add, self._collection.width)
+        await self._collection.spread(wanted, add)
 
     def _is_wanted(self, hydration: _Hydration, row: Row, place: Place) -> bool:
         if in_doubt(row) and hydration.owed(row):  # whether to ask is itself unknown
@@ -193,7 +192,7 @@ class Finisher:
             answers[region] = {**answer, "Region": region}
 
         regions = self._collection.job.target.regions
-        await spread(list(regions), ask, self._collection.width)
+        await self._collection.spread(list(regions), ask)
         return [answers[region] for region in regions if region in answers]
 
     def _other(self, place: Place) -> str | None:

@@ -32,7 +32,7 @@ MOST_BYTES = 5_000_000
 HELD_BYTES = 2_000_000
 """What the unfinished batches of an account may hold together before all of them leave early."""
 
-WAITING_BYTES = 2_000_000
+WAITING_BYTES = 1_000_000
 """What may wait for the sink before an account starts no more calls."""
 
 

@@ -6,15 +6,21 @@ relationship; what is kept of an entity is its key, its type and the names that 
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
-from collections.abc import ItemsView, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
+from hashlib import blake2b
 from typing import NamedTuple
 
+from collector.analysis.arntypes import NAMEABLE
 from collector.convert import Ends, Pending, by_key
 from collector.model import Dangling, Record, Scope
 from collector.relationships import Link, Outside, direct, mapped
 from collector.spec import RESOURCE
+
+LONG = 64
+"""Ends of keys that are longer are kept as digests, where nobody asks for the key itself: findings are many."""
 
 
 class Waiting(NamedTuple):
@@ -22,6 +28,20 @@ class Waiting(NamedTuple):
 
     pending: Pending
     scope: Scope
+
+
+class _Kind(NamedTuple):
+    """The entities whose keys begin alike, up to the resource type of an ARN: their types, by what follows."""
+
+    begin: str
+    types: dict[str | bytes, str]
+
+
+class _Known(NamedTuple):
+    """An entity that is known by another name than the end of its key."""
+
+    kind: _Kind
+    rest: str
 
 
 class Directory:
@@ -65,9 +85,10 @@ class Graph:
     def __init__(self, directory: Directory) -> None:
         """Start empty."""
         self._directory = directory
-        self._types: dict[str, str] = {}
-        self._names: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
-        self._waiting: dict[tuple[tuple[str, ...], str], dict[str, list[Waiting]]] = defaultdict(dict)
+        self._kinds: dict[str, _Kind] = {}
+        # A name that ends its entity's key stands for it with the kind alone: of most entities one short text is kept.
+        self._names: dict[tuple[str, str], dict[str, _Kind | _Known]] = defaultdict(dict)
+        self._waiting: dict[tuple[tuple[str, ...], str], dict[str, Waiting | list[Waiting]]] = defaultdict(dict)
         self._open: list[Waiting] = []
         self._sent: dict[int, set[tuple[str, str, str | None]]] = defaultdict(set)
         self.duplicates = 0
@@ -75,24 +96,32 @@ class Graph:
 
     def __contains__(self, key: str) -> bool:
         """Whether the entity of this key was seen."""
-        return key in self._types
+        return self._type(key) is not None
 
-    def entities(self) -> ItemsView[str, str]:
-        """The key and type of every entity."""
-        return self._types.items()
+    def nameable(self) -> Iterator[tuple[str, str]]:
+        """The key and type of every entity that a policy can name."""
+        for begin, types in self._kinds.values():
+            for rest, type_ in types.items():
+                if isinstance(rest, str) and type_ in NAMEABLE:
+                    yield begin + rest, type_
 
     def add(self, type_: str, key: str, names: Iterable[tuple[str, str]]) -> list[Waiting] | None:
         """Take an entity; the relationships that waited for it, or None if its key was there before."""
-        if key in self._types:
+        if key in self:
             self.duplicates += 1
             return None
-        self._types[key] = type_
+        begin, rest = _split(key)
+        kind = self._kinds.get(begin)
+        if kind is None:
+            kind = self._kinds[begin] = _Kind(begin, {})
         freed = self._free(type_, "id", key)
+        names = [(by, name) for by, name in names if self._directory.seeks(type_, by)]
+        rest = next((name for _, name in names if name == rest), rest)  # one object for both
+        known = _Known(kind, rest)
         for by, name in names:
-            seeks = self._directory.seeks(type_, by)
-            if seeks:
-                self._names[type_, by].setdefault(name, key)
-                freed += self._free(type_, by, name)
+            self._names[type_, by].setdefault(name, kind if name == rest else known)
+            freed += self._free(type_, by, name)
+        kind.types[_digest(rest) if len(rest) > LONG and type_ not in NAMEABLE else rest] = type_
         return freed
 
     def link(self, pending: Pending, scope: Scope) -> Record | None:
@@ -132,12 +161,13 @@ class Graph:
                     yield record, scope
         for waiting in self._waiting.values():
             for name, several in waiting.items():
-                for pending, scope in several:
+                for pending, scope in _each(several):
                     record = self._settle(pending, name, account, unseen)
                     if record is not None:
                         yield record, scope
         self._waiting.clear()
         self._open.clear()
+        self._names.clear()  # nobody is looked for any more, and what follows needs the memory
 
     def _settle(self, pending: Pending, name: str, account: str, unseen: frozenset[str]) -> Record | None:
         ends = self._directory.edges[pending.edge]
@@ -158,30 +188,47 @@ class Graph:
             reason = "not collected" if unseen.intersection(missing) else "not found"
         self.dangling[Dangling("|".join(source), ends.verb, "|".join(target), reason)] += 1
 
+    def _type(self, key: str) -> str | None:
+        begin, rest = _split(key)
+        kind = self._kinds.get(begin)
+        if kind is None:
+            return None
+        found = kind.types.get(rest)
+        return kind.types.get(_digest(rest)) if found is None and len(rest) > LONG else found
+
     def _find(self, types: tuple[str, ...], by: str, name: str) -> str | None:
-        known = self._types.get(name)
+        known = self._type(name)
         if known is not None and (known in types or RESOURCE in types):
             return name
         if RESOURCE in types:
             return next(iter(self._known_as(by, name)), None)
-        answers = (self._names[type_, by].get(name) for type_ in types)
-        return next((key for key in answers if key is not None), None)
+        for type_ in types:
+            found = self._names[type_, by].get(name)
+            if found is not None:
+                return _key(found, name)
+        return None
 
     def _everyone(self, ends: Ends, name: str) -> list[str]:
         """All entities that an open pointer means: an address is an instance's, its interface's and its elastic IP's."""
-        return [name] if name in self._types else self._known_as(ends.by, name)
+        return [name] if name in self else self._known_as(ends.by, name)
 
     def _known_as(self, by: str, name: str) -> list[str]:
-        return [key for (_, kind), names in sorted(self._names.items()) if kind == by and (key := names.get(name))]
+        answers = [names.get(name) for (_, kind), names in sorted(self._names.items()) if kind == by]
+        return [_key(found, name) for found in answers if found is not None]
 
     def _wait(self, group: tuple[tuple[str, ...], str], name: str, waiting: Waiting) -> None:
-        self._waiting[group].setdefault(name, []).append(waiting)
+        """Most names are waited for once: a list is made for the second only."""
+        known = self._waiting[group].get(name)
+        if isinstance(known, list):
+            known.append(waiting)
+        else:
+            self._waiting[group][name] = waiting if known is None else [known, waiting]
 
     def _free(self, type_: str, by: str, name: str) -> list[Waiting]:
         freed: list[Waiting] = []
-        kinds = self._directory.seeks(type_, by)
-        for group in kinds:
-            freed += self._waiting[group].pop(name, ())
+        for group in self._directory.seeks(type_, by):
+            if (several := self._waiting[group].pop(name, None)) is not None:
+                freed += _each(several)
         return freed
 
     def _direct(self, pending: Pending, ends: Ends, far: str) -> Record | None:
@@ -189,15 +236,15 @@ class Graph:
         source, target = (near, far) if ends.outward else (far, near)
         if not self._once(pending, source, target):
             return None
-        types = self._types[source], self._types[target]
-        return direct(Link(source, types[0], ends.verb, target, types[1]), pending.key, pending.props)
+        link = Link(source, self._type(source) or "", ends.verb, target, self._type(target) or "")
+        return direct(link, pending.key, pending.props)
 
     def _mapped(self, pending: Pending, ends: Ends) -> Record | None:
         near, outside = pending.near or "", pending.outside
         if outside is None:
             return None
         record = mapped(
-            (near, self._types[near]),
+            (near, self._type(near) or ""),
             ends.verb,
             Outside(outside.entity, outside.match, outside.create, outside.entity.get("_type") or ends.far[0]),
             pending.key,
@@ -217,6 +264,31 @@ class Graph:
             return False
         self._sent[group].add(mark)
         return True
+
+
+def _each(waiting: Waiting | list[Waiting]) -> list[Waiting]:
+    return waiting if isinstance(waiting, list) else [waiting]
+
+
+# An ARN up to its resource type: five colons, and what is before the first sign that ends a word.
+_BEGIN = re.compile(r"(?:[^:]*:){5}(?:[^:/]*[:/])?").match
+
+
+def _split(key: str) -> tuple[str, str]:
+    """What an entity's key has in common with those of its kind, and the rest."""
+    found = _BEGIN(key)
+    end = found.end() if found else 0
+    return key[:end], key[end:]
+
+
+def _digest(rest: str) -> bytes:
+    """What stands for the end of a long key: enough to know it again."""
+    return blake2b(rest.encode(), digest_size=16).digest()
+
+
+def _key(found: _Kind | _Known, name: str) -> str:
+    """The key of an entity that is known by a name."""
+    return found.begin + name if isinstance(found, _Kind) else found.kind.begin + found.rest
 
 
 def _is_open(ends: Ends) -> bool:

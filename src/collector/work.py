@@ -13,8 +13,16 @@ import anyio
 T = TypeVar("T")
 
 
-async def spread(items: Sequence[T], fn: Callable[[T], Awaitable[None]], width: int) -> None:
-    """Do something for each item, at most `width` at a time: tasks for the width, not for the items."""
+async def spread(
+    items: Sequence[T],
+    fn: Callable[[T], Awaitable[None]],
+    width: int,
+    pace: Callable[[], Awaitable[None]] | None = None,
+) -> None:
+    """Do something for each item, at most `width` at a time: tasks for the width, not for the items.
+
+    `pace` is waited for before there is one more task: those that there are take what is left meanwhile.
+    """
     if len(items) == 1:
         await fn(items[0])
         return
@@ -27,7 +35,9 @@ async def spread(items: Sequence[T], fn: Callable[[T], Awaitable[None]], width: 
     async with (
         asyncio.TaskGroup() as tasks
     ):  # at a third of what a task of anyio's costs, and most calls have one of their own
-        for _ in range(min(width, len(items))):
+        for number in range(min(width, len(items))):
+            if pace is not None and number:
+                await pace()
             tasks.create_task(work())
 
 
@@ -104,6 +114,58 @@ class Rounds:
             turn.set_result(None)
         if self._waiting:
             loop.call_soon(self._next, loop)
+
+
+class Slots:
+    """So many at once, first come first served. Who would begin more work than there are slots for can wait before that."""
+
+    def __init__(self, number: int) -> None:
+        """All are free."""
+        self._free = asyncio.Semaphore(number)
+        self._few = max(1, number // 2)
+        self._queued = 0
+        self._coming = 0
+        self._paused: deque[asyncio.Future[None]] = deque()
+
+    async def take(self) -> None:
+        """Wait for a slot."""
+        self._queued += 1
+        try:
+            await self._free.acquire()
+        finally:
+            self._queued -= 1
+            self._go_on()
+
+    def free(self) -> None:
+        """Give a slot back."""
+        self._free.release()
+
+    async def ease(self) -> None:
+        """Wait while many wait for a slot: one more would only take up memory."""
+        loop = asyncio.get_running_loop()
+        while self._queued + self._coming >= self._few:
+            turn = loop.create_future()
+            self._paused.append(turn)
+            try:
+                await turn
+            except asyncio.CancelledError:
+                self._go_on()  # it may have been this one's turn
+                raise
+        if not self._coming:
+            loop.call_soon(loop.call_soon, self._come)  # whoever begins now stands in the queue by then
+        self._coming += 1
+
+    def _come(self) -> None:
+        self._coming = 0
+        self._go_on()
+
+    def _go_on(self) -> None:
+        room = self._few - self._queued - self._coming
+        while room > 0 and self._paused:
+            turn = self._paused.popleft()
+            if not turn.done():  # or its task was cancelled
+                turn.set_result(None)
+                room -= 1
 
 
 class _Turn(NamedTuple):

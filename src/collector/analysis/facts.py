@@ -133,12 +133,12 @@ class Facts:
     account: Account
     resources: Iterable[tuple[str, str]] = ()
     arns: Mapping[str, str] = field(default_factory=dict)
-    policies: Sequence[PolicyFact] = ()
-    resource_policies: Sequence[ResourcePolicyFact] = ()
-    trusts: Sequence[TrustFact] = ()
+    policies: Iterable[PolicyFact] = ()
+    resource_policies: Iterable[ResourcePolicyFact] = ()
+    trusts: Iterable[TrustFact] = ()
     unique_ids: Mapping[str, Entity] = field(default_factory=dict)
     security_groups: Iterable[SecurityGroupFact] = ()
-    network_acls: Sequence[NetworkAclFact] = ()
+    network_acls: Iterable[NetworkAclFact] = ()
     network: NetworkFacts = field(default_factory=NetworkFacts)
 
 

@@ -19,7 +19,7 @@ _LAST = "\U0010ffff"
 Match = Callable[[str, int], object]
 
 
-@lru_cache(maxsize=16384)
+@lru_cache(maxsize=1024)
 def matcher(pattern: str) -> Match:
     """A function (text, start) that is true when the pattern matches the text from `start` to its end."""
     return re.compile("".join(map(_regex, pattern)) + r"\Z", re.DOTALL).match
@@ -67,7 +67,7 @@ def covers(pattern: str, other: str) -> bool:
     return matches(pattern, other.replace("*", OPEN_END))
 
 
-@lru_cache(maxsize=16384)
+@lru_cache(maxsize=1024)
 def intersects(pattern: str, other: str) -> bool:
     """Whether some text is matched by both patterns."""
     states = _closure(other, {0})

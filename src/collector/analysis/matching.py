@@ -57,17 +57,17 @@ class _Name(NamedTuple):
 
 
 class _Group:
-    """Resources whose ARNs begin with the same `prefix`, which ends with the fifth colon.
+    """Resources whose ARNs begin with the same `prefix`, which ends with the fifth colon; kept is what comes behind it.
 
-    New ARNs are in a list. In order they are in a tuple: the garbage collector looks into every list, not into tuples of text.
+    New names are in a list. In order they are in a tuple: the garbage collector looks into every list, not into tuples of text.
     """
 
-    __slots__ = ("account", "arns", "prefix", "region", "service")
+    __slots__ = ("account", "names", "prefix", "region", "service")
 
     def __init__(self, prefix: str) -> None:
         self.prefix = prefix
         _, _, self.service, self.region, self.account, _ = prefix.split(":")
-        self.arns: list[str] | tuple[str, ...] = ()
+        self.names: list[str] | tuple[str, ...] = ()
 
     def answers(self, wanted: Wanted) -> bool:
         """Whether the segments in front of the resource part match."""
@@ -79,22 +79,22 @@ class _Group:
 
     @property
     def every(self) -> tuple[str, ...]:
-        """All ARNs, in order, each once: a shared resource may have been seen from several accounts."""
-        if isinstance(self.arns, list):
-            self.arns = tuple(sorted(set(self.arns)))
-        return self.arns
+        """All names, in order, each once: a shared resource may have been seen from several accounts."""
+        if isinstance(self.names, list):
+            self.names = tuple(sorted(set(self.names)))
+        return self.names
 
     def search(self, name: _Name) -> tuple[str, ...]:
-        """The ARNs whose resource part matches, in order."""
-        arns, start = self.every, self.prefix + name.start
-        low = bisect_left(arns, start)
+        """The names that match, in order."""
+        names, start = self.every, name.start
+        low = bisect_left(names, start)
         if name.single:
-            return arns[low : low + 1] if low < len(arns) and arns[low] == start else ()
-        between = arns[low : bisect_right(arns, after(start), low)]
+            return names[low : low + 1] if low < len(names) and names[low] == start else ()
+        between = names[low : bisect_right(names, after(start), low)]
         if name.match is None:
             return between
-        match, begin = name.match, len(self.prefix)
-        return tuple(arn for arn in between if match(arn, begin))
+        match = name.match
+        return tuple(each for each in between if match(each, 0))
 
 
 class ResourceIndex:
@@ -125,16 +125,17 @@ class ResourceIndex:
             if type_ not in NAMEABLE:
                 continue
             arn = self._learn(key, type_, arns) if arns or type_ == "aws_account" else key
-            prefix = arn[: len(arn) - len(arn.split(":", _SEGMENTS - 1)[-1])]
+            name = arn.split(":", _SEGMENTS - 1)[-1]
+            prefix = arn[: len(arn) - len(name)]
             group = known.get((type_, prefix))
             if group is None:
                 if prefix.count(":") < _SEGMENTS - 1:
                     continue
                 group = known[type_, prefix] = self._group(account, type_, prefix)
-            if not isinstance(group.arns, list):
-                group.arns = list(group.arns)
+            if not isinstance(group.names, list):
+                group.names = list(group.names)
                 self._unsettled.append(group)
-            group.arns.append(arn)
+            group.names.append(name)
 
     def settle(self) -> Iterator[None]:
         """Put everything in order, a little at a time; what was not put in order before is when it is first searched."""
@@ -150,10 +151,12 @@ class ResourceIndex:
     def find(self, kind: ArnType, owner: str, wanted: Wanted, limit: int = 0) -> Found:
         """The resources of a type and an owner that match; with a limit, only their number if there are more."""
         groups = [group for group in self._groups.get((kind.type, owner), {}).values() if group.answers(wanted)]
-        found = [arn for name in _names(kind, wanted) for group in groups for arn in group.search(name)]
-        if limit and len(found) > limit:
-            return Found(len(found))
-        return Found(len(found), tuple(map(self._key, found) if self._keys else found))
+        found = [(group.prefix, group.search(name)) for name in _names(kind, wanted) for group in groups]
+        number = sum(len(names) for _, names in found)
+        if limit and number > limit:
+            return Found(number)
+        arns = [prefix + name for prefix, names in found for name in names]
+        return Found(number, tuple(map(self._key, arns) if self._keys else arns))
 
     def owner(self, kind: ArnType, arn: str, home: str) -> str | None:
         """In which account a resource was collected whose ARN does not say so; the account at home is asked first."""
@@ -180,7 +183,8 @@ class ResourceIndex:
     def entities(self, owner: str, type_: str) -> Iterator[str]:
         """The keys of all resources of a type and an owner."""
         for group in self._groups.get((type_, owner), {}).values():
-            yield from map(self._key, group.every)
+            for name in group.every:
+                yield self._key(group.prefix + name)
 
     def arn(self, key: str) -> str:
         """The ARN of a resource."""

@@ -48,7 +48,7 @@ class Other(NamedTuple):
     properties: dict[str, Primitive]
 
 
-@lru_cache(maxsize=16384)
+@lru_cache(maxsize=4096)
 def parse(cidr: str) -> Range | None:
     """The range, or None if it is none. Bits behind the prefix are dropped, as AWS does."""
     try:

@@ -61,7 +61,7 @@ EVERYTHING = Pattern("*", "*", (), "*", "*", "*", "*", "*", every=True)
 """The pattern `*`."""
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def parse(raw: str, reader: Reader, *, variables: bool) -> Pattern | None:
     """The pattern, or None if it can match nothing: what is no ARN, or a form that IAM does not take.
 

@@ -62,7 +62,7 @@ class Meaning:
         return dict.fromkeys(pattern for prefix in (*masks, service) for pattern in self._by_service.get(prefix, ()))
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def meaning(rule: Rule) -> Meaning:
     """The meaning of a rule; mostly the same object for equal rules."""
     masks, unlisted = _actions(rule.actions, negated=rule.not_actions)
@@ -71,7 +71,7 @@ def meaning(rule: Rule) -> Meaning:
     )
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def _actions(patterns: tuple[str, ...], *, negated: bool) -> tuple[Masks, tuple[str, ...]]:
     """The actions that patterns stand for, and those that they name though the reference does not know them."""
     if not EVERY_ACTION.isdisjoint(patterns):

@@ -23,7 +23,7 @@ from collector.aws.limits import Limits, Turnstile
 from collector.aws.paging import by_token
 from collector.faults import Failed, Reason
 from collector.report import ScopeRecord
-from collector.work import Rounds
+from collector.work import Rounds, Slots
 
 Answer: TypeAlias = dict[str, Any]
 Params: TypeAlias = Mapping[str, Any]
@@ -59,12 +59,12 @@ class Line:
     concurrency: int = 100
     patience: Patience = field(default_factory=Patience)
     breaker: Breaker = field(default_factory=Breaker)
-    slots: asyncio.Semaphore = field(init=False)
+    slots: Slots = field(init=False)
     rounds: Rounds = field(default_factory=Rounds)
 
     def __post_init__(self) -> None:
         """Make the slots: calls in flight, over all accounts."""
-        self.slots = asyncio.Semaphore(self.concurrency)
+        self.slots = Slots(self.concurrency)
 
 
 class _Passing(Exception):  # noqa: N818  (never leaves this module)
@@ -97,7 +97,7 @@ class _Slot:
         self._line, self._taken = line, False
 
     async def __aenter__(self) -> Self:
-        await self._line.slots.acquire()
+        await self._line.slots.take()
         self._taken = True
         return self
 
@@ -116,7 +116,7 @@ class _Slot:
     def _free(self) -> None:
         if self._taken:
             self._taken = False
-            self._line.slots.release()
+            self._line.slots.free()
 
 
 class Shared:

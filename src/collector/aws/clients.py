@@ -60,8 +60,8 @@ class Client:
 
 _AIM: ContextVar[Aim] = ContextVar("aim")
 
-GC_THRESHOLD = (50_000, 20, 50)
-"""Answers are many and short-lived: the default of 700 has the collector walk the models again and again."""
+GC_THRESHOLD = (5_000, 10, 20)
+"""Answers are many and short-lived: the default of 700 has the collector walk what lives long again and again."""
 
 
 class Clients:

@@ -17,9 +17,9 @@ from collector.aws.parsers.plans import Compiler, Plan
 # As in botocore.handlers._decode_policy_types: IAM has this one shape for all policy documents.
 _DOCUMENT = "policyDocumentType"
 
-# Texts that repeat over an account, such as trust policies, are short.  The two bounds keep the cache below about 30 MB.
-_LONGEST_CACHED = 4096
-_CACHED = 1024
+# Texts that repeat over an account, such as trust policies, are short.  The two bounds keep the cache below about 1 MB.
+_LONGEST_CACHED = 1024
+_CACHED = 128
 
 
 def decode_policy(text: Any) -> Any:
