@@ -70,7 +70,7 @@ def _pointers(graph: Any) -> list[str]:
     ]
     for (types, by), names in graph.graph._waiting.items():
         for name, several in names.items():
-            for pending, _ in several:
+            for pending, _ in several if isinstance(several, list) else [several]:
                 ends = graph.graph._directory.edges[pending.edge]
                 near = pending.near or pending.near_name
                 arrow = (
