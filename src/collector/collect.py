@@ -29,7 +29,7 @@ T = TypeVar("T")
 AHEAD = 2
 """Pages of one listing that may be worked on at a time: the next is fetched while the last is finished."""
 
-ROWS_IN_HAND = 1_000
+ROWS_IN_HAND = 600
 """Rows of all scopes that may wait for further calls; listings whose rows need some pause before they fetch more."""
 
 FIRST_PAGE = 20
