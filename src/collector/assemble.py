@@ -1,14 +1,17 @@
-"""Pages of rows to finished records: convert, then resolve. Pure but for the ledger that it keeps."""
+"""Pages of rows to finished records: convert, then resolve.
+
+Conversion looks at a row alone, so it may be done in any process; what a row is tied to is found in the one graph of its account.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import structlog
 
 from collector.catalog import Catalog
-from collector.convert import EdgeConverter, EntityConverter, Options, Pending
+from collector.convert import EdgeConverter, EntityConverter, Node, Options, Pending
 from collector.factbook import FactBook
 from collector.faults import Failed, Reason
 from collector.listings import Page
@@ -22,10 +25,32 @@ log = structlog.get_logger()
 
 
 class Finished(NamedTuple):
-    """A record that may leave, and the scope that it belongs to."""
+    """A record that may leave, and the scope that it belongs to; `line` is the record as JSON where that is made already."""
 
     record: Record
     scope: Scope
+    line: bytes | None = None
+
+
+class Converted(NamedTuple):
+    """What a row comes to, seen alone: its entity, if it is one, in the region where that lies, and what it points to.
+
+    Where `line` is given, the node's record is no more than its head.
+    """
+
+    type: str
+    node: Node | None
+    region: str
+    pointers: Sequence[Pending]
+    line: bytes | None = None
+
+
+class Odd(NamedTuple):
+    """What a row costs that AWS tells otherwise than its model says; `type` is empty where it is no entity."""
+
+    type: str
+    code: str
+    message: str
 
 
 class Assembler:
@@ -45,54 +70,86 @@ class Assembler:
         return AccountAssembler(self, target, options, ledger)
 
 
+class PageConverter:
+    """Turns the rows of one account into what each of them comes to. Pure."""
+
+    def __init__(self, assembler: Assembler, options: Options) -> None:
+        """`options` are the account's own, such as its name."""
+        self._assembler, self._added = assembler, options.tags()
+
+    def __call__(self, page: Page) -> Iterator[Converted | Odd]:
+        """What the rows of a page come to, one after the other. A row that is odd costs itself."""
+        type_ = page.fetched.type if isinstance(page.fetched, Entity) else ""
+        for row, place in page.rows:
+            try:
+                yield from self._row(page.fetched, row, place)
+            except Exception as error:
+                log.exception("a row could not be converted")
+                yield Odd(type_, type(error).__name__, str(error))
+
+    def _row(self, fetched: Fetched, row: Row, place: Place) -> Iterator[Converted | Odd]:
+        if not isinstance(fetched, Entity):
+            yield Converted("", None, place.region, self._pointers(fetched, row, None, place))
+            return
+        converter = self._assembler.entities[fetched]
+        node = converter(row, place)
+        if node is None:
+            yield Odd(fetched.type, "NoKey", "an item lacks the fields of its key")
+            return
+        node.record.update(self._added)
+        region = converter.place(row, place).region
+        try:
+            pointers = self._pointers(fetched, row, node.key, place)
+        except Exception:
+            yield Converted(fetched.type, node, region, ())
+            raise
+        yield Converted(fetched.type, node, region, pointers)
+
+    def _pointers(self, fetched: Fetched, row: Row, key: str | None, place: Place) -> Sequence[Pending]:
+        converters = self._assembler.edges.get(fetched, ())
+        pointers = [pending for converter in converters for pending in converter(row, key, place)]
+        return self._assembler.directory.marked(pointers)
+
+
 class AccountAssembler:
     """Turns the pages of one account into records, relationships as soon as both of their ends are known."""
 
     def __init__(self, assembler: Assembler, target: Target, options: Options, ledger: Ledger) -> None:
         """Start with an empty graph."""
-        self._assembler, self._account = assembler, target.account
+        self._account = target.account
         self.facts = FactBook(target.account, target.partition)
-        self._added = options.tags()
+        self._convert = PageConverter(assembler, options)
         self._ledger = ledger
         self.graph = Graph(assembler.directory)
 
     def take(self, page: Page, scope: Scope) -> Iterator[Finished]:
         """The records that a page gives: its entities, and every relationship that they complete."""
-        for row, place in page.rows:
-            try:
-                yield from self._row(page.fetched, row, place, scope)
-            except Exception as error:
-                log.exception("a row could not be converted", **scope._asdict())
-                self._odd(page.fetched, type(error).__name__, str(error), scope)
+        return self.place(self._convert(page), scope)
 
-    def _row(self, fetched: Fetched, row: Row, place: Place, scope: Scope) -> Iterator[Finished]:
-        if isinstance(fetched, Entity):
-            yield from self._entity(self._assembler.entities[fetched], row, place, scope)
-        else:
-            yield from self._links(fetched, row, None, place, scope)
+    def place(self, several: Iterable[Converted | Odd], scope: Scope) -> Iterator[Finished]:
+        """The same for rows that are converted already, here or in another process."""
+        for each in several:
+            if isinstance(each, Odd):
+                self._odd(each, scope)
+            elif each.node is None:
+                yield from self._links(each.pointers, scope)
+            else:
+                yield from self._entity(each, each.node, scope)
 
-    def _entity(self, converter: EntityConverter, row: Row, place: Place, scope: Scope) -> Iterator[Finished]:
-        entity = converter.entity
-        node = converter(row, place)
-        if node is None:
-            self._odd(entity, "NoKey", "an item lacks the fields of its key", scope)
-            return
-        freed = self.graph.add(entity.type, node.key, node.names)
+    def _entity(self, converted: Converted, node: Node, scope: Scope) -> Iterator[Finished]:
+        freed = self.graph.add(converted.type, node.key, node.names)
         if freed is None:
             return
         self._ledger.count(node.record)
         self._ledger.scopes[scope].entities += 1
-        node.record.update(self._added)
-        self.facts.note(entity.type, node, converter.place(row, place))
-        yield Finished(node.record, scope)
+        self.facts.note(converted.type, node, converted.region)
+        yield Finished(node.record, scope, converted.line)
         for waiting in freed:
             yield from self._link(waiting.pending, waiting.scope)
-        yield from self._links(entity, row, node.key, place, scope)
+        yield from self._links(converted.pointers, scope)
 
-    def _links(self, fetched: Fetched, row: Row, key: str | None, place: Place, scope: Scope) -> Iterator[Finished]:
-        converters = self._assembler.edges.get(fetched, ())
-        pointers = [pending for converter in converters for pending in converter(row, key, place)]
-        for pending in self._assembler.directory.marked(pointers):
+    def _links(self, pointers: Iterable[Pending], scope: Scope) -> Iterator[Finished]:
+        for pending in pointers:
             yield from self._link(pending, scope)
 
     def _link(self, pending: Pending, scope: Scope) -> Iterator[Finished]:
@@ -109,8 +166,8 @@ class AccountAssembler:
         self._ledger.duplicates += self.graph.duplicates
         self._ledger.dangling.update(self.graph.dangling)
 
-    def _odd(self, fetched: Fetched, code: str, message: str, scope: Scope) -> None:
+    def _odd(self, odd: Odd, scope: Scope) -> None:
         """A row that AWS tells otherwise than its model says costs itself, and is not dropped in silence."""
-        types = {fetched.type} if isinstance(fetched, Entity) else set[str]()
-        operation = f"{scope.service}:{next(iter(types), 'links')}"
-        self._ledger.scopes[scope].fail(Failed(operation, Reason.INVALID, code, message), types)
+        types = {odd.type} if odd.type else set[str]()
+        operation = f"{scope.service}:{odd.type or 'links'}"
+        self._ledger.scopes[scope].fail(Failed(operation, Reason.INVALID, odd.code, odd.message), types)

@@ -21,7 +21,6 @@ from collector.analysis.facts import (
     TrustFact,
 )
 from collector.convert import Node
-from collector.model import Place
 
 T = TypeVar("T")
 
@@ -71,15 +70,15 @@ class FactBook:
         self._public: dict[str, Entity] = {}
         self._peers: dict[str, tuple[str, ...]] = {}
 
-    def note(self, type_: str, node: Node, place: Place) -> None:
-        """Take what an entity tells; each declaration names its facts."""
+    def note(self, type_: str, node: Node, region: str) -> None:
+        """Take what an entity tells, which lies in a region; each declaration names its facts."""
         facts = node.facts
         entity = Entity(node.key, type_)
         if type_ in PRINCIPALS:
             self._unique_ids.update((name, entity) for kind, name in node.names if kind == "id")
         if facts:
             self._policy(entity, facts)
-            self._network(entity, facts, place)
+            self._network(entity, facts, region)
             if arn := facts.get("arn"):  # policies name it by another ARN than its key
                 self._arns[node.key] = arn
             self._organization |= frozenset(facts.get("organization") or ())
@@ -110,10 +109,10 @@ class FactBook:
         if trust := _text(facts.get("trust")):
             self._trusts.add(entity.key, trust)
 
-    def _network(self, entity: Entity, facts: Mapping[str, Any], place: Place) -> None:
+    def _network(self, entity: Entity, facts: Mapping[str, Any], region: str) -> None:
         vpc = facts.get("vpc")
         if "ingress" in facts or "egress" in facts:
-            self._groups.add(entity.key, place.region, vpc, facts.get("ingress") or (), facts.get("egress") or ())
+            self._groups.add(entity.key, region, vpc, facts.get("ingress") or (), facts.get("egress") or ())
         if entries := facts.get("entries"):
             self._acls.add(entity.key, vpc, entries)
         for cidr in _several(facts.get("cidrs")):

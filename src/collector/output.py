@@ -87,14 +87,12 @@ class Writer:
 
     def take(self, records: Iterable[Finished]) -> None:
         """Take records. One that is too large for any batch loses its raw data, else is reported."""
-        for record, scope in records:
-            line = _line(record)
-            if len(line) >= MOST_BYTES or (self._dropped and self._leads_nowhere(record)):
-                fitting = self._fitted(record, scope)
-                if fitting is None:
-                    continue
-                line = fitting
-            self._put(line, scope, is_entity=isinstance(record["_class"], list))
+        for record, scope, line in records:
+            text = line_of(record) if line is None else line
+            if len(text) >= MOST_BYTES or (self._dropped and self._leads_nowhere(record)):
+                self._drop(record, scope, len(text))
+            else:
+                self._put(text, scope, is_entity=isinstance(record["_class"], list))
 
     def _put(self, line: bytes, scope: Scope, *, is_entity: bool) -> None:
         flush = self.flush if is_entity else self._flush_relationships
@@ -123,23 +121,15 @@ class Writer:
         for scope in list(self._relationships):
             self._send(self._relationships.pop(scope))
 
-    def _fitted(self, record: Record, scope: Scope) -> bytes | None:
-        """A record without its raw data, if it fits then and its ends are there; None when it is reported instead."""
-        line = _line(without_raw_data(record))
+    def _drop(self, record: Record, scope: Scope, size: int) -> None:
+        """Report a record that cannot leave."""
         key, type_ = record["_key"], record["_type"]
-        if len(line) < MOST_BYTES and not self._leads_nowhere(record):
-            log.warning("too large for a batch: its raw data is left out", key=key)
-            return line
-        why = (
-            "is too large for a batch"
-            if len(line) >= MOST_BYTES
-            else "leads to an entity that was too large for a batch"
-        )
+        too_large = "is too large for a batch"
+        why = too_large if size >= MOST_BYTES else "leads to an entity that was too large for a batch"
         failure = Failed(f"{scope.service}:{type_}", Reason.ERROR, "RecordTooLarge", f"{key[:200]} {why}")
         self._ledger.plan(scope).fail(failure, {type_})
         self._ledger.uncount(record, scope)
         self._dropped.add(key)
-        return None
 
     def _leads_nowhere(self, record: Record) -> bool:
         """Whether an entity that this relationship is about was too large to leave."""
@@ -167,8 +157,17 @@ class Writer:
         self._come.set()
 
 
-def _line(record: Record) -> bytes:
-    """A record as JSON, in a copy: what orjson returns holds on to kilobytes more than its length."""
+def line_of(record: Record) -> bytes:
+    """A record as JSON; without its raw data where it fits into a batch only so."""
+    line = _json(record)
+    if len(line) >= MOST_BYTES and len(shorter := _json(without_raw_data(record))) < MOST_BYTES:
+        log.warning("too large for a batch: its raw data is left out", key=record["_key"])
+        return shorter
+    return line
+
+
+def _json(record: Record) -> bytes:
+    """In a copy: what orjson returns holds on to kilobytes more than its length."""
     return memoryview(orjson.dumps(record, default=_odd, option=orjson.OPT_NON_STR_KEYS)).tobytes()
 
 

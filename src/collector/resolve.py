@@ -59,15 +59,15 @@ class Directory:
         self._own = _own(every, self._groups)
         self.seeks = cache(self._seeks)
 
-    def marked(self, pointers: list[Pending]) -> Iterable[Pending]:
+    def marked(self, pointers: list[Pending]) -> list[Pending]:
         """The pointers of one row; those that may mean the same as another one of them say so."""
         owned = [group for pending in pointers if (group := self._groups[pending.edge]) in self._own]
         if len(owned) <= 1:
             return pointers
         several = {group for group, count in Counter(owned).items() if count > 1}
-        return (
+        return [
             pending._replace(beside=True) if self._groups[pending.edge] in several else pending for pending in pointers
-        )
+        ]
 
     def group(self, pending: Pending) -> int | None:
         """The group of edges that may draw this relationship once more; None where nothing can."""
