@@ -163,6 +163,30 @@ def test_a_described_end_is_mapped_only_if_nothing_collected_answers():
     assert direct["_toEntityKey"] == "eip"
 
 
+@pytest.mark.parametrize("order", [("here", "there"), ("there", "here")])
+def test_an_address_that_two_of_a_type_bear_means_neither_whoever_comes_first(order):
+    host = Outside({"_class": "Host", "privateIpAddress": "10.0.0.4"}, [["_class", "privateIpAddress"]], create=False)
+    graph = _graph(
+        _ends("aws_record", "CONNECTS", RESOURCE, by="address"),
+        _ends("aws_group", "HAS", "aws_eip", by="privateAddress"),
+    )
+    for key in order:
+        graph.add("aws_eni", key, [("address", "10.0.0.4"), ("address", "10.0.0.4")])
+        graph.add("aws_eip", f"{key}/eip", [("privateAddress", "eu/10.0.0.4")])
+    graph.add("aws_instance", "one", [("address", "10.0.0.5"), ("address", "10.0.0.5")])
+    graph.add("aws_record", "a", [])
+    graph.add("aws_group", "g", [])
+    graph.link(_pointer("10.0.0.4", outside=host), SCOPE)
+    graph.link(_pointer("10.0.0.5", outside=host), SCOPE)
+    graph.link(_pointer("eu/10.0.0.4", edge=1, near="g"), SCOPE)
+    drawn = [record["_toEntityKey"] for record, _ in graph.close("1", frozenset())]
+    assert drawn == ["one"]
+    assert {(dangling.source, dangling.reason): count for dangling, count in graph.dangling.items()} == {
+        ("aws_record", "ambiguous"): 1,
+        ("aws_group", "ambiguous"): 1,
+    }
+
+
 @pytest.mark.parametrize(
     ("name", "unseen", "reason"),
     [

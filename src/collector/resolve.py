@@ -23,6 +23,10 @@ LONG = 64
 """Ends of keys that are longer are kept as digests, where nobody asks for the key itself: findings are many."""
 
 
+SHARED = frozenset({"address", "privateAddress"})
+"""Kinds of names that several entities of one type may bear: private addresses repeat from VPC to VPC. Such a name means nobody."""
+
+
 class Waiting(NamedTuple):
     """A relationship that waits for a name, and the scope that declared it."""
 
@@ -87,7 +91,8 @@ class Graph:
         self._directory = directory
         self._kinds: dict[str, _Kind] = {}
         # A name that ends its entity's key stands for it with the kind alone: of most entities one short text is kept.
-        self._names: dict[tuple[str, str], dict[str, _Kind | _Known]] = defaultdict(dict)
+        # One that several bear is kept as None.
+        self._names: dict[tuple[str, str], dict[str, _Kind | _Known | None]] = defaultdict(dict)
         self._waiting: dict[tuple[tuple[str, ...], str], dict[str, Waiting | list[Waiting]]] = defaultdict(dict)
         self._open: list[Waiting] = []
         self._sent: dict[int, set[tuple[str, str, str | None]]] = defaultdict(set)
@@ -115,11 +120,15 @@ class Graph:
         if kind is None:
             kind = self._kinds[begin] = _Kind(begin, {})
         freed = self._free(type_, "id", key)
-        names = [(by, name) for by, name in names if self._directory.seeks(type_, by)]
+        names = dict.fromkeys((by, name) for by, name in names if self._directory.seeks(type_, by))
         rest = next((name for _, name in names if name == rest), rest)  # one object for both
         known = _Known(kind, rest)
         for by, name in names:
-            self._names[type_, by].setdefault(name, kind if name == rest else known)
+            others = self._names[type_, by]
+            if name not in others:
+                others[name] = kind if name == rest else known
+            elif by in SHARED:
+                others[name] = None
             freed += self._free(type_, by, name)
         kind.types[_digest(rest) if len(rest) > LONG and type_ not in NAMEABLE else rest] = type_
         return freed
@@ -135,7 +144,7 @@ class Graph:
             pending = pending._replace(near=near)
         if pending.name is None:
             return self._mapped(pending, ends)
-        if _is_open(ends):
+        if _is_open(ends) or ends.by in SHARED:
             self._open.append(Waiting(pending, scope))
             return None
         far = self._find(ends.far, ends.by, pending.name)
@@ -175,18 +184,28 @@ class Graph:
             self._dangle(ends, name, account, unseen, ends.near)
             return None
         outside = pending.outside or _foreign(name, ends, account)
-        if outside is None:
+        if outside is None or self._is_ambiguous(ends, name):
             self._dangle(ends, name, account, unseen, ends.far)
             return None
         return self._mapped(pending._replace(outside=outside), ends)
 
     def _dangle(self, ends: Ends, name: str, account: str, unseen: frozenset[str], missing: tuple[str, ...]) -> None:
         source, target = (ends.near, ends.far) if ends.outward else (ends.far, ends.near)
-        if _account_of(name) not in ("", account):
+        if self._is_ambiguous(ends, name):
+            reason = "ambiguous"
+        elif _account_of(name) not in ("", account):
             reason = "outside"
         else:
             reason = "not collected" if unseen.intersection(missing) else "not found"
         self.dangling[Dangling("|".join(source), ends.verb, "|".join(target), reason)] += 1
+
+    def _is_ambiguous(self, ends: Ends, name: str) -> bool:
+        """Whether several entities of a type bear the name."""
+        return ends.by in SHARED and any(
+            name in names and names[name] is None
+            for (type_, by), names in self._names.items()
+            if by == ends.by and (type_ in ends.far or RESOURCE in ends.far)
+        )
 
     def _type(self, key: str) -> str | None:
         begin, rest = _split(key)
@@ -210,7 +229,10 @@ class Graph:
 
     def _everyone(self, ends: Ends, name: str) -> list[str]:
         """All entities that an open pointer means: an address is an instance's, its interface's and its elastic IP's."""
-        return [name] if name in self else self._known_as(ends.by, name)
+        if RESOURCE in ends.far and name not in self:
+            return self._known_as(ends.by, name)
+        found = self._find(ends.far, ends.by, name)
+        return [] if found is None else [found]
 
     def _known_as(self, by: str, name: str) -> list[str]:
         answers = [names.get(name) for (_, kind), names in sorted(self._names.items()) if kind == by]

@@ -66,7 +66,7 @@ eip = Entity(
     key=Template("arn:{partition}:ec2:{region}:{account}:elastic-ip/{AllocationId}"),
     id="AllocationId",
     name=NAME,
-    also={"address": "PublicIp", "privateAddress": "PrivateIpAddress"},
+    also={"address": "PublicIp", "privateAddress": Template("{region}/{PrivateIpAddress}")},
     active=present("AssociationId"),
     web="https://{console}/ec2/home?region={region}#ElasticIpDetails:AllocationId={AllocationId}",
     tags="Tags",

@@ -224,7 +224,7 @@ target_group = Entity(
         target("instance", "aws_instance", at="Target.Id"),
         target("lambda", "aws_lambda_function", at=lambda_functions("Target.Id")),
         target("ip", "aws_eni", at=Template("{^.VpcId}/{Target.Id}"), by="vpcAddress"),
-        target("ip", "aws_eip", at="Target.Id", by="privateAddress"),
+        target("ip", "aws_eip", at=Template("{region}/{Target.Id}"), by="privateAddress"),
     ),
 )  # fmt: skip
 
