@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from collector.processes import Processes
+from collector.workers import Workers
 from tests.runs import collect
 
 HOME = "123456789012"
@@ -46,7 +46,7 @@ async def test_batches_of_several_processes_are_numbered_once_and_keep_their_ord
 
 
 async def test_a_worker_that_dies_costs_the_accounts_that_it_held(estate, monkeypatch):
-    begun, started = Processes._start, []
+    begun, started = Workers._start, []
 
     async def doomed(self, caller):
         worker = await begun(self, caller)
@@ -55,7 +55,7 @@ async def test_a_worker_that_dies_costs_the_accounts_that_it_held(estate, monkey
             os.kill(worker.process.pid, signal.SIGKILL)
         return worker
 
-    monkeypatch.setattr(Processes, "_start", doomed)
+    monkeypatch.setattr(Workers, "_start", doomed)
     collected = await collect(**GIVEN, processes=2, accounts_at_once=2)
     died = {
         scope["account"]

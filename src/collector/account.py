@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import anyio
 import structlog
 
 from collector.analysis.facts import Options as Bounds
-from collector.assemble import AccountAssembler, Assembler, Finished
-from collector.aws.accounts import Reached
-from collector.aws.calls import Line, ScopeCalls
-from collector.catalog import Catalog, affected
-from collector.collect import ROWS_IN_HAND, Collection
+from collector.assemble import Assembler, Converted, Finished, Odd
+from collector.aws.accounts import Caller, Member, Reached
+from collector.catalog import Catalog
 from collector.conclude import Conclusions
 from collector.convert import Options
 from collector.factbook import POLICIES, PRINCIPALS
@@ -22,37 +20,37 @@ from collector.faults import Failed, Reason
 from collector.listings import Page
 from collector.model import GLOBAL, Scope
 from collector.output import Writer
-from collector.plan import Job, jobs
-from collector.report import Ledger, ScopeRecord
+from collector.plan import jobs
+from collector.report import Ledger
+from collector.scopes import Means, Outlet, Scopes, fail
+from collector.shares import Intake, Shares
 from collector.sinks.base import Sink
-from collector.work import Watchdog, WeightedSemaphore
+from collector.workers import Workers
 
 log = structlog.get_logger()
-
-SCOPES_AT_ONCE = 32
-"""Scopes of an account that are worked on at the same time."""
-
-WIDEST = 128
-"""Calls that one page of one scope may have in flight."""
 
 
 @dataclass(frozen=True)
 class Shop:
-    """What all accounts of a run use: declarations, the line to AWS and the sink.
+    """What all accounts of a run use: declarations, the line to AWS and the sink; worker processes, where they share an account.
 
     `turn` is taken for the sink. `analysis` is taken to draw conclusions: each time an index of the account is built for it, and
     accounts that think one after the other take no longer and hold one index.
     """
 
     catalog: Catalog
-    assembler: Assembler
-    line: Line
+    options: Options
+    means: Means
     sink: Sink
-    turn: anyio.Lock
-    stall: float
-    bounds: Bounds
+    workers: Workers | None = None
+    bounds: Bounds = field(default_factory=Bounds)
+    turn: anyio.Lock = field(default_factory=anyio.Lock)
     analysis: anyio.Lock = field(default_factory=anyio.Lock)
-    in_hand: WeightedSemaphore = field(default_factory=lambda: WeightedSemaphore(ROWS_IN_HAND))
+
+    @cached_property
+    def assembler(self) -> Assembler:
+        """The declarations, compiled once."""
+        return Assembler(self.catalog, self.options)
 
     @cached_property
     def services(self) -> Mapping[str, str]:
@@ -63,45 +61,65 @@ class Shop:
 class AccountRun:
     """Collects one account that was reached."""
 
-    def __init__(self, shop: Shop, reached: Reached, options: Options, ledger: Ledger) -> None:
+    def __init__(self, shop: Shop, member: Member, caller: Caller, reached: Reached, ledger: Ledger) -> None:
         """Plan the account: every scope stands in the ledger from now on."""
         self._shop, self._reached, self._ledger = shop, reached, ledger
         self._jobs = jobs(shop.catalog, reached.target)
-        self._options = options
         self._writer = Writer(shop.sink, ledger, shop.turn)
-        self._collecting = anyio.CancelScope()
+        options = replace(shop.options, account_name=shop.options.account_name or reached.name)
+        self._assembler = shop.assembler.account(reached.target, options, ledger)
+        self._scopes = self._shared(shop.workers, member, caller) if shop.workers else self._own()
         self.bug = False
         for job in self._jobs:
             ledger.plan(job.scope)
+
+    def _own(self) -> Scopes:
+        def take(page: Page, scope: Scope) -> None:
+            self._writer.take(self._assembler.take(page, scope))
+
+        outlet = Outlet(take, self._writer.room, self._writer.flush)
+        return Scopes(self._shop.means, self._reached, self._ledger, outlet)
+
+    def _shared(self, workers: Workers, member: Member, caller: Caller) -> Shares:
+        def take(rows: Iterable[Converted | Odd], scope: Scope) -> None:
+            self._writer.take(self._assembler.place(rows, scope))
+
+        intake = Intake(take, self._writer.room, self._writer.flush)
+        return Shares(workers, member, caller, self._reached, self._ledger, intake)
 
     async def collect(self) -> None:
         """Collect, and hand everything to the sink. Raises `DeliveryError` when the sink gives up."""
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._writer.deliver)
-            await self._collect(self._shop.assembler.account(self._reached.target, self._options, self._ledger))
+            await self._collect()
             self._writer.end()
 
-    async def _collect(self, assembler: AccountAssembler) -> None:
-        await self._scopes(assembler)
+    async def _collect(self) -> None:
+        await self._scopes.run(self._jobs)
+        self.bug = self._scopes.bug
         unseen = frozenset(self._ledger.harmed(self._reached.target.account) | self._unasked())
-        for finished in assembler.close(unseen):
+        for finished in self._assembler.close(unseen):
             await self._write(finished)
         async with self._shop.analysis:
-            await self._conclude(assembler)
+            await self._conclude()
 
     def stop(self) -> None:
         """Start no more calls; what is complete is still delivered."""
-        self._collecting.cancel()
+        self._scopes.stop()
 
     def note_unfinished(self, code: str) -> None:
         """Scopes that were planned and did not end say so."""
         for job in self._jobs:
             if self._ledger.scopes[job.scope].ended is None:
-                self._fail(job, Failed(job.service.name, Reason.ERROR, code, "the run ended before this was collected"))
+                fail(
+                    self._ledger,
+                    job,
+                    Failed(job.service.name, Reason.ERROR, code, "the run ended before this was collected"),
+                )
 
-    async def _conclude(self, assembler: AccountAssembler) -> None:
+    async def _conclude(self) -> None:
         """Draw what follows from all facts together. A bug there costs those relationships only."""
-        target, ledger = self._reached.target, self._ledger
+        target, ledger, assembler = self._reached.target, self._ledger, self._assembler
         conclusions = Conclusions(target, assembler.graph, ledger, self._shop.services)
         findings = conclusions.draw(assembler.facts.facts(assembler.graph.nameable()), self._shop.bounds)
         while True:
@@ -121,59 +139,6 @@ class AccountRun:
         """Write what no call is waited for: here the sink itself must slow us."""
         self._writer.take((finished,))
         await self._writer.room()
-
-    async def _scopes(self, assembler: AccountAssembler) -> None:
-        one_at_a_time = self._shop.line.concurrency == 1
-        window = anyio.CapacityLimiter(1 if one_at_a_time else SCOPES_AT_ONCE)
-        with self._collecting:
-            async with anyio.create_task_group() as tasks:
-                for job in self._jobs:
-                    tasks.start_soon(self._scope, job, assembler, window)
-
-    async def _scope(self, job: Job, assembler: AccountAssembler, window: anyio.CapacityLimiter) -> None:
-        async with window:
-            record = self._ledger.begin(job.scope)
-            with structlog.contextvars.bound_contextvars(**job.scope._asdict()):
-                await self._watched(job, assembler, record)
-            self._ledger.end(job.scope)
-            self._writer.flush(job.scope)
-
-    async def _watched(self, job: Job, assembler: AccountAssembler, record: ScopeRecord) -> None:
-        """A scope in which no call has ended for long is given up."""
-        stall = self._shop.stall
-        with Watchdog(stall) as watch:
-            await self._guarded(job, assembler, record, watch.alive)
-        if watch.barked:
-            self._fail(job, Failed(job.service.name, Reason.TIMEOUT, "Stalled", f"no call ended in {stall:g} s"))
-
-    async def _guarded(
-        self, job: Job, assembler: AccountAssembler, record: ScopeRecord, alive: Callable[[], None]
-    ) -> None:
-        """A bug costs its own scope, and the exit code; the rest of the run is still worth having."""
-        line, reached, writer = self._shop.line, self._reached, self._writer
-        calls = ScopeCalls(
-            line, reached.identity, job.region, record, shared=reached.shared, alive=alive, room=writer.room
-        )
-
-        async def pace() -> None:
-            await writer.room()
-            await line.slots.ease()
-
-        def emit(page: Page) -> None:
-            writer.take(assembler.take(page, job.scope))
-
-        try:
-            width = min(WIDEST, line.concurrency)
-            await Collection(job, calls, record, emit, width=width, pace=pace, in_hand=self._shop.in_hand).run()
-        except Exception as error:
-            self.bug = True
-            log.exception("a bug ended this scope")
-            for bug in error.exceptions if isinstance(error, ExceptionGroup) else (error,):
-                self._fail(job, Failed(job.service.name, Reason.ERROR, type(bug).__name__, str(bug)))
-
-    def _fail(self, job: Job, failure: Failed) -> None:
-        types = {type_ for fetched in job.fetched for type_ in affected(job.service, fetched)}
-        self._ledger.scopes[job.scope].fail(failure, types)
 
     def _unasked(self) -> set[str]:
         """The types of services that were left out."""

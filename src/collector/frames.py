@@ -1,15 +1,18 @@
-"""What a worker process tells its parent, and how it is framed on a pipe. Both ends are ours: pickle is safe here."""
+"""What a process and its workers say to each other, and how it is framed on a pipe. Both ends are ours: pickle is safe here."""
 
 from __future__ import annotations
 
 import pickle
 import struct
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
 from collector.aws.accounts import Member
 from collector.faults import Reason
-from collector.model import Batch
+from collector.model import Batch, Scope
+from collector.parcels import Packed
+from collector.plan import Target
 from collector.report import Ledger
 
 _LENGTH = struct.Struct(">I")
@@ -27,33 +30,72 @@ class Hello:
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
-    """An account is collected: its part of the ledger."""
+class Whole:
+    """To collect: an account with all that belongs to it."""
 
+    key: str
     member: Member
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """To collect: some scopes of an account that was reached. `name` is the account's."""
+
+    key: str
+    member: Member
+    target: Target
+    name: str | None
+    scopes: tuple[Scope, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Start no more calls; `signal` is the name of the one that asks for it."""
+
+    signal: str
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """A batch of a whole account."""
+
+    key: str
+    batch: Batch
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """Rows of a share."""
+
+    key: str
+    scope: Scope
+    rows: list[Packed]
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What was to collect is collected: its part of the ledger. `buckets` are the worker's rate limits, as used so far."""
+
+    key: str
     ledger: Ledger
     bug: bool
+    buckets: Sequence[Mapping[str, Any]] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
     """An account could not be got into."""
 
-    member: Member
+    key: str
     operation: str
     reason: Reason
     code: str
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class Delivered:
-    """A batch of an account."""
-
-    batch: Batch
-
-
-Word: TypeAlias = Hello | Member | Done | Refused | Delivered
+Task: TypeAlias = Whole | Share
+Order: TypeAlias = Hello | Task | Stop
+Answer: TypeAlias = Delivered | Parcel | Done | Refused
 
 
 class Reader(Protocol):
@@ -63,14 +105,17 @@ class Reader(Protocol):
         """Exactly so many bytes. Raises `IncompleteReadError` at the end."""
 
 
-def framed(word: Word) -> bytes:
+def framed(word: Order | Answer) -> bytes:
     """A word with its length before it."""
     data = pickle.dumps(word, protocol=pickle.HIGHEST_PROTOCOL)
     return _LENGTH.pack(len(data)) + data
 
 
-async def heard(reader: Reader) -> Word:
-    """The next word. Raises `IncompleteReadError` when the other end has gone."""
+async def heard(reader: Reader) -> Any:
+    """The next word: an `Order` where a worker listens, an `Answer` where its parent does.
+
+    Raises:
+        IncompleteReadError: when the other end has gone.
+    """
     (length,) = _LENGTH.unpack(await reader.readexactly(_LENGTH.size))
-    word: Word = pickle.loads(await reader.readexactly(length))  # noqa: S301  (written by our own other end)
-    return word
+    return pickle.loads(await reader.readexactly(length))  # noqa: S301  (written by our own other end)

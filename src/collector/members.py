@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import aioboto3
-import anyio
 import structlog
 
 from collector.account import AccountRun, Shop
-from collector.analysis.facts import Options as Bounds
-from collector.assemble import Assembler
 from collector.aws.accounts import Accounts, Caller, Member
-from collector.aws.calls import Line
-from collector.catalog import Catalog
 from collector.config import Settings
 from collector.report import Ledger
-from collector.sinks.base import Sink
 
 log = structlog.get_logger()
 
@@ -24,12 +16,9 @@ log = structlog.get_logger()
 class Members:
     """The accounts of one process. They share its clients, its compiled declarations and its sink."""
 
-    def __init__(
-        self, settings: Settings, catalog: Catalog, session: aioboto3.Session, line: Line, sink: Sink, stall: float
-    ) -> None:
-        """Compile the declarations once."""
-        self._settings, self._catalog, self._session = settings, catalog, session
-        self._shop = Shop(catalog, Assembler(catalog, settings.options()), line, sink, anyio.Lock(), stall, Bounds())
+    def __init__(self, settings: Settings, session: aioboto3.Session, shop: Shop) -> None:
+        """Nothing is asked yet."""
+        self._settings, self._session, self._shop = settings, session, shop
         self._running: list[AccountRun] = []
         self._stopped_by: str | None = None
         self.bug = False
@@ -41,12 +30,11 @@ class Members:
             Failed: when the account refuses.
             DeliveryError: when the sink gives up.
         """
-        accounts = Accounts(self._session, self._shop.line, ledger, self._settings, self._catalog)
+        accounts = Accounts(self._session, self._shop.means.line, ledger, self._settings, self._shop.catalog)
         reached = await accounts.reach(member, caller)
         if reached is None:
             return
-        options = replace(self._settings.options(), account_name=self._settings.account_name or reached.name)
-        account = AccountRun(self._shop, reached, options, ledger)
+        account = AccountRun(self._shop, member, caller, reached, ledger)
         self._running.append(account)
         if self._stopped_by is not None:
             account.stop()
@@ -62,9 +50,6 @@ class Members:
         self._stopped_by = signal
         for account in self._running:
             account.stop()
-
-    async def close(self) -> None:
-        """Nothing of its own is left open."""
 
     def note_unfinished(self, code: str) -> None:
         """What was running when the run broke off says so."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from collector.catalog import Catalog, declarations, operations, scope_of
@@ -53,6 +53,27 @@ def jobs(catalog: Catalog, target: Target) -> list[Job]:
         job for region in target.regions for service in widest for job in _jobs(service, target, "regional", (region,))
     ]
     return globally + regionally
+
+
+def together(several: Sequence[Job], everywhere: Callable[[str], bool]) -> list[list[Job]]:
+    """The jobs in groups that no two processes may share, in the order of their first jobs.
+
+    Two jobs that call with one client in one region draw on the same allowances, and may ask for the same answers. `everywhere` tells
+    of a client whether its allowance is one for all regions. (Calls that one job makes in every region are those of its own
+    operations.)
+    """
+    groups: list[tuple[set[tuple[str, str]], list[Job]]] = []
+    for job in several:
+        clients = {client for fetched in job.fetched for client, _ in operations(job.service, fetched)}
+        drawn = {(client, "" if everywhere(client) else job.region) for client in clients}
+        met = [group for group in groups if group[0] & drawn]
+        first = met[0] if met else (set[tuple[str, str]](), list[Job]())
+        if not met:
+            groups.append(first)
+        first[0].update(drawn, *(keys for keys, _ in met[1:]))
+        first[1].extend([*(each for _, jobs in met[1:] for each in jobs), job])
+        groups = [group for group in groups if group is first or group not in met]
+    return [jobs for _, jobs in groups]
 
 
 def _jobs(service: Service, target: Target, kind: str, regions: Sequence[str]) -> Iterator[Job]:

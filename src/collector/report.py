@@ -44,9 +44,7 @@ class ScopeRecord:
     calls: int = 0
     retries: int = 0
     throttles: int = 0
-    waited: float = 0.0
     entities: int = 0
-    relationships: int = 0
     started: float | None = None
     ended: float | None = None
     skipped: bool = False
@@ -59,6 +57,20 @@ class ScopeRecord:
         problem = self.problems.setdefault(key, Problem(failure.message[:500], harmless))
         problem.count += 1
         problem.types.update(types)
+
+    def add(self, other: ScopeRecord) -> None:
+        """Add what another process asked and found in the same scope. Its time is told, where it had the scope to itself."""
+        self.calls += other.calls
+        self.retries += other.retries
+        self.throttles += other.throttles
+        self.entities += other.entities
+        self.skipped = self.skipped or other.skipped
+        if other.started is not None:
+            self.started, self.ended = other.started, other.ended
+        for key, told in other.problems.items():
+            problem = self.problems.setdefault(key, Problem(told.message, told.harmless))
+            problem.count += told.count
+            problem.types |= told.types
 
     @property
     def status(self) -> Status:
@@ -94,14 +106,9 @@ class Ledger:
         self.stopped = False
 
     def take(self, other: Ledger) -> None:
-        """Add what another process found out about other accounts."""
+        """Add what another process found out."""
         for scope, record in other.scopes.items():
-            here = self.scopes.get(scope)
-            if here is not None:  # what this process asked on the account's behalf
-                record.calls, record.retries, record.throttles = (
-                    record.calls + here.calls, record.retries + here.retries, record.throttles + here.throttles
-                )  # fmt: skip
-            self.scopes[scope] = record
+            self.plan(scope).add(record)
         self.types.update(other.types)
         self.relationships.update(other.relationships)
         self.dangling.update(other.dangling)

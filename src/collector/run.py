@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import aioboto3
 import anyio
@@ -15,6 +16,7 @@ import structlog
 from anyio.abc import TaskGroup
 
 from collector import __version__
+from collector.account import Shop
 from collector.aws.accounts import Accounts, Caller, Member
 from collector.aws.calls import Line, Patience
 from collector.aws.clients import Clients
@@ -27,7 +29,9 @@ from collector.model import GLOBAL, Scope
 from collector.plan import HOMES
 from collector.processes import Processes
 from collector.report import Ledger, Report
+from collector.scopes import Means
 from collector.sinks.base import ClosedError, DeliveryError, Sink, finishing
+from collector.workers import Workers
 
 UNKNOWN = "unknown"
 """Stands for the account's number in the report where the credentials themselves were refused."""
@@ -66,6 +70,7 @@ class Run:
         self._stall = stall
         self.ledger = Ledger(str(uuid.uuid4()), __version__)
         self._hands: Members | Processes
+        self._workers: Workers | None = None
         self._stopped_by: int | None = None
 
     async def __call__(self) -> Outcome:
@@ -85,26 +90,44 @@ class Run:
             accounts = Accounts(session, line, self.ledger, self._settings, self._catalog)
             caller = await accounts.caller()
             await accounts.check_regions(caller)
-            here = Members(self._settings, self._catalog, session, line, self._sink, self._stall)
             try:
                 async with self._heeding_signals() as tasks, finishing(self._sink):
-                    self._hands = self._processes(tasks) or here
+                    self._workers = self._more_cores(tasks)
+                    self._hands = self._made_for(session, line)
                     await self._collect(accounts, caller, clients)
-                    await self._hands.close()
-                    self.ledger.buckets = limits.used()
+                    if self._workers:
+                        await self._workers.close()
+                    self.ledger.buckets = self._used(limits)
                     await self._sink.close(self._report())
             except (DeliveryError, ExceptionGroup) as error:
                 refused = _refusal(error)
-            self.ledger.buckets = limits.used()
+            self.ledger.buckets = self._used(limits)
         return self._outcome(refused)
 
-    def _processes(self, tasks: TaskGroup) -> Processes | None:
-        """Worker processes where there are several accounts, unless told otherwise."""
-        several = self._settings.org or len(self._settings.accounts) > 1
-        count = self._settings.processes or (os.cpu_count() or 1 if several else 1)
+    def _more_cores(self, tasks: TaskGroup) -> Workers | None:
+        """Worker processes: where there are several accounts one for each core, unless told otherwise."""
+        count = self._settings.processes or (os.cpu_count() or 1 if self._several else 1)
+        count = min(count, self._settings.max_concurrency)  # one call at a time is made by one process
         if count == 1:
             return None
-        return Processes(self._settings, self.ledger.run_id, self._sink, count, tasks, unlimited=self._unlimited)
+        return Workers(self._settings, self.ledger.run_id, count, tasks, unlimited=self._unlimited)
+
+    def _made_for(self, session: aioboto3.Session, line: Line) -> Members | Processes:
+        """Who collects: several accounts are spread over the workers, a single one is shared by them."""
+        if self._workers and self._several:
+            return Processes(self._workers, self._sink)
+        means = Means(line, self._stall)
+        return Members(
+            self._settings, session, Shop(self._catalog, self._settings.options(), means, self._sink, self._workers)
+        )
+
+    @property
+    def _several(self) -> bool:
+        return self._settings.org or len(self._settings.accounts) > 1
+
+    def _used(self, limits: Limits) -> list[Mapping[str, Any]]:
+        """What the rate limits of this process and of its workers were asked for."""
+        return [*limits.used(), *(self._workers.used() if self._workers else ())]
 
     async def _collect(self, accounts: Accounts, caller: Caller, clients: Clients) -> None:
         """All accounts, a bounded number at a time: what is held in memory does not grow with their number."""
@@ -112,7 +135,7 @@ class Run:
         window = anyio.Semaphore(at_once)
         failure: Exception | None = None
         async with anyio.create_task_group() as tasks:
-            if isinstance(self._hands, Members):
+            if not self._workers:
                 tasks.start_soon(clients.warm, clients_of(self._catalog))
             try:
                 async for member in accounts.members(caller):
@@ -172,6 +195,8 @@ class Run:
         self.ledger.stopped = True
         log.warning("stopping", signal=self._signal)
         self._hands.stop(self._signal)
+        if self._workers:
+            self._workers.stop(self._signal)
 
     @property
     def _signal(self) -> str:

@@ -1,6 +1,6 @@
-"""A worker process: collects the accounts that its parent names, and hands everything back through standard output.
+"""A worker process: collects what its parent names, whole accounts or shares of one, and hands everything back.
 
-Run by `collector.processes` as `python -m collector.worker`; not meant to be run by hand.
+Run by `collector.workers` as `python -m collector.worker`; not meant to be run by hand.
 """
 
 from __future__ import annotations
@@ -9,44 +9,79 @@ import asyncio
 import os
 import signal
 import sys
+from collections import deque
+from dataclasses import replace
 
 import aioboto3
 import anyio
 import uvloop
 from anyio import to_thread
+from anyio.abc import TaskGroup
 
 from collector import __version__, log
-from collector.aws.accounts import Caller, Member
-from collector.aws.calls import Line
+from collector.account import Shop
+from collector.assemble import PageConverter
+from collector.aws.accounts import Accounts, Caller, Reached
+from collector.aws.calls import Line, Shared
 from collector.aws.clients import Clients
 from collector.aws.credentials import Identity, own
 from collector.aws.limits import Limits
 from collector.catalog import Catalog, clients_of
-from collector.config import settings
+from collector.config import Settings, settings
 from collector.faults import Failed
-from collector.frames import Delivered, Done, Hello, Refused, Word, framed, heard
+from collector.frames import Answer, Delivered, Done, Hello, Parcel, Refused, Share, Stop, Whole, framed, heard
+from collector.listings import Page
 from collector.members import Members
-from collector.model import Batch
-from collector.plan import HOMES
+from collector.model import Batch, Scope
+from collector.output import WAITING_BYTES, line_of
+from collector.parcels import packed
+from collector.plan import HOMES, jobs
 from collector.report import Ledger, Report
+from collector.scopes import Means, Outlet, Scopes
 
 STALL = 1800.0
 
 
 class Parent:
-    """The way back: words go out whole, one after the other. As a sink it hands on batches, and so feels their pace."""
+    """The way back: words go out whole, in their order. As a sink it hands on batches, and so feels the parent's pace."""
 
     def __init__(self) -> None:
         """Keep standard output for words; whatever else prints goes to standard error."""
         self._out = os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=0)
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-        self._turn = anyio.Lock()
+        self._words: deque[bytes] = deque()
+        self._waiting = 0
+        self._come = anyio.Event()
+        self._eased = anyio.Event()
 
-    async def say(self, word: Word) -> None:
-        """Write a word; waits while the parent is busy."""
+    def say(self, word: Answer) -> None:
+        """Have a word go out when its turn has come."""
         data = framed(word)
-        async with self._turn:
+        self._words.append(data)
+        self._waiting += len(data)
+        self._come.set()
+
+    async def room(self) -> None:
+        """Wait while the parent has too much to take."""
+        while self._waiting >= WAITING_BYTES:
+            await self._eased.wait()
+
+    async def deliver(self) -> None:
+        """Write what waits, all of it at once, until this is cancelled."""
+        while True:
+            await self._come.wait()
+            self._come = anyio.Event()
+            data = b"".join(self._words)
+            self._words.clear()
             await to_thread.run_sync(self._write, data)
+            self._waiting -= len(data)
+            eased, self._eased = self._eased, anyio.Event()
+            eased.set()
+
+    async def written(self) -> None:
+        """Wait until everything has been written."""
+        while self._waiting:
+            await self._eased.wait()
 
     def _write(self, data: bytes) -> None:
         view = memoryview(data)
@@ -58,10 +93,73 @@ class Parent:
 
     async def write(self, batch: Batch) -> None:
         """Hand a batch on."""
-        await self.say(Delivered(batch))
+        self.say(Delivered(batch.scope.account, batch))
+        await self.room()
 
     async def close(self, report: Report | None) -> None:
         """The parent closes the real sink."""
+
+
+class Work:
+    """What a worker does for its parent."""
+
+    def __init__(self, hello: Hello, chosen: Settings, session: aioboto3.Session, shop: Shop, parent: Parent) -> None:
+        """Whole accounts are collected into `shop`, whose sink is the parent; shares go to it row by row."""
+        self._hello, self._settings, self._session = hello, chosen, session
+        self._shop, self._parent = shop, parent
+        self._members = Members(chosen, session, shop)
+        self._caller = Caller(Identity(hello.account, own(session)), hello.account, hello.arn)
+        self._signers: dict[str, Identity] = {}
+        self._sharing: set[Scopes] = set()
+        self._stopped = False
+
+    async def whole(self, task: Whole) -> None:
+        """Collect an account."""
+        ledger = Ledger(self._hello.run_id, __version__)
+        try:
+            await self._members.collect(task.member, self._caller, ledger)
+        except Failed as failed:
+            self._parent.say(Refused(task.key, failed.operation, failed.reason, failed.code, failed.message))
+        else:
+            self._done(task.key, ledger, bug=self._members.bug)
+
+    async def share(self, task: Share) -> None:
+        """Collect some scopes of an account."""
+        ledger = Ledger(self._hello.run_id, __version__)
+        options = replace(self._shop.options, account_name=self._shop.options.account_name or task.name)
+        convert = PageConverter(self._shop.assembler, options)
+
+        def take(page: Page, scope: Scope) -> None:
+            self._parent.say(Parcel(task.key, scope, list(packed(convert(page), line_of))))
+
+        outlet = Outlet(take, self._parent.room, lambda _: None)
+        scopes = Scopes(self._shop.means, self._reached(task, ledger), ledger, outlet)
+        for scope in task.scopes:
+            ledger.plan(scope)
+        if not self._stopped:
+            self._sharing.add(scopes)
+            wanted = set(task.scopes)
+            await scopes.run([job for job in jobs(self._shop.catalog, task.target) if job.scope in wanted])
+            self._sharing.remove(scopes)
+        self._done(task.key, ledger, bug=scopes.bug)
+
+    def stop(self, name: str) -> None:
+        """Start no more calls; what is complete is still delivered."""
+        self._stopped = True
+        self._members.stop(name)
+        for scopes in self._sharing:
+            scopes.stop()
+
+    def _reached(self, task: Share, ledger: Ledger) -> Reached:
+        """The way into an account for all of its shares; its answers are shared within each of them only."""
+        account = task.member.account
+        accounts = Accounts(self._session, self._shop.means.line, ledger, self._settings, self._shop.catalog)
+        if account not in self._signers:
+            self._signers[account] = accounts.signer(task.member, self._caller)
+        return Reached(task.target, self._signers[account], Shared(self._shop.catalog.repeated_calls()), task.name)
+
+    def _done(self, key: str, ledger: Ledger, *, bug: bool) -> None:
+        self._parent.say(Done(key, ledger, bug, self._shop.means.line.limits.used()))
 
 
 async def work() -> None:
@@ -79,32 +177,33 @@ async def work() -> None:
     async with Clients(session, session.region_name or HOMES["aws"]) as clients:
         line = Line(clients, Limits.of(chosen, unlimited=hello.unlimited), chosen.max_concurrency)
         parent = Parent()
-        members = Members(chosen, catalog, session, line, parent, STALL)
-        loop.add_signal_handler(signal.SIGTERM, members.stop, "SIGTERM")
+        shop = Shop(catalog, chosen.options(), Means(line, STALL), parent)
+        doing = Work(hello, chosen, session, shop, parent)
+        loop.add_signal_handler(signal.SIGTERM, doing.stop, "SIGTERM")
         loop.add_signal_handler(signal.SIGINT, lambda: None)  # the parent decides what an interrupt means
-        caller = Caller(Identity(hello.account, own(session)), hello.account, hello.arn)
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(clients.warm, clients_of(catalog))
-            while (member := await _next(reader)) is not None:
-                tasks.start_soon(_collect, members, member, caller, hello, parent)
+        async with anyio.create_task_group() as delivering:
+            delivering.start_soon(parent.deliver)
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(clients.warm, clients_of(catalog))
+                await _heed(reader, doing, tasks)
+            await parent.written()
+            delivering.cancel_scope.cancel()
 
 
-async def _next(reader: asyncio.StreamReader) -> Member | None:
-    try:
-        word = await heard(reader)
-    except asyncio.IncompleteReadError:
-        return None
-    return word if isinstance(word, Member) else None
-
-
-async def _collect(members: Members, member: Member, caller: Caller, hello: Hello, parent: Parent) -> None:
-    ledger = Ledger(hello.run_id, __version__)
-    try:
-        await members.collect(member, caller, ledger)
-    except Failed as failed:
-        await parent.say(Refused(member, failed.operation, failed.reason, failed.code, failed.message))
-    else:
-        await parent.say(Done(member, ledger, members.bug))
+async def _heed(reader: asyncio.StreamReader, doing: Work, tasks: TaskGroup) -> None:
+    """Take orders until the parent has none any more."""
+    while True:
+        try:
+            word = await heard(reader)
+        except asyncio.IncompleteReadError:
+            return
+        match word:
+            case Whole():
+                tasks.start_soon(doing.whole, word)
+            case Share():
+                tasks.start_soon(doing.share, word)
+            case Stop(name):
+                doing.stop(name)
 
 
 if __name__ == "__main__":

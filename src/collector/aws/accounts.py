@@ -125,7 +125,7 @@ class Accounts:
         if member.in_organization and await self._is_tagged_to_be_skipped(member, caller):
             self._skip(member.account, "SkippedByTag", "tagged {}: {}".format(*SKIP_TAG))
             return None
-        identity = Identity(member.account, self._issue(member, caller)) if member.role else caller.identity
+        identity = self.signer(member, caller)
         scope = Scope(member.account, GLOBAL, "account")
         record = self._ledger.begin(scope)
         home = HOMES.get(caller.partition, self._region or HOMES["aws"])
@@ -138,6 +138,10 @@ class Accounts:
         regions = self._chosen(member.account, enabled)
         target = Target(caller.partition, member.account, arn, regions, tuple(sorted(enabled)))
         return Reached(target, identity, Shared(self._repeated), member.name)
+
+    def signer(self, member: Member, caller: Caller) -> Identity:
+        """Who signs the calls in an account: whoever its role makes us, or without one the caller."""
+        return Identity(member.account, self._issue(member, caller)) if member.role else caller.identity
 
     def _role_in(self, account: str, caller: Caller) -> str:
         return f"arn:{caller.partition}:iam::{account}:role/{self._settings.role_name}"

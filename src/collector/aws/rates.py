@@ -140,6 +140,11 @@ class Rates:
         return (replace(told, shared=False), alone) if alone in self._given else (told, bucket)
 
 
+def is_everywhere(client: str) -> bool:
+    """Whether a client draws on some allowance that is one for all regions."""
+    return any(rate.client == client and rate.everywhere for rate in RATES)
+
+
 @cache
 def rate_of(client: str, api: str) -> tuple[Rate, str]:
     """The rate of an operation and the name of its bucket, such as `ec2:DescribeSubnets` or `elbv2`."""

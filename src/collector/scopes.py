@@ -1,0 +1,118 @@
+"""Scopes of one account at work: each begun, watched, ended, and its failure its own."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+
+import anyio
+import structlog
+
+from collector.aws.accounts import Reached
+from collector.aws.calls import Line, ScopeCalls
+from collector.catalog import affected
+from collector.collect import ROWS_IN_HAND, Collection
+from collector.faults import Failed, Reason
+from collector.listings import Page
+from collector.model import Scope
+from collector.plan import Job
+from collector.report import Ledger, ScopeRecord
+from collector.work import Watchdog, WeightedSemaphore
+
+log = structlog.get_logger()
+
+SCOPES_AT_ONCE = 32
+"""Scopes of an account that are worked on at the same time."""
+
+WIDEST = 128
+"""Calls that one page of one scope may have in flight."""
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What all scopes of a process share: its line to AWS, and a bound on the rows that it has in hand.
+
+    `stall`: seconds without any finished call after which a scope is given up.
+    """
+
+    line: Line
+    stall: float
+    in_hand: WeightedSemaphore = field(default_factory=lambda: WeightedSemaphore(ROWS_IN_HAND))
+
+
+@dataclass(frozen=True, slots=True)
+class Outlet:
+    """Where pages go. `room` is waited for before each call, `done` is told of each scope that ended."""
+
+    take: Callable[[Page, Scope], None]
+    room: Callable[[], Awaitable[None]]
+    done: Callable[[Scope], None]
+
+
+class Scopes:
+    """Collects scopes of one account into an outlet and a ledger."""
+
+    def __init__(self, means: Means, reached: Reached, ledger: Ledger, outlet: Outlet) -> None:
+        """Nothing is asked yet."""
+        self._means, self._reached, self._ledger, self._outlet = means, reached, ledger, outlet
+        self._collecting = anyio.CancelScope()
+        self.bug = False
+
+    async def run(self, jobs: Sequence[Job]) -> None:
+        """Collect these scopes, some at a time, in their order. Returns early when it is stopped."""
+        window = anyio.CapacityLimiter(1 if self._means.line.concurrency == 1 else SCOPES_AT_ONCE)
+        with self._collecting:
+            async with anyio.create_task_group() as tasks:
+                for job in jobs:
+                    tasks.start_soon(self._scope, job, window)
+
+    def stop(self) -> None:
+        """Start no more calls."""
+        self._collecting.cancel()
+
+    async def _scope(self, job: Job, window: anyio.CapacityLimiter) -> None:
+        async with window:
+            record = self._ledger.begin(job.scope)
+            with structlog.contextvars.bound_contextvars(**job.scope._asdict()):
+                await self._watched(job, record)
+            self._ledger.end(job.scope)
+            self._outlet.done(job.scope)
+
+    async def _watched(self, job: Job, record: ScopeRecord) -> None:
+        """A scope in which no call has ended for long is given up."""
+        stall = self._means.stall
+        with Watchdog(stall) as watch:
+            await self._guarded(job, record, watch.alive)
+        if watch.barked:
+            fail(
+                self._ledger, job, Failed(job.service.name, Reason.TIMEOUT, "Stalled", f"no call ended in {stall:g} s")
+            )
+
+    async def _guarded(self, job: Job, record: ScopeRecord, alive: Callable[[], None]) -> None:
+        """A bug costs its own scope, and the exit code; the rest of the run is still worth having."""
+        line, reached, outlet = self._means.line, self._reached, self._outlet
+        calls = ScopeCalls(
+            line, reached.identity, job.region, record, shared=reached.shared, alive=alive, room=outlet.room
+        )
+
+        async def pace() -> None:
+            await outlet.room()
+            await line.slots.ease()
+
+        def emit(page: Page) -> None:
+            outlet.take(page, job.scope)
+
+        try:
+            width = min(WIDEST, line.concurrency)
+            await Collection(job, calls, record, emit, width=width, pace=pace, in_hand=self._means.in_hand).run()
+        except Exception as error:
+            self.bug = True
+            log.exception("a bug ended this scope")
+            for bug in error.exceptions if isinstance(error, ExceptionGroup) else (error,):
+                fail(self._ledger, job, Failed(job.service.name, Reason.ERROR, type(bug).__name__, str(bug)))
+
+
+def fail(ledger: Ledger, job: Job, failure: Failed) -> None:
+    """Note what keeps a whole scope from being complete: all that it collects is touched."""
+    types = {type_ for fetched in job.fetched for type_ in affected(job.service, fetched)}
+    ledger.scopes[job.scope].fail(failure, types)

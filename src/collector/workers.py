@@ -1,0 +1,164 @@
+"""Worker processes: started when there is something to do, given tasks, listened to. One that dies costs the tasks that it held."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import anyio
+import structlog
+from anyio.abc import TaskGroup
+
+from collector.aws.accounts import Caller
+from collector.config import Settings
+from collector.faults import Failed, Reason
+from collector.frames import Answer, Delivered, Done, Hello, Order, Parcel, Refused, Stop, Task, framed, heard
+
+log = structlog.get_logger()
+
+Hear: TypeAlias = Callable[[Any], Awaitable[None]]
+"""Takes what comes of a task while it is worked on; the worker's next word is heard only after that."""
+
+PIPE = 2**20
+"""Bytes that are read ahead from a worker."""
+
+
+@dataclass(slots=True)
+class _Held:
+    """A task in the hands of a worker."""
+
+    weight: int
+    hear: Hear
+    done: asyncio.Future[Done]
+
+
+@dataclass(slots=True)
+class _Worker:
+    """A process and the tasks that it holds."""
+
+    process: asyncio.subprocess.Process
+    held: dict[str, _Held] = field(default_factory=dict)
+    buckets: Sequence[Mapping[str, Any]] = ()
+    gone: bool = False
+
+    @property
+    def load(self) -> int:
+        """What it has to do."""
+        return sum(each.weight for each in self.held.values())
+
+    def say(self, word: Order) -> None:
+        """Tell it something."""
+        if self.process.stdin is not None and not self.gone:
+            self.process.stdin.write(framed(word))
+
+    def lose(self) -> None:
+        """What a worker held when its process ended is lost."""
+        self.gone = True
+        for each in self.held.values():
+            if not each.done.done():
+                code = self.process.returncode
+                each.done.set_exception(Failed("worker", Reason.ERROR, "WorkerDied", f"its process ended with {code}"))
+
+
+class Workers:
+    """The worker processes of a run. Each may have a share of the calls in flight."""
+
+    def __init__(self, settings: Settings, run_id: str, count: int, tasks: TaskGroup, *, unlimited: bool) -> None:
+        """`count` workers at the most. `tasks` is where they are listened to."""
+        self._settings, self._run_id, self._tasks = settings, run_id, tasks
+        self._count, self._unlimited = count, unlimited
+        self._workers: list[_Worker] = []
+        self._starting = anyio.Lock()
+        self._buckets: list[Mapping[str, Any]] = []
+
+    async def give(self, task: Task, caller: Caller, hear: Hear, weight: int = 1) -> Done:
+        """Have a task done by the worker that has the least to do, in weights; a new one while there may be more.
+
+        Raises:
+            Failed: when the account refuses, or the worker died.
+        """
+        held = _Held(weight, hear, asyncio.get_running_loop().create_future())
+        worker = await self._reserved(task.key, held, caller)
+        if worker.gone:
+            worker.lose()
+        worker.say(task)
+        try:
+            done = await held.done
+        finally:
+            worker.held.pop(task.key, None)
+        worker.buckets = done.buckets
+        return done
+
+    def stop(self, signal: str) -> None:
+        """Let every worker finish what it can without further calls."""
+        for worker in self._workers:
+            worker.say(Stop(signal))
+
+    def used(self) -> list[Mapping[str, Any]]:
+        """What the rate limits of all workers were asked for, as `Limits.used` tells it."""
+        told = [*self._buckets, *(bucket for worker in self._workers for bucket in worker.buckets)]
+        return sorted(told, key=lambda bucket: (bucket["account"], bucket["region"], bucket["bucket"]))
+
+    async def close(self) -> None:
+        """Let the workers go: their line is closed, and they end."""
+        for worker in self._workers:
+            if worker.process.stdin is not None:
+                worker.process.stdin.close()
+            await worker.process.wait()
+
+    async def _reserved(self, key: str, held: _Held, caller: Caller) -> _Worker:
+        async with self._starting:
+            self._forget_the_dead()
+            if len(self._workers) < self._count:
+                self._workers.append(await self._start(caller))
+            living = [worker for worker in self._workers if not worker.gone] or self._workers
+            worker = min(living, key=lambda worker: worker.load)
+            worker.held[key] = held
+            return worker
+
+    def _forget_the_dead(self) -> None:
+        self._buckets += [bucket for worker in self._workers if worker.gone for bucket in worker.buckets]
+        self._workers = [worker for worker in self._workers if not worker.gone]
+
+    async def _start(self, caller: Caller) -> _Worker:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "collector.worker",
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            limit=PIPE,
+        )
+        worker = _Worker(process)
+        share = max(1, self._settings.max_concurrency // self._count)
+        given = {**self._settings.model_dump(exclude_defaults=True), "max_concurrency": share}
+        worker.say(Hello(given, caller.account, caller.arn, self._run_id, self._unlimited))
+        self._tasks.start_soon(self._listen, worker)
+        return worker
+
+    async def _listen(self, worker: _Worker) -> None:
+        if worker.process.stdout is None:
+            return
+        while True:
+            try:
+                await _heard(worker, await heard(worker.process.stdout))
+            except asyncio.IncompleteReadError:
+                break
+        code = await worker.process.wait()
+        if worker.held:
+            log.error("a worker process died", code=code, tasks=list(worker.held))
+        worker.lose()
+
+
+async def _heard(worker: _Worker, word: Answer) -> None:
+    held = worker.held[word.key]
+    match word:
+        case Delivered() | Parcel():
+            await held.hear(word)
+        case Done():
+            held.done.set_result(word)
+        case Refused(_, operation, reason, code, message):
+            held.done.set_exception(Failed(operation, reason, code, message))
