@@ -121,19 +121,16 @@ class AccountRun:
         """Draw what follows from all facts together. A bug there costs those relationships only."""
         target, ledger, assembler = self._reached.target, self._ledger, self._assembler
         conclusions = Conclusions(target, assembler.graph, ledger, self._shop.services)
-        findings = conclusions.draw(assembler.facts.facts(assembler.graph.nameable()), self._shop.bounds)
-        while True:
-            try:
-                finished = await anext(findings, None)
-            except Exception as error:
-                self.bug = True
-                log.exception("a bug ended the analysis", account=target.account)
-                failure = Failed("analysis", Reason.ERROR, type(error).__name__, str(error))
-                ledger.plan(Scope(target.account, GLOBAL, "iam")).fail(failure, POLICIES | PRINCIPALS)
-                return
-            if finished is None:
-                return
-            await self._write(finished)
+        facts = assembler.facts.facts(assembler.graph.nameable())
+        try:
+            async for finished in conclusions.draw(facts, self._shop.bounds):
+                self._writer.take(finished)
+                await self._writer.room()
+        except Exception as error:
+            self.bug = True
+            log.exception("a bug ended the analysis", account=target.account)
+            failure = Failed("analysis", Reason.ERROR, type(error).__name__, str(error))
+            ledger.plan(Scope(target.account, GLOBAL, "iam")).fail(failure, POLICIES | PRINCIPALS)
 
     async def _write(self, finished: Finished) -> None:
         """Write what no call is waited for: here the sink itself must slow us."""

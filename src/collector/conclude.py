@@ -13,6 +13,7 @@ from anyio import to_thread
 from collector.analysis import results
 from collector.analysis.account import analyse
 from collector.analysis.facts import Facts, Options, account_key
+from collector.analysis.permissions import STEP_SIZE
 from collector.assemble import Finished
 from collector.factbook import POLICIES
 from collector.faults import Failed, Reason
@@ -33,16 +34,16 @@ class Conclusions:
         """`services` tells the service of each entity type: a finding belongs to the global scope of that service."""
         self._target, self._graph, self._ledger, self._services = target, graph, ledger, services
         self._sent: set[bytes] = set()
+        self._scopes: dict[tuple[str, ...], Scope] = {}
+        self._source = ("", False)
         self._policy = ""
         self._sent_of_policy: set[bytes] = set()
 
-    async def draw(self, facts: Facts, options: Options) -> AsyncIterator[Finished]:
-        """Every record that follows from the facts."""
+    async def draw(self, facts: Facts, options: Options) -> AsyncIterator[Iterator[Finished]]:
+        """Every record that follows from the facts, some hundreds at a time."""
         steps = analyse(facts, options)
-        while (findings := await to_thread.run_sync(next, steps, None)) is not None:
-            for finding in findings:
-                for finished in self._finished(finding):
-                    yield finished
+        while findings := await to_thread.run_sync(_some, steps):
+            yield (finished for finding in findings for finished in self._finished(finding))
 
     def _finished(self, finding: results.Finding) -> Iterator[Finished]:
         match finding:
@@ -60,13 +61,19 @@ class Conclusions:
 
     def _linked(self, link: results.Link) -> Record:
         """Direct if both ends left; the account itself may not have been asked for."""
-        if link.target_key in self._graph and link.source_key in self._graph:
+        forward = self._is_known(link.source_key)
+        if forward and link.target_key in self._graph:
             return direct(Link(*link[:5]), link.discriminator, link.properties)
-        forward = link.source_key in self._graph
         near, far = (link.source_key, link.source_type), (link.target_key, link.target_type)
         near, far = (near, far) if forward else (far, near)
         outside = Outside({"_type": far[1], "_key": far[0]}, [["_type", "_key"]], create=True, type=far[1])
         return mapped(near, link.verb, outside, link.discriminator, link.properties, forward=forward)
+
+    def _is_known(self, source: str) -> bool:
+        """Whether the entity that a finding begins at has left: many findings one after the other begin at the same."""
+        if source != self._source[0]:
+            self._source = (source, source in self._graph)
+        return self._source[1]
 
     def _relationship(self, record: Record, finding: results.Link | results.MappedLink) -> Iterator[Finished]:
         types = (finding.source_type, finding.target_type if isinstance(finding, results.Link) else "")
@@ -116,8 +123,21 @@ class Conclusions:
             )
 
     def _scope(self, *types: str) -> Scope:
-        service = next((self._services[type_] for type_ in types if type_ in self._services), "iam")
-        return Scope(self._target.account, GLOBAL, service)
+        scope = self._scopes.get(types)
+        if scope is None:
+            service = next((self._services[type_] for type_ in types if type_ in self._services), "iam")
+            scope = self._scopes[types] = Scope(self._target.account, GLOBAL, service)
+        return scope
+
+
+def _some(steps: Iterator[list[results.Finding]]) -> list[results.Finding]:
+    """The findings of as many steps as make it worth to go to a thread and back; none at the end."""
+    found: list[results.Finding] = []
+    for findings in steps:
+        found += findings
+        if len(found) >= STEP_SIZE:
+            break
+    return found
 
 
 def _mapped(link: results.MappedLink) -> Record:

@@ -112,13 +112,13 @@ class Graph:
 
     def add(self, type_: str, key: str, names: Iterable[tuple[str, str]]) -> list[Waiting] | None:
         """Take an entity; the relationships that waited for it, or None if its key was there before."""
-        if key in self:
-            self.duplicates += 1
-            return None
         begin, rest = _split(key)
         kind = self._kinds.get(begin)
         if kind is None:
             kind = self._kinds[begin] = _Kind(begin, {})
+        elif _type_in(kind, rest) is not None:
+            self.duplicates += 1
+            return None
         freed = self._free(type_, "id", key)
         names = dict.fromkeys((by, name) for by, name in names if self._directory.seeks(type_, by))
         rest = next((name for _, name in names if name == rest), rest)  # one object for both
@@ -141,7 +141,7 @@ class Graph:
             if near is None:
                 self._wait((ends.near, "id"), pending.near_name or "", Waiting(pending, scope))
                 return None
-            pending = pending._replace(near=near)
+            pending = pending._replace(near=near[0])
         if pending.name is None:
             return self._mapped(pending, ends)
         if _is_open(ends) or ends.by in SHARED:
@@ -151,7 +151,7 @@ class Graph:
         if far is None:
             self._wait((ends.far, ends.by), pending.name, Waiting(pending, scope))
             return None
-        return self._direct(pending, ends, far)
+        return self._direct(pending, ends, *far)
 
     def close(self, account: str, unseen: frozenset[str]) -> Iterator[tuple[Record, Scope]]:
         """Settle what still waits: mapped relationships for what lies outside; the rest is counted as dangling.
@@ -159,9 +159,10 @@ class Graph:
         `unseen` are the types that were not, or not fully, collected: a missing end of such a type proves nothing.
         """
         for pending, scope in self._open:
-            found = self._everyone(self._directory.edges[pending.edge], pending.name or "")
+            ends = self._directory.edges[pending.edge]
+            found = self._everyone(ends, pending.name or "")
             for far in found:
-                record = self._direct(pending, self._directory.edges[pending.edge], far)
+                record = self._direct(pending, ends, far, self._type(far) or "")
                 if record is not None:
                     yield record, scope
             if not found:
@@ -210,21 +211,20 @@ class Graph:
     def _type(self, key: str) -> str | None:
         begin, rest = _split(key)
         kind = self._kinds.get(begin)
-        if kind is None:
-            return None
-        found = kind.types.get(rest)
-        return kind.types.get(_digest(rest)) if found is None and len(rest) > LONG else found
+        return None if kind is None else _type_in(kind, rest)
 
-    def _find(self, types: tuple[str, ...], by: str, name: str) -> str | None:
+    def _find(self, types: tuple[str, ...], by: str, name: str) -> tuple[str, str] | None:
+        """The key and the type of the entity of one of these types that bears a name, or whose key it is."""
         known = self._type(name)
         if known is not None and (known in types or RESOURCE in types):
-            return name
+            return name, known
         if RESOURCE in types:
-            return next(iter(self._known_as(by, name)), None)
+            key = next(iter(self._known_as(by, name)), None)
+            return None if key is None else (key, self._type(key) or "")
         for type_ in types:
             found = self._names[type_, by].get(name)
             if found is not None:
-                return _key(found, name)
+                return _key(found, name), type_
         return None
 
     def _everyone(self, ends: Ends, name: str) -> list[str]:
@@ -232,7 +232,7 @@ class Graph:
         if RESOURCE in ends.far and name not in self:
             return self._known_as(ends.by, name)
         found = self._find(ends.far, ends.by, name)
-        return [] if found is None else [found]
+        return [] if found is None else [found[0]]
 
     def _known_as(self, by: str, name: str) -> list[str]:
         answers = [names.get(name) for (_, kind), names in sorted(self._names.items()) if kind == by]
@@ -253,27 +253,32 @@ class Graph:
                 freed += _each(several)
         return freed
 
-    def _direct(self, pending: Pending, ends: Ends, far: str) -> Record | None:
-        near = pending.near or ""
-        source, target = (near, far) if ends.outward else (far, near)
-        if not self._once(pending, source, target):
-            return None
-        link = Link(source, self._type(source) or "", ends.verb, target, self._type(target) or "")
-        return direct(link, pending.key, pending.props)
+    def _direct(self, pending: Pending, ends: Ends, far: str, far_type: str) -> Record | None:
+        near, near_type = self._near(pending, ends)
+        if ends.outward:
+            link = Link(near, near_type, ends.verb, far, far_type)
+        else:
+            link = Link(far, far_type, ends.verb, near, near_type)
+        return direct(link, pending.key, pending.props) if self._once(pending, link.source, link.target) else None
 
     def _mapped(self, pending: Pending, ends: Ends) -> Record | None:
-        near, outside = pending.near or "", pending.outside
+        near, outside = self._near(pending, ends), pending.outside
         if outside is None:
             return None
         record = mapped(
-            (near, self._type(near) or ""),
+            near,
             ends.verb,
             Outside(outside.entity, outside.match, outside.create, outside.entity.get("_type") or ends.far[0]),
             pending.key,
             pending.props,
             forward=ends.outward,
         )
-        return record if self._once(pending, near, record["_key"]) else None
+        return record if self._once(pending, near[0], record["_key"]) else None
+
+    def _near(self, pending: Pending, ends: Ends) -> tuple[str, str]:
+        """The key and the type of the end at the row, which was seen; most edges stand on one type only."""
+        near = pending.near or ""
+        return near, ends.near[0] if len(ends.near) == 1 else self._type(near) or ""
 
     def _once(self, pending: Pending, source: str, target: str) -> bool:
         """Whether this relationship is new. Only those that may come once more need to be remembered."""
@@ -292,15 +297,23 @@ def _each(waiting: Waiting | list[Waiting]) -> list[Waiting]:
     return waiting if isinstance(waiting, list) else [waiting]
 
 
-# An ARN up to its resource type: five colons, and what is before the first sign that ends a word.
-_BEGIN = re.compile(r"(?:[^:]*:){5}(?:[^:/]*[:/])?").match
+# An ARN up to its resource type: what is before the fifth colon, and before the first sign after it that ends a word.
+_BEGIN = re.compile(r"arn:[^:]*:[^:]*:[^:]*:[^:]*:(?:[^:/]*[:/])?").match
 
 
 def _split(key: str) -> tuple[str, str]:
     """What an entity's key has in common with those of its kind, and the rest."""
     found = _BEGIN(key)
-    end = found.end() if found else 0
+    if found is None:
+        return "", key
+    end = found.end()
     return key[:end], key[end:]
+
+
+def _type_in(kind: _Kind, rest: str) -> str | None:
+    """The type of the entity of this kind whose key ends so."""
+    found = kind.types.get(rest)
+    return kind.types.get(_digest(rest)) if found is None and len(rest) > LONG else found
 
 
 def _digest(rest: str) -> bytes:

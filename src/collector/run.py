@@ -135,8 +135,7 @@ class Run:
         window = anyio.Semaphore(at_once)
         failure: Exception | None = None
         async with anyio.create_task_group() as tasks:
-            if not self._workers:
-                tasks.start_soon(clients.warm, clients_of(self._catalog))
+            tasks.start_soon(clients.warm, () if self._workers else clients_of(self._catalog))
             try:
                 async for member in accounts.members(caller):
                     await window.acquire()

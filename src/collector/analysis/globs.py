@@ -27,6 +27,11 @@ def matcher(pattern: str) -> Match:
 
 def matches(pattern: str, text: str) -> bool:
     """Whether the pattern matches the whole text."""
+    found = WILDCARD.search(pattern)
+    if found is None:
+        return literal(pattern) == text
+    if found.start() == len(pattern) - 1 and found[0] == "*":
+        return text.startswith(literal(pattern[:-1]))
     return bool(matcher(pattern)(text, 0))
 
 

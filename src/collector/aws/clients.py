@@ -60,8 +60,8 @@ class Client:
 
 _AIM: ContextVar[Aim] = ContextVar("aim")
 
-GC_THRESHOLD = (5_000, 10, 20)
-"""Answers are many and short-lived: the default of 700 has the collector walk what lives long again and again."""
+GC_THRESHOLD = (50_000, 5, 20)
+"""Answers are many and short-lived: the default of 700 has the garbage collector walk what lives long again and again."""
 
 
 class Clients:
@@ -89,11 +89,11 @@ class Clients:
 
     async def warm(self, names: Iterable[str]) -> None:
         """Build these clients ahead of their calls, then take all that lives so far out of the garbage collector's sight."""
+        gc.set_threshold(*GC_THRESHOLD)
         for name in names:
             await self.get(name)
         gc.collect()
         gc.freeze()
-        gc.set_threshold(*GC_THRESHOLD)
 
     async def get(self, name: str) -> Client:
         """The client of a service, built in a thread when it is needed for the first time."""

@@ -32,9 +32,6 @@ READING = (
 )
 """How the names of operations begin that only read, or obtain credentials or a report."""
 
-DOCUMENTED = frozenset({"clientContextParams"})
-"""Parts of a model whose documentation botocore asks for."""
-
 
 class ReadingModels(JSONFileLoader):  # type: ignore[misc]  # botocore is untyped
     """A `file_loader` for botocore's data loader."""
@@ -48,9 +45,11 @@ class ReadingModels(JSONFileLoader):  # type: ignore[misc]  # botocore is untype
 
 
 def _read(text: bytes) -> Any:
-    model = _undocumented(orjson.loads(text))
+    model = orjson.loads(text)
     if "operations" in model and "shapes" in model:
         _forget_writing(model)
+        for part in (*model["operations"].values(), *model["shapes"].values()):
+            _forget_documentation(part)
     added = model.get("merge", {}).get("shapes")
     if added is not None:
         # Extras of a model that add a member to a shape: so far only to shapes of writing operations.
@@ -58,34 +57,32 @@ def _read(text: bytes) -> Any:
     return model
 
 
-def _undocumented(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {
-            name: inner if name in DOCUMENTED else _undocumented(inner)
-            for name, inner in value.items()
-            if name != "documentation" or not isinstance(inner, str)
-        }
-    return [_undocumented(inner) for inner in value] if isinstance(value, list) else value
-
-
 def _forget_writing(model: dict[str, Any]) -> None:
     """Drop writing operations and the shapes that only they use. Errors are found by their codes and stay."""
     operations = {name: each for name, each in model["operations"].items() if name.startswith(READING)}
     shapes, used = model["shapes"], set[str]()
-    waiting = [*_shapes_in(operations), *(name for name, shape in shapes.items() if shape.get("exception"))]
+    waiting = [each["shape"] for operation in operations.values() for each in _named_by(operation)]
+    waiting += [name for name, shape in shapes.items() if shape.get("exception")]
     while waiting:
         name = waiting.pop()
         if name not in used:
             used.add(name)
-            waiting += _shapes_in(shapes[name])
+            waiting += [each["shape"] for each in _named_by(shapes[name])]
     model["operations"] = operations
     model["shapes"] = {name: shape for name, shape in shapes.items() if name in used}
 
 
-def _shapes_in(value: Any) -> Iterator[str]:
-    """The names of the shapes that part of a model refers to."""
-    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    for each in inner:
-        yield from _shapes_in(each)
-    if isinstance(value, dict) and isinstance(value.get("shape"), str):
-        yield value["shape"]
+def _forget_documentation(part: dict[str, Any]) -> None:
+    """Of an operation or a shape, and of what it refers to."""
+    part.pop("documentation", None)
+    for each in _named_by(part):
+        each.pop("documentation", None)
+
+
+def _named_by(part: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The references to shapes of an operation or a shape."""
+    for name in ("input", "output", "member", "key", "value"):
+        if name in part:
+            yield part[name]
+    yield from part.get("errors", ())
+    yield from part.get("members", {}).values()

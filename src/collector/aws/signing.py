@@ -86,8 +86,12 @@ def _key(secret: str, day: str, scope: Scope) -> bytes:
 
 def _signed(headers: Mapping[str, str]) -> dict[str, str]:
     """The headers that are signed, in their order, with runs of spaces made one."""
-    lower = {name.lower(): " ".join(value.split()) for name, value in headers.items()}
-    return {name: lower[name] for name in sorted(lower) if name not in UNSIGNED_HEADERS}
+    lower = ((name.lower(), value) for name, value in headers.items())
+    return {
+        name: " ".join(value.split()) if " " in value else value
+        for name, value in sorted(lower)
+        if name not in UNSIGNED_HEADERS
+    }
 
 
 def _parts(url: str) -> tuple[str, str, str]:
