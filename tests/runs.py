@@ -59,10 +59,12 @@ async def no_sleep(_: float) -> None:
     """Waiting is not what these tests are about."""
 
 
-async def collect(*, sink: Any = None, patience: Patience | None = None, **given: Any) -> Collected:
+async def collect(
+    *, sink: Any = None, patience: Patience | None = None, unlimited: bool = True, **given: Any
+) -> Collected:
     """A whole run in this process, against whatever the environment points at."""
     chosen = settings({"regions": REGIONS, "max_concurrency": 20, "processes": 1, **given})
     kept = sink or MemorySink()
     catalog = Catalog.all().choose(chosen.services, chosen.skip_services)
-    run = Run(chosen, catalog, kept, patience=patience or Patience(sleep=no_sleep), unlimited=True)
+    run = Run(chosen, catalog, kept, patience=patience or Patience(sleep=no_sleep), unlimited=unlimited)
     return Collected(await run(), kept)

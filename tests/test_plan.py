@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 
-from collector.catalog import Catalog, declarations
+from collector.aws.rates import is_everywhere
+from collector.catalog import Catalog, declarations, operations
 from collector.model import Scope
-from collector.plan import Target, chosen_regions, jobs
+from collector.plan import Target, chosen_regions, jobs, together
 from collector.spec import Call, Entity, Service
 
 ACCOUNT = "111122223333"
@@ -73,6 +75,55 @@ def test_an_unknown_partition_is_at_home_in_its_first_region():
 def test_neighbours_in_the_queue_belong_to_different_services():
     every = jobs(Catalog.all(), _target("eu-west-1", "us-east-1", "us-east-2"))
     assert all(one.scope.service != other.scope.service for one, other in pairwise(every))
+
+
+def _grouped(*services: Service, target: Target, everywhere: str = "") -> list[list[tuple[str, str]]]:
+    groups = together(jobs(Catalog(services), target), lambda client: client == everywhere)
+    return [[(job.scope.region, job.scope.service) for job in group] for group in groups]
+
+
+def test_scopes_of_other_clients_or_other_regions_may_go_to_other_processes():
+    assert _grouped(WIDE, NARROW, target=_target("a", "b")) == [
+        [("a", "wide")], [("a", "narrow")], [("b", "wide")], [("b", "narrow")],
+    ]  # fmt: skip
+
+
+def test_what_calls_with_one_client_in_one_region_stays_together():
+    home = "us-east-1"
+    assert _grouped(MIXED, target=_target(home, "b")) == [[("global", "mixed"), (home, "mixed")], [("b", "mixed")]]
+
+
+def test_a_client_whose_allowance_is_one_for_all_regions_stays_together_everywhere():
+    assert _grouped(WIDE, NARROW, target=_target("a", "b"), everywhere="wide") == [
+        [("a", "wide"), ("b", "wide")], [("a", "narrow")], [("b", "narrow")],
+    ]  # fmt: skip
+
+
+def test_a_service_that_calls_with_two_clients_ties_those_of_both_together():
+    entity = _entity("aws_f", "list_f")
+    joining = Service(
+        name="z", client="wide", title="Z", entities=(entity, replace(entity, type="aws_g", client="narrow"))
+    )
+    (group,) = _grouped(WIDE, NARROW, joining, target=_target("a"))
+    assert sorted(group) == [("a", "narrow"), ("a", "wide"), ("a", "z")]
+
+
+def test_no_two_groups_of_the_catalogue_call_with_one_client_in_one_region():
+    target = _target("us-east-1", "eu-west-1", "eu-north-1")
+    every = jobs(Catalog.all(), target)
+    groups = together(every, is_everywhere)
+    assert sorted(job.scope for group in groups for job in group) == sorted(job.scope for job in every)
+    drawn = [
+        {
+            (client, "" if is_everywhere(client) else job.region)
+            for job in group
+            for fetched in job.fetched
+            for client, _ in operations(job.service, fetched)
+        }
+        for group in groups
+    ]
+    assert sum(map(len, drawn)) == len(set().union(*drawn))
+    assert len(groups) > len(every) / 2  # there is something to share
 
 
 def test_every_declaration_of_the_catalogue_is_planned_once_in_each_place():

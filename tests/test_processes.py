@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from collector.workers import Workers
+from collector.frames import Share, Whole
+from collector.workers import _Worker
 from tests.runs import collect
 
 HOME = "123456789012"
@@ -18,6 +19,20 @@ GIVEN: dict[str, Any] = {
     "role_name": "audit",
     "regions": "us-east-1,eu-west-1",
 }
+
+
+def _killed_at_the_first(kind: type[Whole | Share], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The worker that is given the first task of a kind dies with it in its hands."""
+    say, tasks = _Worker.say, []
+
+    def say_and_kill(self, word):
+        say(self, word)
+        if isinstance(word, kind):
+            tasks.append(word)
+            if len(tasks) == 1:
+                os.kill(self.process.pid, signal.SIGKILL)
+
+    monkeypatch.setattr(_Worker, "say", say_and_kill)
 
 
 async def test_two_processes_give_the_same_records_and_report_as_one(estate):
@@ -46,16 +61,7 @@ async def test_batches_of_several_processes_are_numbered_once_and_keep_their_ord
 
 
 async def test_a_worker_that_dies_costs_the_accounts_that_it_held(estate, monkeypatch):
-    begun, started = Workers._start, []
-
-    async def doomed(self, caller):
-        worker = await begun(self, caller)
-        started.append(worker)
-        if len(started) == 1:
-            os.kill(worker.process.pid, signal.SIGKILL)
-        return worker
-
-    monkeypatch.setattr(Workers, "_start", doomed)
+    _killed_at_the_first(Whole, monkeypatch)
     collected = await collect(**GIVEN, processes=2, accounts_at_once=2)
     died = {
         scope["account"]

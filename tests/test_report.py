@@ -166,3 +166,20 @@ def test_the_ledgers_of_two_processes_add_up():
         30,
     )
     assert one.scopes.keys() == {EC2, OTHER}
+
+
+def test_what_two_processes_asked_and_found_in_one_scope_adds_up():
+    ledger, other = _ledger(EC2), _ledger(EC2)
+    denied = Failed("ec2:DescribeVpcs", Reason.DENIED, "UnauthorizedOperation", "no")
+    here, there = ledger.scopes[EC2], other.begin(EC2)
+    here.entities, there.calls, there.retries, there.throttles = 4, 3, 2, 1
+    there.fail(denied, {"aws_vpc"})
+    here.fail(denied, {"aws_subnet"})
+    other.end(EC2)
+    ledger.take(other)
+    (scope,) = ledger.report(())["scopes"]
+    assert (scope["entities"], scope["calls"], scope["status"]) == (4, 3, "partial")
+    (problem,) = scope["problems"]
+    assert (problem["count"], problem["types"]) == (2, ["aws_subnet", "aws_vpc"])
+    counts = ledger.report(())["counts"]
+    assert (counts["retries"], counts["throttles"]) == (2, 1)

@@ -11,7 +11,7 @@ import structlog
 
 from collector.analysis.facts import Options as Bounds
 from collector.assemble import Assembler, Converted, Finished, Odd
-from collector.aws.accounts import Caller, Member, Reached
+from collector.aws.accounts import Member, Reached
 from collector.catalog import Catalog
 from collector.conclude import Conclusions
 from collector.convert import Options
@@ -61,14 +61,14 @@ class Shop:
 class AccountRun:
     """Collects one account that was reached."""
 
-    def __init__(self, shop: Shop, member: Member, caller: Caller, reached: Reached, ledger: Ledger) -> None:
+    def __init__(self, shop: Shop, member: Member, reached: Reached, ledger: Ledger) -> None:
         """Plan the account: every scope stands in the ledger from now on."""
         self._shop, self._reached, self._ledger = shop, reached, ledger
         self._jobs = jobs(shop.catalog, reached.target)
         self._writer = Writer(shop.sink, ledger, shop.turn)
         options = replace(shop.options, account_name=shop.options.account_name or reached.name)
         self._assembler = shop.assembler.account(reached.target, options, ledger)
-        self._scopes = self._shared(shop.workers, member, caller) if shop.workers else self._own()
+        self._scopes = self._shared(shop.workers, member) if shop.workers else self._own()
         self.bug = False
         for job in self._jobs:
             ledger.plan(job.scope)
@@ -80,12 +80,12 @@ class AccountRun:
         outlet = Outlet(take, self._writer.room, self._writer.flush)
         return Scopes(self._shop.means, self._reached, self._ledger, outlet)
 
-    def _shared(self, workers: Workers, member: Member, caller: Caller) -> Shares:
+    def _shared(self, workers: Workers, member: Member) -> Shares:
         def take(rows: Iterable[Converted | Odd], scope: Scope) -> None:
             self._writer.take(self._assembler.place(rows, scope))
 
         intake = Intake(take, self._writer.room, self._writer.flush)
-        return Shares(workers, member, caller, self._reached, self._ledger, intake)
+        return Shares(workers, member, self._reached, self._ledger, intake)
 
     async def collect(self) -> None:
         """Collect, and hand everything to the sink. Raises `DeliveryError` when the sink gives up."""

@@ -109,7 +109,11 @@ ACCOUNTS = options(
     option("--skip-accounts", "Leave these accounts out.", metavar="A,B"),
     option("--via-role-arn", "A role to assume first; it then assumes the others.", metavar="ARN"),
     option("--via-external-id", "The external id of that role.", metavar="ID"),
-    option("--processes", "Worker processes; default: one for each core when there are several accounts.", metavar="N"),
+    option(
+        "--processes",
+        "Worker processes; several accounts are spread over them, one is shared. Default: one for each core when there are several.",
+        metavar="N",
+    ),
     option("--accounts-at-once", "Accounts collected at the same time.", metavar="N"),
 )
 LABELS = options(

@@ -13,20 +13,26 @@ from collector.faults import Reason
 from collector.model import Batch, Scope
 from collector.parcels import Packed
 from collector.plan import Target
-from collector.report import Ledger
+from collector.report import Ledger, ScopeRecord
 
 _LENGTH = struct.Struct(">I")
 
 
 @dataclass(frozen=True, slots=True)
 class Hello:
-    """The first word to a worker: what to do, and as whom."""
+    """The first word to a worker, before anything is known of AWS: what the user wants."""
 
     settings: dict[str, Any]
-    account: str
-    arn: str
     run_id: str
     unlimited: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Who the user's own credentials are, before the first task."""
+
+    account: str
+    arn: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +79,17 @@ class Parcel:
 
 
 @dataclass(frozen=True, slots=True)
+class Ended:
+    """All rows of one scope of a share have been told, and this is its record."""
+
+    key: str
+    scope: Scope
+    record: ScopeRecord
+
+
+@dataclass(frozen=True, slots=True)
 class Done:
-    """What was to collect is collected: its part of the ledger. `buckets` are the worker's rate limits, as used so far."""
+    """What was to collect is collected: its part of the ledger, as far as it was not told yet. `buckets` are the worker's rate limits, as used so far."""
 
     key: str
     ledger: Ledger
@@ -94,8 +109,8 @@ class Refused:
 
 
 Task: TypeAlias = Whole | Share
-Order: TypeAlias = Hello | Task | Stop
-Answer: TypeAlias = Delivered | Parcel | Done | Refused
+Order: TypeAlias = Hello | Known | Task | Stop
+Answer: TypeAlias = Delivered | Parcel | Ended | Done | Refused
 
 
 class Reader(Protocol):

@@ -34,7 +34,7 @@ class Members:
         reached = await accounts.reach(member, caller)
         if reached is None:
             return
-        account = AccountRun(self._shop, member, caller, reached, ledger)
+        account = AccountRun(self._shop, member, reached, ledger)
         self._running.append(account)
         if self._stopped_by is not None:
             account.stop()

@@ -25,13 +25,13 @@ class Processes:
         self._batches = 0
         self.bug = False
 
-    async def collect(self, member: Member, caller: Caller, ledger: Ledger) -> None:
+    async def collect(self, member: Member, _: Caller, ledger: Ledger) -> None:
         """Collect one account in a worker; its part of the ledger is added to `ledger`.
 
         Raises:
             Failed: when the account refuses, or its worker died.
         """
-        done = await self._workers.give(Whole(member.account, member), caller, self._deliver)
+        done = await self._workers.give(Whole(member.account, member), self._deliver)
         self.bug = self.bug or done.bug
         ledger.take(done.ledger)
 

@@ -85,14 +85,16 @@ class Run:
         refused: DeliveryError | None = None
         limits = Limits.of(self._settings, unlimited=self._unlimited)
         await self._sink.open()
-        async with finishing(self._sink), Clients(session, session.region_name or HOMES["aws"]) as clients:
+        home = session.region_name or HOMES["aws"]
+        async with finishing(self._sink), self._more_cores() as self._workers, Clients(session, home) as clients:
             line = Line(clients, limits, self._settings.max_concurrency, self._patience)
             accounts = Accounts(session, line, self.ledger, self._settings, self._catalog)
             caller = await accounts.caller()
             await accounts.check_regions(caller)
             try:
                 async with self._heeding_signals() as tasks, finishing(self._sink):
-                    self._workers = self._more_cores(tasks)
+                    if self._workers:
+                        self._workers.attend(caller, tasks)
                     self._hands = self._made_for(session, line)
                     await self._collect(accounts, caller, clients)
                     if self._workers:
@@ -104,13 +106,19 @@ class Run:
             self.ledger.buckets = self._used(limits)
         return self._outcome(refused)
 
-    def _more_cores(self, tasks: TaskGroup) -> Workers | None:
+    @asynccontextmanager
+    async def _more_cores(self) -> AsyncIterator[Workers | None]:
         """Worker processes: where there are several accounts one for each core, unless told otherwise."""
-        count = self._settings.processes or (os.cpu_count() or 1 if self._several else 1)
-        count = min(count, self._settings.max_concurrency)  # one call at a time is made by one process
+        settings = self._settings
+        count = settings.processes or (os.cpu_count() or 1 if self._several else 1)
+        count = min(count, settings.max_concurrency)  # one call at a time is made by one process
+        if settings.accounts and self._several:
+            count = min(count, len(settings.accounts))
         if count == 1:
-            return None
-        return Workers(self._settings, self.ledger.run_id, count, tasks, unlimited=self._unlimited)
+            yield None
+            return
+        async with Workers(settings, self.ledger.run_id, count, unlimited=self._unlimited) as workers:
+            yield workers
 
     def _made_for(self, session: aioboto3.Session, line: Line) -> Members | Processes:
         """Who collects: several accounts are spread over the workers, a single one is shared by them."""

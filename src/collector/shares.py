@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import anyio
 
 from collector.assemble import Converted, Odd
-from collector.aws.accounts import Caller, Member, Reached
+from collector.aws.accounts import Member, Reached
 from collector.aws.rates import is_everywhere
 from collector.faults import Failed
-from collector.frames import Parcel, Share
+from collector.frames import Ended, Parcel, Share
 from collector.model import Scope
 from collector.parcels import unpacked
 from collector.plan import Job, together
@@ -36,11 +36,9 @@ class Intake:
 class Shares:
     """Collects the scopes of one account in worker processes; to its caller the same as `Scopes`."""
 
-    def __init__(
-        self, workers: Workers, member: Member, caller: Caller, reached: Reached, ledger: Ledger, intake: Intake
-    ) -> None:
+    def __init__(self, workers: Workers, member: Member, reached: Reached, ledger: Ledger, intake: Intake) -> None:
         """Nothing is asked yet. The workers get into the account themselves, as `member` says."""
-        self._workers, self._member, self._caller = workers, member, caller
+        self._workers, self._member = workers, member
         self._reached, self._ledger, self._intake = reached, ledger, intake
         self._stopped = False
         self.bug = False
@@ -63,18 +61,22 @@ class Shares:
         scopes = tuple(job.scope for job in group)
         share = Share(f"{reached.target.account}/{number}", self._member, reached.target, reached.name, scopes)
         try:
-            done = await self._workers.give(share, self._caller, self._hear, len(group))
-        except Failed as failure:  # a worker that died takes the scopes that it held with it, not the account
+            done = await self._workers.give(share, self._hear, len(group))
+        except Failed as failure:  # a worker that died takes the scopes with it that it was at, not the account
             for job in group:
-                fail(self._ledger, job, failure)
+                if self._ledger.scopes[job.scope].ended is None:
+                    fail(self._ledger, job, failure)
         else:
             self.bug = self.bug or done.bug
             self._ledger.take(done.ledger)
         finally:
             window.change(-len(group))
-        for scope in scopes:
-            self._intake.done(scope)
 
-    async def _hear(self, word: Parcel) -> None:
-        self._intake.take(unpacked(word.rows), word.scope)
-        await self._intake.room()
+    async def _hear(self, word: Parcel | Ended) -> None:
+        match word:
+            case Parcel(_, scope, rows):
+                self._intake.take(unpacked(rows), scope)
+                await self._intake.room()
+            case Ended(_, scope, record):
+                self._ledger.scopes[scope].add(record)
+                self._intake.done(scope)

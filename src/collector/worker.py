@@ -29,7 +29,21 @@ from collector.aws.limits import Limits
 from collector.catalog import Catalog, clients_of
 from collector.config import Settings, settings
 from collector.faults import Failed
-from collector.frames import Answer, Delivered, Done, Hello, Parcel, Refused, Share, Stop, Whole, framed, heard
+from collector.frames import (
+    Answer,
+    Delivered,
+    Done,
+    Ended,
+    Hello,
+    Known,
+    Parcel,
+    Refused,
+    Share,
+    Stop,
+    Whole,
+    framed,
+    heard,
+)
 from collector.listings import Page
 from collector.members import Members
 from collector.model import Batch, Scope
@@ -108,10 +122,14 @@ class Work:
         self._hello, self._settings, self._session = hello, chosen, session
         self._shop, self._parent = shop, parent
         self._members = Members(chosen, session, shop)
-        self._caller = Caller(Identity(hello.account, own(session)), hello.account, hello.arn)
+        self._caller: Caller
         self._signers: dict[str, Identity] = {}
         self._sharing: set[Scopes] = set()
         self._stopped = False
+
+    def known(self, word: Known) -> None:
+        """Take who the user's own credentials are."""
+        self._caller = Caller(Identity(word.account, own(self._session)), word.account, word.arn)
 
     async def whole(self, task: Whole) -> None:
         """Collect an account."""
@@ -132,7 +150,10 @@ class Work:
         def take(page: Page, scope: Scope) -> None:
             self._parent.say(Parcel(task.key, scope, list(packed(convert(page), line_of))))
 
-        outlet = Outlet(take, self._parent.room, lambda _: None)
+        def done(scope: Scope) -> None:
+            self._parent.say(Ended(task.key, scope, ledger.scopes.pop(scope)))
+
+        outlet = Outlet(take, self._parent.room, done)
         scopes = Scopes(self._shop.means, self._reached(task, ledger), ledger, outlet)
         for scope in task.scopes:
             ledger.plan(scope)
@@ -198,6 +219,8 @@ async def _heed(reader: asyncio.StreamReader, doing: Work, tasks: TaskGroup) -> 
         except asyncio.IncompleteReadError:
             return
         match word:
+            case Known():
+                doing.known(word)
             case Whole():
                 tasks.start_soon(doing.whole, word)
             case Share():

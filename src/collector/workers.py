@@ -1,4 +1,4 @@
-"""Worker processes: started when there is something to do, given tasks, listened to. One that dies costs the tasks that it held."""
+"""Worker processes: started ahead of their tasks, given some, listened to. One that dies costs the tasks that it held."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, Self, TypeAlias
 
 import anyio
 import structlog
@@ -15,14 +15,28 @@ from anyio.abc import TaskGroup
 from collector.aws.accounts import Caller
 from collector.config import Settings
 from collector.faults import Failed, Reason
-from collector.frames import Answer, Delivered, Done, Hello, Order, Parcel, Refused, Stop, Task, framed, heard
+from collector.frames import (
+    Answer,
+    Delivered,
+    Done,
+    Ended,
+    Hello,
+    Known,
+    Order,
+    Parcel,
+    Refused,
+    Stop,
+    Task,
+    framed,
+    heard,
+)
 
 log = structlog.get_logger()
 
 Hear: TypeAlias = Callable[[Any], Awaitable[None]]
 """Takes what comes of a task while it is worked on; the worker's next word is heard only after that."""
 
-PIPE = 2**20
+AHEAD = 2**20
 """Bytes that are read ahead from a worker."""
 
 
@@ -64,24 +78,44 @@ class _Worker:
 
 
 class Workers:
-    """The worker processes of a run. Each may have a share of the calls in flight."""
+    """The worker processes of a run. Each may have a share of the calls in flight. None outlives the context."""
 
-    def __init__(self, settings: Settings, run_id: str, count: int, tasks: TaskGroup, *, unlimited: bool) -> None:
-        """`count` workers at the most. `tasks` is where they are listened to."""
-        self._settings, self._run_id, self._tasks = settings, run_id, tasks
-        self._count, self._unlimited = count, unlimited
+    def __init__(self, settings: Settings, run_id: str, count: int, *, unlimited: bool) -> None:
+        """`count` workers at the most."""
+        share = max(1, settings.max_concurrency // count)
+        given = {**settings.model_dump(exclude_defaults=True), "max_concurrency": share}
+        self._hello, self._count = Hello(given, run_id, unlimited), count
         self._workers: list[_Worker] = []
         self._starting = anyio.Lock()
         self._buckets: list[Mapping[str, Any]] = []
+        self._tasks: TaskGroup
+        self._known: Known
 
-    async def give(self, task: Task, caller: Caller, hear: Hear, weight: int = 1) -> Done:
-        """Have a task done by the worker that has the least to do, in weights; a new one while there may be more.
+    async def __aenter__(self) -> Self:
+        """Start them: while they make themselves ready it is found out who we are."""
+        self._workers = [await self._started() for _ in range(self._count)]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for worker in self._workers:
+            if worker.process.returncode is None:
+                worker.process.kill()
+            await worker.process.wait()
+
+    def attend(self, caller: Caller, tasks: TaskGroup) -> None:
+        """Tell them who we are, and listen to them in `tasks`."""
+        self._known, self._tasks = Known(caller.account, caller.arn), tasks
+        for worker in self._workers:
+            self._introduce(worker)
+
+    async def give(self, task: Task, hear: Hear, weight: int = 1) -> Done:
+        """Have a task done by the worker that has the least to do, in weights. One that died is replaced.
 
         Raises:
             Failed: when the account refuses, or the worker died.
         """
         held = _Held(weight, hear, asyncio.get_running_loop().create_future())
-        worker = await self._reserved(task.key, held, caller)
+        worker = await self._reserved(task.key, held)
         if worker.gone:
             worker.lose()
         worker.say(task)
@@ -109,13 +143,14 @@ class Workers:
                 worker.process.stdin.close()
             await worker.process.wait()
 
-    async def _reserved(self, key: str, held: _Held, caller: Caller) -> _Worker:
+    async def _reserved(self, key: str, held: _Held) -> _Worker:
         async with self._starting:
             self._forget_the_dead()
-            if len(self._workers) < self._count:
-                self._workers.append(await self._start(caller))
-            living = [worker for worker in self._workers if not worker.gone] or self._workers
-            worker = min(living, key=lambda worker: worker.load)
+            while len(self._workers) < self._count:
+                worker = await self._started()
+                self._introduce(worker)
+                self._workers.append(worker)
+            worker = min(self._workers, key=lambda worker: worker.load)
             worker.held[key] = held
             return worker
 
@@ -123,21 +158,16 @@ class Workers:
         self._buckets += [bucket for worker in self._workers if worker.gone for bucket in worker.buckets]
         self._workers = [worker for worker in self._workers if not worker.gone]
 
-    async def _start(self, caller: Caller) -> _Worker:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "collector.worker",
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            limit=PIPE,
-        )
-        worker = _Worker(process)
-        share = max(1, self._settings.max_concurrency // self._count)
-        given = {**self._settings.model_dump(exclude_defaults=True), "max_concurrency": share}
-        worker.say(Hello(given, caller.account, caller.arn, self._run_id, self._unlimited))
-        self._tasks.start_soon(self._listen, worker)
+    async def _started(self) -> _Worker:
+        command = (sys.executable, "-m", "collector.worker")
+        pipe = asyncio.subprocess.PIPE
+        worker = _Worker(await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe, limit=AHEAD))
+        worker.say(self._hello)
         return worker
+
+    def _introduce(self, worker: _Worker) -> None:
+        worker.say(self._known)
+        self._tasks.start_soon(self._listen, worker)
 
     async def _listen(self, worker: _Worker) -> None:
         if worker.process.stdout is None:
@@ -156,7 +186,7 @@ class Workers:
 async def _heard(worker: _Worker, word: Answer) -> None:
     held = worker.held[word.key]
     match word:
-        case Delivered() | Parcel():
+        case Delivered() | Parcel() | Ended():
             await held.hear(word)
         case Done():
             held.done.set_result(word)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from typing import Any, cast
 
 import pytest
 from botocore.exceptions import (
@@ -13,6 +14,9 @@ from botocore.exceptions import (
 )
 from botocore.parsers import ResponseParserError
 
+from collector.aws.calls import Line, Patience, ScopeCalls
+from collector.aws.credentials import Identity, Issued, Keys
+from collector.aws.limits import Limits
 from collector.faults import Failed, Reason
 from collector.report import ScopeRecord
 from tests.aws.script import NOW, Issuer, Naps, ScriptedClients, calls_over, error
@@ -188,6 +192,20 @@ async def test_credentials_are_renewed_before_they_end():
     clock[0] += timedelta(minutes=6)
     await calls.once("svc", "get_thing", {})
     assert [keys.access_key for _, _, _, keys in clients.calls] == ["key1", "key1", "key2"]
+
+
+async def test_calls_that_wait_for_new_keys_leave_a_slot_to_the_call_that_gets_them():
+    clients = ScriptedClients(get_thing=[{}] * 5, list_tokens=[{}, {}])
+    line = Line(cast("Any", clients), Limits(unlimited=True), 1, Patience(deadline=5.0))
+    through = ScopeCalls(line, Identity("1", Issuer()), "us-east-1", ScopeRecord())
+
+    async def assumed() -> Issued:
+        await through.once("svc", "list_tokens", {})
+        return Issued(Keys("assumed", "secret", None))
+
+    calls = ScopeCalls(line, Identity("2", assumed), "us-east-1", ScopeRecord())
+    await asyncio.gather(*(calls.once("svc", "get_thing", {}) for _ in range(5)))
+    assert [op for op, *_ in clients.calls] == ["list_tokens", *["get_thing"] * 5]
 
 
 async def test_not_ready_yet_is_asked_again():

@@ -265,16 +265,18 @@ class ScopeCalls:
             raise _failed(call, refused)
         if call.turnstile is not None:
             await call.turnstile.acquire()
+        try:  # before there is a slot: new keys take a call of their own, which would wait for a slot for ever
+            keys = await self._identity.get_frozen_credentials()
+        except Exception as error:  # noqa: BLE001  (as below)
+            raise _failed(call, meaning(error)) from None
         async with _Slot(self._line) as slot:
             refused = self._line.breaker.refuses(call.service, call.region)
             if refused is not None:
                 raise _failed(call, refused)
             self._record.calls += 1
-            keys: Keys | None = None
             try:
-                keys = await self._identity.get_frozen_credentials()
                 answer = await self._line.clients.call(
-                    call.client, call.op, call.params, Aim(call.region, self._identity, slot.received)
+                    call.client, call.op, call.params, Aim(call.region, keys, slot.received)
                 )
             except Exception as error:  # noqa: BLE001  (the table of meanings decides; what it does not know it raises)
                 why = meaning(error)

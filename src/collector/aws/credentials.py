@@ -24,6 +24,10 @@ class Keys(NamedTuple):
     token: str | None
     account_id: str | None = None
 
+    async def get_frozen_credentials(self) -> Keys:
+        """These: botocore asks for them whatever is to sign."""
+        return self
+
 
 @dataclass(frozen=True, slots=True)
 class Issued:
@@ -48,7 +52,7 @@ class Identity:
         self._lock = asyncio.Lock()
 
     async def get_frozen_credentials(self) -> Keys:
-        """The keys, renewed if they are about to expire (botocore calls this for every request)."""
+        """The keys, renewed if they are about to expire."""
         issued = self._issued
         if issued is not None and not self._ends_soon(issued):
             return issued.keys
