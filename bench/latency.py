@@ -1,22 +1,21 @@
 """Waiting: how near a run comes to the least possible time when each answer takes 50 ms, and what throttles cost.
 
-With 100 calls in flight, `n` calls of 50 ms take at least `n` * 0.05 / 100 seconds; and on one core at least the processor time that they
-need. The least possible time is the longer of the two, which for the canned estate of 100,000 resources is the processor's; the share
-of the waiting alone is told as well.
+With 100 calls in flight, `n` calls of 50 ms take at least `n` * 0.05 / 100 seconds. And they take at least the processor time that they
+need: that of the one process, or, shared by a process for each core, that of all processes and of the server on the same machine,
+divided by the cores. The least possible time is the longer of the two; the share of the waiting alone is told as well.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeAlias
+import os
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
-from bench.canned import canned_server
+from bench.canned import Canned, canned_server
 from bench.collected import Collected, collected
 from bench.measure import ROUNDS, Arm, Asked, Burst, Figure, Side, alone, beside, least
 from bench.ours import Ours
 from bench.plain import Plain
-
-Times: TypeAlias = Callable[[Collected], float]
 
 DELAY, IN_FLIGHT = 0.05, 100
 SHARE = 0.85
@@ -29,24 +28,45 @@ def figures() -> list[Figure]:
     return [*_latency(), *_throttles()]
 
 
+class Round(NamedTuple):
+    """A collection, and the processor seconds that the server took for it."""
+
+    run: Collected
+    served: float
+
+
 def _latency() -> list[Figure]:
+    cores = os.cpu_count() or 1
     with canned_server("100k") as aws:
         aws.control(delay=DELAY)
-        rounds = [collected(aws.environment(), max_concurrency=IN_FLIGHT) for _ in range(ROUNDS)]
-    calls = rounds[0].counts["apiCalls"]
+        alone_and_shared = [(_round(aws, 1), _round(aws, cores)) for _ in range(ROUNDS)]
+    one, shared = zip(*alone_and_shared, strict=True)
+    calls = one[0].run.counts["apiCalls"]
     waiting = calls * DELAY / IN_FLIGHT
+    return [
+        alone(f"{calls:,} calls of {DELAY * 1000:.0f} ms, {IN_FLIGHT} in flight: the waiting", waiting, shown=_seconds),
+        *_told("one process", one, waiting, lambda each: each.run.cpu),
+        *_told(f"{cores} processes", shared, waiting, lambda each: (each.run.cpu + each.served) / cores),
+    ]
 
-    def median(times: Times) -> float:
+
+def _round(aws: Canned, processes: int) -> Round:
+    before = aws.stats()["cpu"]
+    run = collected(aws.environment(), max_concurrency=IN_FLIGHT, processes=processes)
+    return Round(run, aws.stats()["cpu"] - before)
+
+
+def _told(who: str, rounds: Sequence[Round], waiting: float, busy: Callable[[Round], float]) -> list[Figure]:
+    def median(times: Callable[[Round], float]) -> float:
         return Side([times(each) for each in rounds]).median
 
     return [
-        alone(f"{calls:,} calls of 50 ms, {IN_FLIGHT} in flight", median(lambda each: each.wall), shown=_seconds),
-        alone("the least possible: waiting", waiting, shown=_seconds),
-        alone("the least possible: CPU", median(lambda each: each.cpu), shown=_seconds),
-        alone("share of waiting", median(lambda each: waiting / each.wall), shown=_share),
+        alone(f"{who}: time", median(lambda each: each.run.wall), shown=_seconds),
+        alone(f"{who}: least that the processor needs", median(busy), shown=_seconds),
+        alone(f"{who}: share of the waiting", median(lambda each: waiting / each.run.wall), shown=_share),
         alone(
-            "share of the longer one",
-            median(lambda each: max(waiting, each.cpu) / each.wall),
+            f"{who}: share of the longer one",
+            median(lambda each: max(waiting, busy(each)) / each.run.wall),
             shown=_share,
             wanted=least(SHARE, _share),
         ),

@@ -76,6 +76,11 @@ def peak() -> int:
     return _status("VmHWM") or _largest()
 
 
+def largest_child() -> int:
+    """The most bytes of memory that any child of this process ever held that has ended."""
+    return _largest(resource.RUSAGE_CHILDREN)
+
+
 def _status(field: str) -> int:
     try:
         text = Path("/proc/self/status").read_text(encoding="ascii")
@@ -85,8 +90,8 @@ def _status(field: str) -> int:
     return int(found[1]) * 1024 if found else 0
 
 
-def _largest() -> int:
-    largest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+def _largest(whose: int = resource.RUSAGE_SELF) -> int:
+    largest = resource.getrusage(whose).ru_maxrss
     return largest if sys.platform == "darwin" else largest * 1024
 
 

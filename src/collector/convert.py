@@ -165,24 +165,18 @@ class EdgeConverter:
         self._outside = _outside_of(edge, self.ends)
         self._owed = owes(edge.each) if edge.each else owes(edge.at, edge.of, edge.when, edge.key)
 
-    def __call__(self, row: Row, key: str | None, place: Place) -> Iterator[Pending]:
+    def __call__(self, row: Row, key: str | None, place: Place) -> list[Pending]:
         """The relationships that a row points to, each pointer once."""
-        if in_doubt(row) and self._owed(row):
-            return
-        seen: set[tuple[object, ...]] = set()
-        for item in self._items(row):
-            if self._when is not None and not self._when(item, place):
-                continue
-            for pending in self._of_item(item, key, place):
-                mark = (
-                    pending.near_name,
-                    pending.name,
-                    pending.key,
-                    str(pending.outside) if pending.name is None else "",
-                )
-                if mark not in seen:
-                    seen.add(mark)
-                    yield pending
+        doubtful = in_doubt(row)
+        if doubtful and self._owed(row):
+            return []
+        pointers = [
+            pending
+            for item in self._items(row)
+            if self._when is None or self._when(item, place)
+            for pending in self._of_item(item, key, place, doubtful=doubtful)
+        ]
+        return pointers if len(pointers) <= 1 else _distinct(pointers)
 
     def _items(self, row: Row) -> Iterator[Row]:
         if self._each is None:
@@ -191,7 +185,7 @@ class EdgeConverter:
         for item in found(row, self._each):
             yield {**item, "^": row} if isinstance(item, dict) else {"Item": item, "^": row}
 
-    def _of_item(self, item: Row, key: str | None, place: Place) -> Iterator[Pending]:
+    def _of_item(self, item: Row, key: str | None, place: Place, *, doubtful: bool) -> Iterator[Pending]:
         near_name = None
         if self._of is not None:
             near_name = self._of(item, place)
@@ -199,7 +193,7 @@ class EdgeConverter:
                 return
         near = None if near_name else key
         mark = self._key(item, place) if self._key else None
-        props = self._properties(item, place)
+        props = self._properties(item, place, doubtful=doubtful)
         outside = self._outside(item, place) if self._outside else None
         for name in self._pointers(item, place):
             if name is not None or outside is not None:
@@ -209,15 +203,28 @@ class EdgeConverter:
         if self._at is None:
             return (None,)
         got = self._at(item, place)
+        if isinstance(got, str):
+            return (got,) if got else ()
         return tuple(str(one) for one in (got if isinstance(got, list | tuple) else (got,)) if one)
 
-    def _properties(self, item: Row, place: Place) -> Record | None:
+    def _properties(self, item: Row, place: Place, *, doubtful: bool) -> Record | None:
         if not self._props:
             return None
-        values = ((label, plain(read(item, place))) for label, read, owed in self._props if not owed(item))
+        values = (
+            (label, plain(read(item, place))) for label, read, owed in self._props if not (doubtful and owed(item))
+        )
         return {
             label: as_json(value) if isinstance(value, list) else value for label, value in values if value is not None
         }
+
+
+def _distinct(pointers: list[Pending]) -> list[Pending]:
+    """Each pointer once: the first of those that mean the same."""
+    found: dict[tuple[object, ...], Pending] = {}
+    for one in pointers:
+        outside = str(one.outside) if one.name is None else ""
+        found.setdefault((one.near_name, one.name, one.key, outside), one)
+    return list(found.values())
 
 
 def ends(edge: Edge, fetched: Fetched) -> Ends:

@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import replace
 
 import aioboto3
@@ -49,7 +50,7 @@ from collector.members import Members
 from collector.model import Batch, Scope
 from collector.output import WAITING_BYTES, line_of
 from collector.parcels import packed
-from collector.plan import HOMES, jobs
+from collector.plan import HOMES, Job, Target, jobs
 from collector.report import Ledger, Report
 from collector.scopes import Means, Outlet, Scopes
 
@@ -123,6 +124,7 @@ class Work:
         self._shop, self._parent = shop, parent
         self._members = Members(chosen, session, shop)
         self._caller: Caller
+        self._plans: dict[Target, Mapping[Scope, Job]] = {}
         self._signers: dict[str, Identity] = {}
         self._sharing: set[Scopes] = set()
         self._stopped = False
@@ -158,9 +160,9 @@ class Work:
         for scope in task.scopes:
             ledger.plan(scope)
         if not self._stopped:
+            planned = self._planned(task.target)
             self._sharing.add(scopes)
-            wanted = set(task.scopes)
-            await scopes.run([job for job in jobs(self._shop.catalog, task.target) if job.scope in wanted])
+            await scopes.run([planned[scope] for scope in task.scopes])
             self._sharing.remove(scopes)
         self._done(task.key, ledger, bug=scopes.bug)
 
@@ -170,6 +172,12 @@ class Work:
         self._members.stop(name)
         for scopes in self._sharing:
             scopes.stop()
+
+    def _planned(self, target: Target) -> Mapping[Scope, Job]:
+        """The jobs of an account, by their scopes."""
+        if target not in self._plans:
+            self._plans[target] = {job.scope: job for job in jobs(self._shop.catalog, target)}
+        return self._plans[target]
 
     def _reached(self, task: Share, ledger: Ledger) -> Reached:
         """The way into an account for all of its shares; its answers are shared within each of them only."""
