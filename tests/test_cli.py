@@ -197,42 +197,41 @@ def held(estate: EstateServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[None
     over.set()
 
 
-@pytest.mark.parametrize("processes", ["1", "2"])
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_in_the_middle_leaves_whole_lines_a_report_and_its_number(number, processes, held, tmp_path):
-    where = ("--services", "sqs,sns", "--regions", "us-east-1", "--report", tmp_path / "r.json")
-    with _running(*where, "--processes", processes) as process:
+def _interrupted(number: signal.Signals, *options: str | Path) -> list[dict[str, Any]]:
+    """What a run writes that gets a signal when its first line has come."""
+    with _running(*options) as process:
         assert process.stdout is not None
         first = process.stdout.readline()
         process.send_signal(number)
         rest, errors = process.communicate(timeout=SECONDS)
     assert process.returncode == 128 + number
     assert (first + rest).endswith(b"\n")
-    types = {record["_type"] for record in _records((first + rest).decode())}
+    assert b"Traceback" not in errors
+    return _records((first + rest).decode())
+
+
+@pytest.mark.parametrize("processes", ["1", "2"])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_in_the_middle_leaves_whole_lines_a_report_and_its_number(number, processes, held, tmp_path):
+    where = ("--services", "sqs,sns", "--regions", "us-east-1", "--report", tmp_path / "r.json")
+    records = _interrupted(number, *where, "--processes", processes)
+    types = {record["_type"] for record in records}
     assert types & {"aws_sqs", "aws_sns"}
     assert "aws_sqs_queue" not in types
     report = _report(tmp_path / "r.json")
     assert report["status"] == "partial"
     assert _scope(report, "sqs", "us-east-1")["problems"][0]["code"] == number.name
     assert "aws_sqs_queue" in report["partialDatasets"]["types"]
-    assert b"Traceback" not in errors
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_accounts_that_are_collected_in_other_processes(number, held, tmp_path):
     accounts = ("--accounts", "123456789012,222233334444", "--role-name", "audit", "--processes", "2")
     where = ("--services", "sqs,sns", "--regions", "us-east-1", "--report", tmp_path / "r.json")
-    with _running(*accounts, *where) as process:
-        assert process.stdout is not None
-        first = process.stdout.readline()
-        process.send_signal(number)
-        rest, errors = process.communicate(timeout=SECONDS)
-    assert process.returncode == 128 + number
-    assert (first + rest).endswith(b"\n")
+    _interrupted(number, *accounts, *where)
     report = _report(tmp_path / "r.json")
     assert report["status"] == "partial"
     assert {problem["code"] for scope in report["scopes"] for problem in scope["problems"]} == {number.name}
-    assert b"Traceback" not in errors
 
 
 WIDE, NEARLY_FULL = 65_536, 40_000
