@@ -111,11 +111,8 @@ class AccountRun:
         """Scopes that were planned and did not end say so."""
         for job in self._jobs:
             if self._ledger.scopes[job.scope].ended is None:
-                fail(
-                    self._ledger,
-                    job,
-                    Failed(job.service.name, Reason.ERROR, code, "the run ended before this was collected"),
-                )
+                failure = Failed(job.service.name, Reason.ERROR, code, "the run ended before this was collected")
+                fail(self._ledger, job, failure)
 
     async def _conclude(self) -> None:
         """Draw what follows from all facts together. A bug there costs those relationships only."""

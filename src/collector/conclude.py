@@ -13,7 +13,6 @@ from anyio import to_thread
 from collector.analysis import results
 from collector.analysis.account import analyse
 from collector.analysis.facts import Facts, Options, account_key
-from collector.analysis.permissions import STEP_SIZE
 from collector.assemble import Finished
 from collector.factbook import POLICIES
 from collector.faults import Failed, Reason
@@ -25,6 +24,9 @@ from collector.resolve import Graph
 
 UNDRAWN = frozenset({"unknown_principal", "invalid_range"})
 """What a document names that cannot be drawn; the document itself was read."""
+
+WORTH_IT = 100
+"""Findings that are worth going to a thread and back; many more at once would hold up the event loop."""
 
 
 class Conclusions:
@@ -135,7 +137,7 @@ def _some(steps: Iterator[list[results.Finding]]) -> list[results.Finding]:
     found: list[results.Finding] = []
     for findings in steps:
         found += findings
-        if len(found) >= STEP_SIZE:
+        if len(found) >= WORTH_IT:
             break
     return found
 

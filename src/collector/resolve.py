@@ -144,7 +144,7 @@ class Graph:
             pending = pending._replace(near=near[0])
         if pending.name is None:
             return self._mapped(pending, ends)
-        if _is_open(ends) or ends.by in SHARED:
+        if _is_open(ends):
             self._open.append(Waiting(pending, scope))
             return None
         far = self._find(ends.far, ends.by, pending.name)
@@ -327,8 +327,8 @@ def _key(found: _Kind | _Known, name: str) -> str:
 
 
 def _is_open(ends: Ends) -> bool:
-    """Whether several entities may be meant: then all must have been seen before it is known who is."""
-    return RESOURCE in ends.far and ends.by != "id"
+    """Whether several entities may be meant, or bear the name: then all must have been seen before it is known who is."""
+    return ends.by in SHARED or (RESOURCE in ends.far and ends.by != "id")
 
 
 def _repeated(every: Sequence[Ends]) -> list[int | None]:

@@ -84,9 +84,8 @@ class Scopes:
         with Watchdog(stall) as watch:
             await self._guarded(job, record, watch.alive)
         if watch.barked:
-            fail(
-                self._ledger, job, Failed(job.service.name, Reason.TIMEOUT, "Stalled", f"no call ended in {stall:g} s")
-            )
+            silent = Failed(job.service.name, Reason.TIMEOUT, "Stalled", f"no call ended in {stall:g} s")
+            fail(self._ledger, job, silent)
 
     async def _guarded(self, job: Job, record: ScopeRecord, alive: Callable[[], None]) -> None:
         """A bug costs its own scope, and the exit code; the rest of the run is still worth having."""

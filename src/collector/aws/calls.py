@@ -287,7 +287,7 @@ class ScopeCalls:
                 return answer
         return await self._consider(call, why, keys)
 
-    async def _consider(self, call: _Call, why: Meaning, keys: Keys | None) -> NoReturn:
+    async def _consider(self, call: _Call, why: Meaning, keys: Keys) -> NoReturn:
         """Turn a failed attempt into another try or into a failure."""
         if not why.unconnected:
             self._line.breaker.answered(call.region)
@@ -295,7 +295,7 @@ class ScopeCalls:
             self._record.throttles += 1
             if call.turnstile is not None:
                 call.turnstile.throttled()
-        if why.expired and keys is not None and await self._identity.renewed(keys):
+        if why.expired and await self._identity.renewed(keys):
             raise _Passing(why)
         if why.passing or why.code in call.again:
             raise _Passing(why, patiently=why.code in call.again)
