@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from collector.collect import Params
+from collector.context import Params
 from collector.faults import Failed, Reason
 from collector.spec import Row
 from tests.declarations import operation

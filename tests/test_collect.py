@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 import anyio
 import anyio.lowlevel
 import pytest
 
-from collector.collect import Collection
+from collector.collect import Collection, RowBudgets
 from collector.faults import Failed, Reason
 from collector.listings import Page
 from collector.model import Place, Scope
@@ -32,7 +33,7 @@ from collector.spec import (
     Within,
 )
 from collector.values import equals
-from collector.work import WeightedSemaphore, chunks, spread
+from collector.work import chunks, spread
 
 HOME = "us-east-1"
 
@@ -84,7 +85,7 @@ def entity(type_="aws_thing", rows=None, **changes) -> Entity:
     )
 
 
-async def collect(api: TableApi, *declared, width=16, in_hand=None):
+async def collect(api: TableApi, *declared, width=16, budgets=None):
     entities = tuple(each for each in declared if isinstance(each, Entity))
     links = tuple(each for each in declared if isinstance(each, Links))
     service = Service(name="svc", client="svc", title="Svc", entities=entities, links=links)
@@ -95,7 +96,7 @@ async def collect(api: TableApi, *declared, width=16, in_hand=None):
     def emit(page: Page) -> None:
         pages.append(page)
 
-    await Collection(job, api, record, emit, width=width, in_hand=in_hand).run()
+    await Collection(job, api, record, emit, width=width, budgets=budgets).run()
     record.ended = 1.0
     return pages, record
 
@@ -469,23 +470,94 @@ async def test_a_fixed_or_computed_condition_holds_for_children_too():
     assert (api.asked("children"), api.asked("never")) == ([{"Of": "q"}], [])
 
 
+def unheld(budgets: RowBudgets, depth: int) -> bool:
+    """Whether everything that was taken of a depth's budget was given back."""
+    return budgets.at(depth)._free == budgets.at(depth)._most
+
+
 @pytest.mark.parametrize("last", [{"Things": [{"Id": 5}]}, failed()])
 async def test_rows_that_need_further_calls_are_bounded_and_given_back_whatever_happens(last):
-    """Pages of two listings; beyond the first ones, which are taken to be short, each waits for room."""
-    held = most = 0
+    in_work = most = 0
 
-    class Counted(WeightedSemaphore):
-        def change(self, weight):
-            nonlocal held, most
-            super().change(weight)
-            held, most = self._taken, max(most, self._taken)
+    class Counting(TableApi):
+        async def once(self, *args, **kwargs):
+            nonlocal most
+            most = max(most, in_work)
+            await anyio.lowlevel.checkpoint()
+            return await super().once(*args, **kwargs)
+
+    class Counted(RowBudgets):
+        def at(self, depth):
+            nonlocal in_work
+            budget = super().at(depth)
+            in_work = budget._most - budget._free
+            return budget
 
     described = Hydrate("get", "Detail", {"Id": "Id"})
     rows = [{"Things": [{"Id": page * 100 + each} for each in range(30)]} for page in range(4)]
     one = entity("aws_one", Call("one", "Things[]"), hydrate=(described,))
     two = entity("aws_two", Call("two", "Things[]"), hydrate=(described,))
-    in_hand = Counted(60)
-    pages, record = await collect(TableApi(one=[*rows, last], two=rows, get={"Told": 1}), one, two, in_hand=in_hand)
+    budgets = Counted(60)
+    api = Counting(one=[*rows, last], two=rows, get={"Told": 1})
+    pages, record = await collect(api, one, two, budgets=budgets)
     assert len(ids(pages)) == 240 + (last == {"Things": [{"Id": 5}]})
-    assert (most, held) == (60, 0)
+    assert most == 60
+    assert unheld(budgets, 0)
     assert record.status is (Status.PARTIAL if isinstance(last, Failed) else Status.COMPLETE)
+
+
+@pytest.mark.parametrize("last", [{"Kids": []}, failed()])
+async def test_rows_below_rows_have_a_budget_for_each_depth(last):
+    """Many listings below the rows of one page: their pages are not all in memory at once, and none waits for ever."""
+    held: dict[int, int] = {1: 0, 2: 0}
+    most = dict(held)
+
+    class Deep(TableApi):
+        async def pages(self, client, op, params, **kwargs):
+            if op == "list":
+                yield {"Things": [{"Id": str(row)} for row in range(40)]}
+                return
+            depth, pages, rows = {"kids": (1, 3, 20), "grandkids": (2, 2, 5)}[op]
+            for each in range(pages):
+                await anyio.lowlevel.checkpoint()
+                held[depth] += rows
+                most[depth] = max(most[depth], held[depth])
+                yield {"Kids": [{"Id": f"{params['Of']}.{each}.{row}"} for row in range(rows)]}
+                held[depth] -= rows
+            if depth == 1 and isinstance(last, Failed):
+                raise last
+
+    child = entity("aws_child", Call("kids", "Kids[]", each="aws_thing", args={"Of": "Id"}))
+    grandchild = entity("aws_grandchild", Call("grandkids", "Kids[]", each="aws_child", args={"Of": "Id"}))
+    budgets = RowBudgets(60)
+    pages, record = await collect(Deep(), entity(), child, grandchild, budgets=budgets, width=100)
+    assert [len(rows_of(pages, each)) for each in (child, grandchild)] == [40 * 60, 40 * 60 * 10]
+    assert 20 <= most[1] <= 60
+    assert 5 <= most[2] <= 60
+    assert all(unheld(budgets, depth) for depth in range(3))
+    assert record.status is (Status.PARTIAL if isinstance(last, Failed) else Status.COMPLETE)
+
+
+async def test_a_collection_that_is_cancelled_gives_its_rows_back():
+    stuck = anyio.Event()
+
+    class Stuck(TableApi):
+        async def once(self, *args, **kwargs):
+            stuck.set()
+            await anyio.sleep_forever()
+
+    below = entity(
+        "aws_child",
+        Call("kids", "Kids[]", each="aws_thing", args={"Of": "Id"}),
+        hydrate=(Hydrate("get", "D", {"Id": "Id"}),),
+    )
+    api = Stuck(list={"Things": [{"Id": "p"}]}, kids={"Kids": [{"Id": "q"}]})
+    budgets = RowBudgets(60)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(partial(collect, api, entity(), below, budgets=budgets))
+        await stuck.wait()
+        assert not unheld(budgets, 0)
+        assert not unheld(budgets, 1)
+        tasks.cancel_scope.cancel()
+    assert unheld(budgets, 0)
+    assert unheld(budgets, 1)

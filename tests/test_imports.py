@@ -45,9 +45,10 @@ MAY_IMPORT = {
     "convert": "classes model paths relationships spec tags values",
     "resolve": "analysis convert model relationships spec",
     "factbook": "analysis convert model",
-    "listings": "faults model paths spec",
-    "finish": "faults listings model paths spec work",
-    "collect": "catalog faults finish listings model paths plan report spec work",
+    "context": "catalog faults model paths plan report spec work",
+    "listings": "context faults model paths spec",
+    "finish": "context faults listings model paths spec work",
+    "collect": "catalog context finish listings model paths plan report spec work",
     "assemble": "catalog convert factbook faults listings model plan report resolve spec",
     "conclude": "analysis assemble factbook faults model plan relationships report resolve",
     # the ends: what waits, what is said, where it goes
@@ -69,7 +70,7 @@ MAY_IMPORT = {
     "worker": "account assemble aws catalog config faults frames listings log members model output parcels plan report scopes",
     "run": "account aws catalog config faults members model plan processes report scopes sinks workers",
     # what looks ahead of one
-    "forecast": "aws catalog listings model permissions plan spec",
+    "forecast": "aws catalog context listings model permissions plan spec",
     "survey": "aws catalog config faults plan report work",
     "granted": "analysis config faults survey",
     "probes": "aws catalog faults forecast paths permissions policy work",

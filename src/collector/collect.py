@@ -8,56 +8,63 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import Any, Protocol, TypeAlias, TypeVar
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import TypeAlias
 
-from collector.catalog import affected, client_of, parent_type
-from collector.faults import Failed, Reason
-from collector.finish import Finisher, arguments, has_arguments
-from collector.listings import Listing, Listings, Page, listing_of
+from collector.catalog import parent_type
+from collector.context import Api, Context, Listing, has_arguments
+from collector.finish import Finisher
+from collector.listings import Listings, Page, listing_of
 from collector.model import Place
-from collector.paths import found, reader
+from collector.paths import reader
 from collector.plan import Job
 from collector.report import ScopeRecord
-from collector.spec import Call, Fetch, Fetched, Hydrate, Join, Made, Row, Within
-from collector.work import WeightedSemaphore, spread
+from collector.spec import Call, Fetched, Made, Row, Within
+from collector.work import WeightedSemaphore
 
-Params: TypeAlias = Mapping[str, Any]
-T = TypeVar("T")
-
-AHEAD = 2
-"""Pages of one listing that may be worked on at a time: the next is fetched while the last is finished."""
-
-ROWS_IN_HAND = 600
-"""Rows of all scopes that may wait for further calls; listings whose rows need some pause before they fetch more."""
-
-FIRST_PAGE = 20
-"""What a first page is taken to hold before it is there: of a hundred listings most are short."""
+ROWS_IN_HAND = 2000
+"""Rows of all scopes that may be in work at one depth; a page beyond that waits, and its listing with it."""
 
 
-class Api(Protocol):
-    """The calls of one scope. Raises `Failed` when a call fails for good."""
-
-    async def once(
-        self, client: str, op: str, params: Params, *, region: str | None = None, again: tuple[str, ...] = ()
-    ) -> Row:
-        """One call; `region` overrides the scope's, `again` are codes that mean "not ready yet"."""
-
-    def pages(
-        self, client: str, op: str, params: Params, *, region: str | None = None, token: str | None = None
-    ) -> AsyncIterator[Row]:
-        """All pages of a listing."""
-
+FIRST_PAGE = 100
+"""Rows that the first page of a call is taken to hold before it is there, where its parameters ask for no number."""
 
 Emit: TypeAlias = Callable[[Page], None]
+
+
+class RowBudgets:
+    """One bound on the rows in work for each depth: what is listed, what lies below its rows, and so on.
+
+    The rows of a call's last page are remembered: its next page, below another row, will probably hold as many.
+    """
+
+    def __init__(self, rows: int = ROWS_IN_HAND) -> None:
+        """`rows` for each depth."""
+        self._rows = rows
+        self._depths: list[WeightedSemaphore] = []
+        self._page_sizes: dict[Call, int] = {}
+
+    def expected(self, call: Call) -> int:
+        """The rows that the next page of a call will probably hold."""
+        asked = [value for value in call.params.values() if isinstance(value, int)]
+        return self._page_sizes.get(call, max(asked, default=FIRST_PAGE))
+
+    def learn(self, call: Call, rows: int) -> None:
+        """Remember what a page of a call held."""
+        self._page_sizes[call] = rows
+
+    def at(self, depth: int) -> WeightedSemaphore:
+        """The budget of a depth, 0 for what is listed."""
+        while len(self._depths) <= depth:
+            self._depths.append(WeightedSemaphore(self._rows))
+        return self._depths[depth]
 
 
 class Collection:
     """Collects one job.
 
-    `width` bounds the calls that it has in flight for the rows of one page, `in_hand` the rows that it and others that share
-    it have fetched and not finished.
+    `width` bounds the calls that it has in flight for the rows of one page, `budgets` the rows that it and others that share
+    them have fetched and not finished.
     """
 
     def __init__(
@@ -68,145 +75,93 @@ class Collection:
         emit: Emit,
         *,
         width: int = 16,
-        pace: Callable[[], Awaitable[None]] | None = None,
-        in_hand: WeightedSemaphore | None = None,
+        budgets: RowBudgets | None = None,
     ) -> None:
         """Index the job's declarations by where their rows come from."""
-        self._job, self._api, self._record, self._emit = job, api, record, emit
-        self._width, self._pace = width, pace
-        self._in_hand, self._taken = in_hand or WeightedSemaphore(ROWS_IN_HAND), 0
+        self._context, self._emit = Context(job, api, record, width), emit
+        self._budgets = budgets or RowBudgets()
+        self._listings = Listings(self._context)
         self._roots: dict[Listing, list[Finisher]] = defaultdict(list)
         self._below: dict[str, dict[Listing, list[Finisher]]] = defaultdict(lambda: defaultdict(list))
         parents = {fetched: parent_type(fetched) for fetched in job.fetched}
         inner = frozenset(parent for parent in parents.values() if parent is not None)
         for fetched, parent in parents.items():
             group = self._roots if parent is None else self._below[parent]
-            group[listing_of(fetched.rows)].append(Finisher(fetched, self, inner))
-        self._listings = Listings(self)
+            group[listing_of(fetched.rows)].append(Finisher(fetched, self._context, self._listings, inner))
 
     async def run(self) -> None:
         """Collect everything. Only bugs escape."""
-        joined = {listing_of(join.rows) for worker in self._workers() for join in worker.fetched.join}
-        self._listings.shared = joined
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                for rows, workers in self._roots.items():
-                    tasks.create_task(self._root(rows, workers))
-        finally:
-            self._in_hand.change(-self._taken)  # of what was cancelled
-            # These hold the collection as it holds them: all of it would stay until a late sweep of the garbage collector.
-            self._roots.clear()
-            self._below.clear()
-            del self._listings
-
-    def _workers(self) -> Iterator[Finisher]:
-        for workers in self._roots.values():
-            yield from workers
-        for groups in self._below.values():
-            for workers in groups.values():
-                yield from workers
+        async with asyncio.TaskGroup() as tasks:
+            for rows, workers in self._roots.items():
+                tasks.create_task(self._root(rows, workers))
 
     async def _root(self, rows: Listing, workers: Sequence[Finisher]) -> None:
-        fetched, place = workers[0].fetched, self._job.place
-        with self.guarded(workers, rows.absent if isinstance(rows, Call) else ()):
+        fetched, place = workers[0].fetched, self._context.job.place
+        absent = rows.absent if isinstance(rows, Call) else ()
+        with self._context.guarded(_declared(workers), absent):
             if isinstance(rows, Made):
-                await self._descend(workers, _made(self._job), None, place)
+                await self._descend(workers, _made(self._context.job), None, place, 0)
             elif rows in self._listings.shared:
                 for answer in await self._listings.of(rows, fetched):
-                    await self._descend(workers, answer, None, place)
+                    await self._descend(workers, answer, None, place, 0)
+            elif all(worker.is_plain for worker in workers):
+                async for answer in self._context.answers(rows, fetched, None, None):
+                    await self._descend(workers, answer, None, place, 0)
+                    del answer  # before the next one is waited for
             else:
-                await self._stream(self.answers(rows, fetched, None, None), workers, None, place)
+                await self._stream_ahead(self._context.answers(rows, fetched, None, None), workers, absent)
+
+    async def _stream_ahead(
+        self, answers: AsyncIterator[Row], workers: Sequence[Finisher], absent: tuple[str, ...]
+    ) -> None:
+        """Work through pages whose rows need further calls: several at a time, as far as the budget of rows allows."""
+        place = self._context.job.place
+        async with asyncio.TaskGroup() as tasks:
+            with self._context.guarded(_declared(workers), absent):
+                async for answer in answers:
+                    held = await self._budgets.at(0).share(len(workers[0].rows(answer, None)))
+                    page = tasks.create_task(self._descend(workers, answer, None, place, 0))
+                    page.add_done_callback(held.release)
+                    del answer
 
     async def _stream(
-        self, answers: AsyncIterator[Row], workers: Sequence[Finisher], parent: Row | None, place: Place
+        self, source: Call, workers: Sequence[Finisher], parent: tuple[Row, Place], region: str | None, depth: int
     ) -> None:
-        """Work through pages, fetching the next while the last is finished."""
-        if all(worker.is_plain for worker in workers):
-            async for answer in answers:
-                await self._descend(workers, answer, parent, place)
-                del answer  # before the next one is waited for
-            return
-        turns = asyncio.Semaphore(AHEAD)
+        """Work through the pages of what lies below a row, one after the other.
 
-        async def work(answer: Row, weight: int) -> None:
-            try:
-                await self._descend(workers, answer, parent, place)
-            finally:
-                turns.release()
-                self._take(-weight)
-
-        failure: Failed | None = None
-        async with asyncio.TaskGroup() as tasks:
-            try:
-                async for answer, weight in self._weighed(answers, workers[0], parent):
-                    await turns.acquire()
-                    tasks.create_task(work(answer, weight))
-                    del answer
-            except Failed as failed:  # inside a task group it would come out wrapped
-                failure = failed
-        if failure is not None:
-            raise failure
-
-    async def _weighed(
-        self, answers: AsyncIterator[Row], worker: Finisher, parent: Row | None
-    ) -> AsyncIterator[tuple[Row, int]]:
-        """Pages with the number of their rows. A page is fetched when there is room for as many as the last one had.
-
-        What lies below a row waits for nothing: the row itself could not be finished.
+        Room is made before the first page is fetched, for as many rows as it will probably hold. A listing waits for those
+        below its rows and never for its own depth, so the deepest one always goes on and none waits for ever.
         """
-        if parent is not None:
-            async for answer in answers:
-                yield answer, 0
-                del answer
-            return
-        weight = FIRST_PAGE
-        while True:
-            expected = weight
-            await self._in_hand.take(expected)
-            self._taken += expected
-            weight = 0
-            try:
-                answer = await anext(answers)
-                weight = len(worker.rows(answer, None))
-            except StopAsyncIteration:
-                return
-            finally:
-                self._take(weight - expected)
-            yield answer, weight
-            del answer
+        row, place = parent
+        held = await self._budgets.at(depth).share(self._budgets.expected(source))
+        try:
+            async for answer in self._context.answers(source, workers[0].fetched, row, region):
+                size = len(workers[0].rows(answer, row))
+                self._budgets.learn(source, size)
+                held.resize(size)
+                await self._descend(workers, answer, row, place, depth)
+                del answer  # before the next one is waited for
+        finally:
+            held.release()
 
-    def _take(self, weight: int) -> None:
-        self._taken += weight
-        self._in_hand.change(weight)
-
-    async def _descend(self, workers: Sequence[Finisher], answer: Row, parent: Row | None, place: Place) -> None:
+    async def _descend(
+        self, workers: Sequence[Finisher], answer: Row, parent: Row | None, place: Place, depth: int
+    ) -> None:
         for worker in workers:
-            await worker.page(worker.rows(answer, parent), place)
+            finished = await worker.finished(worker.rows(answer, parent), place)
+            if finished:
+                self._emit(Page(worker.fetched, finished))
+                await self._children(worker.type, finished, depth + 1)
 
-    async def answers(
-        self, rows: Listing, fetched: Fetched, parent: Row | None, region: str | None
-    ) -> AsyncIterator[Row]:
-        """The pages of a listing. A failure after some pages leaves those, and is raised."""
-        if isinstance(rows, Fetch):
-            calls = _Scoped(self._api, client_of(self._job.service, fetched, rows.client))
-            async for fetched_rows in rows.fn(calls):
-                yield {"Rows": fetched_rows}
-        elif isinstance(rows, Call):
-            client = client_of(self._job.service, fetched, rows.client)
-            params = {**rows.params, **arguments(rows.args, parent)}
-            async for answer in self._api.pages(client, rows.op, params, region=region, token=rows.token):
-                yield answer
-                del answer
-
-    async def children(self, type_: str, rows: Sequence[tuple[Row, Place]]) -> None:
+    async def _children(self, type_: str, rows: Sequence[tuple[Row, Place]], depth: int) -> None:
         """What lies below the finished rows of an entity."""
-        for source, workers in self._below[type_].items():
+        for source, workers in self._below.get(type_, {}).items():
             if isinstance(source, Within):
                 for row, place in rows:
-                    with self.guarded(workers):
-                        await self._descend(workers, row, row, place)
+                    with self._context.guarded(_declared(workers)):
+                        await self._descend(workers, row, row, place, depth)
             elif isinstance(source, Call):
-                await self.spread(self._below_rows(source, rows), self._child(source, workers))
+                await self._context.spread(self._below_rows(source, rows), self._child(source, workers, depth))
 
     def _below_rows(self, source: Call, rows: Sequence[tuple[Row, Place]]) -> list[tuple[Row, Place]]:
         wanted = reader(source.when) if source.when is not None else None
@@ -216,71 +171,16 @@ class Collection:
             if (wanted is None or wanted(row, place)) and has_arguments(source.args, row)
         ]
 
-    def _child(self, source: Call, workers: Sequence[Finisher]) -> Callable[[tuple[Row, Place]], Awaitable[None]]:
+    def _child(
+        self, source: Call, workers: Sequence[Finisher], depth: int
+    ) -> Callable[[tuple[Row, Place]], Awaitable[None]]:
         async def child(parent: tuple[Row, Place]) -> None:
-            row, place = parent
-            region = place.region if place.region != self._job.place.region else None
-            with self.guarded(workers, source.absent, vanishing=True):
-                await self._stream(self.answers(source, workers[0].fetched, row, region), workers, row, place)
+            _, place = parent
+            region = place.region if place.region != self._context.job.place.region else None
+            with self._context.guarded(_declared(workers), source.absent, vanishing=True):
+                await self._stream(source, workers, parent, region, depth)
 
         return child
-
-    @contextmanager
-    def guarded(
-        self, workers: Sequence[Finisher], absent: tuple[str, ...] = (), *, vanishing: bool = False
-    ) -> Iterator[None]:
-        """Note a failure inside and go on after it. Codes in `absent` are none."""
-        try:
-            yield
-        except Failed as failure:
-            if not failure.is_one_of(absent):
-                self.note(failure, [worker.fetched for worker in workers], vanishing=vanishing)
-
-    def note(self, failure: Failed, several: Sequence[Fetched], *, vanishing: bool = False) -> None:
-        """Write a failure into the scope's record. Only what hung on another row can have vanished."""
-        if failure.reason is Reason.VANISHED and not vanishing:
-            failure = Failed(failure.operation, Reason.ERROR, failure.code, failure.message)
-        self._record.fail(failure, {type_ for each in several for type_ in affected(self._job.service, each)})
-
-    async def call(
-        self, fetched: Fetched, client: str | None, op: str, params: Params, region: str | None = None
-    ) -> Row:
-        """One call for a declaration."""
-        return await self._api.once(client_of(self._job.service, fetched, client), op, params, region=region)
-
-    async def all_items(self, fetched: Fetched, hydrate: Hydrate, params: Params, region: str | None) -> list[Any]:
-        """The items of all pages of a hydrating call."""
-        client = client_of(self._job.service, fetched, hydrate.client)
-        pages = self._api.pages(client, hydrate.op, params, region=region)
-        return [item async for answer in pages for item in found(answer, hydrate.items or "@")]
-
-    def emit(self, page: Page) -> None:
-        """Hand finished rows on."""
-        if page.rows:
-            self._emit(page)
-
-    async def matches(self, join: Join) -> Mapping[Any, list[Row]] | Failed:
-        """The items of a joined listing by what they match on, or why there are none."""
-        return await self._listings.matches(join)
-
-    @property
-    def job(self) -> Job:
-        """What is being collected."""
-        return self._job
-
-    async def spread(self, items: Sequence[T], fn: Callable[[T], Awaitable[None]]) -> None:
-        """Do something that takes calls for each item, as many at a time as this collection may."""
-        await spread(items, fn, self._width, self._pace)
-
-
-class _Scoped:
-    """What a `Fetch` function may call."""
-
-    def __init__(self, api: Api, client: str) -> None:
-        self._api, self._client = api, client
-
-    async def once(self, op: str, /, *, again: tuple[str, ...] = (), **params: object) -> Row:
-        return await self._api.once(self._client, op, params, again=again)
 
 
 def _made(job: Job) -> Row:
@@ -291,3 +191,7 @@ def _made(job: Job) -> Row:
         "Regions": list(target.regions),
         "EnabledRegions": list(target.enabled),
     }
+
+
+def _declared(workers: Sequence[Finisher]) -> list[Fetched]:
+    return [worker.fetched for worker in workers]

@@ -3,46 +3,44 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
+from collector.context import Context, Params, arguments, has_arguments
 from collector.faults import Failed, Reason
-from collector.listings import Page, listed
+from collector.listings import Listings, listed
 from collector.model import Place
 from collector.paths import Read, Walk, found, in_doubt, owes, reader, reads, walker
 from collector.spec import UNKNOWN, Batch, Entity, Fetched, Gather, Hydrate, Join, Row, Source
 from collector.work import chunks
 
-if TYPE_CHECKING:
-    from collector.collect import Collection, Params
-
 
 class Finisher:
     """One declaration at work: its rows from raw items to finished."""
 
-    def __init__(self, fetched: Fetched, collection: Collection, inner: frozenset[str]) -> None:
+    def __init__(self, fetched: Fetched, context: Context, listings: Listings, inner: frozenset[str]) -> None:
         """Compile the declaration; `inner` are the types below whose rows others are found."""
         self.fetched = fetched
-        self._collection = collection
-        self._type = fetched.type if isinstance(fetched, Entity) else ""
+        self._context, self._listings = context, listings
+        self.type = fetched.type if isinstance(fetched, Entity) else ""
         late = {hydrate.at for hydrate in fetched.hydrate}
         self._when = reader(fetched.when) if fetched.when is not None else None
         self._when_late = fetched.when is not None and any(path.split(".")[0] in late for path in reads(fetched.when))
         self._region = reader(fetched.region) if isinstance(fetched, Entity) and fetched.region else None
         self._stages = _stages(fetched.hydrate)
         self._noted: set[Join] = set()
-        self.is_plain = not (fetched.hydrate or fetched.gather or fetched.batch) and self._type not in inner
+        self.is_plain = not (fetched.hydrate or fetched.gather or fetched.batch) and self.type not in inner
 
     def rows(self, answer: Row, parent: Row | None) -> list[Row]:
         """The raw rows of this declaration in a page."""
         return listed(answer, self.fetched.rows, parent)
 
-    async def page(self, items: Sequence[Row], place: Place) -> None:
-        """Finish the rows of a page, hand them on, and go below them."""
+    async def finished(self, items: Sequence[Row], place: Place) -> list[tuple[Row, Place]]:
+        """The rows of a page with all that is to be added to them, and where each lies."""
         if not items:
-            return
-        fetched, collection = self.fetched, self._collection
+            return []
+        fetched = self.fetched
         rows = await self._batched(fetched.batch, items, place) if fetched.batch else list(items)
         if fetched.hydrate or fetched.gather or fetched.join:
             rows = [dict(row) for row in rows]  # declarations that share a call must not see each other's additions
@@ -60,9 +58,7 @@ class Finisher:
             placed = [(row, self._place(row, place)) for row, _ in placed if id(row) not in gone]
         if self._when is not None and self._when_late:
             placed = self._kept(placed)
-        collection.emit(Page(fetched, placed))
-        if self._type and placed:
-            await collection.children(self._type, placed)
+        return placed
 
     def _kept(self, placed: list[tuple[Row, Place]]) -> list[tuple[Row, Place]]:
         return [(row, place) for row, place in placed if self._is_kept(row, place)]
@@ -73,9 +69,9 @@ class Finisher:
         except (KeyError, TypeError, ValueError, AttributeError, IndexError) as odd:
             # an item that is not as AWS's model says costs itself, not its page
             failure = Failed(
-                f"{self._collection.job.service.name}:{self._type}", Reason.INVALID, type(odd).__name__, str(odd)
+                f"{self._context.job.service.name}:{self.type}", Reason.INVALID, type(odd).__name__, str(odd)
             )
-            self._collection.note(failure, [self.fetched])
+            self._context.note(failure, [self.fetched])
             return False
 
     def _place(self, row: Row, place: Place) -> Place:
@@ -87,16 +83,16 @@ class Finisher:
         by = walker(batch.by if batch.by != "@" else "Item")
         once = list({by(row): row for row in items}.values())
         describe = partial(self._describe, batch, by, place, rows)
-        await self._collection.spread(list(chunks(once, batch.size)), describe)
+        await self._context.spread(list(chunks(once, batch.size)), describe)
         return rows
 
     async def _describe(self, batch: Batch, by: Walk, place: Place, rows: list[Row], some: list[Row]) -> None:
         """Add the descriptions of some ids."""
         parent = some[0].get("^")
         params = {**batch.params, **arguments(batch.args, parent), batch.ids: [by(row) for row in some]}
-        with self._collection.guarded([self], batch.absent, vanishing=True):
+        with self._context.guarded([self.fetched], batch.absent, vanishing=True):
             try:
-                answer = await self._collection.call(self.fetched, None, batch.op, params, self._other(place))
+                answer = await self._context.call(self.fetched, None, batch.op, params, self._other(place))
             except Failed as failure:
                 if failure.reason is not Reason.VANISHED or len(some) == 1:
                     raise
@@ -106,11 +102,11 @@ class Finisher:
             rows.extend({**item, "^": parent} for item in found(answer, batch.items))
 
     async def _join(self, join: Join, rows: list[Row], place: Place) -> None:
-        matches = await self._collection.matches(join)
+        matches = await self._listings.matches(join)
         if isinstance(matches, Failed):
             if join not in self._noted:
                 self._noted.add(join)
-                self._collection.note(matches, [self.fetched])
+                self._context.note(matches, [self.fetched])
             for row in rows:
                 unknown(row, join.at)
             return
@@ -125,8 +121,8 @@ class Finisher:
 
         async def describe(some: list[tuple[Row, Place]]) -> None:
             params = {**gather.params, gather.ids: [by(row) for row, _ in some]}
-            with self._collection.guarded([self], vanishing=True):
-                answer = await self._collection.call(self.fetched, gather.client, gather.op, params)
+            with self._context.guarded([self.fetched], vanishing=True):
+                answer = await self._context.call(self.fetched, gather.client, gather.op, params)
                 belonging = defaultdict(list)
                 for item in found(answer, gather.items):
                     belonging[on(item)].append(item)
@@ -137,7 +133,7 @@ class Finisher:
                     unknown(row, gather.at)
 
         wanted = [(row, place) for row, place in placed if by(row) is not None]
-        await self._collection.spread(list(chunks(wanted, gather.size)), describe)
+        await self._context.spread(list(chunks(wanted, gather.size)), describe)
 
     async def _hydrate(self, stage: Sequence[_Hydration], placed: list[tuple[Row, Place]], gone: set[int]) -> None:
         async def add(one: tuple[_Hydration, Row, Place]) -> None:
@@ -151,7 +147,7 @@ class Finisher:
                 if failure.reason is Reason.VANISHED:
                     gone.add(id(row))
                 unknown(row, hydrate.at)
-                self._collection.note(failure, [self.fetched], vanishing=True)
+                self._context.note(failure, [self.fetched], vanishing=True)
 
         wanted = [
             (hydration, row, place)
@@ -159,7 +155,7 @@ class Finisher:
             for hydration in stage
             if self._is_wanted(hydration, row, place)
         ]
-        await self._collection.spread(wanted, add)
+        await self._context.spread(wanted, add)
 
     def _is_wanted(self, hydration: _Hydration, row: Row, place: Place) -> bool:
         if in_doubt(row) and hydration.owed(row):  # whether to ask is itself unknown
@@ -175,28 +171,28 @@ class Finisher:
         if hydrate.regions:
             return await self._in_every_region(hydrate, params, row)
         if hydrate.items is not None:
-            return await self._collection.all_items(self.fetched, hydrate, params, self._other(place))
-        return await self._collection.call(self.fetched, hydrate.client, hydrate.op, params, self._other(place))
+            return await self._context.all_items(self.fetched, hydrate, params, self._other(place))
+        return await self._context.call(self.fetched, hydrate.client, hydrate.op, params, self._other(place))
 
     async def _in_every_region(self, hydrate: Hydrate, params: Params, row: Row) -> list[Row]:
         answers: dict[str, Row] = {}
 
         async def ask(region: str) -> None:
             try:
-                answer = await self._collection.call(self.fetched, hydrate.client, hydrate.op, params, region)
+                answer = await self._context.call(self.fetched, hydrate.client, hydrate.op, params, region)
             except Failed as failure:
                 if not failure.is_one_of(hydrate.absent):
-                    self._collection.note(failure, [self.fetched], vanishing=True)
+                    self._context.note(failure, [self.fetched], vanishing=True)
                     unknown(row, hydrate.at)
                 return
             answers[region] = {**answer, "Region": region}
 
-        regions = self._collection.job.target.regions
-        await self._collection.spread(list(regions), ask)
+        regions = self._context.job.target.regions
+        await self._context.spread(list(regions), ask)
         return [answers[region] for region in regions if region in answers]
 
     def _other(self, place: Place) -> str | None:
-        return place.region if place.region != self._collection.job.place.region else None
+        return place.region if place.region != self._context.job.place.region else None
 
 
 class _Hydration(NamedTuple):
@@ -210,24 +206,6 @@ class _Hydration(NamedTuple):
 def unknown(row: Row, at: str) -> None:
     """Mark an answer as one that a failed call owes: what would be read from it is not known."""
     row.setdefault(UNKNOWN, set()).add(at)
-
-
-def has_arguments(args: Mapping[str, str], row: Row) -> bool:
-    """Whether the row has what a further call asks about; without it there is nothing to ask."""
-    return all(walker(path)(row) is not None for path in args.values())
-
-
-def arguments(args: Mapping[str, str], row: Row | None) -> dict[str, Any]:
-    """The parameters that come from a row; `imageId.imageDigest` goes into a structure."""
-    given: dict[str, Any] = {}
-    for name, path in args.items() if row is not None else ():
-        outer, _, inner = name.partition(".")
-        value = walker(path)(row)
-        if inner:
-            given.setdefault(outer, {})[inner] = value
-        else:
-            given[outer] = value
-    return given
 
 
 def _stages(hydrates: Sequence[Hydrate]) -> list[list[_Hydration]]:

@@ -14,7 +14,8 @@ from typing import Any
 
 from collector.aws.rates import Rates
 from collector.catalog import Catalog, client_of, parent_type
-from collector.listings import Listing, listing_of
+from collector.context import Listing
+from collector.listings import listing_of
 from collector.model import GLOBAL, Scope
 from collector.permissions import api_of
 from collector.plan import Job, Target, jobs

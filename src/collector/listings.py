@@ -4,20 +4,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 import anyio
 
+from collector.context import Context, Listing
 from collector.faults import Failed
 from collector.model import Place
 from collector.paths import found, found_rows, reader
-from collector.spec import Call, Fetch, Fetched, Join, Made, Row, Rows, Slice, Within
-
-if TYPE_CHECKING:
-    from collector.collect import Collection
-
-Listing: TypeAlias = Call | Within | Made | Fetch
-"""What is fetched once for all declarations that name it."""
+from collector.spec import Call, Fetch, Fetched, Join, Made, Row, Rows, Slice
 
 
 class Page(NamedTuple):
@@ -30,14 +25,14 @@ class Page(NamedTuple):
 class Listings:
     """Listings that several declarations of a scope read: each is fetched once, by whoever needs it first."""
 
-    def __init__(self, collection: Collection) -> None:
+    def __init__(self, context: Context) -> None:
         """Nothing is fetched yet."""
-        self._collection = collection
-        self.shared: set[Listing] = set()
+        self._context = context
+        self._owners = {join: fetched for fetched in context.job.fetched for join in fetched.join}
+        self.shared = {listing_of(join.rows) for join in self._owners}
         self._locks: dict[Listing, anyio.Lock] = defaultdict(anyio.Lock)
         self._answers: dict[Listing, list[Row] | Failed] = {}
         self._matches: dict[Join, Mapping[Any, list[Row]] | Failed] = {}
-        self._owners = {join: fetched for fetched in collection.job.fetched for join in fetched.join}
 
     async def of(self, rows: Listing, fetched: Fetched) -> list[Row]:
         """All pages of a listing. Raises the same `Failed` to everyone who asks."""
@@ -51,7 +46,7 @@ class Listings:
 
     async def _fetch(self, rows: Listing, fetched: Fetched) -> list[Row] | Failed:
         try:
-            return [answer async for answer in self._collection.answers(rows, fetched, None, None)]
+            return [answer async for answer in self._context.answers(rows, fetched, None, None)]
         except Failed as failure:
             absent = rows.absent if isinstance(rows, Call) else ()
             return [] if failure.is_one_of(absent) else failure
@@ -71,7 +66,7 @@ class Listings:
         on = reader(join.on)
         for answer in answers:
             for row in listed(answer, join.rows, None):
-                got = on(row, self._collection.job.place)
+                got = on(row, self._context.job.place)
                 for value in got if isinstance(got, list) else [got]:
                     by_value[value].append(row)
         return by_value

@@ -11,13 +11,12 @@ import structlog
 from collector.aws.accounts import Reached
 from collector.aws.calls import Line, ScopeCalls
 from collector.catalog import affected
-from collector.collect import ROWS_IN_HAND, Collection
+from collector.collect import Collection, RowBudgets
 from collector.faults import Failed, Reason
 from collector.listings import Page
 from collector.model import Scope
 from collector.plan import Job
 from collector.report import Ledger, ScopeRecord
-from collector.work import Watchdog, WeightedSemaphore
 
 log = structlog.get_logger()
 
@@ -30,14 +29,14 @@ WIDEST = 128
 
 @dataclass(frozen=True, slots=True)
 class Means:
-    """What all scopes of a process share: its line to AWS, and a bound on the rows that it has in hand.
+    """What all scopes of a process share: its line to AWS, and the bounds on the rows that it has in hand.
 
     `stall`: seconds without any finished call after which a scope is given up.
     """
 
     line: Line
     stall: float
-    in_hand: WeightedSemaphore = field(default_factory=lambda: WeightedSemaphore(ROWS_IN_HAND))
+    budgets: RowBudgets = field(default_factory=RowBudgets)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +80,13 @@ class Scopes:
     async def _watched(self, job: Job, record: ScopeRecord) -> None:
         """A scope in which no call has ended for long is given up."""
         stall = self._means.stall
-        with Watchdog(stall) as watch:
-            await self._guarded(job, record, watch.alive)
-        if watch.barked:
+        with anyio.CancelScope(deadline=anyio.current_time() + stall) as silence:
+
+            def alive() -> None:
+                silence.deadline = anyio.current_time() + stall
+
+            await self._guarded(job, record, alive)
+        if silence.cancelled_caught:
             silent = Failed(job.service.name, Reason.TIMEOUT, "Stalled", f"no call ended in {stall:g} s")
             fail(self._ledger, job, silent)
 
@@ -94,16 +97,12 @@ class Scopes:
             line, reached.identity, job.region, record, shared=reached.shared, alive=alive, room=outlet.room
         )
 
-        async def pace() -> None:
-            await outlet.room()
-            await line.slots.ease()
-
         def emit(page: Page) -> None:
             outlet.take(page, job.scope)
 
         try:
             width = min(WIDEST, line.concurrency)
-            await Collection(job, calls, record, emit, width=width, pace=pace, in_hand=self._means.in_hand).run()
+            await Collection(job, calls, record, emit, width=width, budgets=self._means.budgets).run()
         except Exception as error:
             self.bug = True
             log.exception("a bug ended this scope")

@@ -48,7 +48,7 @@ class Shares:
         window = WeightedSemaphore(SCOPES_AT_ONCE)
         async with anyio.create_task_group() as tasks:
             for number, group in enumerate(together(jobs, is_everywhere)):
-                await window.take(len(group))
+                await window.acquire(len(group))
                 if not self._stopped:
                     tasks.start_soon(self._share, number, group, window)
 
@@ -70,7 +70,7 @@ class Shares:
             self.bug = self.bug or done.bug
             self._ledger.take(done.ledger)
         finally:
-            window.change(-len(group))
+            window.release(len(group))
 
     async def _hear(self, word: Parcel | Ended) -> None:
         match word:

@@ -8,15 +8,14 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import sys
-from collections import deque
 from collections.abc import Mapping
 from dataclasses import replace
 
 import aioboto3
 import anyio
 import uvloop
-from anyio import to_thread
 from anyio.abc import TaskGroup
 
 from collector import __version__, log
@@ -58,50 +57,20 @@ STALL = 1800.0
 
 
 class Parent:
-    """The way back: words go out whole, in their order. As a sink it hands on batches, and so feels the parent's pace."""
+    """The way back, over a stream. As a sink it hands on batches, and so feels the parent's pace."""
 
-    def __init__(self) -> None:
-        """Keep standard output for words; whatever else prints goes to standard error."""
-        self._out = os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=0)
-        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-        self._words: deque[bytes] = deque()
-        self._waiting = 0
-        self._come = anyio.Event()
-        self._eased = anyio.Event()
+    def __init__(self, writer: asyncio.StreamWriter) -> None:
+        """The stream may hold so much before `room` waits."""
+        self._writer = writer
+        writer.transport.set_write_buffer_limits(high=WAITING_BYTES)
 
     def say(self, word: Answer) -> None:
-        """Have a word go out when its turn has come."""
-        data = framed(word)
-        self._words.append(data)
-        self._waiting += len(data)
-        self._come.set()
+        """Have a word go out; words go out whole, in their order."""
+        self._writer.write(framed(word))
 
     async def room(self) -> None:
         """Wait while the parent has too much to take."""
-        while self._waiting >= WAITING_BYTES:
-            await self._eased.wait()
-
-    async def deliver(self) -> None:
-        """Write what waits, all of it at once, until this is cancelled."""
-        while True:
-            await self._come.wait()
-            self._come = anyio.Event()
-            data = b"".join(self._words)
-            self._words.clear()
-            await to_thread.run_sync(self._write, data)
-            self._waiting -= len(data)
-            eased, self._eased = self._eased, anyio.Event()
-            eased.set()
-
-    async def written(self) -> None:
-        """Wait until everything has been written."""
-        while self._waiting:
-            await self._eased.wait()
-
-    def _write(self, data: bytes) -> None:
-        view = memoryview(data)
-        while view:
-            view = view[self._out.write(view) :]
+        await self._writer.drain()
 
     async def open(self) -> None:
         """Nothing to make ready."""
@@ -193,9 +162,8 @@ class Work:
 
 async def work() -> None:
     """Greet, collect what is named, end when the parent closes the line."""
-    reader = asyncio.StreamReader(limit=2**20)
+    reader, writer = await asyncio.open_connection(sock=socket.socket(fileno=os.dup(sys.stdin.fileno())))
     loop = asyncio.get_running_loop()
-    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     hello = await heard(reader)
     if not isinstance(hello, Hello):
         raise TypeError("the first word is a greeting")
@@ -205,18 +173,16 @@ async def work() -> None:
     session = aioboto3.Session()
     async with Clients(session, session.region_name or HOMES["aws"]) as clients:
         line = Line(clients, Limits.of(chosen, unlimited=hello.unlimited), chosen.max_concurrency)
-        parent = Parent()
+        parent = Parent(writer)
         shop = Shop(catalog, chosen.options(), Means(line, STALL), parent)
         doing = Work(hello, chosen, session, shop, parent)
         loop.add_signal_handler(signal.SIGTERM, doing.stop, "SIGTERM")
         loop.add_signal_handler(signal.SIGINT, lambda: None)  # the parent decides what an interrupt means
-        async with anyio.create_task_group() as delivering:
-            delivering.start_soon(parent.deliver)
-            async with anyio.create_task_group() as tasks:
-                tasks.start_soon(clients.warm, clients_of(catalog))
-                await _heed(reader, doing, tasks)
-            await parent.written()
-            delivering.cancel_scope.cancel()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(clients.warm, clients_of(catalog))
+            await _heed(reader, doing, tasks)
+    writer.close()
+    await writer.wait_closed()
 
 
 async def _heed(reader: asyncio.StreamReader, doing: Work, tasks: TaskGroup) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -54,6 +55,8 @@ class _Worker:
     """A process and the tasks that it holds."""
 
     process: asyncio.subprocess.Process
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
     held: dict[str, _Held] = field(default_factory=dict)
     buckets: Sequence[Mapping[str, Any]] = ()
     gone: bool = False
@@ -65,8 +68,8 @@ class _Worker:
 
     def say(self, word: Order) -> None:
         """Tell it something."""
-        if self.process.stdin is not None and not self.gone:
-            self.process.stdin.write(framed(word))
+        if not self.gone:
+            self.writer.write(framed(word))
 
     def lose(self) -> None:
         """What a worker held when its process ended is lost."""
@@ -101,6 +104,7 @@ class Workers:
             if worker.process.returncode is None:
                 worker.process.kill()
             await worker.process.wait()
+            worker.writer.close()
 
     def attend(self, caller: Caller, tasks: TaskGroup) -> None:
         """Tell them who we are, and listen to them in `tasks`."""
@@ -139,8 +143,7 @@ class Workers:
     async def close(self) -> None:
         """Let the workers go: their line is closed, and they end."""
         for worker in self._workers:
-            if worker.process.stdin is not None:
-                worker.process.stdin.close()
+            worker.writer.write_eof()
             await worker.process.wait()
 
     async def _reserved(self, key: str, held: _Held) -> _Worker:
@@ -159,9 +162,12 @@ class Workers:
         self._workers = [worker for worker in self._workers if not worker.gone]
 
     async def _started(self) -> _Worker:
-        command = (sys.executable, "-m", "collector.worker")
-        pipe = asyncio.subprocess.PIPE
-        worker = _Worker(await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe, limit=AHEAD))
+        ours, theirs = socket.socketpair()
+        with theirs:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "collector.worker", stdin=theirs.fileno(), stdout=sys.stderr
+            )
+        worker = _Worker(process, *await asyncio.open_connection(sock=ours, limit=AHEAD))
         worker.say(self._hello)
         return worker
 
@@ -170,12 +176,10 @@ class Workers:
         self._tasks.start_soon(self._listen, worker)
 
     async def _listen(self, worker: _Worker) -> None:
-        if worker.process.stdout is None:
-            return
         while True:
             try:
-                await _heard(worker, await heard(worker.process.stdout))
-            except asyncio.IncompleteReadError:
+                await _heard(worker, await heard(worker.reader))
+            except (asyncio.IncompleteReadError, ConnectionError):
                 break
         code = await worker.process.wait()
         if worker.held:

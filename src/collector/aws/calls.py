@@ -7,13 +7,13 @@ the first attempt has failed. Pages are retried one by one, so that a listing ne
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NoReturn, Self, TypeAlias
+from itertools import count
+from typing import Any, NoReturn, TypeAlias
 
 import anyio
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
-from tenacity.wait import wait_random_exponential
 
 from collector.aws.breaker import Breaker
 from collector.aws.clients import Aim, Client, Clients
@@ -23,14 +23,9 @@ from collector.aws.limits import Limits, Turnstile
 from collector.aws.paging import by_token
 from collector.faults import Failed, Reason
 from collector.report import ScopeRecord
-from collector.work import Rounds, Slots
 
 Answer: TypeAlias = dict[str, Any]
 Params: TypeAlias = Mapping[str, Any]
-
-
-UNREAD = 64
-"""Answers that may wait for the processor while calls are made in their place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +44,10 @@ class Patience:
     longest_wait: float = 20.0
     sleep: Callable[[float], Awaitable[None]] = anyio.sleep
 
+    def wait(self, attempt: int) -> float:
+        """Seconds to wait after the attempt of that number."""
+        return random.uniform(0, min(self.longest_wait, self.first_wait * 2 ** (attempt - 1)))  # noqa: S311
+
 
 @dataclass(slots=True)
 class Line:
@@ -59,12 +58,11 @@ class Line:
     concurrency: int = 100
     patience: Patience = field(default_factory=Patience)
     breaker: Breaker = field(default_factory=Breaker)
-    slots: Slots = field(init=False)
-    rounds: Rounds = field(default_factory=Rounds)
+    slots: asyncio.Semaphore = field(init=False)
 
     def __post_init__(self) -> None:
         """Make the slots: calls in flight, over all accounts."""
-        self.slots = Slots(self.concurrency)
+        self.slots = asyncio.Semaphore(self.concurrency)
 
 
 class _Passing(Exception):  # noqa: N818  (never leaves this module)
@@ -88,35 +86,6 @@ class _Call:
     region: str
     again: tuple[str, ...]
     turnstile: Turnstile | None
-
-
-class _Slot:
-    """A place among the calls in flight, given up when the answer is there or the call has failed."""
-
-    def __init__(self, line: Line) -> None:
-        self._line, self._taken = line, False
-
-    async def __aenter__(self) -> Self:
-        await self._line.slots.take()
-        self._taken = True
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self._free()
-
-    async def received(self) -> None:
-        """The answer is there: let the next call go out before this answer is worked on.
-
-        Not while many answers wait to be worked on: more of them would only take up memory.
-        """
-        if len(self._line.rounds) < UNREAD:
-            self._free()
-        await self._line.rounds.turn()
-
-    def _free(self) -> None:
-        if self._taken:
-            self._taken = False
-            self._line.slots.free()
 
 
 class Shared:
@@ -224,40 +193,19 @@ class ScopeCalls:
             following = tokens
 
     async def _persist(self, call: _Call) -> Answer:
-        try:
-            return await self._attempt(call)
-        except _Passing as first:
-            return await self._retry(call, first)
-
-    async def _retry(self, call: _Call, first: _Passing) -> Answer:
+        """Attempt a call until it succeeds, fails for good, or has been attempted often enough."""
         patience = self._line.patience
-        failed: _Passing | None = first
-        retrying = AsyncRetrying(
-            retry=retry_if_exception_type(_Passing),
-            wait=wait_random_exponential(multiplier=patience.first_wait, max=patience.longest_wait),
-            stop=self._gives_up,
-            sleep=patience.sleep,
-            reraise=True,
-        )
-        try:
-            async for attempt in retrying:
-                with attempt:
-                    if failed is not None:  # the attempt that was made before anyone thought of retrying
-                        raised, failed = failed, None
-                        raise raised
-                    self._record.retries += 1
-                    return await self._attempt(call)
-        except _Passing as last:
-            if last.why.unconnected:
-                self._line.breaker.unreachable(call.service, call.region, last.why)
-            raise _failed(call, last.why) from None
-        raise AssertionError  # pragma: no cover  (tenacity ends with a result or raises)
-
-    def _gives_up(self, state: RetryCallState) -> bool:
-        error = state.outcome.exception() if state.outcome else None
-        patiently = isinstance(error, _Passing) and error.patiently
-        patience = self._line.patience
-        return state.attempt_number >= (patience.patient_attempts if patiently else patience.other_attempts)
+        for attempt in count(1):
+            try:
+                return await self._attempt(call)
+            except _Passing as passing:
+                if attempt >= (patience.patient_attempts if passing.patiently else patience.other_attempts):
+                    if passing.why.unconnected:
+                        self._line.breaker.unreachable(call.service, call.region, passing.why)
+                    raise _failed(call, passing.why) from None
+            await patience.sleep(patience.wait(attempt))
+            self._record.retries += 1
+        raise AssertionError  # pragma: no cover
 
     async def _attempt(self, call: _Call) -> Answer:
         refused = self._line.breaker.refuses(call.service, call.region)
@@ -269,15 +217,13 @@ class ScopeCalls:
             keys = await self._identity.get_frozen_credentials()
         except Exception as error:  # noqa: BLE001  (as below)
             raise _failed(call, meaning(error)) from None
-        async with _Slot(self._line) as slot:
+        async with self._line.slots:
             refused = self._line.breaker.refuses(call.service, call.region)
             if refused is not None:
                 raise _failed(call, refused)
             self._record.calls += 1
             try:
-                answer = await self._line.clients.call(
-                    call.client, call.op, call.params, Aim(call.region, keys, slot.received)
-                )
+                answer = await self._line.clients.call(call.client, call.op, call.params, Aim(call.region, keys))
             except Exception as error:  # noqa: BLE001  (the table of meanings decides; what it does not know it raises)
                 why = meaning(error)
             else:

@@ -26,7 +26,7 @@ from collector.aws.parsers import install
 from collector.aws.transport import Pool, Shared, Wire
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
     import aioboto3
 
@@ -41,11 +41,10 @@ class Credentials(Protocol):
 
 
 class Aim(NamedTuple):
-    """Where a call goes, who makes it, and what is waited for when the answer has come, before it is parsed."""
+    """Where a call goes and who makes it."""
 
     region: str
     credentials: Credentials | None
-    received: Callable[[], Awaitable[None]] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,8 +110,6 @@ class Direct:
         keys = await aim.credentials.get_frozen_credentials()
         sign(headers, method, url, body, target.scope, keys, datetime.now(UTC))
         received = await self._pool.fetch(method, url, headers, body)
-        if aim.received is not None:
-            await aim.received()
         if self._service == "s3":
             if received.status in ELSEWHERE:
                 return None
