@@ -497,7 +497,7 @@ async def test_rows_that_need_further_calls_are_bounded_and_given_back_whatever_
     rows = [{"Things": [{"Id": page * 100 + each} for each in range(30)]} for page in range(4)]
     one = entity("aws_one", Call("one", "Things[]"), hydrate=(described,))
     two = entity("aws_two", Call("two", "Things[]"), hydrate=(described,))
-    budgets = Counted(60)
+    budgets = Counted(60, 60)
     api = Counting(one=[*rows, last], two=rows, get={"Told": 1})
     pages, record = await collect(api, one, two, budgets=budgets)
     assert len(ids(pages)) == 240 + (last == {"Things": [{"Id": 5}]})
@@ -529,7 +529,7 @@ async def test_rows_below_rows_have_a_budget_for_each_depth(last):
 
     child = entity("aws_child", Call("kids", "Kids[]", each="aws_thing", args={"Of": "Id"}))
     grandchild = entity("aws_grandchild", Call("grandkids", "Kids[]", each="aws_child", args={"Of": "Id"}))
-    budgets = RowBudgets(60)
+    budgets = RowBudgets(60, 60)
     pages, record = await collect(Deep(), entity(), child, grandchild, budgets=budgets, width=100)
     assert [len(rows_of(pages, each)) for each in (child, grandchild)] == [40 * 60, 40 * 60 * 10]
     assert 20 <= most[1] <= 60
@@ -552,7 +552,7 @@ async def test_a_collection_that_is_cancelled_gives_its_rows_back():
         hydrate=(Hydrate("get", "D", {"Id": "Id"}),),
     )
     api = Stuck(list={"Things": [{"Id": "p"}]}, kids={"Kids": [{"Id": "q"}]})
-    budgets = RowBudgets(60)
+    budgets = RowBudgets(60, 60)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(partial(collect, api, entity(), below, budgets=budgets))
         await stuck.wait()

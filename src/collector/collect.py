@@ -22,9 +22,11 @@ from collector.report import ScopeRecord
 from collector.spec import Call, Fetched, Made, Row, Within
 from collector.work import WeightedSemaphore
 
-ROWS_IN_HAND = 2000
-"""Rows of all scopes that may be in work at one depth; a page beyond that waits, and its listing with it."""
+LISTED_ROWS = 300
+"""Rows of all scopes that are listed and wait for further calls; a page beyond that waits, and its listing with it."""
 
+ROWS_BELOW = 600
+"""The same for each depth below: such rows are many in short listings, and small."""
 
 FIRST_PAGE = 100
 """Rows that the first page of a call is taken to hold before it is there, where its parameters ask for no number."""
@@ -38,10 +40,10 @@ class RowBudgets:
     The rows of a call's last page are remembered: its next page, below another row, will probably hold as many.
     """
 
-    def __init__(self, rows: int = ROWS_IN_HAND) -> None:
-        """`rows` for each depth."""
-        self._rows = rows
-        self._depths: list[WeightedSemaphore] = []
+    def __init__(self, listed: int = LISTED_ROWS, below: int = ROWS_BELOW) -> None:
+        """`listed` rows at depth 0, `below` at each depth under it."""
+        self._below = below
+        self._depths = [WeightedSemaphore(listed)]
         self._page_sizes: dict[Call, int] = {}
 
     def expected(self, call: Call) -> int:
@@ -56,7 +58,7 @@ class RowBudgets:
     def at(self, depth: int) -> WeightedSemaphore:
         """The budget of a depth, 0 for what is listed."""
         while len(self._depths) <= depth:
-            self._depths.append(WeightedSemaphore(self._rows))
+            self._depths.append(WeightedSemaphore(self._below))
         return self._depths[depth]
 
 
