@@ -33,7 +33,7 @@ format: $(READY) ## format the code and mend what ruff can
 	$(BIN)/ruff format .
 
 golden: $(READY) ## write the golden graphs of tests/golden anew
-	GOLDEN=write $(BIN)/python -m pytest -q -p no:randomly tests/test_services.py
+	GOLDEN=write $(BIN)/python -m pytest -q -p no:randomly tests/services/test_services.py
 
 documents: $(READY) ## write the generated documents anew
 	$(BIN)/python -m tests.documents

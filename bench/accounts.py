@@ -21,15 +21,16 @@ _CODE = """
 import asyncio, json, resource, sys, time
 import uvloop
 from collector import log
-from collector.catalog import Catalog
+from collector.catalog.catalog import Catalog
 from collector.config import settings
-from collector.run import Run
+from collector.engine.run import Run
+from collector.workers.pool import worker_processes
 from collector.sinks.ndjson import NdjsonSink
 
 given = json.loads(sys.argv[1])
 chosen = settings({**given, "log_level": "error"})
 log.set_up(chosen.log_level, chosen.log_format)
-run = Run(chosen, Catalog.all().choose(chosen.services), NdjsonSink("/dev/null"), unlimited=True)
+run = Run(chosen, Catalog.all().choose(chosen.services), NdjsonSink("/dev/null"), processes=worker_processes(chosen, unlimited=True), unlimited=True)
 began = time.perf_counter()
 outcome = uvloop.run(run())
 wall = time.perf_counter() - began

@@ -15,14 +15,13 @@ from typing import TYPE_CHECKING
 from bench.analysis import SIZES, estate, policies
 from bench.measure import ROUNDS
 from collector.analysis.facts import Account, Facts, Options
-from collector.assemble import Assembler
-from collector.catalog import Catalog
-from collector.conclude import Conclusions
-from collector.convert import Options as Added
-from collector.model import GLOBAL, Scope
-from collector.plan import Target
+from collector.catalog.catalog import Catalog
+from collector.graph.analysis_run import Conclusions
+from collector.graph.assemble import Assembler
+from collector.graph.resolve import Graph
+from collector.model import GLOBAL, Scope, Target
+from collector.model import Options as Added
 from collector.report import Ledger
-from collector.resolve import Graph
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable

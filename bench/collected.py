@@ -17,10 +17,11 @@ import uvloop
 
 from bench.measure import Stopwatch, largest_child, peak
 from collector import log
-from collector.catalog import Catalog
+from collector.catalog.catalog import Catalog
 from collector.config import settings
-from collector.run import Run
+from collector.engine.run import Run
 from collector.sinks.ndjson import NdjsonSink
+from collector.workers.pool import worker_processes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -59,7 +60,13 @@ def collected(environment: Mapping[str, str], **given: object) -> Collected:
 def main() -> None:
     log.set_up("error", "json")
     chosen = settings({**json.loads(sys.argv[1]), "progress": False})
-    run = Run(chosen, Catalog.all().choose(), NdjsonSink(os.devnull), unlimited=True)
+    run = Run(
+        chosen,
+        Catalog.all().choose(),
+        NdjsonSink(os.devnull),
+        processes=worker_processes(chosen, unlimited=True),
+        unlimited=True,
+    )
     watch = Stopwatch()
     report = uvloop.run(run()).report
     spent = watch.read()

@@ -16,21 +16,21 @@ import orjson
 from bench.canned import canned_server, resources
 from bench.measure import ROUNDS, Arm, Figure, Side, Stopwatch, alone
 from collector import log
-from collector.assemble import AccountAssembler, Assembler, Finished
-from collector.catalog import Catalog
+from collector.catalog.catalog import Catalog
 from collector.config import settings
-from collector.convert import Options, Pending
-from collector.output import Writer
-from collector.plan import Target
+from collector.engine.run import Run
+from collector.graph.assemble import AccountAssembler, Assembler, Finished
+from collector.graph.convert import Pending
+from collector.graph.resolve import Graph
+from collector.model import Options, Target
 from collector.report import Ledger
-from collector.resolve import Graph
-from collector.run import Run
-from collector.spec import Entity
+from collector.schema.declarations import Entity
+from collector.sinks.writer import Writer
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
-    from collector.listings import Page
+    from collector.graph.assemble import Page
     from collector.model import Batch, Scope
     from collector.report import Report
 

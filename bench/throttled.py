@@ -23,8 +23,8 @@ import aiohttp
 from aiohttp import web
 
 from collector.aws.calls import Line, ScopeCalls
-from collector.aws.clients import Aim, Client, Clients
-from collector.aws.credentials import Identity, Issued, Keys
+from collector.aws.clients import Client, Clients
+from collector.aws.credentials import Aim, Identity, Issued, Keys
 from collector.aws.limits import Limits
 from collector.faults import Failed
 from collector.report import ScopeRecord

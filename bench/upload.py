@@ -28,9 +28,8 @@ import orjson
 from aiohttp import web
 
 from bench.measure import MB, Arm, Stopwatch, machine, peak, resident
-from collector.assemble import Finished
+from collector.graph.assemble import Finished
 from collector.model import Scope
-from collector.output import Writer
 from collector.report import Ledger
 from collector.sinks import parcel
 from collector.sinks.credentials import Token
@@ -38,6 +37,7 @@ from collector.sinks.ndjson import NdjsonSink
 from collector.sinks.spool import Room, Spool
 from collector.sinks.transport import Http, Manner
 from collector.sinks.upload import UploadSink
+from collector.sinks.writer import Writer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -201,7 +201,7 @@ def run(aws: str, services: str, output: Sequence[str], folder: Path) -> tuple[f
         str(folder / "report.json"),
     ]
     code = (
-        "import sys\nfrom bench.measure import peak\nfrom collector.cli import main\n"
+        "import sys\nfrom bench.measure import peak\nfrom collector.cli.main import main\n"
         f"try:\n    main({[*words, *(['--services', services] if services else []), '--output', *output]!r})\n"
         f"finally:\n    print({PEAK_LINE!r} + str(peak()))\n"
     )

@@ -10,10 +10,9 @@ from typing import Any
 import botocore.session
 from botocore import xform_name
 
-from collector.catalog import Catalog, client_of, declarations
-from collector.classes import REQUIRED
-from collector.paths import PLACE, reads
-from collector.spec import (
+from collector.catalog.catalog import Catalog, client_of, declarations
+from collector.schema.classes import REQUIRED
+from collector.schema.declarations import (
     RESOURCE,
     Edge,
     Entity,
@@ -28,6 +27,7 @@ from collector.spec import (
     Template,
     Within,
 )
+from collector.schema.paths import PLACE, reads
 
 SESSION = botocore.session.Session()
 TOKENS = {

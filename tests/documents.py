@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 import orjson
 from moto.iam.aws_managed_policies import aws_managed_policies_data
 
-from collector.catalog import Catalog, declarations, operations
-from collector.cli import Exit, cli
+from collector.catalog.catalog import Catalog, declarations, operations
+from collector.catalog.document import data_model
+from collector.catalog.published import published
+from collector.cli.main import Exit, cli
 from collector.config import Settings
-from collector.document import data_model
-from collector.policy import document as permission_document
-from collector.policy import needs
-from collector.published import published
+from collector.preflight.policy import document as permission_document
+from collector.preflight.policy import needs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

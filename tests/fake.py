@@ -13,9 +13,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from collector.context import Params
+from collector.engine.context import Params
 from collector.faults import Failed, Reason
-from collector.spec import Row
+from collector.schema.declarations import Row
 from tests.declarations import operation
 
 ANSWERS = Path(__file__).parent / "answers"

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from collector.assemble import Assembler
-from collector.catalog import Catalog
-from collector.collect import Collection
-from collector.convert import Options
-from collector.listings import Page
-from collector.plan import Target, jobs
+from collector.catalog.catalog import Catalog
+from collector.engine.job import Collection
+from collector.engine.plan import jobs
+from collector.graph.assemble import Assembler, Page
+from collector.model import Options, Target
 from collector.report import Ledger
 from tests.fake import ANSWERS, FakeApi
 

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from collector.aws.calls import Patience
-from collector.catalog import Catalog
+from collector.catalog.catalog import Catalog
 from collector.config import settings
+from collector.engine.run import Outcome, Run
 from collector.model import Batch
 from collector.report import Report
-from collector.run import Outcome, Run
+from collector.workers.pool import worker_processes
 
 REGIONS = "us-east-1,eu-west-1"
 
@@ -66,5 +67,8 @@ async def collect(
     chosen = settings({"regions": REGIONS, "max_concurrency": 20, "processes": 1, **given})
     kept = sink or MemorySink()
     catalog = Catalog.all().choose(chosen.services, chosen.skip_services)
-    run = Run(chosen, catalog, kept, patience=patience or Patience(sleep=no_sleep), unlimited=unlimited)
+    processes = worker_processes(chosen, unlimited=unlimited)
+    run = Run(
+        chosen, catalog, kept, processes=processes, patience=patience or Patience(sleep=no_sleep), unlimited=unlimited
+    )
     return Collected(await run(), kept)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from collector.cli import cli
+from collector.cli.main import cli
 from collector.config import ConfigurationError, Settings, settings
 
 if TYPE_CHECKING:

@@ -1,3 +1,1 @@
 """Walks AWS accounts, regions and services and streams the estate as a graph in JupiterOne's data model."""
-
-__version__ = "0.1.0"

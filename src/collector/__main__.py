@@ -1,6 +1,6 @@
 """`python -m collector`."""
 
-from collector.cli import main
+from collector.cli.main import main
 
 if __name__ == "__main__":
     main()

@@ -17,7 +17,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from collector.convert import Options
+from collector.model import Options
 
 ENVIRONMENT = "COLLECTOR_"
 
@@ -140,6 +140,11 @@ class Settings(BaseSettings):
         if self.role_name and not several:
             raise ValueError("--role-name needs --accounts or --org")
         return self
+
+    @property
+    def several_accounts(self) -> bool:
+        """Whether more than one account may be collected."""
+        return self.org or len(self.accounts) > 1
 
     def options(self) -> Options:
         """What conversion needs of the settings."""

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
+
+_SECRETS = re.compile(
+    r"(?i)(x-amz-security-token|x-amz-signature|authorization|signature|secret\w*|token)([=:]\s*)[^\s&,]+"
+)
 
 
 class Reason(StrEnum):
@@ -39,3 +44,8 @@ class Failed(Exception):  # noqa: N818  (reads as what it is: a call that failed
             if code == self.code and text.lower() in self.message.lower():
                 return True
         return False
+
+
+def redact(text: str) -> str:
+    """A message without anything that looks like a credential."""
+    return _SECRETS.sub(r"\1\2REDACTED", text)

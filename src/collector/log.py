@@ -9,7 +9,7 @@ from typing import Any, Literal
 import structlog
 from structlog.types import EventDict, Processor, WrappedLogger
 
-from collector.aws.faults import clean
+from collector.faults import redact
 
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
@@ -41,7 +41,7 @@ def _without_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> 
 
 def _cleaned(value: Any) -> Any:
     if isinstance(value, str):
-        return clean(value)
+        return redact(value)
     if isinstance(value, dict):
         return {name: _cleaned(each) for name, each in value.items()}
     return [_cleaned(each) for each in value] if isinstance(value, (list, tuple)) else value

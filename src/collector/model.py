@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias
 
+__version__ = "0.1.0"
+
 Record: TypeAlias = dict[str, Any]
 
 CONSOLES = {
@@ -13,6 +15,9 @@ CONSOLES = {
     "aws-us-gov": "console.amazonaws-us-gov.com",
 }
 """The web console of each partition."""
+
+HOMES = {"aws": "us-east-1", "aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}
+"""The region in which each partition's global services are asked."""
 
 GLOBAL = "global"
 """The region of what has none."""
@@ -38,6 +43,22 @@ class Scope(NamedTuple):
     account: str
     region: str
     service: str
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """An account to collect: who it is and where it may be asked."""
+
+    partition: str
+    account: str
+    caller: str
+    regions: tuple[str, ...]
+    enabled: tuple[str, ...]
+
+    @property
+    def home(self) -> str:
+        """The region for global services."""
+        return HOMES.get(self.partition, self.regions[0] if self.regions else HOMES["aws"])
 
 
 class Dangling(NamedTuple):
@@ -66,3 +87,18 @@ class Batch:
     def lines(self) -> bytes:
         """The batch as NDJSON."""
         return b"\n".join((*self.entities, *self.relationships, b""))
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the user adds to every entity."""
+
+    account_name: str | None = None
+    tag_account_name: bool = False
+    tag_production: bool = False
+    raw: bool = False
+
+    def tags(self) -> dict[str, Any]:
+        """The tags that JupiterOne's own configuration calls `@tag`."""
+        named = {"tag.AccountName": self.account_name} if self.tag_account_name and self.account_name else {}
+        return named | ({"tag.Production": True} if self.tag_production else {})

@@ -10,8 +10,8 @@ from typing import Any, cast
 from botocore.exceptions import ClientError
 
 from collector.aws.calls import Line, Patience, ScopeCalls
-from collector.aws.clients import Aim, Client
-from collector.aws.credentials import Identity, Issued, Keys
+from collector.aws.clients import Client
+from collector.aws.credentials import Aim, Identity, Issued, Keys
 from collector.aws.limits import Limits
 from collector.aws.paging import paging_of
 from collector.report import ScopeRecord

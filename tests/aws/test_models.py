@@ -9,7 +9,7 @@ from botocore.model import ServiceModel, Shape
 
 from collector.aws.clients import Clients
 from collector.aws.models import ReadingModels
-from collector.catalog import Catalog, declarations, operations
+from collector.catalog.catalog import Catalog, declarations, operations
 
 OPERATIONS = {
     operation

@@ -4,8 +4,8 @@ import botocore.session
 import pytest
 
 from collector.aws.paging import by_token, paging_of
-from collector.catalog import Catalog, call_of, client_of, declarations
-from collector.permissions import api_of
+from collector.catalog.catalog import Catalog, call_of, client_of, declarations
+from collector.catalog.permissions import api_of
 
 
 def test_a_plain_token_goes_back_under_the_input_name():

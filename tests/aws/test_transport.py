@@ -15,11 +15,11 @@ from botocore.exceptions import ClientError
 from botocore.handlers import add_retry_headers
 
 from collector.aws import direct, transport
-from collector.aws.clients import Aim, Clients
-from collector.aws.credentials import Keys
+from collector.aws.clients import Clients
+from collector.aws.credentials import Aim, Keys
 from collector.aws.direct import Direct
 from collector.aws.transport import Received
-from collector.catalog import Catalog, declarations, operations
+from collector.catalog.catalog import Catalog, declarations, operations
 
 NOW = datetime(2026, 11, 23, 4, 5, 6, tzinfo=UTC)
 REGIONS = ("us-east-1", "eu-central-1", "cn-north-1")

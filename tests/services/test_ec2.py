@@ -1,8 +1,8 @@
 import pytest
 
-from collector.ec2 import compute, interfaces, network, reach
 from collector.model import Place
-from collector.paths import reader
+from collector.schema.paths import reader
+from collector.services.ec2 import compute, interfaces, network, reach
 
 VPC, GATEWAY = "vpc-1", "igw-1"
 PLACE = Place("aws-cn", "123456789012", "cn-north-1")

@@ -1,7 +1,7 @@
 import pytest
 
 from collector.model import Place
-from collector.paths import reader
+from collector.schema.paths import reader
 from collector.services import elasticache
 
 

@@ -1,7 +1,7 @@
 import pytest
 
+from collector.schema.patterns import lambda_functions
 from collector.services import elb
-from collector.shared import lambda_functions
 
 ATTRIBUTES = [{"Key": "routing.http2.enabled", "Value": "true"}, {"Key": "access_logs.s3.prefix", "Value": ""}]
 ACM = "arn:aws:acm:us-east-1:123456789012:certificate/2b9e4d1c-7a55-4b0e-9c2e-7f3f0d3f2a11"

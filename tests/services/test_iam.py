@@ -4,9 +4,15 @@ from typing import Any
 
 import pytest
 
-from collector.iam.credential_report import NOT_READY, any_of, credentials, may_be, mentioned, parsed, time_of
-from collector.iam.policies import default_document, default_grants_everything, email, entity_id, grants_everything
-from collector.services.iam import arn_of, is_device, is_of_account, unless_none
+from collector.services.iam.credential_report import NOT_READY, any_of, credentials, may_be, mentioned, parsed, time_of
+from collector.services.iam.policies import (
+    default_document,
+    default_grants_everything,
+    email,
+    entity_id,
+    grants_everything,
+)
+from collector.services.iam.service import arn_of, is_device, is_of_account, unless_none
 
 REPORT = (
     b"user,arn,password_enabled,password_last_used,mfa_active,access_key_1_active,access_key_1_last_used_date\n"

@@ -4,8 +4,17 @@ import json
 
 import pytest
 
-from collector.s3.access import AUTHORIZED, CAN_BE, EVERYONE, NOT_PUBLIC, PUBLIC, access_of, is_public, requires_tls
-from collector.services.s3 import hosts, region_of
+from collector.services.s3.access import (
+    AUTHORIZED,
+    CAN_BE,
+    EVERYONE,
+    NOT_PUBLIC,
+    PUBLIC,
+    access_of,
+    is_public,
+    requires_tls,
+)
+from collector.services.s3.service import hosts, region_of
 from tests.pipeline import collect
 
 CLOSED: dict[str, object] = {

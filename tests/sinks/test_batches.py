@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import settings as effort
 from hypothesis import strategies as st
 
-from collector import output
-from collector.assemble import Finished
+from collector.graph.assemble import Finished
 from collector.model import Scope
-from collector.output import Writer
 from collector.report import Ledger
+from collector.sinks import writer as output
+from collector.sinks.writer import Writer
 from tests.runs import MemorySink
 
 SCOPES = [Scope("123456789012", region, "ec2") for region in ("us-east-1", "eu-west-1")]

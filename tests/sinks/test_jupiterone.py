@@ -18,10 +18,10 @@ from collector.sinks.shrink import shrunk
 from collector.sinks.spool import taken_over
 from collector.sinks.synchronization import Synchronization
 from collector.sinks.transport import Http, Manner, Patience
-from tests.fake_jupiterone import ACCOUNT as J1_ACCOUNT
-from tests.fake_jupiterone import KEY, PATH, FakeJupiterOne
 from tests.runs import collect
 from tests.sinks.endpoint import serving
+from tests.sinks.fake_jupiterone import ACCOUNT as J1_ACCOUNT
+from tests.sinks.fake_jupiterone import KEY, PATH, FakeJupiterOne
 from tests.sinks.made import ACCOUNT, RUN, batch, batches, deliver, lines, no_sleep, record, report, spool
 
 EVERY = frozenset({"aws_sqs_queue", "aws_sqs_has_queue", "aws_instance", "aws_ec2_has_instance"})

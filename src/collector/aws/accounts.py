@@ -5,7 +5,7 @@ Organizations throttles hard, so it is asked serially, by the caller alone, and 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,13 +13,12 @@ import aioboto3
 
 from collector.aws.calls import Line, ScopeCalls, Shared
 from collector.aws.credentials import Identity, own, role
-from collector.catalog import Catalog
+from collector.catalog.catalog import Catalog
+from collector.concurrency import spread
 from collector.config import ConfigurationError, Settings
 from collector.faults import Failed, Reason
-from collector.model import GLOBAL, Scope
-from collector.plan import HOMES, Target, chosen_regions
+from collector.model import GLOBAL, HOMES, Scope, Target
 from collector.report import Ledger, ScopeRecord
-from collector.work import spread
 
 SKIP_TAG = ("j1-integration", "SKIP")
 """A member with this tag is left out, as in JupiterOne's own integration."""
@@ -244,3 +243,8 @@ class Accounts:
 def _only_denied(failure: Failed) -> None:
     if failure.reason not in (Reason.DENIED, Reason.DENIED_BY_SCP):
         raise failure
+
+
+def chosen_regions(asked: Iterable[str], enabled: Iterable[str]) -> tuple[str, ...]:
+    """The regions to collect: those asked for, in that order, or all enabled ones by name."""
+    return tuple(dict.fromkeys(asked)) or tuple(sorted(enabled))

@@ -16,12 +16,12 @@ from typing import Any, NoReturn, TypeAlias
 import anyio
 
 from collector.aws.breaker import Breaker
-from collector.aws.clients import Aim, Client, Clients
-from collector.aws.credentials import Identity, Keys
-from collector.aws.faults import Meaning, clean, meaning
+from collector.aws.clients import Client, Clients
+from collector.aws.credentials import Aim, Identity, Keys
+from collector.aws.faults import Meaning, meaning
 from collector.aws.limits import Limits, Turnstile
 from collector.aws.paging import by_token
-from collector.faults import Failed, Reason
+from collector.faults import Failed, Reason, redact
 from collector.report import ScopeRecord
 
 Answer: TypeAlias = dict[str, Any]
@@ -251,4 +251,4 @@ class ScopeCalls:
 
 
 def _failed(call: _Call, why: Meaning) -> Failed:
-    return Failed(call.name, why.reason, why.code, clean(why.message))
+    return Failed(call.name, why.reason, why.code, redact(why.message))

@@ -12,18 +12,19 @@ import gc
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from aiobotocore.config import AioConfig
 from anyio import to_thread
 from botocore.exceptions import DataNotFoundError, UnknownServiceError
 
-from collector import __version__
+from collector.aws.credentials import Aim
 from collector.aws.direct import Direct
 from collector.aws.models import ReadingModels
 from collector.aws.paging import Paging, paging_of
 from collector.aws.parsers import install
 from collector.aws.transport import Pool, Shared, Wire
+from collector.model import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -31,20 +32,6 @@ if TYPE_CHECKING:
     import aioboto3
 
 Answer: TypeAlias = dict[str, Any]
-
-
-class Credentials(Protocol):
-    """What signs a request. botocore asks it anew for each."""
-
-    async def get_frozen_credentials(self) -> Any:
-        """Access key, secret and token as they are now, refreshed if need be."""
-
-
-class Aim(NamedTuple):
-    """Where a call goes and who makes it."""
-
-    region: str
-    credentials: Credentials | None
 
 
 @dataclass(frozen=True, slots=True)

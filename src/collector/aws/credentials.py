@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import aioboto3
 
@@ -27,6 +27,20 @@ class Keys(NamedTuple):
     async def get_frozen_credentials(self) -> Keys:
         """These: botocore asks for them whatever is to sign."""
         return self
+
+
+class Credentials(Protocol):
+    """What signs a request. botocore asks it anew for each."""
+
+    async def get_frozen_credentials(self) -> Any:
+        """Access key, secret and token as they are now, refreshed if need be."""
+
+
+class Aim(NamedTuple):
+    """Where a call goes and who makes it."""
+
+    region: str
+    credentials: Credentials | None
 
 
 @dataclass(frozen=True, slots=True)

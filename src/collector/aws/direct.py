@@ -25,7 +25,7 @@ from collector.aws.parsers.protocols import Planned
 from collector.aws.signing import Scope, sign
 
 if TYPE_CHECKING:
-    from collector.aws.clients import Aim
+    from collector.aws.credentials import Aim
     from collector.aws.transport import Pool, Received
 
 Hook: TypeAlias = Callable[..., None]

@@ -24,7 +24,7 @@ from botocore.exceptions import (
 )
 from botocore.parsers import ResponseParserError
 
-from collector.faults import Reason
+from collector.faults import Reason, redact
 
 THROTTLES = frozenset({
     "BandwidthLimitExceeded", "DependencyThrottle", "EC2ThrottledException", "PriorRequestNotComplete",
@@ -61,9 +61,7 @@ VANISHED = frozenset({
 })  # fmt: skip
 _EC2_VANISHED = re.compile(r"Invalid\w+\.(NotFound|Unavailable)")
 _SCP = re.compile(r"service control polic", re.IGNORECASE)
-_SECRETS = re.compile(
-    r"(?i)(x-amz-security-token|x-amz-signature|authorization|signature|secret\w*|token)([=:]\s*)[^\s&,]+"
-)
+
 
 SERVER_ERROR = 500
 TOO_MANY = 429
@@ -121,7 +119,7 @@ def _of_answer(response: dict[str, Any]) -> Meaning:  # noqa: PLR0911  (as above
     code = str(response.get("Error", {}).get("Code") or "Unknown")
     message = str(response.get("Error", {}).get("Message") or response.get("message") or "")
     status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode") or 0)
-    text = clean(message)
+    text = redact(message)
     if code in THROTTLES or status == TOO_MANY:
         return Meaning(Reason.THROTTLED, code, text, passing=True)
     if code in EXPIRED:
@@ -144,7 +142,7 @@ def _of_answer(response: dict[str, Any]) -> Meaning:  # noqa: PLR0911  (as above
 
 
 def _network(error: Exception, reason: Reason, *, passing: bool = True, unconnected: bool = False) -> Meaning:
-    return Meaning(reason, type(error).__name__, clean(str(error)), passing=passing, unconnected=unconnected)
+    return Meaning(reason, type(error).__name__, redact(str(error)), passing=passing, unconnected=unconnected)
 
 
 def _is_unknown_host(error: EndpointConnectionError) -> bool:
@@ -153,8 +151,3 @@ def _is_unknown_host(error: EndpointConnectionError) -> bool:
     return (
         "Name or service not known" in text or "getaddrinfo" in text or "DNS" in text or "nodename nor servname" in text
     )
-
-
-def clean(text: str) -> str:
-    """A message without anything that looks like a credential."""
-    return _SECRETS.sub(r"\1\2REDACTED", text)

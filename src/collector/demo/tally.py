@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from collector.published import Seen
+from collector.catalog.published import Seen
 
 if TYPE_CHECKING:
     from collector.model import Batch

@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from collector.spec import Call, Edge, Entity, First, Fixed, Service, Template, pick, service_node
-from collector.values import differs, document, equals
+from collector.schema.declarations import Call, Edge, Entity, First, Fixed, Service, Template, pick, service_node
+from collector.schema.values import differs, document, equals
 
 EXTERNAL = ("ACCOUNT", "ORGANIZATION")
 """The types of analyzers that `ListFindings` answers for; it refuses the others (Access Analyzer's documentation)."""

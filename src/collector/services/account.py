@@ -5,9 +5,7 @@ Organizations lists accounts, tags and parents to its management account, and th
 
 from typing import Any
 
-from collector.iam.credential_report import any_of, credential_report, time_of
-from collector.s3.access import account_block, block
-from collector.spec import (
+from collector.schema.declarations import (
     Call,
     Computed,
     Edge,
@@ -27,7 +25,9 @@ from collector.spec import (
     pick,
     service_node,
 )
-from collector.values import boolean, only
+from collector.schema.values import boolean, only
+from collector.services.iam.credential_report import any_of, credential_report, time_of
+from collector.services.s3.access import account_block, block
 
 ROOT = Template("arn:{partition}:iam::{AccountId}:root")
 NO_ORGANIZATION = "AWSOrganizationsNotInUseException"

@@ -1,7 +1,7 @@
 """AWS Certificate Manager. It lists RSA keys of 1024 and 2048 bits only, unless asked for the others too."""
 
-from collector.shared import tagged
-from collector.spec import Call, Entity, Hydrate, Service, Via, pick, service_node
+from collector.schema.declarations import Call, Entity, Hydrate, Service, Via, pick, service_node
+from collector.schema.patterns import tagged
 
 KEY_TYPES = [
     "RSA_1024", "RSA_2048", "RSA_3072", "RSA_4096", "EC_prime256v1", "EC_secp384r1", "EC_secp521r1",

@@ -6,8 +6,7 @@ The newer client takes its page size as text. `GetResources` is the slow call, f
 import re
 from urllib.parse import urlsplit
 
-from collector.shared import lambda_functions
-from collector.spec import (
+from collector.schema.declarations import (
     RESOURCE,
     Call,
     Edge,
@@ -22,7 +21,8 @@ from collector.spec import (
     pick,
     service_node,
 )
-from collector.values import as_json, computed, document
+from collector.schema.patterns import lambda_functions
+from collector.schema.values import as_json, computed, document
 
 INVOKED = re.compile(r"/functions/(?P<arn>arn:[^/]+)/invocations")
 QUEUE = re.compile(

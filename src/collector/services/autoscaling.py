@@ -1,7 +1,7 @@
 """Amazon EC2 Auto Scaling."""
 
-from collector.spec import Call, Edge, Entity, Service, Via, pick, service_node
-from collector.values import count, document, equals
+from collector.schema.declarations import Call, Edge, Entity, Service, Via, pick, service_node
+from collector.schema.values import count, document, equals
 
 group = Entity(
     type="aws_autoscaling_group",

@@ -1,8 +1,8 @@
 """AWS Batch. It forgets jobs about a week after they have ended."""
 
-from collector.shared import filled, guarded_by
-from collector.spec import Batch, Call, Edge, Entity, Row, Service, Via, pick, service_node
-from collector.values import differs, equals, last_segment
+from collector.schema.declarations import Batch, Call, Edge, Entity, Row, Service, Via, pick, service_node
+from collector.schema.patterns import filled, guarded_by
+from collector.schema.values import differs, equals, last_segment
 
 
 def container_secrets(*paths: str) -> tuple[str, ...]:

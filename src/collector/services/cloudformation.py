@@ -1,7 +1,7 @@
 """AWS CloudFormation. Parameters and outputs are left out: their values may be secrets, marked `NoEcho` or not."""
 
-from collector.spec import Call, Entity, Service, Via, pick, service_node
-from collector.values import document, equals
+from collector.schema.declarations import Call, Entity, Service, Via, pick, service_node
+from collector.schema.values import document, equals
 
 ABSENT = ("DELETE_", "ROLLBACK_", "REVIEW_", "CREATE_FAILED")
 """How the states begin in which a stack has no resources, not all of them, or soon none."""

@@ -2,8 +2,7 @@
 
 import re
 
-from collector.shared import filled, tagged
-from collector.spec import (
+from collector.schema.declarations import (
     Call,
     Edge,
     Entity,
@@ -18,7 +17,8 @@ from collector.spec import (
     pick,
     service_node,
 )
-from collector.values import computed, lower
+from collector.schema.patterns import filled, tagged
+from collector.schema.values import computed, lower
 
 BUCKET = re.compile(
     r"(?P<bucket>.+)\.s3(?:-website)?(?:[.-](?:dualstack\.)?[a-z]{2}[a-z-]*-\d)?\.amazonaws\.com(?P<china>\.cn)?"

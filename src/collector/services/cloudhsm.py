@@ -1,8 +1,8 @@
 """AWS CloudHSM: its clusters (client `cloudhsmv2`). The first CloudHSM, of single modules, has ended."""
 
-from collector.shared import guarded_by
-from collector.spec import Call, Entity, Service, Template, pick, service_node
-from collector.values import count, equals
+from collector.schema.declarations import Call, Entity, Service, Template, pick, service_node
+from collector.schema.patterns import guarded_by
+from collector.schema.values import count, equals
 
 hsm = Entity(
     type="aws_hsm",

@@ -3,7 +3,7 @@
 Event selectors and tags are told in a trail's home region only, and of an organization's trail to its owner only.
 """
 
-from collector.spec import (
+from collector.schema.declarations import (
     Call,
     Edge,
     Fixed,
@@ -18,7 +18,7 @@ from collector.spec import (
     pick,
     service_node,
 )
-from collector.values import computed, document, without_suffix
+from collector.schema.values import computed, document, without_suffix
 
 NODE = Template("{account}:service:aws_cloudtrail")
 SELECTORS = ("Selectors.EventSelectors", "Selectors.AdvancedEventSelectors")

@@ -4,8 +4,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
-from collector.shared import encrypted_with, lambda_functions, tagged
-from collector.spec import (
+from collector.schema.declarations import (
     Call,
     Calls,
     Edge,
@@ -20,7 +19,8 @@ from collector.spec import (
     pick,
     service_node,
 )
-from collector.values import computed, document, equals, present, unique, without_suffix
+from collector.schema.patterns import encrypted_with, lambda_functions, tagged
+from collector.schema.values import computed, document, equals, present, unique, without_suffix
 
 
 async def list_rules(calls: Calls) -> AsyncIterator[list[Row]]:

@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from collector.shared import tagged
-from collector.spec import (
+from collector.schema.declarations import (
     RESOURCE,
     Call,
     Computed,
@@ -19,7 +18,8 @@ from collector.spec import (
     pick,
     service_node,
 )
-from collector.values import equals, only, unique
+from collector.schema.patterns import tagged
+from collector.schema.values import equals, only, unique
 
 ACCOUNT = "AWS::::Account"
 

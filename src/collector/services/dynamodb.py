@@ -1,8 +1,8 @@
 """Amazon DynamoDB."""
 
-from collector.shared import encrypted_with, tagged
-from collector.spec import Call, Entity, Fixed, Hydrate, Service, Template, pick, service_node
-from collector.values import boolean, equals
+from collector.schema.declarations import Call, Entity, Fixed, Hydrate, Service, Template, pick, service_node
+from collector.schema.patterns import encrypted_with, tagged
+from collector.schema.values import boolean, equals
 
 RECOVERY = "Backups.ContinuousBackupsDescription.PointInTimeRecoveryDescription"
 

@@ -2,8 +2,7 @@
 
 from dataclasses import replace
 
-from collector.shared import encrypted_with, tagged
-from collector.spec import (
+from collector.schema.declarations import (
     Call,
     Edge,
     Entity,
@@ -18,7 +17,8 @@ from collector.spec import (
     pick,
     service_node,
 )
-from collector.values import computed, document, entry, equals, only
+from collector.schema.patterns import encrypted_with, tagged
+from collector.schema.values import computed, document, entry, equals, only
 
 SEVERITIES = {"CRITICAL": 9, "HIGH": 7, "MEDIUM": 4, "LOW": 1, "INFORMATIONAL": 0}
 """The lower bounds of CVSS's ratings."""

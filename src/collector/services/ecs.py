@@ -1,8 +1,20 @@
 """Amazon ECS. Lists give ARNs only; what they stand for is described in batches, but for task definitions: one a call."""
 
-from collector.shared import encrypted_with, guarded_by
-from collector.spec import Batch, Call, Edge, Entity, Fixed, Hydrate, Service, Template, Via, pick, service_node
-from collector.values import differs, document, entry, last_segment, present, unique
+from collector.schema.declarations import (
+    Batch,
+    Call,
+    Edge,
+    Entity,
+    Fixed,
+    Hydrate,
+    Service,
+    Template,
+    Via,
+    pick,
+    service_node,
+)
+from collector.schema.patterns import encrypted_with, guarded_by
+from collector.schema.values import differs, document, entry, last_segment, present, unique
 
 CONTAINERS = "Detail.taskDefinition.containerDefinitions"
 

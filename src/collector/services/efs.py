@@ -1,8 +1,8 @@
 """Amazon Elastic File System (EFS)."""
 
-from collector.shared import encrypted_with, guarded_by
-from collector.spec import Call, Edge, Entity, Hydrate, Row, Service, Template, Via, pick, service_node
-from collector.values import computed, differs, equals
+from collector.schema.declarations import Call, Edge, Entity, Hydrate, Row, Service, Template, Via, pick, service_node
+from collector.schema.patterns import encrypted_with, guarded_by
+from collector.schema.values import computed, differs, equals
 
 SETTLED = differs("LifeCycleState", "creating", "deleting", "deleted", "error")
 

@@ -1,8 +1,19 @@
 """Amazon Elastic Kubernetes Service (EKS)."""
 
-from collector.shared import encrypted_with, guarded_by
-from collector.spec import Call, Computed, Entity, Hydrate, Row, Service, Template, Via, pick, service_node
-from collector.values import computed, document, equals
+from collector.schema.declarations import (
+    Call,
+    Computed,
+    Entity,
+    Hydrate,
+    Row,
+    Service,
+    Template,
+    Via,
+    pick,
+    service_node,
+)
+from collector.schema.patterns import encrypted_with, guarded_by
+from collector.schema.values import computed, document, equals
 
 NETWORK = "Detail.cluster.resourcesVpcConfig"
 LOGGING = "Detail.cluster.logging.clusterLogging"

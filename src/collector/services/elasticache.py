@@ -5,8 +5,7 @@ Security groups and subnets stand on the cache clusters, not on the replication 
 
 from dataclasses import replace
 
-from collector.shared import encrypted_with, guarded_by
-from collector.spec import (
+from collector.schema.declarations import (
     Call,
     Edge,
     Entity,
@@ -22,7 +21,8 @@ from collector.spec import (
     pick,
     service_node,
 )
-from collector.values import computed, document, equals, lower, only
+from collector.schema.patterns import encrypted_with, guarded_by
+from collector.schema.values import computed, document, equals, lower, only
 
 CLUSTERS = Call("describe_cache_clusters", "CacheClusters", {"ShowCacheNodeInfo": True, "MaxRecords": 100})
 NODES = Slice(CLUSTERS, "CacheClusters[].CacheNodes[]")

@@ -1,8 +1,8 @@
 """Amazon OpenSearch Service, formerly Amazon Elasticsearch Service: one API serves the domains of both engines."""
 
-from collector.shared import encrypted_with, guarded_by
-from collector.spec import Batch, Call, Entity, First, Hydrate, Row, Service, pick, service_node
-from collector.values import computed, document
+from collector.schema.declarations import Batch, Call, Entity, First, Hydrate, Row, Service, pick, service_node
+from collector.schema.patterns import encrypted_with, guarded_by
+from collector.schema.values import computed, document
 
 
 @computed("Created", "Deleted")

@@ -7,8 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from collector.shared import guarded_by, lambda_functions
-from collector.spec import (
+from collector.schema.declarations import (
     Call,
     Computed,
     Edge,
@@ -24,7 +23,8 @@ from collector.spec import (
     pick,
     service_node,
 )
-from collector.values import as_json, computed, document, entry, equals, lower, only, unique
+from collector.schema.patterns import guarded_by, lambda_functions
+from collector.schema.values import as_json, computed, document, entry, equals, lower, only, unique
 
 BALANCERS = Call("describe_load_balancers", "LoadBalancers", {"PageSize": 400})
 ADDITIONAL = "Detail.LoadBalancerAttributes.AdditionalAttributes"

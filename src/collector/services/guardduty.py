@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from collector.spec import (
+from collector.schema.declarations import (
     Batch,
     Call,
     Computed,
@@ -18,7 +18,7 @@ from collector.spec import (
     pick,
     service_node,
 )
-from collector.values import document, epoch, equals, negated, only
+from collector.schema.values import document, epoch, equals, negated, only
 
 NOT_OURS = "BadRequestException: not owned"
 KEYS = "Resource.AccessKeyDetails"

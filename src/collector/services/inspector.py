@@ -1,7 +1,19 @@
 """Amazon Inspector Classic, which AWS has ended: not among the default services."""
 
-from collector.spec import Batch, Call, Computed, Edge, Entity, Fixed, Row, Service, Source, pick, service_node
-from collector.values import document, entry, lower
+from collector.schema.declarations import (
+    Batch,
+    Call,
+    Computed,
+    Edge,
+    Entity,
+    Fixed,
+    Row,
+    Service,
+    Source,
+    pick,
+    service_node,
+)
+from collector.schema.values import document, entry, lower
 
 
 def attribute(name: str) -> Source:

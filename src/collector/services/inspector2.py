@@ -1,7 +1,20 @@
 """Amazon Inspector. What it scans in a region stands for the assessment; findings are asked for only where it is on."""
 
-from collector.spec import Batch, Call, Edge, Entity, Fixed, Made, Service, Source, Template, Via, pick, service_node
-from collector.values import differs, entry, equals, last_segment, lower, only
+from collector.schema.declarations import (
+    Batch,
+    Call,
+    Edge,
+    Entity,
+    Fixed,
+    Made,
+    Service,
+    Source,
+    Template,
+    Via,
+    pick,
+    service_node,
+)
+from collector.schema.values import differs, entry, equals, last_segment, lower, only
 
 COVERAGE = Template("arn:{partition}:inspector2:{region}:{account}:coverage")
 ACTIVE = {"findingStatus": [{"comparison": "EQUALS", "value": "ACTIVE"}]}

@@ -1,7 +1,7 @@
 """AWS Key Management Service (KMS). A key's own policy may shut anyone out of it, account administrators included."""
 
-from collector.spec import Call, Entity, First, Hydrate, Join, Row, Service, pick, service_node
-from collector.values import computed, equals, only
+from collector.schema.declarations import Call, Entity, First, Hydrate, Join, Row, Service, pick, service_node
+from collector.schema.values import computed, equals, only
 
 SHUT_OUT = "AccessDeniedException: resource-based policy"
 

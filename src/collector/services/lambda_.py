@@ -4,9 +4,9 @@
 and is allowed far more often than `ListTags`.
 """
 
-from collector.shared import encrypted_with, filled, guarded_by
-from collector.spec import Call, Edge, Entity, Hydrate, Service, Via, pick, service_node
-from collector.values import document, epoch
+from collector.schema.declarations import Call, Edge, Entity, Hydrate, Service, Via, pick, service_node
+from collector.schema.patterns import encrypted_with, filled, guarded_by
+from collector.schema.values import document, epoch
 
 function = Entity(
     type="aws_lambda_function",

@@ -2,9 +2,7 @@
 
 from collections.abc import Callable
 
-from collector.paths import walker
-from collector.shared import encrypted_with, guarded_by
-from collector.spec import (
+from collector.schema.declarations import (
     Call,
     Computed,
     Edge,
@@ -18,7 +16,9 @@ from collector.spec import (
     pick,
     service_node,
 )
-from collector.values import computed, differs, equals, lower, only, present
+from collector.schema.paths import walker
+from collector.schema.patterns import encrypted_with, guarded_by
+from collector.schema.values import computed, differs, equals, lower, only, present
 
 IS_RDS = differs("Engine", "neptune", "docdb")
 DOWN = ("creating", "deleting", "failed", "inaccessible-encryption-credentials", "restore-error", "stopped", "stopping")

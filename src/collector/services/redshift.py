@@ -1,8 +1,20 @@
 """Amazon Redshift."""
 
-from collector.shared import encrypted_with, guarded_by
-from collector.spec import Call, Edge, Entity, First, Hydrate, Join, Service, Template, Via, pick, service_node
-from collector.values import boolean, differs, lower, only
+from collector.schema.declarations import (
+    Call,
+    Edge,
+    Entity,
+    First,
+    Hydrate,
+    Join,
+    Service,
+    Template,
+    Via,
+    pick,
+    service_node,
+)
+from collector.schema.patterns import encrypted_with, guarded_by
+from collector.schema.values import boolean, differs, lower, only
 
 PAGE = {"MaxRecords": 100}
 SUBNET_GROUPS = Call("describe_cluster_subnet_groups", "ClusterSubnetGroups", PAGE)

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from ipaddress import ip_address, ip_network
 from typing import Any
 
-from collector.spec import (
+from collector.schema.declarations import (
     RESOURCE,
     Call,
     Calls,
@@ -28,7 +28,7 @@ from collector.spec import (
     pick,
     service_node,
 )  # fmt: skip
-from collector.values import computed, equals, lower, negated, only, present
+from collector.schema.values import computed, equals, lower, negated, only, present
 
 SECOND_LEVEL = frozenset(
     {"ac", "co", "com", "edu", "gov", "gouv", "ltd", "net", "ne", "nom", "or", "org", "plc", "sch"}

@@ -2,9 +2,9 @@
 
 from hashlib import sha256
 
-from collector.shared import encrypted_with, tagged
-from collector.spec import Call, Edge, Entity, First, Hydrate, Row, Service, Via, pick, service_node
-from collector.values import boolean, computed, differs, document, equals, integer, last_segment, present
+from collector.schema.declarations import Call, Edge, Entity, First, Hydrate, Row, Service, Via, pick, service_node
+from collector.schema.patterns import encrypted_with, tagged
+from collector.schema.values import boolean, computed, differs, document, equals, integer, last_segment, present
 
 UNCONFIRMED = ("PendingConfirmation", "Deleted")
 """What AWS gives in place of the ARN of a subscription that is not, or no longer, in force."""

@@ -4,9 +4,9 @@ import json
 from dataclasses import replace
 from typing import Any
 
-from collector.shared import encrypted_with, tagged
-from collector.spec import Call, Edge, Entity, Hydrate, Row, Service, Via, pick, service_node
-from collector.values import boolean, computed, document, epoch, integer, last_segment
+from collector.schema.declarations import Call, Edge, Entity, Hydrate, Row, Service, Via, pick, service_node
+from collector.schema.patterns import encrypted_with, tagged
+from collector.schema.values import boolean, computed, document, epoch, integer, last_segment
 
 
 @computed("Detail.Attributes.KmsMasterKeyId", "Detail.Attributes.SqsManagedSseEnabled")

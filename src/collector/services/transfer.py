@@ -1,8 +1,20 @@
 """AWS Transfer Family. Only servers that manage their users themselves can list them."""
 
-from collector.shared import guarded_by
-from collector.spec import Call, Computed, Edge, Entity, Fixed, Hydrate, Row, Service, Via, pick, service_node
-from collector.values import document, equals
+from collector.schema.declarations import (
+    Call,
+    Computed,
+    Edge,
+    Entity,
+    Fixed,
+    Hydrate,
+    Row,
+    Service,
+    Via,
+    pick,
+    service_node,
+)
+from collector.schema.patterns import guarded_by
+from collector.schema.values import document, equals
 
 SERVER = "Detail.Server"
 USER = "Detail.User"

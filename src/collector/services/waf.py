@@ -5,9 +5,9 @@ Not collected unless asked for. Which distributions an ACL protects, the distrib
 
 from dataclasses import replace
 
-from collector.shared import without_stage
-from collector.spec import Call, Edge, Entity, Fixed, Hydrate, Service, Via, pick, service_node
-from collector.values import count, document
+from collector.schema.declarations import Call, Edge, Entity, Fixed, Hydrate, Service, Via, pick, service_node
+from collector.schema.patterns import without_stage
+from collector.schema.values import count, document
 
 DETAIL = Hydrate("get_web_acl", "Detail", {"WebACLId": "WebACLId"})
 NONE = ("WAFInvalidAccountException",)

@@ -5,9 +5,22 @@ Which distributions an ACL protects, the distributions say themselves; all else 
 
 from dataclasses import replace
 
-from collector.shared import without_stage
-from collector.spec import RESOURCE, Call, Edge, Entity, Fixed, Hydrate, Join, Row, Service, Via, pick, service_node
-from collector.values import as_json, computed, present
+from collector.schema.declarations import (
+    RESOURCE,
+    Call,
+    Edge,
+    Entity,
+    Fixed,
+    Hydrate,
+    Join,
+    Row,
+    Service,
+    Via,
+    pick,
+    service_node,
+)
+from collector.schema.patterns import without_stage
+from collector.schema.values import as_json, computed, present
 
 KINDS = {
     "Balancers": "APPLICATION_LOAD_BALANCER",

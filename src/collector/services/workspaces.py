@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from collector.shared import encrypted_with, guarded_by, tagged
-from collector.spec import Batch, Call, Edge, Entity, Join, Service, Template, Via, pick, service_node
-from collector.values import equals, only
+from collector.schema.declarations import Batch, Call, Edge, Entity, Join, Service, Template, Via, pick, service_node
+from collector.schema.patterns import encrypted_with, guarded_by, tagged
+from collector.schema.values import equals, only
 
 WORKSPACES = Call("describe_workspaces", "Workspaces", {"Limit": 25})
 DIRECTORIES = Call("describe_workspace_directories", "Directories", {"Limit": 25})

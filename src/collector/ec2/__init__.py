@@ -1,1 +1,0 @@
-"""What Amazon EC2 has, by subject; `collector.services.ec2` puts it together."""

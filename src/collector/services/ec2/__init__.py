@@ -1,0 +1,1 @@
+"""What Amazon EC2 has, by subject; `collector.services.ec2.service` puts it together."""

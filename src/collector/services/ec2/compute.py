@@ -1,0 +1,180 @@
+"""Machines of EC2: instances, the images that they start from, and the key pairs that open them."""
+
+from __future__ import annotations
+
+import re
+
+from collector.schema.declarations import Call, Edge, Entity, Hydrate, Row, Template, Via, pick
+from collector.schema.patterns import guarded_by
+from collector.schema.values import boolean, computed, document, epoch, equals, milliseconds
+from collector.services.ec2.listings import NAME, given
+
+AMI_KEY = Template("arn:{partition}:ec2:{region}::image/{ImageId}")
+
+ami = Entity(
+    type="aws_ami",
+    cls="Image",
+    rows=Call("describe_images", "Images", {"Owners": ["self"], "MaxResults": 200}),
+    hydrate=(
+        Hydrate(
+            "describe_image_attribute", "Permissions", {"ImageId": "ImageId"}, {"Attribute": "launchPermission"},
+            when=equals("State", "available"), absent=("InvalidAMIID.Unavailable",),
+        ),
+    ),
+    key=AMI_KEY,
+    id="ImageId",
+    name="Name",
+    created=epoch("CreationDate"),
+    active=equals("State", "available"),
+    web="https://{console}/ec2/home?region={region}#ImageDetails:imageId={ImageId}",
+    tags="Tags",
+    props=pick(
+        "ImageId", "Description", "OwnerId", "State", "Public", "Architecture", "Platform", "PlatformDetails",
+        "ImageType", "RootDeviceType", "VirtualizationType", "EnaSupport", "ImdsSupport", "SourceInstanceId",
+        deprecationTime=epoch("DeprecationTime"),
+        blockDeviceMappings=document("BlockDeviceMappings"),
+        sharedWithAccounts="Permissions.LaunchPermissions[].UserId",
+    ),
+)  # fmt: skip
+
+
+@computed("SecurityGroups[].GroupId", "NetworkInterfaces[].Groups[].GroupId")
+def security_groups(row: Row) -> list[str]:
+    """The groups of the instance and of each of its network interfaces."""
+    groups = list(row.get("SecurityGroups") or ())
+    for interface in row.get("NetworkInterfaces") or ():
+        groups += interface.get("Groups") or ()
+    return list(dict.fromkeys(group["GroupId"] for group in groups))
+
+
+@computed("PublicIpAddress", "NetworkInterfaces[].PrivateIpAddresses[].Association.PublicIp")
+def public_addresses(row: Row) -> list[str]:
+    """The instance's public IPv4 addresses, the first its main one."""
+    found = [(one.get("Association") or {}).get("PublicIp") for one in _private(row)]
+    return [one for one in dict.fromkeys((row.get("PublicIpAddress"), *found)) if one]
+
+
+@computed("PrivateIpAddress", "NetworkInterfaces[].PrivateIpAddresses[].PrivateIpAddress")
+def private_addresses(row: Row) -> list[str]:
+    """The instance's private IPv4 addresses, the first its main one."""
+    found = [one.get("PrivateIpAddress") for one in _private(row)]
+    return [one for one in dict.fromkeys((row.get("PrivateIpAddress"), *found)) if one]
+
+
+@computed(*public_addresses.reads, *private_addresses.reads)
+def ipv4_addresses(row: Row) -> list[str]:
+    """All IPv4 addresses of the instance."""
+    return [*public_addresses.fn(row), *private_addresses.fn(row)]
+
+
+@computed(*ipv4_addresses.reads, "NetworkInterfaces[].Ipv6Addresses[].Ipv6Address")
+def addresses(row: Row) -> list[str]:
+    """All addresses of the instance."""
+    six = [one["Ipv6Address"] for card in row.get("NetworkInterfaces") or () for one in card.get("Ipv6Addresses") or ()]
+    return [*ipv4_addresses.fn(row), *six]
+
+
+@computed("PublicDnsName", "PrivateDnsName")
+def domain_names(row: Row) -> list[str]:
+    """The names by which the instance is found, the public one first."""
+    return [name.lower() for name in (row.get("PublicDnsName"), row.get("PrivateDnsName")) if name]
+
+
+@computed("Platform", "Architecture")
+def os_type(row: Row) -> str:
+    """The family of the operating system. EC2 marks Windows, and Mac hardware; everything else is Linux to it."""
+    if str(row.get("Platform")).lower() == "windows":
+        return "windows"
+    return "darwin" if str(row.get("Architecture")).endswith("_mac") else "linux"
+
+
+@computed("StateTransitionReason")
+def state_changed(row: Row) -> int | None:
+    """When the state last changed, which EC2 tells only in words: `User initiated (2026-01-02 03:04:05 GMT)`."""
+    found = re.search(r"\((\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) GMT\)", row.get("StateTransitionReason") or "")
+    return milliseconds(found[1]) if found else None
+
+
+@computed("StateTransitionReason", "State.Name")
+def stopped(row: Row) -> int | None:
+    """Since when a stopped instance has been so."""
+    moment: int | None = state_changed.fn(row)
+    return moment if row["State"]["Name"] == "stopped" else None
+
+
+def _private(row: Row) -> list[Row]:
+    return [one for card in row.get("NetworkInterfaces") or () for one in card.get("PrivateIpAddresses") or ()]
+
+
+HOST = pick(
+    ipv4Addresses=ipv4_addresses,
+    ipv6Addresses="NetworkInterfaces[].Ipv6Addresses[].Ipv6Address",
+    publicIpAddresses=public_addresses,
+    privateIpAddresses=private_addresses,
+    macAddresses=Via("NetworkInterfaces[].MacAddress", lambda several: [one.lower() for one in several]),
+    fqdn=domain_names,
+    hostname=Via("PrivateDnsName", lambda name: name.partition(".")[0] or None),
+    deviceId=Via("InstanceId", lambda instance: [instance]),
+    osType=os_type,
+    osDetails="PlatformDetails",
+)
+"""What the class `Host` asks of every machine."""
+
+instance = Entity(
+    type="aws_instance",
+    cls="Host",
+    rows=Call("describe_instances", "Reservations[].Instances[]", {"MaxResults": 100}),
+    key=Template("arn:{partition}:ec2:{region}:{^.OwnerId|account}:instance/{InstanceId}"),
+    id="InstanceId",
+    name=NAME,
+    also={"dns": domain_names, "address": addresses},
+    created="LaunchTime",
+    active=equals("State.Name", "running"),
+    web="https://{console}/ec2/home?region={region}#InstanceDetails:instanceId={InstanceId}",
+    tags="Tags",
+    props=pick(
+        "InstanceId", "ImageId", "InstanceType", "LaunchTime", "Platform", "PlatformDetails", "Architecture", "VpcId",
+        "SubnetId", "KeyName", "PrivateIpAddress", "PublicIpAddress", "EbsOptimized", "RootDeviceType",
+        "SourceDestCheck", "Placement.Tenancy", "Placement.AvailabilityZone", "MetadataOptions.HttpTokens",
+        "MetadataOptions.HttpPutResponseHopLimit", "^.OwnerId",
+        privateDnsName=given("PrivateDnsName"),
+        publicDnsName=given("PublicDnsName"),
+        state="State.Name",
+        stateChangedOn=state_changed,
+        stoppedOn=stopped,
+        monitoringState="Monitoring.State",
+        metadataOptionsState="MetadataOptions.State",
+        httpEndpointEnabled=boolean("MetadataOptions.HttpEndpoint"),
+        enclaveOptionsEnabled="EnclaveOptions.Enabled",
+        hibernationOptionsConfigured="HibernationOptions.Configured",
+        iamInstanceProfileArn="IamInstanceProfile.Arn",
+        iamInstanceProfileId="IamInstanceProfile.Id",
+        securityGroupIds=security_groups,
+        **HOST,
+    ),
+    edges=(
+        Edge("aws_subnet", "HAS", "aws_instance", at="SubnetId"),
+        Edge("aws_instance", "USES", "aws_ebs_volume", at="BlockDeviceMappings[].Ebs.VolumeId"),
+        Edge("aws_instance", "USES", "aws_eni", at="NetworkInterfaces[].NetworkInterfaceId"),
+        Edge("aws_instance", "USES", "aws_ami", at="ImageId", outside=AMI_KEY),
+        Edge("aws_instance", "USES", "aws_key_pair", at=Template("{region}/{KeyName}"), by="name"),
+        Edge("aws_instance", "USES", "aws_iam_role", at="IamInstanceProfile.Arn", by="profile"),
+        *guarded_by("aws_instance", security_groups),
+    ),
+    facts={"vpc": "VpcId", "addresses": addresses},
+)  # fmt: skip
+
+key_pair = Entity(
+    type="aws_key_pair",
+    cls="AccessKey",
+    rows=Call("describe_key_pairs", "KeyPairs"),
+    key=Template("arn:{partition}:ec2:{region}:{account}:key-pair/{KeyPairId}"),
+    id="KeyPairId",
+    name="KeyName",
+    also={"name": Template("{region}/{KeyName}")},
+    created="CreateTime",
+    web="https://{console}/ec2/home?region={region}#KeyPairs:keyName={KeyName}",
+    tags="Tags",
+    props=pick("KeyFingerprint", "KeyType"),
+    facts={"arn": Template("arn:{partition}:ec2:{region}:{account}:key-pair/{KeyName}")},  # the name that policies use
+)

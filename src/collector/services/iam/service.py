@@ -1,0 +1,407 @@
+"""AWS IAM. One sweep of `GetAccountAuthorizationDetails` tells of users, groups, roles and policies.
+
+It lists AWS-managed policies only where they are attached. Names of users, groups and roles are unique in the account.
+"""
+
+from dataclasses import replace
+
+from collector.schema.declarations import (
+    Call,
+    Computed,
+    Edge,
+    Entity,
+    First,
+    Fixed,
+    Hydrate,
+    Join,
+    Other,
+    Row,
+    Service,
+    Slice,
+    Template,
+    Via,
+    pick,
+    service_node,
+)
+from collector.schema.values import boolean, count, document, equals, last_segment, only
+from collector.services.iam.credential_report import any_of, credential_report, may_be, mentioned, time_of
+from collector.services.iam.policies import (
+    default_document,
+    default_grants_everything,
+    deleted_principals,
+    email,
+    entity_id,
+    grants_everything,
+)
+
+ROOT = Template("arn:{partition}:iam::{AccountId}:root")
+DETAILS = Call("get_account_authorization_details", "@", {"MaxItems": 200})
+REPORT = credential_report()
+KEYS_ACTIVE = ("access_key_1_active", "access_key_2_active")
+KEYS_LAST_USED = ("access_key_1_last_used_date", "access_key_2_last_used_date")
+ADDRESS = email("UserName", "Tags")
+
+
+def is_vendors(arn: str) -> bool:
+    """Whether a policy is AWS's own: its ARN names no account."""
+    return arn.split(":")[4] == "aws"
+
+
+def is_used(row: Row) -> bool:
+    """Whether a policy is attached to anything, or bounds anything."""
+    return bool(row.get("AttachmentCount") or row.get("PermissionsBoundaryUsageCount"))
+
+
+def is_of_account(row: Row) -> bool:
+    """Whether a policy is the account's own, or AWS's and in use there."""
+    return is_used(row) or not is_vendors(row["Arn"])
+
+
+def unless_none(value: str) -> str | None:
+    """The value, unless it is IAM's word for none."""
+    return None if value == "N/A" else value
+
+
+def attached(type_: str) -> Edge:
+    """It HAS its managed policies."""
+    return Edge(type_, "HAS", "aws_iam_policy", at="AttachedManagedPolicies[].PolicyArn")
+
+
+user = Entity(
+    type="aws_iam_user",
+    cls="User",
+    rows=Slice(DETAILS, "UserDetailList"),
+    join=(Join(REPORT, "Report", on="arn", to="Arn"),),
+    key="Arn",
+    id="UserId",
+    also={"name": "UserName"},
+    name="UserName",
+    created="CreateDate",
+    active=any_of("Report", "password_enabled", *KEYS_ACTIVE),
+    web="https://{console}/iam/home#/users/details/{UserName}",
+    tags="Tags",
+    props=pick(
+        "Path",
+        "GroupList",
+        "PermissionsBoundary.PermissionsBoundaryArn",
+        username=Via("UserName", lambda name: [name]),
+        email=Computed(lambda row: [found] if (found := ADDRESS.fn(row)) else None, ADDRESS.reads),
+        attachedManagedPolicies="AttachedManagedPolicies[].PolicyArn",
+        passwordEnabled=mentioned("Report", "password_enabled"),
+        passwordLastUsed=time_of("Report", "password_last_used"),
+        passwordLastChanged=time_of("Report", "password_last_changed"),
+        passwordNextRotation=time_of("Report", "password_next_rotation"),
+        mfaEnabled=mentioned("Report", "mfa_active"),
+        accessKeyEnabled=any_of("Report", *KEYS_ACTIVE),
+        accessKeyLastUsed=time_of("Report", *KEYS_LAST_USED),
+    ),
+    edges=(
+        Edge("aws_iam_group", "CONTAINS", "aws_iam_user", at="GroupList[]", by="name"),
+        attached("aws_iam_user"),
+        Edge(
+            "aws_iam_user",
+            "IS",
+            "Person",
+            outside=Other({"_class": Fixed("Person"), "email": ADDRESS}, match=(("_class", "email"),), create=False),
+        ),
+    ),
+)
+
+group = Entity(
+    type="aws_iam_group",
+    cls="UserGroup",
+    rows=Slice(DETAILS, "GroupDetailList"),
+    key="Arn",
+    id="GroupId",
+    also={"name": "GroupName"},
+    name="GroupName",
+    created="CreateDate",
+    web="https://{console}/iam/home#/groups/details/{GroupName}",
+    props=pick("GroupName", "Path", attachedManagedPolicies="AttachedManagedPolicies[].PolicyArn"),
+    edges=(attached("aws_iam_group"),),
+)
+
+role = Entity(
+    type="aws_iam_role",
+    cls="AccessRole",
+    rows=Slice(DETAILS, "RoleDetailList"),
+    key="Arn",
+    id="RoleId",
+    also={
+        "name": "RoleName",
+        "profile": "InstanceProfileList[].Arn",
+        "profile_name": "InstanceProfileList[].InstanceProfileName",
+    },
+    name="RoleName",
+    created="CreateDate",
+    web="https://{console}/iam/home#/roles/details/{RoleName}",
+    tags="Tags",
+    props=pick(
+        "RoleName",
+        "Path",
+        "PermissionsBoundary.PermissionsBoundaryArn",
+        systemRole=Via("Path", lambda path: path.startswith("/aws-service-role/")),
+        assumeRolePolicyDocument=document("AssumeRolePolicyDocument"),
+        danglingTrustedPrincipals=deleted_principals("AssumeRolePolicyDocument"),
+        instanceProfileId=only("InstanceProfileList[].InstanceProfileId"),
+        instanceProfileArn=only("InstanceProfileList[].Arn"),
+        attachedManagedPolicies="AttachedManagedPolicies[].PolicyArn",
+        lastUsedOn="RoleLastUsed.LastUsedDate",
+        lastUsedRegion="RoleLastUsed.Region",
+    ),
+    facts={"trust": document("AssumeRolePolicyDocument")},
+    edges=(attached("aws_iam_role"),),
+)
+
+policy = Entity(
+    type="aws_iam_policy",
+    cls="AccessPolicy",
+    rows=Slice(DETAILS, "Policies"),
+    when=Computed(is_of_account, ("Arn", "AttachmentCount", "PermissionsBoundaryUsageCount")),
+    key="Arn",
+    id="PolicyId",
+    also={"name": "PolicyName"},
+    name="PolicyName",
+    created="CreateDate",
+    web="https://{console}/iam/home#/policies/details/{Arn}",
+    props=pick(
+        "PolicyName",
+        "Path",
+        "Description",
+        "DefaultVersionId",
+        "AttachmentCount",
+        "PermissionsBoundaryUsageCount",
+        "IsAttachable",
+        updatedOn="UpdateDate",
+        versionCount=count("PolicyVersionList"),
+        policyDocument=default_document("PolicyVersionList"),
+        admin=default_grants_everything("PolicyVersionList"),
+        vendorManaged=Via("Arn", is_vendors),
+        inUse=Computed(is_used, ("AttachmentCount", "PermissionsBoundaryUsageCount")),
+    ),
+    facts={
+        "policy": default_document("PolicyVersionList"),
+        "version": "DefaultVersionId",
+        "attached": "AttachmentCount",
+    },
+)
+
+
+def inline_policy(type_: str, owner: str, details: str) -> Entity:
+    """The policies written into a user, group or role."""
+    return Entity(
+        type=type_,
+        cls="AccessPolicy",
+        rows=Slice(DETAILS, details),
+        key=Template("{^.Arn}/inline-policy/{PolicyName}"),
+        arn=None,
+        name="PolicyName",
+        props=pick(
+            "PolicyName",
+            ownerArn="^.Arn",
+            policyDocument=document("PolicyDocument"),
+            admin=grants_everything("PolicyDocument"),
+            vendorManaged=Fixed(value=False),
+        ),
+        facts={"policy": document("PolicyDocument")},
+        edges=(Edge(owner, "HAS", type_, at="^.Arn"),),
+    )
+
+
+user_policy = inline_policy("aws_iam_user_policy", "aws_iam_user", "UserDetailList[].UserPolicyList")
+group_policy = inline_policy("aws_iam_group_policy", "aws_iam_group", "GroupDetailList[].GroupPolicyList")
+role_policy = inline_policy("aws_iam_role_policy", "aws_iam_role", "RoleDetailList[].RolePolicyList")
+
+access_key = Entity(
+    type="aws_iam_access_key",
+    cls="AccessKey",
+    rows=Call(
+        "list_access_keys", "AccessKeyMetadata", {"MaxItems": 100}, each="aws_iam_user", args={"UserName": "UserName"}
+    ),
+    hydrate=(Hydrate("get_access_key_last_used", "Use", {"AccessKeyId": "AccessKeyId"}),),
+    key=Template("arn:{partition}:iam::{account}:user/{UserName}/access-key/{AccessKeyId}"),
+    arn=None,
+    id="AccessKeyId",
+    name="AccessKeyId",
+    created="CreateDate",
+    active=equals("Status", "Active"),
+    web="https://{console}/iam/home#/users/details/{UserName}?section=security_credentials",
+    props=pick(
+        "UserName",
+        "Status",
+        lastUsedOn="Use.AccessKeyLastUsed.LastUsedDate",
+        lastUsedServiceName=Via("Use.AccessKeyLastUsed.ServiceName", unless_none),
+        lastUsedRegion=Via("Use.AccessKeyLastUsed.Region", unless_none),
+    ),
+    edges=(Edge("aws_iam_user", "HAS", "aws_iam_access_key", at="^.Arn"),),
+)
+
+virtual_mfa_device = Entity(
+    type="mfa_device",
+    cls="AccessKey",
+    rows=Call("list_virtual_mfa_devices", "VirtualMFADevices", {"AssignmentStatus": "Assigned", "MaxItems": 1000}),
+    key="SerialNumber",
+    id="SerialNumber",
+    name=last_segment("SerialNumber"),
+    tags="Tags",
+    props=pick("SerialNumber", "EnableDate", "User.UserName", kind=Fixed("virtual")),
+    secrets=("Base32StringSeed", "QRCodePNG"),
+    edges=(Edge(("aws_iam_user", "aws_account"), "HAS", "mfa_device", at="User.Arn"),),
+)
+
+
+def is_device(serial: str) -> bool:
+    """Whether a serial number is that of a thing one can hold. Virtual devices are listed for the whole account."""
+    return ":mfa/" not in serial
+
+
+def arn_of(serial: str) -> str | None:
+    """The ARN of a FIDO key; other hardware has a bare serial number."""
+    return serial if serial.startswith("arn:") else None
+
+
+mfa_device = replace(
+    virtual_mfa_device,
+    rows=Call(
+        "list_mfa_devices",
+        "MFADevices",
+        {"MaxItems": 100},
+        each="aws_iam_user",
+        args={"UserName": "UserName"},
+        when=may_be("Report", "mfa_active"),
+    ),
+    when=Via("SerialNumber", is_device),
+    key=First(Via("SerialNumber", arn_of), Template("{account}:mfa:{SerialNumber}")),
+    arn=Via("SerialNumber", arn_of),
+    tags=None,
+    props=pick(
+        "SerialNumber",
+        "EnableDate",
+        "UserName",
+        kind=Via("SerialNumber", lambda serial: "fido" if arn_of(serial) else "hardware"),
+    ),
+    secrets=(),
+    edges=(Edge("aws_iam_user", "HAS", "mfa_device", at="^.Arn"),),
+)
+
+password_policy = Entity(
+    type="aws_iam_account_password_policy",
+    cls="PasswordPolicy",
+    rows=Call("get_account_password_policy", "PasswordPolicy", absent=("NoSuchEntity",)),
+    key=Template("arn:{partition}:iam::{account}:account-password-policy"),
+    arn=None,
+    name=Fixed("account-password-policy"),
+    web="https://{console}/iam/home#/account_settings",
+    props=pick(
+        "AllowUsersToChangePassword",
+        "ExpirePasswords",
+        "HardExpiry",
+        "RequireSymbols",
+        "RequireNumbers",
+        minLength="MinimumPasswordLength",
+        requireUppercase="RequireUppercaseCharacters",
+        requireLowercase="RequireLowercaseCharacters",
+        maxAgeDays="MaxPasswordAge",
+        historyCount="PasswordReusePrevention",
+    ),
+)
+
+saml_provider = Entity(
+    type="aws_iam_saml_provider",
+    cls="Service",
+    rows=Call("list_saml_providers", "SAMLProviderList"),
+    hydrate=(Hydrate("get_saml_provider", "Detail", {"SAMLProviderArn": "Arn"}),),
+    key="Arn",
+    name=last_segment("Arn"),
+    created="CreateDate",
+    web="https://{console}/iam/home#/identity_providers/details/SAML/{Arn}",
+    tags="Detail.Tags",
+    props=pick(
+        category=Fixed(["security"]),
+        function=Fixed(["IAM"]),
+        expiresOn="ValidUntil",
+        samlProviderUuid="Detail.SAMLProviderUUID",
+        assertionEncryptionMode="Detail.AssertionEncryptionMode",
+        entityId=entity_id("Detail.SAMLMetadataDocument"),
+        samlMetadataDocument="Detail.SAMLMetadataDocument",
+    ),
+)
+
+oidc_provider = Entity(
+    type="aws_iam_oidc_provider",
+    cls="Service",
+    rows=Call("list_open_id_connect_providers", "OpenIDConnectProviderList"),
+    hydrate=(Hydrate("get_open_id_connect_provider", "Detail", {"OpenIDConnectProviderArn": "Arn"}),),
+    key="Arn",
+    name="Detail.Url",
+    created="Detail.CreateDate",
+    web="https://{console}/iam/home#/identity_providers/details/OPENID/{Arn}",
+    tags="Detail.Tags",
+    props=pick(
+        category=Fixed(["security"]),
+        function=Fixed(["IAM"]),
+        url="Detail.Url",
+        clientIds="Detail.ClientIDList",
+        thumbprints="Detail.ThumbprintList",
+    ),
+)
+
+node = service_node(
+    "aws_iam",
+    "AWS Identity and Access Management",
+    category=("security",),
+    function=("IAM",),
+    hydrate=(Hydrate("get_account_summary", "Summary"),),
+    join=(Join(REPORT, "Report", on="arn", to=ROOT),),
+    props=pick(
+        "Summary.SummaryMap.Users",
+        "Summary.SummaryMap.Groups",
+        "Summary.SummaryMap.Roles",
+        "Summary.SummaryMap.Policies",
+        "Summary.SummaryMap.Providers",
+        "Summary.SummaryMap.ServerCertificates",
+        mfaDevices="Summary.SummaryMap.MFADevices",
+        mfaDevicesInUse="Summary.SummaryMap.MFADevicesInUse",
+        accountMfaEnabled=boolean("Summary.SummaryMap.AccountMFAEnabled"),
+        accountAccessKeysPresent="Summary.SummaryMap.AccountAccessKeysPresent",
+        rootUserMfaEnabled=mentioned("Report", "mfa_active"),
+        rootUserAccessKeyEnabled=any_of("Report", *KEYS_ACTIVE),
+        rootUserAccessKeyLastUsed=time_of("Report", *KEYS_LAST_USED),
+        rootUserPasswordLastUsed=time_of("Report", "password_last_used"),
+    ),
+)
+
+SERVICE = Service(
+    name="iam",
+    client="iam",
+    title="IAM",
+    scope="global",
+    node=node,
+    has=(
+        "aws_iam_user",
+        "aws_iam_group",
+        "aws_iam_role",
+        "aws_iam_policy",
+        "aws_iam_user_policy",
+        "aws_iam_group_policy",
+        "aws_iam_role_policy",
+        "aws_iam_account_password_policy",
+        "aws_iam_saml_provider",
+        "aws_iam_oidc_provider",
+    ),
+    entities=(
+        user,
+        group,
+        role,
+        policy,
+        user_policy,
+        group_policy,
+        role_policy,
+        access_key,
+        virtual_mfa_device,
+        mfa_device,
+        password_policy,
+        saml_provider,
+        oidc_provider,
+    ),
+)

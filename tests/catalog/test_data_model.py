@@ -1,0 +1,228 @@
+"""The published tables, parsed as they stand, against what is declared and against what the sample estate shows.
+
+`tests/data/data_model.md` holds the tables word for word. Every departure from their letter is in `SLIPS`, `MEANT` or
+`RELABELLED` here, and told in docs/data-model.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from collector.catalog.catalog import Catalog
+from collector.catalog.document import drawn
+from collector.catalog.published import Seen, names, published, row_covers
+from collector.demo.process import SETTINGS
+from tests.class_schemas import violations
+from tests.runs import Collected, collect
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from collector.demo.server import EstateServer
+
+HERE = Path(__file__).parents[1]
+TABLES = (HERE / "data" / "data_model.md").read_text(encoding="utf-8")
+READ_BY_QUERIES: dict[str, list[str]] = json.loads((HERE / "data" / "query-properties.json").read_text())
+ABSENT_TITLE = "## Properties that queries read and that are not sent"
+
+CATALOG = Catalog.all()
+NAMES = names(CATALOG)
+
+SLIPS = {"Accessment": "Assessment"}
+"""Misspelt classes."""
+
+RELABELLED = {
+    "aws_account": "Account",
+    "aws_cloudfront_distribution_origin": "Origin",
+    "aws_api_gateway_v2_integration": "Integration",
+    "aws_api_gateway_v2_authorizer": "Authorizer",
+}
+"""Resources whose label is missing or stands in another's row."""
+
+POLICIES = ("aws_iam_policy", "aws_iam_user_policy", "aws_iam_group_policy", "aws_iam_role_policy")
+
+MEANT = {
+    "aws_efs_mount_point": ("aws_efs_mount_target",),
+    "aws_elasticache_cluster": ("aws_elasticache_memcached_cluster", "aws_elasticache_redis_cluster"),
+    "aws_lb": ("aws_alb", "aws_nlb"),
+    "aws_db_resource": ("aws_db_instance",),
+    "aws_<service>": ("Service",),
+    "<AWS Resource>": ("resource",),
+    "<Resource>": ("resource",),
+}
+"""Words of the tables that stand for other types."""
+
+DRAWN_BY_ANALYSIS = {152, 153, 154}
+"""Rows that follow from trust and permission policies, not from a pointer."""
+
+
+def _table_rows(title: str) -> list[list[str]]:
+    section = TABLES.split(f"## {title}\n")[1].split("\n## ")[0]
+    lines = [line for line in section.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines[2:]]
+
+
+def _entities() -> Iterator[tuple[str, str, str, list[str]]]:
+    service = ""
+    for named, resource, cell in _table_rows("Entities"):
+        service = named or service
+        type_, *classes = re.findall(r"`([^`]+)`", cell.replace("\\_", "_"))
+        yield service, RELABELLED.get(type_, resource), type_, [SLIPS.get(cls, cls) for cls in classes]
+
+
+def _relationships() -> Iterator[tuple[str, str, list[list[str]]]]:
+    for title in ("Basic relationships", "Mapped relationships", "Advanced mappings"):
+        for (cell,) in _table_rows(title):
+            text = re.sub(r" _See.*_$", "", cell.replace("\\|", "|").replace("`", "").replace("**", ""))
+            yield title.split()[0].lower(), text, _spread(text)
+
+
+def _spread(text: str) -> list[list[str]]:
+    """`a or b HAS|USES c (some note)`: each source with each verb and each target."""
+    bare = re.sub(r" \([^)]*\)", "", text)
+    source, verb, target = re.fullmatch(r"(.+?) ([A-Z|]+) (.+)", bare).groups()  # type: ignore[union-attr]
+    sources = POLICIES if (source, verb) == ("aws_iam_policy", "ALLOWS") else _meant(source)
+    return [list(triple) for triple in product(sources, verb.split("|"), _meant(target))]
+
+
+def _meant(ends: str) -> list[str]:
+    return [type_ for end in ends.split(" or ") for type_ in MEANT.get(end, (end,))]
+
+
+def test_the_published_entities_are_held_as_the_tables_have_them():
+    given = [(each["service"], each["resource"], each["type"], each["classes"]) for each in published().entities]
+    assert sorted(given, key=str) == sorted(_entities(), key=str)
+    assert len(given) == 94
+
+
+def test_the_published_rows_are_held_as_the_tables_have_them():
+    given = [(row["kind"], row["row"], row["relationships"]) for row in published().rows]
+    assert given == list(_relationships())
+    assert len(given) == 154
+
+
+def test_every_published_type_is_declared_with_its_classes():
+    declared = {
+        (entity.type, cls)
+        for entity in CATALOG.entities
+        for cls in ((entity.cls,) if isinstance(entity.cls, str) else entity.cls)
+    }
+    wanted = {(each["type"], cls) for each in published().entities for cls in each["classes"]}
+    assert wanted - declared == set()
+
+
+def test_every_published_row_is_declared():
+    places: dict[int, set[str]] = {}
+    for triple, place in drawn(CATALOG):
+        for number in published().covered((triple,), NAMES):
+            places.setdefault(number, set()).add(place)
+    assert set(range(1, 155)) - places.keys() == set()
+    assert {number for number, several in places.items() if several == {"analysis"}} == DRAWN_BY_ANALYSIS
+
+
+@pytest.mark.parametrize(
+    ("row", "triple", "expected"),
+    [
+        (("Domain", "HAS", "aws_route53_zone"), ("aws_route53_domain", "HAS", "aws_route53_zone"), True),
+        (("Domain", "HAS", "aws_route53_zone"), ("Domain", "HAS", "aws_route53_zone"), True),
+        (("Domain", "HAS", "aws_route53_zone"), ("aws_route53", "HAS", "aws_route53_zone"), False),
+        (("aws_account", "HAS", "Service"), ("aws_account", "HAS", "aws_ec2"), True),
+        (("aws_account", "HAS", "Service"), ("aws_account", "HAS", "aws_ecs_service"), False),
+        (("aws_waf_v2_web_acl", "PROTECTS", "resource"), ("aws_waf_v2_web_acl", "PROTECTS", "aws_alb"), True),
+        (("aws_waf_v2_web_acl", "PROTECTS", "resource"), ("aws_waf_v2_web_acl", "PROTECTS", "resource"), True),
+        (("aws_iam_policy", "ALLOWS", "resource"), ("aws_iam_policy", "ALLOWS", "Service"), True),
+        (("aws_iam_user", "IS", "Person"), ("aws_iam_user", "IS", "Person"), True),
+        (("aws_iam_user", "IS", "Person"), ("aws_iam_user", "HAS", "Person"), False),
+    ],
+)
+def test_a_row_names_types_classes_services_or_any_resource(row, triple, expected):
+    assert row_covers({"relationships": [list(row)]}, triple, NAMES) is expected
+
+
+@pytest.fixture(scope="module")
+def sample(running_estate: EstateServer) -> Collected:
+    """A run over the whole sample estate, every service, with the tags that options give."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {**SETTINGS, "AWS_ENDPOINT_URL": running_estate.url}.items():
+            patch.setenv(name, value)
+        return asyncio.run(
+            collect(services="all,inspector,waf", account_name="Acme", tag_account_name=True, tag_production=True)
+        )
+
+
+@pytest.fixture(scope="module")
+def seen(sample: Collected) -> Seen:
+    seen = Seen()
+    for record in sample.records:
+        seen.add(record)
+    return seen
+
+
+def test_the_sample_estate_shows_an_entity_of_every_published_type(seen: Seen):
+    assert published().types - seen.types == set()
+
+
+def test_the_sample_estate_shows_a_relationship_of_every_published_row(seen: Seen):
+    assert set(range(1, 155)) - published().covered(seen.triples, NAMES) == set()
+
+
+def test_every_entity_of_every_service_satisfies_the_schemas_of_its_classes(sample: Collected):
+    entities = [record for record in sample.records if isinstance(record["_class"], list)]
+    assert [f"{record['_key']}: {line}" for record in entities for line in violations(record)] == []
+
+
+def test_relationships_to_people_hosts_and_domains_outside_are_mapped(sample: Collected):
+    mapped = {record["_type"] for record in sample.records if "_mapping" in record}
+    assert {"aws_iam_user_is_person", "aws_route53_record_connects_host", "aws_vpc_connects_vpc"} <= mapped
+
+
+def test_what_was_seen_is_told_in_one_line(seen: Seen):
+    assert seen.told(CATALOG) == "94 of 94 types, 154 of 154 rows"
+    assert Seen().told(CATALOG) == "0 of 94 types, 0 of 154 rows"
+
+
+def _sent(sample: Collected) -> dict[str, set[str]]:
+    """Every property with a value, by type, in the golden graphs and in the sample estate."""
+    golden = [json.loads(path.read_text())["entities"] for path in sorted((HERE / "golden").glob("*.json"))]
+    entities: list[dict[str, Any]] = [record for several in golden for record in several]
+    entities += [record for record in sample.records if isinstance(record["_class"], list)]
+    sent: dict[str, set[str]] = {}
+    for record in entities:
+        sent.setdefault(record["_type"], set()).update(label for label, value in record.items() if value is not None)
+    return sent
+
+
+def _excused() -> set[tuple[str, str]]:
+    """The (type, property) pairs of the table in docs/data-model.md; `*` stands for any type."""
+    text = (HERE.parent / "docs" / "data-model.md").read_text(encoding="utf-8")
+    lines = [line for line in text.split(ABSENT_TITLE)[1].split("\n## ")[0].splitlines() if line.startswith("| `")]
+    cells = [re.split(r"(?<!\\)\|", line)[1:-1] for line in lines]
+    return {
+        pair
+        for types, properties, _ in cells
+        for pair in product(re.findall("`(.+?)`", types), re.findall("`(.+?)`", properties))
+    }
+
+
+def test_every_property_that_queries_read_is_sent_or_excused(sample: Collected):
+    sent, excused = _sent(sample), _excused()
+    silent = {
+        (type_, label) for type_, labels in READ_BY_QUERIES.items() for label in {*labels} - sent.get(type_, set())
+    }
+    assert silent - excused - {(type_, label) for type_, label in silent if ("*", label) in excused} == set()
+
+
+def test_no_property_is_excused_that_is_sent_or_that_no_query_reads(sample: Collected):
+    sent = _sent(sample)
+    silent = {
+        (type_, label) for type_, labels in READ_BY_QUERIES.items() for label in {*labels} - sent.get(type_, set())
+    }
+    anywhere = {("*", label) for _, label in silent}
+    assert _excused() - silent - anywhere == set()

@@ -1,0 +1,325 @@
+"""The command as its users run it: a process of its own, against the sample estate."""
+
+from __future__ import annotations
+
+import fcntl
+import gzip
+import json
+import os
+import shlex
+import signal
+import struct
+import subprocess
+import sys
+import termios
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event
+from typing import IO, TYPE_CHECKING, Any
+
+import pytest
+import zstandard
+
+from collector.cli.main import Exit, _finish
+from collector.demo.stub import Effect, Fault
+from collector.engine.run import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from collector.demo.server import EstateServer
+
+COMMAND = (sys.executable, "-m", "collector")
+SQS = ("--services", "sqs", "--regions", "us-east-1", "--no-progress")
+PIPE_SIZE = 4096
+"""The smallest pipe that Linux makes."""
+
+needs_full = pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+
+SECONDS = 60
+"""More than any of these takes; a process that hangs fails its test."""
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("COLLECTOR_")]:
+        monkeypatch.delenv(name)
+
+
+def _run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    words = (*COMMAND, *map(str, arguments))
+    return subprocess.run(words, capture_output=True, text=True, timeout=SECONDS, check=False)
+
+
+@contextmanager
+def _running(*arguments: str | Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A run whose output is a narrow pipe that nobody reads until the test does."""
+    words = (*COMMAND, *map(str, arguments))
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0) as process:
+        assert process.stdout is not None
+        fcntl.fcntl(process.stdout, fcntl.F_SETPIPE_SZ, PIPE_SIZE)
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def _records(text: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def _report(path: Path) -> dict[str, Any]:
+    return dict(json.loads(path.read_text()))
+
+
+def _scope(report: dict[str, Any], service: str, region: str) -> dict[str, Any]:
+    (scope,) = [each for each in report["scopes"] if (each["service"], each["region"]) == (service, region)]
+    return dict(scope)
+
+
+def test_a_whole_run_ends_with_zero_data_on_standard_output_and_everything_else_on_standard_error(estate, tmp_path):
+    done = _run(*SQS, "--report", tmp_path / "r.json")
+    assert done.returncode == Exit.COMPLETE
+    assert {"aws_sqs", "aws_sqs_queue"} <= {record["_type"] for record in _records(done.stdout)}
+    assert done.stdout.endswith("\n")
+    assert "complete: " in done.stderr
+    assert _report(tmp_path / "r.json")["status"] == "complete"
+
+
+def test_a_denied_operation_ends_the_run_with_three_and_the_rest_delivered(estate, tmp_path):
+    estate.stub.faults.append(Fault("sqs", "ListQueues", status=403, code="AccessDenied"))
+    done = _run("--services", "sqs,sns", "--regions", "us-east-1", "--report", tmp_path / "r.json")
+    assert done.returncode == Exit.PARTIAL
+    assert {"aws_sqs", "aws_sns_topic"} <= {record["_type"] for record in _records(done.stdout)}
+    assert "sqs:ListQueues: denied (AccessDenied" in done.stderr
+    assert "aws_sqs_queue" in _report(tmp_path / "r.json")["partialDatasets"]["types"]
+
+
+def test_refused_credentials_end_the_run_with_four_one_line_and_a_report_that_says_so(estate, tmp_path):
+    estate.stub.faults.append(Fault("sts", code="InvalidClientTokenId", status=403))
+    done = _run(*SQS, "--report", tmp_path / "r.json")
+    assert (done.returncode, done.stdout) == (Exit.NOTHING, "")
+    assert done.stderr.startswith("collector: nothing could be collected: sts:GetCallerIdentity")
+    assert done.stderr.count("\n") == 1
+    report = _report(tmp_path / "r.json")
+    assert report["status"] == "failed"
+    assert [problem["code"] for scope in report["scopes"] for problem in scope["problems"]] == ["InvalidClientTokenId"]
+    assert "aws_sqs_queue" in report["partialDatasets"]["types"]
+
+
+def test_without_any_credentials_the_run_ends_with_four_and_one_line(estate, monkeypatch):
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        monkeypatch.delenv(name)
+    done = _run(*SQS)
+    assert (done.returncode, done.stdout) == (Exit.NOTHING, "")
+    assert "nothing could be collected" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert estate.stub.calls == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("--regions mars-1", "--regions: 'mars-1' is not a region's name"),
+        ("--services sqz", "unknown service 'sqz'"),
+        ("--skip-services sqz", "unknown service 'sqz'"),
+        ("--config {tmp}/nowhere.toml", "cannot read {tmp}/nowhere.toml: No such file or directory"),
+        ("--config {tmp}", "cannot read {tmp}: Is a directory"),
+        ("--output {tmp}/nowhere/out.ndjson", "cannot write {tmp}/nowhere/out.ndjson"),
+        ("--output {tmp}", "cannot write {tmp}: Is a directory"),
+        ("--report {tmp}/nowhere/r.json", "cannot write the report: {tmp}/nowhere is not a directory"),
+        ("--report {tmp}", "cannot write the report: {tmp} is a directory"),
+        ("--max-concurrency none", "--max-concurrency: input should be a valid integer"),
+        ("--colour", "No such option"),
+    ],
+)
+def test_what_cannot_be_is_told_in_one_line_and_nothing_is_touched(arguments, message, estate, tmp_path):
+    done = _run("--services", "sqs", *shlex.split(arguments.format(tmp=tmp_path)))
+    assert (done.returncode, done.stdout) == (Exit.USAGE, "")
+    assert done.stderr.startswith(f"collector: {message.format(tmp=tmp_path)}")
+    assert done.stderr.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+    assert estate.stub.calls == []
+
+
+def test_a_region_that_aws_does_not_have_is_told_before_anything_is_collected(estate, tmp_path):
+    done = _run("--services", "sqs", "--regions", "us-east-77", "--report", tmp_path / "r.json")
+    assert (done.returncode, done.stdout) == (Exit.USAGE, "")
+    assert done.stderr == "collector: unknown region 'us-east-77' in partition aws\n"
+    assert not any(call.service == "sqs" for call in estate.stub.calls)
+    assert list(tmp_path.iterdir()) == []
+
+
+@needs_full
+def test_a_full_disk_ends_the_run_with_five_a_line_and_the_report(estate, tmp_path):
+    done = _run(*SQS, "--output", "/dev/full", "--report", tmp_path / "r.json")
+    assert done.returncode == Exit.UNDELIVERED
+    assert "collector: cannot write /dev/full: No space left on device" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert _report(tmp_path / "r.json")["runId"]
+
+
+@needs_full
+def test_a_report_that_cannot_be_written_is_told_and_the_data_has_left(estate):
+    done = _run(*SQS, "--report", "/dev/full")
+    assert done.returncode == Exit.UNDELIVERED
+    assert "aws_sqs_queue" in {record["_type"] for record in _records(done.stdout)}
+    assert done.stderr.endswith("collector: cannot write the report: No space left on device\n")
+
+
+def test_a_reader_who_takes_one_line_ends_the_run_without_a_word(estate):
+    words = " ".join(map(shlex.quote, (*COMMAND, "--services", "ec2,iam", "--regions", "us-east-1")))
+    done = subprocess.run(
+        ["sh", "-c", f"{words} | head -1"], capture_output=True, text=True, timeout=SECONDS, check=False
+    )
+    assert len(_records(done.stdout)) == 1
+    assert "Traceback" not in done.stderr
+    assert "Broken pipe" not in done.stderr
+
+
+def test_a_closed_pipe_ends_a_run_that_still_has_much_to_say(estate):
+    with _running("--services", "ec2,iam", "--regions", "us-east-1", "--log-level", "error") as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        json.loads(process.stdout.readline())
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait(SECONDS) == 128 + signal.SIGPIPE
+
+
+@pytest.fixture
+def held(estate: EstateServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """SQS does not answer until the test is over, so that a run is surely in the middle."""
+    over = Event()
+    monkeypatch.setattr(estate.stub, "_sleep", lambda _: over.wait(SECONDS))
+    estate.stub.faults.append(Fault("sqs", "ListQueues", effect=Effect.NONE, delay=1))
+    yield
+    over.set()
+
+
+def _interrupted(number: signal.Signals, *options: str | Path) -> list[dict[str, Any]]:
+    """What a run writes that gets a signal when its first line has come."""
+    with _running(*options) as process:
+        assert process.stdout is not None
+        first = process.stdout.readline()
+        process.send_signal(number)
+        rest, errors = process.communicate(timeout=SECONDS)
+    assert process.returncode == 128 + number
+    assert (first + rest).endswith(b"\n")
+    assert b"Traceback" not in errors
+    return _records((first + rest).decode())
+
+
+@pytest.mark.parametrize("processes", ["1", "2"])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_in_the_middle_leaves_whole_lines_a_report_and_its_number(number, processes, held, tmp_path):
+    where = ("--services", "sqs,sns", "--regions", "us-east-1", "--report", tmp_path / "r.json")
+    records = _interrupted(number, *where, "--processes", processes)
+    types = {record["_type"] for record in records}
+    assert types & {"aws_sqs", "aws_sns"}
+    assert "aws_sqs_queue" not in types
+    report = _report(tmp_path / "r.json")
+    assert report["status"] == "partial"
+    assert _scope(report, "sqs", "us-east-1")["problems"][0]["code"] == number.name
+    assert "aws_sqs_queue" in report["partialDatasets"]["types"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_accounts_that_are_collected_in_other_processes(number, held, tmp_path):
+    accounts = ("--accounts", "123456789012,222233334444", "--role-name", "audit", "--processes", "2")
+    where = ("--services", "sqs,sns", "--regions", "us-east-1", "--report", tmp_path / "r.json")
+    _interrupted(number, *accounts, *where)
+    report = _report(tmp_path / "r.json")
+    assert report["status"] == "partial"
+    assert {problem["code"] for scope in report["scopes"] for problem in scope["problems"]} == {number.name}
+
+
+WIDE, NEARLY_FULL = 65_536, 40_000
+"""Bytes: of a pipe, and of one in which only pages that are partly used are left."""
+
+
+def _unread(pipe: IO[bytes]) -> int:
+    (size,) = struct.unpack("i", fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)))
+    return int(size)
+
+
+def test_a_second_signal_ends_the_process_at_once(held):
+    with _running("--services", "iam,sqs", "--regions", "us-east-1", "--log-format", "json") as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        fcntl.fcntl(process.stdout, fcntl.F_SETPIPE_SZ, WIDE)
+        while _unread(process.stdout) < NEARLY_FULL:  # a batch wider than the pipe is on its way, and nobody reads
+            assert process.poll() is None
+        process.send_signal(signal.SIGTERM)
+        while json.loads(process.stderr.readline())["event"] != "stopping":
+            pass
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(SECONDS) == 128 + signal.SIGTERM
+
+
+def test_compressed_files_hold_what_standard_output_would_have_had(estate, tmp_path):
+    plain = _records(_run(*SQS).stdout)
+    for suffix in ("gz", "zst"):
+        done = _run(*SQS, "--output", tmp_path / f"out.ndjson.{suffix}")
+        assert (done.returncode, done.stdout) == (Exit.COMPLETE, "")
+    gz = gzip.decompress((tmp_path / "out.ndjson.gz").read_bytes()).decode()
+    with zstandard.open(tmp_path / "out.ndjson.zst", "rt", encoding="utf-8") as file:
+        zst = file.read()
+    for text in (gz, zst):
+        assert sorted(_records(text), key=str) == sorted(plain, key=str)
+
+
+def test_logs_are_json_lines_on_standard_error(estate):
+    estate.stub.faults.append(Fault("sqs", code="Throttling", message="Rate exceeded", times=2))
+    done = _run(*SQS, "--log-format", "json", "--log-level", "debug")
+    logs = [json.loads(line) for line in done.stderr.splitlines() if line.startswith("{")]
+    assert logs
+    assert all({"event", "level", "timestamp"} <= line.keys() for line in logs)
+    assert all("_key" in record for record in _records(done.stdout))
+
+
+def test_an_option_goes_before_the_environment_and_that_before_the_file(estate, tmp_path, monkeypatch):
+    file = tmp_path / "collector.toml"
+    file.write_text(f'services = "sns"\nregions = ["eu-west-1"]\nreport = "{tmp_path}/r.json"\n')
+    monkeypatch.setenv("COLLECTOR_REGIONS", "us-east-1")
+    monkeypatch.setenv("COLLECTOR_SERVICES", "iam")
+    assert _run("--config", file, "--services", "sqs").returncode == Exit.COMPLETE
+    scopes = {(scope["service"], scope["region"]) for scope in _report(tmp_path / "r.json")["scopes"]}
+    assert ("sqs", "us-east-1") in scopes
+    assert not {service for service, _ in scopes} & {"sns", "iam"}
+    assert not {region for _, region in scopes} & {"eu-west-1"}
+
+
+def test_the_demo_shows_every_type_and_every_row_and_needs_no_account(monkeypatch):
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    done = _run("demo")
+    assert done.returncode == Exit.COMPLETE
+    assert len(_records(done.stdout)) > 1_000
+    assert "94 of 94 types, 154 of 154 rows" in done.stderr.splitlines()[-1]
+
+
+def test_the_schema_is_printed_for_programs():
+    done = _run("schema", "--format", "json")
+    queue = next(each for each in json.loads(done.stdout)["entities"] if each["type"] == "aws_sqs_queue")
+    assert queue["class"] == ["Queue"]
+    assert "sqs:ListQueues" in queue["operations"]
+    assert "sqs:ListQueues" in queue["actions"]
+    assert {"from": "aws_sqs", "class": "HAS", "to": "aws_sqs_queue"} in queue["edges"]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "code"),
+    [
+        (Outcome({"status": "complete"}), 0),
+        (Outcome({"status": "partial"}), 3),
+        (Outcome({"status": "failed"}), 4),
+        (Outcome({"status": "complete"}, bug=True), 1),
+        (Outcome({"status": "partial"}, stopped_by=signal.SIGTERM, bug=True), 143),
+        (Outcome({"status": "partial"}, closed=True), 141),
+    ],
+)
+def test_how_a_run_ended_is_its_exit_code(outcome, code):
+    with pytest.raises(SystemExit) as left:
+        _finish(outcome)
+    assert left.value.code == code

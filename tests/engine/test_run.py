@@ -1,0 +1,255 @@
+from __future__ import annotations
+
+import json
+from random import Random
+
+import pytest
+
+from collector.aws.calls import Patience
+from collector.catalog.catalog import Catalog
+from collector.config import ConfigurationError
+from collector.demo.stub import Effect, Fault
+from collector.faults import Failed
+from collector.sinks.base import ClosedError, DeliveryError
+from tests.class_schemas import violations
+from tests.runs import MemorySink, collect, no_sleep
+
+FEW = "ec2,sqs,s3,iam,account"
+
+
+def _without_times(records):
+    return sorted(json.dumps(record, sort_keys=True) for record in records)
+
+
+async def test_the_sample_estate_is_collected_whole(estate):
+    collected = await collect()
+    assert collected.report["status"] == "complete"
+    assert collected.report["counts"]["entities"] > 100
+    partial = {
+        scope["service"]: scope["problems"] for scope in collected.report["scopes"] if scope["status"] != "complete"
+    }
+    assert partial == {}
+
+
+async def test_every_entity_of_the_sample_estate_satisfies_its_class_schemas(estate):
+    collected = await collect()
+    told = [f"{r['_key']}: {v}" for r in collected.records if isinstance(r["_class"], list) for v in violations(r)]
+    assert told == []
+
+
+async def test_keys_are_unique_and_a_relationship_comes_after_both_its_ends(estate):
+    seen: set[str] = set()
+    for record in (await collect()).records:
+        assert record["_key"] not in seen
+        seen.add(record["_key"])
+        if "_fromEntityKey" in record:
+            assert {record["_fromEntityKey"], record["_toEntityKey"]} <= seen
+        if "_mapping" in record:
+            assert record["_mapping"]["sourceEntityKey"] in seen
+
+
+async def test_the_report_counts_what_left(estate):
+    collected = await collect(services=FEW)
+    counts, records = collected.report["counts"], collected.records
+    assert counts["entities"] == sum(isinstance(r["_class"], list) for r in records)
+    assert counts["relationships"] == sum("_fromEntityKey" in r for r in records)
+    assert counts["mappedRelationships"] == sum("_mapping" in r for r in records)
+    assert counts["batches"] == len(collected.sink.batches)
+    assert counts["bytes"] == sum(len(batch.lines()) for batch in collected.sink.batches)
+    assert sum(scope["calls"] for scope in collected.report["scopes"]) == counts["apiCalls"] == len(estate.stub.calls)
+    assert sum(scope["entities"] for scope in collected.report["scopes"]) == counts["entities"]
+    assert collected.sink.closed_with is not None
+
+
+async def test_no_secret_of_the_estate_leaves_even_with_raw_data(estate):
+    collected = await collect(raw=True)
+    assert "s3cr3t-" not in json.dumps(collected.records)
+    assert "s3cr3t-" not in json.dumps(collected.report)
+
+
+async def test_one_call_at_a_time_gives_the_same_bytes_twice(estate):
+    one, two = [await collect(max_concurrency=1, services=FEW) for _ in range(2)]
+    assert [batch.lines() for batch in one.sink.batches] == [batch.lines() for batch in two.sink.batches]
+
+
+async def test_a_denied_operation_makes_its_scope_partial_and_changes_nothing_else(estate):
+    undisturbed = await collect(services=FEW)
+    estate.stub.faults.append(
+        Fault("ec2", "DescribeVolumes", region="us-east-1", status=403, code="UnauthorizedOperation")
+    )
+    denied = await collect(services=FEW)
+    assert denied.report["status"] == "partial"
+    scope = denied.scope("ec2", "us-east-1")
+    assert scope["status"] == "partial"
+    (problem,) = [each for each in scope["problems"] if each["operation"] == "ec2:DescribeVolumes"]
+    assert (problem["reason"], problem["types"]) == ("denied", ["aws_ebs_volume"])
+    assert {"aws_ebs_volume", "aws_instance_uses_ebs_volume"} <= set(denied.report["partialDatasets"]["types"])
+    assert [s for s in denied.report["scopes"] if s["status"] != "complete"] == [scope]
+    before, after = undisturbed.by_key(), denied.by_key()
+    lost = before.keys() - after.keys()
+    assert lost
+    assert all(":volume/" in key for key in lost)
+    assert all(after[key] == before[key] for key in before.keys() & after.keys())
+
+
+async def test_a_third_of_all_calls_throttled_changes_nothing_but_the_count(estate):
+    undisturbed = await collect()
+    estate.stub._random = Random(7)
+    estate.stub.faults += [
+        Fault(
+            code="Throttling", message="Rate exceeded", probability=1 / 3, when=lambda request: request.service != "ec2"
+        ),
+        Fault("ec2", code="RequestLimitExceeded", status=503, probability=1 / 3),
+    ]
+    throttled = await collect(patience=Patience(sleep=no_sleep, patient_attempts=60))
+    assert throttled.report["status"] == "complete"
+    assert throttled.report["counts"]["throttles"] > 100
+    assert _without_times(throttled.records) == _without_times(undisturbed.records)
+
+
+@pytest.mark.parametrize("effect", [Effect.RESET, Effect.TRUNCATE, Effect.MALFORM])
+async def test_broken_answers_are_asked_for_again(estate, effect):
+    undisturbed = await collect(services="sqs,sns,ec2,iam,s3,lambda,ecs")
+    estate.stub._random = Random(3)
+    # half of a bucket's policy is text as much as the whole: no client can tell
+    estate.stub.faults.append(
+        Fault(effect=effect, probability=1 / 10, when=lambda request: request.operation != "GetBucketPolicy")
+    )
+    broken = await collect(
+        services="sqs,sns,ec2,iam,s3,lambda,ecs", patience=Patience(sleep=no_sleep, other_attempts=20)
+    )
+    assert broken.report["counts"]["retries"] > 5
+    assert broken.report["status"] == "complete"
+    assert _without_times(broken.records) == _without_times(undisturbed.records)
+
+
+async def test_expiry_in_the_middle_of_a_run_is_not_taken_for_absence(estate):
+    estate.stub.faults.append(Fault("sqs", code="ExpiredToken", status=403))
+    collected = await collect(services="sqs,sns")
+    assert collected.scope("sqs", "us-east-1")["problems"][0]["reason"] == "expired_credentials"
+    assert collected.scope("sns", "us-east-1")["status"] == "complete"
+
+
+async def test_an_account_in_which_everything_is_denied_has_nothing_and_says_so(estate):
+    estate.stub.faults.append(Fault(code="AccessDenied", status=403, when=lambda request: request.service != "sts"))
+    collected = await collect(services="sqs,ec2,s3")
+    assert {scope["status"] for scope in collected.report["scopes"] if scope["region"] != "global"} == {"partial"}
+    types = {record["_type"] for record in collected.records}
+    assert types <= {"aws_ec2", "aws_sqs", "aws_s3"}
+    assert "aws_sqs_queue" in collected.report["partialDatasets"]["types"]
+
+
+async def test_types_of_services_that_were_not_asked_prove_nothing_by_their_absence(estate):
+    collected = await collect(services="sqs")
+    partial = set(collected.report["partialDatasets"]["types"])
+    assert collected.report["status"] == "complete"
+    assert {"aws_instance", "aws_subnet_has_instance"} <= partial
+    assert "aws_sqs_queue" not in partial
+
+
+async def test_refused_credentials_collect_nothing(estate):
+    estate.stub.faults.append(Fault("sts", code="InvalidClientTokenId", status=403))
+    with pytest.raises(Failed, match="InvalidClientTokenId"):
+        await collect(services="sqs")
+
+
+async def test_an_unknown_region_is_named(estate):
+    with pytest.raises(ConfigurationError, match="unknown region 'us-east-77'"):
+        await collect(services="sqs", regions="us-east-77")
+
+
+async def test_all_enabled_regions_are_collected_when_none_is_named(estate):
+    collected = await collect(services="sqs", regions="")
+    assert {scope["region"] for scope in collected.report["scopes"]} > {
+        "us-east-1",
+        "us-east-2",
+        "eu-west-1",
+        "eu-central-1",
+    }
+    assert not any(scope["region"] == "ap-south-1" for scope in collected.report["scopes"])
+
+
+async def test_a_closed_output_ends_the_run_quietly(estate):
+    class Closing(MemorySink):
+        async def write(self, batch):
+            raise ClosedError("-")
+
+    collected = await collect(services="sqs,ec2", sink=Closing())
+    assert collected.outcome.closed
+    assert collected.report["status"] != "complete"
+
+
+async def test_an_output_that_fails_is_told_and_the_report_still_made(estate):
+    class Full(MemorySink):
+        async def write(self, batch):
+            raise DeliveryError("cannot write x: No space left on device")
+
+    collected = await collect(services="sqs,ec2", sink=Full())
+    assert collected.outcome.undelivered == "cannot write x: No space left on device"
+    assert collected.report["status"] != "complete"
+
+
+async def test_a_bug_in_one_declaration_costs_its_own_scope(estate, monkeypatch):
+    monkeypatch.setattr("collector.engine.listings.found", _raising_for("QueueUrls"))
+    collected = await collect(services="sqs,ec2")
+    assert collected.outcome.bug
+    assert collected.scope("sqs", "us-east-1")["status"] == "partial"
+    assert collected.scope("ec2", "us-east-1")["status"] == "complete"
+
+
+def _raising_for(items: str):
+    from collector.schema.paths import found
+
+    def raising(answer, path):
+        if path == items:
+            raise ZeroDivisionError("a bug")
+        return found(answer, path)
+
+    return raising
+
+
+async def test_regions_are_found_without_the_permission_to_list_them(estate):
+    estate.stub.faults.append(Fault("ec2", "DescribeRegions", code="UnauthorizedOperation", status=403))
+    collected = await collect(services="sqs")
+    assert collected.scope("sqs", "eu-west-1")["status"] == "complete"
+
+
+async def test_an_empty_account_is_complete_and_holds_what_every_account_has(estate):
+    collected = await collect(accounts="555566667777", role_name="audit", services="all,inspector,waf")
+    assert collected.report["status"] == "complete"
+    found = {record["_type"] for record in collected.records if isinstance(record["_class"], list)}
+    nodes = {service.node.type for service in Catalog.all().services if service.node}
+    born_with = {
+        "aws_account",
+        "aws_vpc",
+        "aws_subnet",
+        "aws_security_group",
+        "aws_network_acl",
+        "aws_route_table",
+        "aws_internet_gateway",
+    }
+    assert found - nodes <= born_with | {"aws_config_rule", "aws_cloudwatch_event_bus"}
+    assert nodes <= found
+
+
+async def test_a_service_that_is_disabled_or_not_subscribed_says_so_and_names_its_types(estate):
+    estate.stub.faults += [
+        Fault("sqs", code="OptInRequired", status=403),
+        Fault("sns", code="AuthFailure", status=401),
+        Fault(
+            "ecs", code="AccessDeniedException", message="with an explicit deny in a service control policy", status=400
+        ),
+    ]
+    collected = await collect(services="sqs,sns,ecs,ecr")
+    reasons = {
+        s["service"]: {p["reason"] for p in s["problems"]}
+        for s in collected.report["scopes"]
+        if s["region"] == "us-east-1"
+    }
+    assert (reasons["sqs"], reasons["sns"], reasons["ecs"]) == (
+        {"not_subscribed"},
+        {"region_disabled"},
+        {"denied_by_scp"},
+    )
+    assert collected.scope("ecr", "us-east-1")["status"] == "complete"
+    assert {"aws_sqs_queue", "aws_sns_topic", "aws_ecs_task"} <= set(collected.report["partialDatasets"]["types"])

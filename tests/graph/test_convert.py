@@ -1,0 +1,222 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from collector.graph.convert import EdgeConverter, EntityConverter, plain
+from collector.model import Options, Place
+from collector.schema.declarations import UNKNOWN, Call, Edge, Entity, First, Fixed, Other, Template, pick
+from collector.schema.values import JsonText, computed, equals, present
+
+PLACE = Place("aws", "123456789012", "eu-west-1")
+
+
+def _entity(**changes) -> Entity:
+    given_fields: dict[str, Any] = {
+        "type": "aws_vpc",
+        "cls": "Network",
+        "rows": Call("describe_vpcs", "Vpcs"),
+        "key": Template("arn:{partition}:ec2:{region}:{OwnerId|account}:vpc/{VpcId}"),
+        "id": "VpcId",
+        "name": "VpcId",
+        "tags": "Tags",
+        "props": pick("CidrBlock", public=Fixed(False)),
+    }
+    return Entity(**(given_fields | changes))
+
+
+def _node(row, options=None, **changes):
+    return EntityConverter(_entity(**changes), options or Options())(row, PLACE)
+
+
+def test_a_row_becomes_an_entity_of_the_contract():
+    node = _node({"VpcId": "vpc-1", "OwnerId": "111122223333", "CidrBlock": "10.0.0.0/16"})
+    assert node is not None
+    assert node.record == {
+        "_key": "arn:aws:ec2:eu-west-1:111122223333:vpc/vpc-1",
+        "_type": "aws_vpc",
+        "_class": ["Network"],
+        "CIDR": None,
+        "internal": None,
+        "cidrBlock": "10.0.0.0/16",
+        "public": False,
+        "name": "vpc-1",
+        "id": "vpc-1",
+        "displayName": "vpc-1",
+        "accountId": "123456789012",
+        "region": "eu-west-1",
+        "arn": "arn:aws:ec2:eu-west-1:111122223333:vpc/vpc-1",
+    }
+    assert node.names == [("id", "vpc-1")]
+
+
+def test_a_row_without_what_its_key_needs_is_no_entity():
+    assert _node({"OwnerId": "1"}) is None
+
+
+def test_the_name_tag_is_shown_and_names_what_has_no_name():
+    tagged = {"VpcId": "vpc-1", "Tags": [{"Key": "Name", "Value": "main"}]}
+    named, unnamed = _node(tagged), _node(tagged, name="Missing")
+    assert named is not None
+    assert unnamed is not None
+    assert (named.record["name"], named.record["displayName"]) == ("vpc-1", "main")
+    assert (unnamed.record["name"], unnamed.record["displayName"]) == ("main", "main")
+
+
+def test_an_unknown_fact_is_left_out():
+    node = _node({"VpcId": "vpc-1"})
+    assert node is not None
+    assert "cidrBlock" not in node.record
+
+
+def test_a_key_that_is_no_arn_gives_no_arn():
+    node = _node({"VpcId": "vpc-1"}, arn=None)
+    assert node is not None
+    assert "arn" not in node.record
+
+
+def test_the_rows_own_region_holds():
+    node = _node({"VpcId": "b", "Region": "ap-south-1"}, region="Region")
+    assert node is not None
+    assert node.record["region"] == "ap-south-1"
+    assert ":ap-south-1:" in node.key
+
+
+def test_what_the_user_adds_is_named_as_jupiterone_names_it():
+    options = Options(account_name="prod", tag_account_name=True, tag_production=True)
+    assert options.tags() == {"tag.AccountName": "prod", "tag.Production": True}
+    assert Options(account_name="prod").tags() == {}
+
+
+def test_a_classification_tag_fills_the_property_that_the_class_requires():
+    node = _node({"VpcId": "v", "Tags": [{"Key": "Classification", "Value": "Secret"}]}, cls="DataStore")
+    assert node is not None
+    assert node.record["classification"] == "secret"
+
+
+def test_raw_data_hides_the_values_of_secrets_and_keeps_their_names():
+    row = {"VpcId": "v", "Env": {"Variables": {"PASSWORD": "x"}}, "Defs": [{"Secret": "y", "Open": 1}], "^": {"A": 1}}
+    node = _node(row, Options(raw=True), secrets=("Env.Variables", "Defs[].Secret", "Missing.Path"))
+    assert node is not None
+    assert node.record["_rawData"] == [
+        {
+            "name": "default",
+            "rawData": {
+                "VpcId": "v",
+                "Env": {"Variables": {"PASSWORD": "REDACTED"}},
+                "Defs": [{"Secret": "REDACTED", "Open": 1}],
+            },
+        }
+    ]
+    assert row["Env"] == {"Variables": {"PASSWORD": "x"}}
+
+
+def test_what_a_failed_call_owes_is_unknown_and_left_out():
+    row = {"VpcId": "v", "CidrBlock": "10.0.0.0/16", UNKNOWN: {"Routes"}}
+    node = _node(row, props=pick("CidrBlock", public=present("Routes[].Gateway"), name2="CidrBlock"))
+    assert node is not None
+    assert "public" not in node.record
+    assert node.record["cidrBlock"] == "10.0.0.0/16"
+    assert _links(Edge("aws_vpc", "HAS", "aws_x", at=First("Routes[].Id", "VpcId")), row) == []
+    assert _links(Edge("aws_vpc", "HAS", "aws_x", at=First("VpcId", "Routes[].Id")), row)
+    assert _links(Edge("aws_vpc", "HAS", "aws_x", at="VpcId"), row)
+
+
+def test_what_a_failed_call_owes_to_the_parent_is_unknown_below_it_too():
+    row = {"VpcId": "v", "^": {"Id": "p", UNKNOWN: {"Policy"}}}
+    node = _node(row, props=pick(public=present("^.Policy.Statement"), parent="^.Id"))
+    assert node is not None
+    assert "public" not in node.record
+    assert node.record["parent"] == "p"
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (JsonText("x" * 5000), "x" * 5000),
+        ("x" * 4096, "x" * 4096),
+        ("x" * 4097, "x" * 4093 + "..."),
+        (datetime(2026, 1, 1, tzinfo=UTC), 1767225600000),
+        (["a", None, "b"], ["a", "b"]),
+        ([1, 2.5], [1, 2.5]),
+        ([1, "a"], ["1", "a"]),
+        ([{"b": 1}], ['{"b":1}']),
+        ({"b": 1, "a": [1]}, '{"a":[1],"b":1}'),
+        (None, None),
+        (False, False),
+    ],
+)
+def test_values_become_what_a_property_may_hold(value, expected):
+    assert plain(value) == expected
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False) | st.text(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    )
+)
+def test_no_value_becomes_a_structure_or_a_mixed_list(value):
+    got = plain(value)
+    several = got if isinstance(got, list) else [got]
+    assert not any(isinstance(one, dict | list) for one in several)
+    assert len({type(one) for one in several} - {int, float}) <= 1
+
+
+def _links(edge: Edge, row, key="k"):
+    return list(EdgeConverter(edge, _entity(), 7)(row, key, PLACE))
+
+
+def test_each_pointer_of_a_row_is_drawn_once():
+    edge = Edge("aws_vpc", "HAS", "aws_security_group", at="Groups[].GroupId")
+    row = {"Groups": [{"GroupId": "a"}, {"GroupId": "b"}, {"GroupId": "a"}, {}]}
+    assert [pending.name for pending in _links(edge, row)] == ["a", "b"]
+
+
+def test_a_pointer_that_is_empty_is_none():
+    assert _links(Edge("aws_vpc", "HAS", "aws_x", at="Id"), {"Id": ""}) == []
+    assert _links(Edge("aws_vpc", "HAS", "aws_x", at="Id"), {}) == []
+
+
+def test_an_edge_for_each_item_reads_the_item_and_its_row():
+    edge = Edge(
+        "aws_vpc", "HAS", "aws_x", each="Members[]", at=Template("{^.VpcId}/{Id}"), when=equals("State", "on"),
+        props=pick("Role"), key="Id",
+    )  # fmt: skip
+    row = {"VpcId": "v", "Members": [{"Id": 1, "State": "on", "Role": "writer"}, {"Id": 2, "State": "off"}]}
+    (pending,) = _links(edge, row)
+    assert (pending.name, pending.key, pending.props) == ("v/1", "1", {"role": "writer"})
+
+
+def test_bare_items_are_read_as_item():
+    edge = Edge("aws_vpc", "HAS", "aws_x", each="Names[]", at=Template("{region}/{Item}"))
+    assert [pending.name for pending in _links(edge, {"Names": ["a", "b"]})] == ["eu-west-1/a", "eu-west-1/b"]
+
+
+def test_edge_properties_are_primitives():
+    @computed("Actions")
+    def actions(row):
+        return row["Actions"]
+
+    (pending,) = _links(
+        Edge("aws_vpc", "HAS", "aws_x", at="Id", props={"actions": actions}), {"Id": "x", "Actions": ["a", "b"]}
+    )
+    assert pending.props == {"actions": '["a","b"]'}
+
+
+def test_a_described_end_needs_one_whole_group_of_what_finds_it():
+    person = Other({"_class": Fixed("Person"), "email": "Email"}, match=(("_class", "email"),))
+    edge = Edge("aws_vpc", "IS", "Person", outside=person)
+    assert _links(edge, {}) == []
+    (pending,) = _links(edge, {"Email": "a@b.c"})
+    assert pending.outside is not None
+    assert pending.outside.entity == {"_class": "Person", "email": "a@b.c"}
+
+
+def test_the_row_is_the_source_where_both_ends_are_of_its_type():
+    converter = EdgeConverter(Edge("aws_vpc", "CONNECTS", "aws_vpc", at="Peer"), _entity(), 0)
+    assert converter.ends.outward

@@ -1,0 +1,322 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from collector.graph.convert import Ends, Pending
+from collector.graph.relationships import Outside
+from collector.graph.resolve import Directory, Graph
+from collector.model import Scope
+from collector.schema.declarations import RESOURCE, Edge
+from collector.schema.relationship_types import type_of
+
+SCOPE = Scope("1", "r", "s")
+
+
+def _ends(source, verb, target, *, outward=True, by="id", of=None) -> Ends:
+    sources, targets = ((one,) if isinstance(one, str) else one for one in (source, target))
+    near, far = (sources, targets) if outward else (targets, sources)
+    return Ends(verb, near, far, by, outward, Edge(source, verb, target, at="X", by=by, of=of))
+
+
+def _graph(*ends: Ends) -> Graph:
+    return Graph(Directory(ends))
+
+
+def _pointer(name, *, edge=0, near="a", near_name=None, key=None, props=None, outside=None) -> Pending:
+    return Pending(edge, near, near_name, name, key, props, outside)
+
+
+def test_a_relationship_leaves_when_its_second_end_is_seen_and_not_before():
+    graph = _graph(_ends("aws_a", "USES", "aws_b"))
+    graph.add("aws_a", "a", [])
+    assert graph.link(_pointer("b"), SCOPE) is None
+    (waiting,) = graph.add("aws_b", "b", []) or []
+    record = graph.link(waiting.pending, waiting.scope)
+    assert record == {
+        "_key": "a|uses|b",
+        "_type": "aws_a_uses_b",
+        "_class": "USES",
+        "_fromEntityKey": "a",
+        "_toEntityKey": "b",
+        "displayName": "USES",
+    }
+
+
+def test_the_arrow_points_as_declared_whichever_row_holds_the_pointer():
+    graph = _graph(_ends("aws_vpc", "CONTAINS", "aws_subnet", outward=False))
+    graph.add("aws_vpc", "vpc", [])
+    graph.add("aws_subnet", "a", [])
+    record = graph.link(_pointer("vpc"), SCOPE)
+    assert record is not None
+    assert (record["_fromEntityKey"], record["_toEntityKey"]) == ("vpc", "a")
+
+
+def test_an_end_is_found_by_key_by_identifier_and_by_other_names():
+    graph = _graph(_ends("aws_a", "USES", "aws_b"), _ends("aws_a", "HAS", "aws_b", by="name"))
+    graph.add("aws_a", "a", [])
+    graph.add("aws_b", "arn:b", [("id", "b-1"), ("name", "bee"), ("unused", "x")])
+    for edge, name in ((0, "arn:b"), (0, "b-1"), (1, "bee")):
+        record = graph.link(_pointer(name, edge=edge), SCOPE)
+        assert record is not None
+        assert record["_toEntityKey"] == "arn:b"
+
+
+def test_a_name_of_another_type_is_not_taken_for_the_end():
+    graph = _graph(_ends("aws_a", "USES", "aws_b"))
+    graph.add("aws_a", "a", [])
+    graph.add("aws_c", "b-1", [])
+    assert graph.link(_pointer("b-1"), SCOPE) is None
+
+
+def test_one_of_several_types_is_enough():
+    graph = _graph(_ends(("aws_alb", "aws_nlb"), "CONNECTS", "aws_group", outward=False))
+    graph.add("aws_group", "a", [])
+    graph.link(_pointer("lb"), SCOPE)
+    (waiting,) = graph.add("aws_nlb", "lb", []) or []
+    assert waiting.pending.name == "lb"
+    record = graph.link(waiting.pending, SCOPE)
+    assert record is not None
+    assert record["_type"] == "aws_nlb_connects_group"
+
+
+def test_an_open_target_is_every_entity_of_that_name_whatever_its_type_and_order():
+    graph = _graph(_ends("aws_record", "CONNECTS", RESOURCE, by="address"))
+    graph.add("aws_eip", "eip", [("address", "1.2.3.4")])
+    graph.add("aws_record", "a", [])
+    assert graph.link(_pointer("1.2.3.4"), SCOPE) is None
+    graph.add("aws_instance", "i", [("address", "1.2.3.4")])
+    assert [(record["_type"], record["_toEntityKey"]) for record in _closed(graph)] == [
+        ("aws_record_connects_eip", "eip"),
+        ("aws_record_connects_instance", "i"),
+    ]
+
+
+def test_the_same_key_twice_is_dropped_and_counted():
+    graph = _graph(_ends("aws_a", "USES", "aws_b"))
+    assert graph.add("aws_a", "a", []) == []
+    assert graph.add("aws_a", "a", []) is None
+    assert graph.duplicates == 1
+
+
+def test_two_declarations_of_one_relationship_send_it_once():
+    graph = _graph(_ends("aws_a", "USES", "aws_b"), _ends("aws_a", "USES", "aws_b", outward=False))
+    graph.add("aws_a", "a", [])
+    graph.add("aws_b", "b", [])
+    assert graph.link(_pointer("b"), SCOPE) is not None
+    assert graph.link(_pointer("a", edge=1, near="b"), SCOPE) is None
+    assert graph.duplicates == 1
+
+
+def test_a_mark_sets_several_relationships_of_one_pair_apart():
+    graph = _graph(_ends("aws_a", "LOGS", "aws_b", of="X"))
+    graph.add("aws_a", "a", [])
+    graph.add("aws_b", "b", [])
+    keys = [record["_key"] for mark in ("one", "two") if (record := graph.link(_pointer("b", key=mark), SCOPE))]
+    assert keys == ["a|logs|b|one", "a|logs|b|two"]
+
+
+def test_links_wait_for_both_of_their_ends():
+    graph = _graph(_ends("aws_vpc", "LOGS", "aws_bucket", of="V"))
+    pending = _pointer("bucket", near=None, near_name="vpc-1", props={"status": "ACTIVE"})
+    assert graph.link(pending, SCOPE) is None
+    (waiting,) = graph.add("aws_vpc", "arn:vpc", [("id", "vpc-1")]) or []
+    assert graph.link(waiting.pending, SCOPE) is None
+    (waiting,) = graph.add("aws_bucket", "bucket", []) or []
+    record = graph.link(waiting.pending, SCOPE)
+    assert record is not None
+    assert (record["_fromEntityKey"], record["_toEntityKey"], record["status"]) == ("arn:vpc", "bucket", "ACTIVE")
+
+
+def _closed(graph: Graph, unseen=frozenset()):
+    return [record for record, _ in graph.close("1", unseen)]
+
+
+def test_an_arn_of_another_account_becomes_a_mapped_relationship():
+    graph = _graph(_ends("aws_a", "USES", "aws_kms_key"))
+    graph.add("aws_a", "a", [])
+    graph.link(_pointer("arn:aws:kms:r:222233334444:key/k"), SCOPE)
+    (record,) = _closed(graph)
+    assert record["_mapping"] == {
+        "sourceEntityKey": "a",
+        "relationshipDirection": "FORWARD",
+        "targetFilterKeys": [["_type", "_key"]],
+        "targetEntity": {
+            "_type": "aws_kms_key",
+            "_key": "arn:aws:kms:r:222233334444:key/k",
+            "accountId": "222233334444",
+        },
+    }
+    assert record["_type"] == "aws_a_uses_kms_key"
+    assert "_fromEntityKey" not in record
+
+
+def test_a_described_end_is_mapped_only_if_nothing_collected_answers():
+    graph = _graph(_ends("aws_record", "CONNECTS", RESOURCE, by="address"))
+    outside = Outside({"_class": "Host", "publicIpAddress": "1.2.3.4"}, [["_class", "publicIpAddress"]], create=False)
+    graph.add("aws_record", "a", [])
+    graph.link(_pointer("1.2.3.4", outside=outside), SCOPE)
+    graph.link(_pointer("5.6.7.8", outside=outside), SCOPE)
+    graph.add("aws_eip", "eip", [("address", "5.6.7.8")])
+    mapped, direct = _closed(graph)
+    assert mapped["_mapping"]["skipTargetCreation"] is True
+    assert direct["_toEntityKey"] == "eip"
+
+
+@pytest.mark.parametrize("order", [("here", "there"), ("there", "here")])
+def test_an_address_that_two_of_a_type_bear_means_neither_whoever_comes_first(order):
+    host = Outside({"_class": "Host", "privateIpAddress": "10.0.0.4"}, [["_class", "privateIpAddress"]], create=False)
+    graph = _graph(
+        _ends("aws_record", "CONNECTS", RESOURCE, by="address"),
+        _ends("aws_group", "HAS", "aws_eip", by="privateAddress"),
+    )
+    for key in order:
+        graph.add("aws_eni", key, [("address", "10.0.0.4"), ("address", "10.0.0.4")])
+        graph.add("aws_eip", f"{key}/eip", [("privateAddress", "eu/10.0.0.4")])
+    graph.add("aws_instance", "one", [("address", "10.0.0.5"), ("address", "10.0.0.5")])
+    graph.add("aws_record", "a", [])
+    graph.add("aws_group", "g", [])
+    graph.link(_pointer("10.0.0.4", outside=host), SCOPE)
+    graph.link(_pointer("10.0.0.5", outside=host), SCOPE)
+    graph.link(_pointer("eu/10.0.0.4", edge=1, near="g"), SCOPE)
+    drawn = [record["_toEntityKey"] for record, _ in graph.close("1", frozenset())]
+    assert drawn == ["one"]
+    assert {(dangling.source, dangling.reason): count for dangling, count in graph.dangling.items()} == {
+        ("aws_record", "ambiguous"): 1,
+        ("aws_group", "ambiguous"): 1,
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "unseen", "reason"),
+    [
+        ("b-1", frozenset(), "not found"),
+        ("b-1", frozenset({"aws_b"}), "not collected"),
+        ("b-1", frozenset({"aws_c"}), "not found"),
+    ],
+)
+def test_a_pointer_that_leads_nowhere_is_counted_with_its_reason(name, unseen, reason):
+    graph = _graph(_ends("aws_a", "USES", "aws_b"))
+    graph.add("aws_a", "a", [])
+    graph.link(_pointer(name), SCOPE)
+    assert _closed(graph, unseen) == []
+    assert [(*dangling, count) for dangling, count in graph.dangling.items()] == [("aws_a", "USES", "aws_b", reason, 1)]
+
+
+@pytest.mark.parametrize(
+    ("source", "verb", "target", "expected"),
+    [
+        ("aws_ec2", "HAS", "aws_instance", "aws_ec2_has_instance"),
+        ("aws_account", "HAS", "aws_account", "aws_account_has_account"),
+        ("aws_s3_bucket", "HAS", "aws_s3_bucket_policy", "aws_s3_bucket_has_policy"),
+        ("aws_security_group", "PROTECTS", "aws_instance", "aws_security_group_protects_instance"),
+        ("aws_security_group", "ALLOWS", "aws_security_group", "aws_security_group_allows_group"),
+        ("internet", "ALLOWS", "aws_security_group", "internet_allows_aws_security_group"),
+        ("aws_iam_user", "IS", "Person", "aws_iam_user_is_person"),
+    ],
+)
+def test_relationship_types_follow_jupiterones_rule(source, verb, target, expected):
+    assert type_of(source, verb, target) == expected
+
+
+@given(
+    st.permutations(
+        [
+            ("n", "aws_a", "a"),
+            ("n", "aws_b", "b"),
+            ("n", "aws_b", "c"),
+            ("l", "a", "b"),
+            ("l", "a", "c"),
+            ("l", "a", "z"),
+        ]
+    )
+)
+def test_the_order_of_arrival_changes_nothing(steps):
+    graph, sent = _graph(_ends("aws_a", "USES", "aws_b")), []
+    known: set[str] = set()
+    waiting_links = [step for step in steps if step[0] == "l"]
+    for kind, first, second in steps:
+        if kind == "n":
+            known.add(second)
+            freed = graph.add(first, second, []) or []
+            records = [graph.link(each.pending, each.scope) for each in freed]
+        elif first in known:
+            records = [graph.link(_pointer(second, near=first), SCOPE)]
+        else:
+            continue  # a row's pointers come with the row itself
+        for record in filter(None, records):
+            assert {record["_fromEntityKey"], record["_toEntityKey"]} <= known
+            sent.append(record["_key"])
+    possible = {
+        f"a|uses|{second}"
+        for _, first, second in waiting_links
+        if second != "z" and steps.index(("l", first, second)) > steps.index(("n", "aws_a", "a"))
+    }
+    assert set(sent) == possible
+    assert len(sent) == len(set(sent))
+
+
+def test_two_pointers_of_one_row_that_mean_the_same_draw_one_relationship():
+    graph = _graph(_ends("aws_a", "USES", "aws_b"), _ends("aws_a", "USES", "aws_b", by="alias"))
+    graph.add("aws_a", "a", [])
+    graph.add("aws_b", "b", [("alias", "bee")])
+    row = [_pointer("b"), _pointer("bee", edge=1)]
+    drawn = [graph.link(pending, SCOPE) for pending in graph._directory.marked(row)]
+    assert [record is not None for record in drawn] == [True, False]
+    assert graph.duplicates == 1
+
+
+def test_a_pointer_that_is_alone_in_its_row_is_not_remembered():
+    graph = _graph(_ends("aws_a", "USES", "aws_b"), _ends("aws_a", "USES", "aws_b", by="alias"))
+    graph.add("aws_b", "b", [("alias", "bee")])
+    for number in range(3):
+        graph.add("aws_a", f"a{number}", [])
+        (pointer,) = graph._directory.marked([_pointer("bee", edge=1, near=f"a{number}")])
+        assert graph.link(pointer, SCOPE) is not None
+    assert not any(graph._sent.values())
+
+
+def test_what_both_ends_can_tell_is_drawn_once():
+    graph = _graph(_ends("aws_a", "USES", "aws_b"), _ends("aws_a", "USES", "aws_b", outward=False))
+    graph.add("aws_a", "a", [])
+    graph.add("aws_b", "b", [])
+    rows = ([_pointer("b")], [_pointer("a", edge=1, near="b")])
+    drawn = [graph.link(pending, SCOPE) for row in rows for pending in graph._directory.marked(row)]
+    assert [record is not None for record in drawn] == [True, False]
+
+
+INSTANCE, FINDING = "aws_instance", "aws_ecr_image_scan_finding"
+BEGINNINGS = (
+    "arn:aws:ec2:eu-west-1:1:instance/",
+    "arn:aws:ec2:us-east-1:1:instance/",
+    "arn:aws:sqs:r:1:",
+    "",
+    "x:",
+    "a/b:",
+)
+KEYS = st.tuples(
+    st.sampled_from(BEGINNINGS), st.one_of(st.text("ab:/-", max_size=8), st.text("ab:/", min_size=65))
+).map("".join)
+
+
+@given(st.lists(st.tuples(KEYS, st.sampled_from((INSTANCE, FINDING)), st.booleans())))
+def test_every_entity_is_known_by_its_key_and_by_its_names_however_its_key_is_kept(entities):
+    graph = _graph(_ends("aws_a", "USES", INSTANCE), _ends("aws_a", "HAS", FINDING))
+    graph.add("aws_a", "a", [])
+    first: dict[str, str] = {}
+    named: dict[tuple[str, str], str] = {}
+    for key, type_, ends_key in entities:
+        name = key.rpartition("/")[2] if ends_key else f"name of {key}"
+        assert (graph.add(type_, key, [("id", name)]) is None) == (key in first or key == "a")
+        if key not in first and key != "a":
+            first[key] = type_
+            named.setdefault((type_, name), key)
+    assert all(key in graph for key in first)
+    assert "arn:aws:ec2:eu-west-1:1:instance/none" not in graph
+    for (type_, name), key in named.items():
+        record = graph.link(_pointer(name, edge=0 if type_ == INSTANCE else 1, key=key), SCOPE)
+        assert record is not None
+        by_key = name if first.get(name) == type_ else key  # a name that is also a key means the one of that key
+        assert (record["_toEntityKey"], record["_type"]) == (by_key, type_of("aws_a", record["_class"], type_))
+    assert dict(graph.nameable()) == {key: type_ for key, type_ in first.items() if type_ == INSTANCE}

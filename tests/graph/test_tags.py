@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import pytest
+
+from collector.graph.tags import flatten
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        [{"Key": "env", "Value": "prod"}],
+        [{"key": "env", "value": "prod"}],
+        [{"TagKey": "env", "TagValue": "prod"}],
+        {"env": "prod"},
+    ],
+)
+def test_every_form_of_tags_that_aws_has_is_read(tags):
+    assert flatten(tags) == {"tag.env": "prod"}
+
+
+def test_no_tags_are_no_properties():
+    assert flatten(None) == flatten([]) == flatten({}) == {}
+
+
+def test_flags_become_flags_and_their_names_tags():
+    assert flatten({"Production": "TRUE", "Old": "false", "Bare": ""}) == {
+        "tag.Production": True,
+        "tag.Old": False,
+        "tag.Bare": "",
+        "tags": ["Production", "Bare"],
+    }
+
+
+def test_digits_stay_text_so_that_account_numbers_keep_their_zeros():
+    assert flatten({"account": "012345678901"}) == {"tag.account": "012345678901"}
+
+
+def test_classification_owner_and_email_are_lifted_in_lower_case():
+    assert flatten({"Classification": "Secret", "OWNER": "Ann"}) == {
+        "tag.Classification": "Secret",
+        "tag.OWNER": "Ann",
+        "classification": "secret",
+        "owner": "ann",
+    }
+
+
+def test_odd_names_and_missing_values_are_kept():
+    assert flatten([{"Key": "aws:cloudformation:stack-name", "Value": None}, {"Key": "ü b", "Value": '"'}]) == {
+        "tag.aws:cloudformation:stack-name": "",
+        "tag.ü b": '"',
+        "tags": ["aws:cloudformation:stack-name"],
+    }

@@ -1,0 +1,222 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import anyio
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from collector.graph.assemble import Finished
+from collector.model import Batch, Scope
+from collector.report import Ledger
+from collector.sinks import writer as output
+from collector.sinks.base import DeliveryError
+from collector.sinks.writer import Writer
+from tests.runs import MemorySink
+
+EC2 = Scope("111122223333", "us-east-1", "ec2")
+SQS = Scope("111122223333", "us-east-1", "sqs")
+
+
+def _entity(key: str, scope: Scope = EC2, **more: Any) -> Finished:
+    return Finished({"_key": key, "_type": "aws_vpc", "_class": ["Network"], **more}, scope)
+
+
+def _relationship(source: str, target: str, scope: Scope = EC2, **more: Any) -> Finished:
+    record = {"_key": f"{source}|has|{target}", "_type": "t", "_class": "HAS"}
+    return Finished({**record, "_fromEntityKey": source, "_toEntityKey": target, **more}, scope)
+
+
+class _Writing:
+    """A writer with its sink and its ledger."""
+
+    def __init__(self, sink: MemorySink | None = None) -> None:
+        self.sink = sink or MemorySink()
+        self.ledger = Ledger("run", "0")
+        self.writer = Writer(self.sink, self.ledger, anyio.Lock())
+
+    def add(self, *several: Finished) -> None:
+        self.writer.take(several)
+
+    async def delivered(self) -> _Writing:
+        """After the sink has taken what has left so far."""
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self.writer.deliver)
+            await anyio.wait_all_tasks_blocked()
+            tasks.cancel_scope.cancel()
+        return self
+
+    @property
+    def records(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for batch in self.sink.batches for line in batch.lines().splitlines()]
+
+    @property
+    def keys(self) -> list[str]:
+        return [record["_key"] for record in self.records]
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Batches of a thousand bytes, five thousand held at most."""
+    monkeypatch.setattr(output, "BATCH_BYTES", 1_000)
+    monkeypatch.setattr(output, "HELD_BYTES", 5_000)
+
+
+async def test_nothing_leaves_before_its_scope_is_done():
+    writing = _Writing()
+    writing.add(_entity("a"))
+    assert (await writing.delivered()).keys == []
+    writing.writer.flush(EC2)
+    assert (await writing.delivered()).keys == ["a"]
+
+
+async def test_a_batch_belongs_to_one_scope_and_is_numbered():
+    writing = _Writing()
+    writing.add(_entity("a"), _entity("b", SQS), _entity("c"))
+    writing.writer.end()
+    await writing.writer.deliver()
+    assert [(batch.scope, batch.sequence, len(batch.entities)) for batch in writing.sink.batches] == [
+        (EC2, 1, 2),
+        (SQS, 2, 1),
+    ]
+
+
+async def test_the_end_of_a_scope_keeps_its_relationships_back_until_all_entities_have_left():
+    writing = _Writing()
+    writing.add(_entity("a"), _relationship("a", "b"), _entity("b", SQS))
+    writing.writer.flush(EC2)
+    assert (await writing.delivered()).keys == ["a"]
+    writing.writer.flush_all()
+    assert (await writing.delivered()).keys == ["a", "b", "a|has|b"]
+
+
+async def test_a_full_batch_leaves_by_itself(small):
+    writing = _Writing()
+    for number in range(10):
+        writing.add(_entity(f"e{number}", text="x" * 200))
+    await writing.delivered()
+    assert [len(batch.entities) for batch in writing.sink.batches] == [4, 4]
+    assert all(batch.size >= 1_000 for batch in writing.sink.batches)
+
+
+async def test_full_relationships_push_all_entities_out_first(small):
+    writing = _Writing()
+    writing.add(_entity("a"), _entity("b", SQS), _relationship("a", "b", text="x" * 1_000))
+    assert (await writing.delivered()).keys == ["a", "b", "a|has|b"]
+
+
+async def test_no_more_is_held_than_the_bound(small):
+    writing = _Writing()
+    added = 0
+    for number in range(200):
+        finished = _entity(f"e{number}", Scope("1", "r", f"s{number % 50}"), text="x" * 100)
+        writing.add(finished)
+        added += len(json.dumps(finished.record, separators=(",", ":"))) + 1
+        await writing.delivered()
+        assert added - writing.ledger.bytes < 5_000
+
+
+async def test_bytes_and_batches_are_counted_as_they_arrive():
+    writing = _Writing()
+    writing.add(_entity("a", name="wéb"), _relationship("a", "a"))
+    writing.writer.end()
+    assert (writing.ledger.batches, writing.ledger.bytes) == (0, 0)
+    await writing.writer.deliver()
+    assert writing.ledger.batches == len(writing.sink.batches) == 2
+    assert writing.ledger.bytes == sum(len(batch.lines()) for batch in writing.sink.batches)
+    assert all(batch.size == len(batch.lines()) for batch in writing.sink.batches)
+
+
+async def test_raw_bytes_are_told_by_their_size():
+    writing = _Writing()
+    writing.add(_entity("a", _rawData=[{"name": "default", "rawData": {"Blob": b"secret", 1: "one"}}]))
+    writing.writer.end()
+    await writing.writer.deliver()
+    assert writing.records[0]["_rawData"][0]["rawData"] == {"Blob": "<6 bytes>", "1": "one"}
+
+
+async def test_two_accounts_use_the_sink_in_turns():
+    class Slow(MemorySink):
+        busy = 0
+
+        async def write(self, batch: Batch) -> None:
+            self.busy += 1
+            assert self.busy == 1
+            await anyio.lowlevel.checkpoint()
+            self.busy -= 1
+            await super().write(batch)
+
+    sink, ledger, turn = Slow(), Ledger("run", "0"), anyio.Lock()
+    writers = [Writer(sink, ledger, turn) for _ in range(3)]
+    async with anyio.create_task_group() as tasks:
+        for number, writer in enumerate(writers):
+            writer.take([_entity(f"e{number}")])
+            writer.end()
+            tasks.start_soon(writer.deliver)
+    assert sorted(batch.sequence for batch in sink.batches) == [1, 2, 3]
+
+
+async def test_there_is_room_again_when_a_slow_sink_has_taken_what_waits(monkeypatch):
+    monkeypatch.setattr(output, "WAITING_BYTES", 1_000)
+    writing, passed = _Writing(), anyio.Event()
+
+    async def pass_on() -> None:
+        await writing.writer.room()
+        passed.set()
+
+    writing.add(_entity("a", text="x" * 2_000))
+    writing.writer.flush_all()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(pass_on)
+        await anyio.wait_all_tasks_blocked()
+        assert not passed.is_set()
+        writing.writer.end()
+        await writing.writer.deliver()
+        await passed.wait()
+
+
+async def test_a_sink_that_gives_up_ends_the_delivery():
+    class Broken(MemorySink):
+        async def write(self, batch: Batch) -> None:
+            raise DeliveryError("full")
+
+    writing = _Writing(Broken())
+    writing.add(_entity("a"))
+    writing.writer.end()
+    with pytest.raises(DeliveryError, match="full"):
+        await writing.writer.deliver()
+    assert writing.ledger.bytes == 0
+
+
+_STEPS = st.lists(
+    st.tuples(st.sampled_from(["entity", "relationship", "flush"]), st.integers(0, 3), st.integers(0, 400)), max_size=60
+)
+
+
+@settings(deadline=None)
+@given(_STEPS)
+async def test_a_relationship_never_comes_before_its_ends(steps):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(output, "BATCH_BYTES", 500)
+        patch.setattr(output, "HELD_BYTES", 1_500)
+        writing, known = _Writing(), ["root"]
+        writing.add(_entity("root"))
+        for step, (what, service, size) in enumerate(steps):
+            scope = Scope("1", "r", f"s{service}")
+            if what == "entity":
+                known.append(f"e{step}")
+                writing.add(_entity(f"e{step}", scope, text="x" * size))
+            elif what == "relationship":
+                writing.add(_relationship(known[size % len(known)], known[-1], scope, n=step, text="x" * size))
+            else:
+                writing.writer.flush(scope)
+        writing.writer.end()
+        await writing.writer.deliver()
+    seen: set[str] = set()
+    for record in writing.records:
+        seen.add(record["_key"])
+        if "_fromEntityKey" in record:
+            assert {record["_fromEntityKey"], record["_toEntityKey"]} <= seen
+    assert len(writing.records) == 1 + sum(what != "flush" for what, _, _ in steps)
