@@ -26,16 +26,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from moto.iam.aws_managed_policies import aws_managed_policies_data
 
 from collector.analysis.actions import meet
+from collector.analysis.arn_scopes import ArnScope, arn_type
 from collector.analysis.authorization import forms, services
 from collector.analysis.documents import read
-from collector.analysis.facts import Account, Options, PolicyFact
+from collector.analysis.facts import Account, AnalysisLimits, PolicyFact
 from collector.analysis.matching import ResourceIndex
-from collector.analysis.patterns import Pattern, Reader, parse
+from collector.analysis.patterns import Pattern, PatternReader, parse
 from collector.analysis.permissions import Permissions
-from collector.analysis.results import Link, MappedLink
-from collector.analysis.scopes import Scope, arn_type
+from collector.analysis.results import MappedRelationship, Relationship
 from collector.analysis.services import Services
-from collector.analysis.statements import meaning
+from collector.analysis.statements import statement_actions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -44,8 +44,8 @@ Estate = dict[str, list[tuple[str, str]]]
 
 SIZES = {"small": (1_000, 100_000, 10), "large": (10_000, 1_000_000, 50)}
 MODES = {
-    "default": Options(),
-    "uncapped": Options(type_wide="expand", max_edges_per_pattern=0),
+    "default": AnalysisLimits(),
+    "uncapped": AnalysisLimits(type_wide="expand", max_edges_per_pattern=0),
 }
 LIMITS = {"small": 1.0, "large": 20.0}
 LIMIT_MB = 450
@@ -264,7 +264,7 @@ def indexed(index: ResourceIndex, resources: Estate) -> Iterator[None]:
         yield from index.settle()
 
 
-def reached(index: ResourceIndex, facts: dict[str, list[PolicyFact]], options: Options) -> Iterator[None]:
+def reached(index: ResourceIndex, facts: dict[str, list[PolicyFact]], options: AnalysisLimits) -> Iterator[None]:
     for account, owned in facts.items():
         permissions = Permissions(Account(account), index, options, Services(account), Counter())
         for policy in owned:
@@ -273,7 +273,7 @@ def reached(index: ResourceIndex, facts: dict[str, list[PolicyFact]], options: O
 
 
 def found(
-    index: ResourceIndex, facts: dict[str, list[PolicyFact]], options: Options, counted: Counter[str]
+    index: ResourceIndex, facts: dict[str, list[PolicyFact]], options: AnalysisLimits, counted: Counter[str]
 ) -> Iterator[None]:
     for account, owned in facts.items():
         permissions = Permissions(Account(account), index, options, Services(account), Counter())
@@ -283,11 +283,11 @@ def found(
 
 
 def kind(finding: object) -> str:
-    if isinstance(finding, Link):
+    if isinstance(finding, Relationship):
         return {"aws_account": "to account"}.get(
             finding.target_type, "to service" if ":service:" in finding.target_key else "to resource"
         )
-    return "mapped" if isinstance(finding, MappedLink) else "other"
+    return "mapped" if isinstance(finding, MappedRelationship) else "other"
 
 
 def timed(steps: Iterator[None]) -> tuple[float, Longest]:
@@ -355,11 +355,11 @@ def tried(policy: PolicyFact, account: str, resources: list[tuple[str, str]]) ->
     tests = []
     for number, statement in enumerate(read(policy.document, "identity").statements):
         rule = statement.rule
-        parsed = (parse(raw, Reader(account), variables=rule.variables) for raw in rule.resources)
+        parsed = (parse(raw, PatternReader(account), variables=rule.variables) for raw in rule.resources)
         named = [each for each in parsed if each and not each.every and not (each.all_resources and each.any_region)]
         if rule.effect == "Allow" and named and not rule.not_resources:
-            known: dict[Scope, Callable[[str], object]] = {}
-            tests.append((number, named, meaning(rule).masks, known))
+            known: dict[ArnScope, Callable[[str], object]] = {}
+            tests.append((number, named, statement_actions(rule).masks, known))
     hits = set()
     for key, type_ in resources:
         kind = arn_type(type_)
@@ -371,7 +371,7 @@ def tried(policy: PolicyFact, account: str, resources: list[tuple[str, str]]) ->
     return hits
 
 
-def expression(named: list[Pattern], scope: Scope) -> Callable[[str], object]:
+def expression(named: list[Pattern], scope: ArnScope) -> Callable[[str], object]:
     """What the names of entities must look like for one of the patterns to reach them in this way."""
     texts = []
     for each in named:

@@ -14,13 +14,12 @@ from typing import TYPE_CHECKING
 
 from bench.analysis import SIZES, estate, policies
 from bench.measure import ROUNDS
-from collector.analysis.facts import Account, Facts, Options
+from collector.analysis.facts import Account, AnalysisLimits, Facts
 from collector.catalog.catalog import Catalog
-from collector.graph.analysis_run import Conclusions
+from collector.graph.analysis_run import AnalysisRun
 from collector.graph.assemble import Assembler
-from collector.graph.resolve import Graph
-from collector.model import GLOBAL, Scope, Target
-from collector.model import Options as Added
+from collector.graph.resolve import AccountGraph
+from collector.model import GLOBAL, Options, Scope, Target
 from collector.report import Ledger
 
 if TYPE_CHECKING:
@@ -31,13 +30,13 @@ WANTED = 0.050
 TICK = 0.001
 
 
-async def analysed(facts: Facts, graph: Graph) -> int:
+async def analysed(facts: Facts, graph: AccountGraph) -> int:
     """Draw everything, as a run does; the number of records."""
     ledger = Ledger("bench", "0")
     ledger.plan(Scope(ACCOUNT, GLOBAL, "iam"))
     target = Target("aws", ACCOUNT, f"arn:aws:iam::{ACCOUNT}:user/bench", (), ())
-    conclusions = Conclusions(target, graph, ledger, {})
-    return sum([len(list(several)) async for several in conclusions.draw(facts, Options())])
+    conclusions = AnalysisRun(target, graph, ledger, {})
+    return sum([len(list(several)) async for several in conclusions.draw(facts, AnalysisLimits())])
 
 
 async def watched(work: Awaitable[int]) -> tuple[float, float, int]:
@@ -67,11 +66,11 @@ async def idle(seconds: float) -> int:
     return 0
 
 
-def prepared() -> tuple[Facts, Graph]:
+def prepared() -> tuple[Facts, AccountGraph]:
     """The account's facts, and the graph that knows its entities."""
     number, amount, _ = SIZES["small"]
     resources = estate(amount, [ACCOUNT])
-    graph = Graph(Assembler(Catalog.all(), Added()).directory)
+    graph = AccountGraph(Assembler(Catalog.all(), Options()).directory)
     for key, type_ in resources[ACCOUNT]:
         graph.add(type_, key, ())
     owned = policies(number, [ACCOUNT], resources)[ACCOUNT]

@@ -18,7 +18,7 @@ import uvloop
 from bench.measure import Stopwatch, largest_child, peak
 from collector import log
 from collector.catalog.catalog import Catalog
-from collector.config import settings
+from collector.config import load_settings
 from collector.engine.run import Run
 from collector.sinks.ndjson import NdjsonSink
 from collector.workers.pool import worker_processes
@@ -59,7 +59,7 @@ def collected(environment: Mapping[str, str], **given: object) -> Collected:
 
 def main() -> None:
     log.set_up("error", "json")
-    chosen = settings({**json.loads(sys.argv[1]), "progress": False})
+    chosen = load_settings({**json.loads(sys.argv[1]), "progress": False})
     run = Run(
         chosen,
         Catalog.all().choose(),

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import aioboto3
 
 from bench.measure import Burst, Cost, Spent, Stopwatch, one_by_one, resident
-from collector.aws.calls import Line, ScopeCalls
+from collector.aws.calls import CallContext, ScopeCalls
 from collector.aws.clients import Clients
 from collector.aws.credentials import Identity, Issued, Keys, own
-from collector.aws.limits import Limits
-from collector.faults import Failed
+from collector.aws.limits import RateLimits
+from collector.faults import CallFailed
 from collector.report import ScopeRecord
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class Ours:
         session = aioboto3.Session()
         self._clients = Clients(session, HOME)
         self._identity = Identity("000000000001", own(session))
-        self._line = Line(self._clients, Limits(unlimited=True))
+        self._line = CallContext(self._clients, RateLimits(unlimited=True))
         self._record = ScopeRecord()
 
     async def close(self) -> None:
@@ -66,7 +66,7 @@ class Ours:
         watch = Stopwatch()
         await self._clients.warm({each.service for each in asked})
         identity = Identity(account, _keys(account))
-        line = Line(self._clients, Limits(unlimited=True), at_once)
+        line = CallContext(self._clients, RateLimits(unlimited=True), at_once)
 
         async def call(each: Asked) -> None:
             await ScopeCalls(line, identity, each.region, self._record).once(each.service, each.op, each.params)
@@ -77,12 +77,14 @@ class Ours:
     async def burst(self, asked: Asked, times: int, at_once: int) -> Burst:
         """The same call several times, so many at once, against a server that throttles."""
         watch = Stopwatch()
-        calls = ScopeCalls(Line(self._clients, Limits(1.0), at_once), self._identity, asked.region, self._record)
+        calls = ScopeCalls(
+            CallContext(self._clients, RateLimits(1.0), at_once), self._identity, asked.region, self._record
+        )
 
         async def call() -> bool:
             try:
                 await calls.once(asked.service, asked.op, asked.params)
-            except Failed:
+            except CallFailed:
                 return False
             return True
 

@@ -17,11 +17,11 @@ from bench.canned import canned_server, resources
 from bench.measure import ROUNDS, Arm, Figure, Side, Stopwatch, alone
 from collector import log
 from collector.catalog.catalog import Catalog
-from collector.config import settings
+from collector.config import load_settings
 from collector.engine.run import Run
-from collector.graph.assemble import AccountAssembler, Assembler, Finished
-from collector.graph.convert import Pending
-from collector.graph.resolve import Graph
+from collector.graph.assemble import AccountAssembler, Assembler, OutgoingRecord
+from collector.graph.convert import PendingEdge
+from collector.graph.resolve import AccountGraph
 from collector.model import Options, Target
 from collector.report import Ledger
 from collector.schema.declarations import Entity
@@ -93,12 +93,12 @@ class Pipeline:
         log.set_up("error", "json")
         take = AccountAssembler.take
 
-        def keep(assembler: AccountAssembler, page: Page, scope: Scope) -> Iterator[Finished]:
+        def keep(assembler: AccountAssembler, page: Page, scope: Scope) -> Iterator[OutgoingRecord]:
             self._pages.append((page, scope))
             return take(assembler, page, scope)
 
         with patch.object(AccountAssembler, "take", keep):
-            await Run(settings({}), self._catalog, _Nowhere(), unlimited=True)()
+            await Run(load_settings({}), self._catalog, _Nowhere(), unlimited=True)()
 
     async def stage(self, name: str) -> Counted:
         """Go once through a stage."""
@@ -120,7 +120,7 @@ class Pipeline:
     async def _resolve(self) -> Counted:
         nodes = self._nodes()
         pointers = self._pendings({id(row): node.key for row, node, _ in nodes})
-        watch, graph = Stopwatch(), Graph(self._assembler.directory)
+        watch, graph = Stopwatch(), AccountGraph(self._assembler.directory)
         for _, node, type_ in nodes:
             for waiting in graph.add(type_, node.key, node.names) or ():
                 graph.link(waiting.pending, waiting.scope)
@@ -145,7 +145,7 @@ class Pipeline:
         await writer.deliver()
         return Counted(ledger.mapped + ledger.types.total() + ledger.relationships.total(), watch.read().cpu)
 
-    def _records(self, ledger: Ledger) -> Iterator[Finished]:
+    def _records(self, ledger: Ledger) -> Iterator[OutgoingRecord]:
         assembler = self._assembler.account(self._target, Options(), ledger)
         for page, scope in self._pages:
             ledger.plan(scope)
@@ -154,19 +154,19 @@ class Pipeline:
 
     def _nodes(self) -> list[tuple[Any, Any, str]]:
         return [
-            (row, node, page.fetched.type)
+            (row, node, page.declaration.type)
             for page, _ in self._pages
-            if isinstance(page.fetched, Entity)
+            if isinstance(page.declaration, Entity)
             for row, place in page.rows
-            if (node := self._assembler.entities[page.fetched](row, place)) is not None
+            if (node := self._assembler.entities[page.declaration](row, place)) is not None
         ]
 
-    def _pendings(self, keys: dict[int, str]) -> list[tuple[Pending, Scope]]:
+    def _pendings(self, keys: dict[int, str]) -> list[tuple[PendingEdge, Scope]]:
         return [
             (pending, scope)
             for page, scope in self._pages
             for row, place in page.rows
-            for converter in self._assembler.edges.get(page.fetched, ())
+            for converter in self._assembler.edges.get(page.declaration, ())
             for pending in converter(row, keys.get(id(row)), place)
         ]
 

@@ -22,11 +22,11 @@ import aioboto3
 import aiohttp
 from aiohttp import web
 
-from collector.aws.calls import Line, ScopeCalls
+from collector.aws.calls import CallContext, ScopeCalls
 from collector.aws.clients import Client, Clients
-from collector.aws.credentials import Aim, Identity, Issued, Keys
-from collector.aws.limits import Limits
-from collector.faults import Failed
+from collector.aws.credentials import Identity, Issued, Keys, RequestTarget
+from collector.aws.limits import RateLimits
+from collector.faults import CallFailed
 from collector.report import ScopeRecord
 
 OURS, RIVAL = "OURS", "RIVAL"
@@ -192,7 +192,7 @@ class WatchedClients(Clients):
 
     clock: Clock
 
-    async def call(self, client: Client, op: str, params: Any, aim: Aim) -> dict[str, Any]:
+    async def call(self, client: Client, op: str, params: Any, aim: RequestTarget) -> dict[str, Any]:
         """One request."""
         with self.clock.working():
             return await super().call(client, op, params, aim)
@@ -302,7 +302,7 @@ async def _calls(url: str, clock: Clock, share: float) -> AsyncIterator[Ask]:
         for name in SERVICES:
             await clients.get(name)
     async with clients:
-        line = Line(clients, Limits(share), 100)
+        line = CallContext(clients, RateLimits(share), 100)
         calls = ScopeCalls(line, Identity("123456789012", issue), "us-east-1", ScopeRecord())
         yield lambda service: calls.once(service, SERVICES[service].op, SERVICES[service].params)
 
@@ -317,7 +317,7 @@ async def _drive(ask: Ask, service: str, share: float, part: float, seconds: flo
         for _ in left:
             try:
                 await ask(service)
-            except Failed:
+            except CallFailed:
                 failed += 1
 
     loop = asyncio.get_running_loop()

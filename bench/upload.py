@@ -28,10 +28,10 @@ import orjson
 from aiohttp import web
 
 from bench.measure import MB, Arm, Stopwatch, machine, peak, resident
-from collector.graph.assemble import Finished
+from collector.graph.assemble import OutgoingRecord
 from collector.model import Scope
 from collector.report import Ledger
-from collector.sinks import parcel
+from collector.sinks import encoding
 from collector.sinks.credentials import Token
 from collector.sinks.ndjson import NdjsonSink
 from collector.sinks.spool import Room, Spool
@@ -98,14 +98,14 @@ class Delivery:
         ledger = Ledger(f"{os.getpid()}-{time.monotonic_ns()}", "bench")
         writer = Writer(sink, ledger, anyio.Lock())
         records = [instance(number) for number in range(MADE)]
-        with sampled(orjson, "dumps", 8) as serialising, sampled(parcel, "_compressed", 1) as compressing:
+        with sampled(orjson, "dumps", 8) as serialising, sampled(encoding, "_compressed", 1) as compressing:
             before, watch = resident(), Stopwatch()
             await sink.open()
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(writer.deliver)
                 for number in range(count):
-                    writer.take((Finished(records[number % MADE], SCOPE),))
-                    await writer.room()
+                    writer.take((OutgoingRecord(records[number % MADE], SCOPE),))
+                    await writer.drain()
                 writer.end()
             await sink.close(ledger.report(()))
             spent = watch.read()

@@ -14,18 +14,18 @@ from collector.catalog.catalog import Catalog, client_of, declarations
 from collector.schema.classes import REQUIRED
 from collector.schema.declarations import (
     RESOURCE,
+    Custom,
+    Declaration,
     Edge,
     Entity,
-    Fetch,
-    Fetched,
     Hydrate,
     Links,
-    Made,
-    Other,
+    MappedEntity,
+    Nested,
+    SameAnswer,
     Service,
-    Slice,
+    Synthetic,
     Template,
-    Within,
 )
 from collector.schema.paths import PLACE, reads
 
@@ -171,48 +171,54 @@ class Lint:
 
     def __init__(self, catalog: Catalog) -> None:
         self.catalog = catalog
-        self.services = {id(fetched): service for service in catalog.services for fetched in declarations(service)}
+        self.services = {
+            id(declaration): service for service in catalog.services for declaration in declarations(service)
+        }
 
-    def problems(self, service: Service, fetched: Fetched) -> list[str]:
-        where = fetched.type if isinstance(fetched, Entity) else f"{service.name} links {getattr(fetched, 'title', '')}"
+    def problems(self, service: Service, declaration: Declaration) -> list[str]:
+        where = (
+            declaration.type
+            if isinstance(declaration, Entity)
+            else f"{service.name} links {getattr(declaration, 'title', '')}"
+        )
         found: list[str] = []
         for check in (self._rows, self._paths, self._ends, self._classes):
             try:
-                check(service, fetched)
+                check(service, declaration)
             except Bad as bad:
                 found.append(f"{where}: {bad}")
         return found
 
-    def row(self, service: Service, fetched: Fetched) -> Node:
+    def row(self, service: Service, declaration: Declaration) -> Node:
         """The shape of a finished row, with everything that is added to it."""
-        row, parent = self._listed(service, fetched, fetched.rows)
-        if fetched.batch:
-            row = self._batched(service, fetched, row, parent)
-        row = self._joined(service, fetched, row)
-        for hydrate in fetched.hydrate:
-            row = self._hydrated(service, fetched, hydrate, row)
+        row, parent = self._listed(service, declaration, declaration.rows)
+        if declaration.describe:
+            row = self._batched(service, declaration, row, parent)
+        row = self._joined(service, declaration, row)
+        for hydrate in declaration.hydrate:
+            row = self._hydrated(service, declaration, hydrate, row)
         return row
 
-    def _batched(self, service: Service, fetched: Fetched, row: Node, parent: Node | None) -> Node:
-        batch = fetched.batch
+    def _batched(self, service: Service, declaration: Declaration, row: Node, parent: Node | None) -> Node:
+        batch = declaration.describe
         assert batch
-        client = client_of(service, fetched, getattr(fetched.rows, "client", None))
+        client = client_of(service, declaration, getattr(declaration.rows, "client", None))
         self._called(client, batch.op, {batch.ids, *batch.params, *batch.args})
         walk(row.with_added(Item=ANY), batch.by)
         item = walk(node(operation(client, batch.op).output_shape), batch.items)
         described = (item.item or ANY) if item.kind == "list" else item
         return described.with_added(**({"^": parent} if parent else {}))
 
-    def _joined(self, service: Service, fetched: Fetched, row: Node) -> Node:
-        for join in fetched.join:
-            joined, _ = self._listed(service, fetched, join.rows)
+    def _joined(self, service: Service, declaration: Declaration, row: Node) -> Node:
+        for join in declaration.join:
+            joined, _ = self._listed(service, declaration, join.rows)
             for path in reads(join.on):
                 walk(joined, path)
             for path in reads(join.to):
                 walk(row, path)
             row = self._add(row, join.at, Node("list", item=joined))
-        for gather in fetched.gather:
-            client = client_of(service, fetched, gather.client)
+        for gather in declaration.gather:
+            client = client_of(service, declaration, gather.client)
             self._called(client, gather.op, {gather.ids, *gather.params})
             items = walk(node(operation(client, gather.op).output_shape), gather.items)
             walk(items.item or ANY, gather.on)
@@ -220,8 +226,8 @@ class Lint:
             row = self._add(row, gather.at, items)
         return row
 
-    def _hydrated(self, service: Service, fetched: Fetched, hydrate: Hydrate, row: Node) -> Node:
-        client = client_of(service, fetched, hydrate.client)
+    def _hydrated(self, service: Service, declaration: Declaration, hydrate: Hydrate, row: Node) -> Node:
+        client = client_of(service, declaration, hydrate.client)
         self._called(client, hydrate.op, {*hydrate.params, *hydrate.args})
         for path in (*hydrate.args.values(), *(reads(hydrate.when) if hydrate.when is not None else ())):
             walk(row, path)
@@ -239,20 +245,20 @@ class Lint:
             raise Bad(f"{at} would hide a field of {row.name}")
         return row.with_added(**{at: answer})
 
-    def _listed(self, service: Service, fetched: Fetched, rows: Any) -> tuple[Node, Node | None]:
-        if isinstance(rows, Made):
+    def _listed(self, service: Service, declaration: Declaration, rows: Any) -> tuple[Node, Node | None]:
+        if isinstance(rows, Synthetic):
             return Node(
                 "struct", dict.fromkeys(MADE, Node("list", item=TEXT)) | {"AccountId": TEXT, "CallerArn": TEXT}
             ), None
-        if isinstance(rows, Fetch):
+        if isinstance(rows, Custom):
             for op in rows.ops:
-                operation(client_of(service, fetched, rows.client), op)
+                operation(client_of(service, declaration, rows.client), op)
             return ANY, None
-        items, rows = (rows.items, rows.call) if isinstance(rows, Slice) else (rows.items, rows)
+        items, rows = (rows.items, rows.call) if isinstance(rows, SameAnswer) else (rows.items, rows)
         parent = self._parent(rows.each) if rows.each else None
-        if isinstance(rows, Within):
+        if isinstance(rows, Nested):
             return self._items(parent or ANY, rows.items, parent), parent
-        client = client_of(service, fetched, rows.client)
+        client = client_of(service, declaration, rows.client)
         self._called(client, rows.op, {*rows.params, *rows.args})
         for path in rows.args.values():
             walk(parent or ANY, path)
@@ -296,23 +302,23 @@ class Lint:
         if missing:
             raise Bad(f"{client}.{op} needs {sorted(missing)}")
 
-    def _rows(self, service: Service, fetched: Fetched) -> None:
-        self.row(service, fetched)
+    def _rows(self, service: Service, declaration: Declaration) -> None:
+        self.row(service, declaration)
 
-    def _paths(self, service: Service, fetched: Fetched) -> None:
-        row = self.row(service, fetched)
+    def _paths(self, service: Service, declaration: Declaration) -> None:
+        row = self.row(service, declaration)
         if row.kind == "struct" and set(PLACE) & set(row.members):
-            templated = {path for source in _sources(fetched) for path in reads(source)}
+            templated = {path for source in _sources(declaration) for path in reads(source)}
             if templated & set(PLACE):
                 raise Bad("a template's place word is also a field of the row")
-        for source in _sources(fetched):
+        for source in _sources(declaration):
             for path in reads(source):
                 walk(row, path)
-        if isinstance(fetched, Entity):
-            for label, source in fetched.props.items():
+        if isinstance(declaration, Entity):
+            for label, source in declaration.props.items():
                 if isinstance(source, str):
                     _plain(label, walk(row, source))
-        for edge in fetched.edges:
+        for edge in declaration.edges:
             self._edge_paths(edge, row)
 
     def _edge_paths(self, edge: Edge, row: Node) -> None:
@@ -321,46 +327,46 @@ class Lint:
             got = walk(row, edge.each)
             item = (got.item or ANY) if got.kind == "list" else got
             item = (Node("struct", {"Item": item}) if item.kind == "scalar" else item).with_added(**{"^": row})
-        outside = edge.outside.entity.values() if isinstance(edge.outside, Other) else (edge.outside,)
+        outside = edge.outside.entity.values() if isinstance(edge.outside, MappedEntity) else (edge.outside,)
         for source in (edge.at, edge.of, edge.when, edge.key, *edge.props.values(), *outside):
             for path in reads(source) if source is not None else ():
                 walk(item, path)
 
-    def _ends(self, service: Service, fetched: Fetched) -> None:
-        for edge in fetched.edges:
+    def _ends(self, service: Service, declaration: Declaration) -> None:
+        for edge in declaration.edges:
             sources, targets = _several(edge.source), _several(edge.target)
-            if isinstance(fetched, Entity) and edge.of is None and fetched.type not in (*sources, *targets):
+            if isinstance(declaration, Entity) and edge.of is None and declaration.type not in (*sources, *targets):
                 raise Bad(f"edge {edge.source} {edge.verb} {edge.target} is not its own")
-            if isinstance(fetched, Links) and edge.of is None:
+            if isinstance(declaration, Links) and edge.of is None:
                 raise Bad(f"edge {edge.source} {edge.verb} {edge.target} of links needs `of`")
-            if edge.at is None and not isinstance(edge.outside, Other):
+            if edge.at is None and not isinstance(edge.outside, MappedEntity):
                 raise Bad(f"edge {edge.source} {edge.verb} {edge.target} points nowhere")
             for end in (*sources, *targets):
                 known = end in self.catalog.types or end == RESOURCE
-                if not known and not (isinstance(edge.outside, Other) and end[:1].isupper()):
+                if not known and not (isinstance(edge.outside, MappedEntity) and end[:1].isupper()):
                     raise Bad(f"edge end {end} is unknown")
-            self._by(edge, fetched)
+            self._by(edge, declaration)
         del service
 
-    def _by(self, edge: Edge, fetched: Fetched) -> None:
+    def _by(self, edge: Edge, declaration: Declaration) -> None:
         if edge.by == "id" or edge.at is None:
             return
-        own = fetched.type if isinstance(fetched, Entity) else None
+        own = declaration.type if isinstance(declaration, Entity) else None
         far = _several(edge.target) if own is None or own in _several(edge.source) else _several(edge.source)
         entities = [e for e in self.catalog.entities if e.type in far or RESOURCE in far]
         if not any(edge.by in e.also for e in entities):
             raise Bad(f"no entity of {far} is known by {edge.by!r}")
 
-    def _classes(self, service: Service, fetched: Fetched) -> None:
+    def _classes(self, service: Service, declaration: Declaration) -> None:
         del service
-        if not isinstance(fetched, Entity):
+        if not isinstance(declaration, Entity):
             return
-        for cls in _several(fetched.cls):
-            missing = set(REQUIRED.get(cls, ())) - set(fetched.props)
-            contradicted = {"category"} if _several(fetched.cls)[0] == "Host" else set()
+        for cls in _several(declaration.cls):
+            missing = set(REQUIRED.get(cls, ())) - set(declaration.props)
+            contradicted = {"category"} if _several(declaration.cls)[0] == "Host" else set()
             if missing - contradicted:
                 raise Bad(f"class {cls} requires {sorted(missing)}")
-        hidden = COMPUTED_PROPERTIES & set(fetched.props)
+        hidden = COMPUTED_PROPERTIES & set(declaration.props)
         if hidden:
             raise Bad(f"the engine itself sets {sorted(hidden)}")
 
@@ -375,11 +381,11 @@ def _several(types: str | tuple[str, ...]) -> tuple[str, ...]:
     return (types,) if isinstance(types, str) else types
 
 
-def _sources(fetched: Fetched) -> Iterator[Any]:
-    if fetched.when is not None:
-        yield fetched.when
-    if isinstance(fetched, Entity):
-        e = fetched
+def _sources(declaration: Declaration) -> Iterator[Any]:
+    if declaration.when is not None:
+        yield declaration.when
+    if isinstance(declaration, Entity):
+        e = declaration
         arn = None if e.arn == "@key" else e.arn
         single = (e.key, e.name, e.display, e.id, arn, e.region, e.created, e.active, e.tags)
         yield from (source for source in single if source is not None)

@@ -35,7 +35,7 @@ MEANINGS = {
     Exit.BUG: "a bug in the collector; what was collected is delivered",
     Exit.USAGE: "usage or configuration: one line on standard error says what",
     Exit.PARTIAL: "partial: some scope is incomplete, the rest is delivered; the report names it",
-    Exit.NOTHING: "nothing could be collected: no credentials, or every account refused",
+    Exit.NO_ACCOUNT: "nothing could be collected: no credentials, or every account refused",
     Exit.UNDELIVERED: "delivery failed",
 }
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from collector.engine.context import Params
-from collector.faults import Failed, Reason
+from collector.faults import CallFailed, Reason
 from collector.schema.declarations import Row
 from tests.declarations import operation
 
@@ -49,7 +49,7 @@ class FakeApi:
             if "error" in case:
                 error = case["error"]
                 reason = Reason(error.get("reason", Reason.ERROR))
-                raise Failed(f"{client}:{model.name}", reason, error["code"], error.get("message", ""))
+                raise CallFailed(f"{client}:{model.name}", reason, error["code"], error.get("message", ""))
             answers = case.get("pages") or [case.get("answer", {})]
         else:
             answers = [case]

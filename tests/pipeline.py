@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from collector.catalog.catalog import Catalog
-from collector.engine.job import Collection
+from collector.engine.job import JobRun
 from collector.engine.plan import jobs
 from collector.graph.assemble import Assembler, Page
 from collector.model import Options, Target
@@ -48,7 +48,7 @@ async def collect(name: str, *, folder: str | None = None, raw: bool = False) ->
                 known = outcome.entities if isinstance(finished.record["_class"], list) else outcome.relationships
                 known.append(finished.record)
 
-        await Collection(job, api, record, emit, width=1).run()
+        await JobRun(job, api, record, emit, width=1).run()
         ledger.end(job.scope)
         outcome.calls += api.calls
     outcome.pointers = sorted(_pointers(graph))

@@ -6,10 +6,10 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from collector.aws.calls import Patience
+from collector.aws.calls import RetryPolicy
 from collector.catalog.catalog import Catalog
-from collector.config import settings
-from collector.engine.run import Outcome, Run
+from collector.config import load_settings
+from collector.engine.run import Run, RunResult
 from collector.model import Batch
 from collector.report import Report
 from collector.workers.pool import worker_processes
@@ -36,7 +36,7 @@ class MemorySink:
 
 @dataclass
 class Collected:
-    outcome: Outcome
+    outcome: RunResult
     sink: MemorySink
 
     @property
@@ -61,14 +61,19 @@ async def no_sleep(_: float) -> None:
 
 
 async def collect(
-    *, sink: Any = None, patience: Patience | None = None, unlimited: bool = True, **given: Any
+    *, sink: Any = None, patience: RetryPolicy | None = None, unlimited: bool = True, **given: Any
 ) -> Collected:
     """A whole run in this process, against whatever the environment points at."""
-    chosen = settings({"regions": REGIONS, "max_concurrency": 20, "processes": 1, **given})
+    chosen = load_settings({"regions": REGIONS, "max_concurrency": 20, "processes": 1, **given})
     kept = sink or MemorySink()
     catalog = Catalog.all().choose(chosen.services, chosen.skip_services)
     processes = worker_processes(chosen, unlimited=unlimited)
     run = Run(
-        chosen, catalog, kept, processes=processes, patience=patience or Patience(sleep=no_sleep), unlimited=unlimited
+        chosen,
+        catalog,
+        kept,
+        processes=processes,
+        patience=patience or RetryPolicy(sleep=no_sleep),
+        unlimited=unlimited,
     )
     return Collected(await run(), kept)

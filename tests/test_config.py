@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from collector.cli.main import cli
-from collector.config import ConfigurationError, Settings, settings
+from collector.config import ConfigurationError, Settings, load_settings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,33 +30,33 @@ def file(tmp_path: Path) -> Path:
 
 
 def test_without_anything_said_the_defaults_hold():
-    chosen = settings({})
+    chosen = load_settings({})
     assert (chosen.regions, chosen.services, chosen.output, chosen.report) == ((), (), ("-",), None)
     assert (chosen.max_concurrency, chosen.rate_share, chosen.progress, chosen.raw) == (100, 0.5, True, False)
 
 
 def test_an_option_goes_before_the_environment_and_that_before_the_file(file, monkeypatch):
-    assert settings({}, file).max_concurrency == 7
+    assert load_settings({}, file).max_concurrency == 7
     monkeypatch.setenv("COLLECTOR_MAX_CONCURRENCY", "8")
-    assert settings({}, file).max_concurrency == 8
-    assert settings({"max_concurrency": "9"}, file).max_concurrency == 9
-    assert settings({"max_concurrency": "9"}, file).log_level == "debug"
+    assert load_settings({}, file).max_concurrency == 8
+    assert load_settings({"max_concurrency": "9"}, file).max_concurrency == 9
+    assert load_settings({"max_concurrency": "9"}, file).log_level == "debug"
 
 
 def test_lists_are_separated_by_commas_or_are_lists(file, monkeypatch):
-    assert settings({}, file).regions == ("eu-west-1", "us-east-1")
+    assert load_settings({}, file).regions == ("eu-west-1", "us-east-1")
     monkeypatch.setenv("COLLECTOR_REGIONS", "us-east-2, us-west-1,")
-    assert settings({}, file).regions == ("us-east-2", "us-west-1")
-    assert settings({"regions": ""}).regions == ()
+    assert load_settings({}, file).regions == ("us-east-2", "us-west-1")
+    assert load_settings({"regions": ""}).regions == ()
 
 
 def test_settings_are_frozen():
     with pytest.raises(ValidationError):
-        settings({}).raw = True
+        load_settings({}).raw = True
 
 
 def test_what_conversion_needs_is_handed_on():
-    chosen = settings({"account_name": "Acme", "tag_account_name": True, "raw": True}).options()
+    chosen = load_settings({"account_name": "Acme", "tag_account_name": True, "raw": True}).options()
     assert (chosen.account_name, chosen.tag_account_name, chosen.tag_production, chosen.raw) == (
         "Acme",
         True,
@@ -77,7 +77,7 @@ def test_what_conversion_needs_is_handed_on():
 )
 def test_a_value_that_cannot_be_is_told_in_one_line(options, message):
     with pytest.raises(ConfigurationError) as told:
-        settings(options)
+        load_settings(options)
     assert str(told.value).startswith(message)
     assert "\n" not in str(told.value)
 
@@ -96,7 +96,7 @@ def test_a_value_that_cannot_be_is_told_in_one_line(options, message):
 )
 def test_ways_to_the_accounts_that_exclude_each_other_are_told(options, message):
     with pytest.raises(ConfigurationError, match=message) as told:
-        settings(options)
+        load_settings(options)
     assert "\n" not in str(told.value)
 
 
@@ -112,7 +112,7 @@ def test_a_file_that_says_nothing_sensible_is_told_in_one_line(text, message, tm
     path = tmp_path / "collector.toml"
     path.write_text(text)
     with pytest.raises(ConfigurationError) as told:
-        settings({}, path)
+        load_settings({}, path)
     assert message in str(told.value)
     assert "\n" not in str(told.value)
 
@@ -120,21 +120,21 @@ def test_a_file_that_says_nothing_sensible_is_told_in_one_line(text, message, tm
 @pytest.mark.parametrize(("path", "why"), [("nowhere.toml", "No such file or directory"), (".", "Is a directory")])
 def test_a_file_that_cannot_be_read_is_told_in_one_line(path, why, tmp_path):
     with pytest.raises(ConfigurationError, match=f"cannot read .*: {why}"):
-        settings({}, tmp_path / path)
+        load_settings({}, tmp_path / path)
 
 
 def test_a_file_that_is_not_text_is_told_in_one_line(tmp_path):
     path = tmp_path / "collector.toml"
     path.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ConfigurationError, match="is not valid TOML"):
-        settings({}, path)
+        load_settings({}, path)
 
 
 @hypothesis.settings(deadline=None)
 @given(st.text(max_size=40))
 def test_any_region_is_accepted_or_refused_in_one_line(text):
     try:
-        chosen = settings({"regions": text})
+        chosen = load_settings({"regions": text})
     except ConfigurationError as told:
         assert "\n" not in str(told) or "\n" in text  # noqa: PT017  (either is right)
     else:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from collector.faults import Failed, Reason
+from collector.faults import CallFailed, Reason
 from collector.model import Dangling, Scope
 from collector.report import Ledger, Status
 
@@ -11,8 +11,8 @@ SQS = Scope("111122223333", "us-east-1", "sqs")
 OTHER = Scope("444455556666", "global", "account")
 
 
-def _failure(reason: Reason, operation: str = "ec2:DescribeVolumes", code: str = "Code") -> Failed:
-    return Failed(operation, reason, code, "a message")
+def _failure(reason: Reason, operation: str = "ec2:DescribeVolumes", code: str = "Code") -> CallFailed:
+    return CallFailed(operation, reason, code, "a message")
 
 
 def _ledger(*scopes: Scope) -> Ledger:
@@ -40,14 +40,14 @@ def test_any_failure_makes_its_scope_partial_and_harms_its_types(reason):
     ledger = _ledger(EC2)
     ledger.scopes[EC2].fail(_failure(reason), {"aws_ebs_volume"})
     assert ledger.scopes[EC2].status is Status.PARTIAL
-    assert ledger.harmed() == {"aws_ebs_volume"}
+    assert ledger.incomplete_types() == {"aws_ebs_volume"}
 
 
 def test_what_vanished_between_two_calls_is_told_and_harms_nothing():
     ledger = _ledger(EC2)
     ledger.scopes[EC2].fail(_failure(Reason.VANISHED), {"aws_ebs_volume"})
     assert ledger.scopes[EC2].status is Status.COMPLETE
-    assert ledger.harmed() == set()
+    assert ledger.incomplete_types() == set()
     (scope,) = ledger.report(())["scopes"]
     assert scope["problems"][0]["reason"] == "vanished"
 
@@ -57,7 +57,7 @@ def test_a_skipped_scope_keeps_its_reason_and_harms_nothing():
     ledger.skip(OTHER, _failure(Reason.REGION_DISABLED))
     assert ledger.scopes[OTHER].status is Status.SKIPPED
     assert ledger.status is Status.COMPLETE
-    assert ledger.harmed() == set()
+    assert ledger.incomplete_types() == set()
 
 
 def test_the_same_failure_of_an_operation_is_counted_and_its_types_are_gathered():
@@ -77,7 +77,7 @@ def test_the_same_failure_of_an_operation_is_counted_and_its_types_are_gathered(
 
 def test_a_long_message_is_cut():
     ledger = _ledger(EC2)
-    ledger.scopes[EC2].fail(Failed("ec2:DescribeVolumes", Reason.ERROR, "Code", "x" * 10_000))
+    ledger.scopes[EC2].fail(CallFailed("ec2:DescribeVolumes", Reason.ERROR, "Code", "x" * 10_000))
     (scope,) = ledger.report(())["scopes"]
     assert len(scope["problems"][0]["message"]) == 500
 
@@ -114,8 +114,8 @@ def test_harm_is_told_for_one_account_or_for_all():
     ledger = _ledger(EC2, OTHER)
     ledger.scopes[EC2].fail(_failure(Reason.DENIED), {"aws_vpc"})
     ledger.scopes[OTHER].fail(_failure(Reason.DENIED), {"aws_account"})
-    assert ledger.harmed(EC2.account) == {"aws_vpc"}
-    assert ledger.harmed() == {"aws_vpc", "aws_account"}
+    assert ledger.incomplete_types(EC2.account) == {"aws_vpc"}
+    assert ledger.incomplete_types() == {"aws_vpc", "aws_account"}
 
 
 def test_records_are_counted_by_what_they_are():
@@ -170,7 +170,7 @@ def test_the_ledgers_of_two_processes_add_up():
 
 def test_what_two_processes_asked_and_found_in_one_scope_adds_up():
     ledger, other = _ledger(EC2), _ledger(EC2)
-    denied = Failed("ec2:DescribeVpcs", Reason.DENIED, "UnauthorizedOperation", "no")
+    denied = CallFailed("ec2:DescribeVpcs", Reason.DENIED, "UnauthorizedOperation", "no")
     here, there = ledger.scopes[EC2], other.begin(EC2)
     here.entities, there.calls, there.retries, there.throttles = 4, 3, 2, 1
     there.fail(denied, {"aws_vpc"})

@@ -10,7 +10,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-async def spread(items: Sequence[T], fn: Callable[[T], Awaitable[None]], width: int) -> None:
+async def for_each(items: Sequence[T], fn: Callable[[T], Awaitable[None]], width: int) -> None:
     """Do something for each item, at most `width` at a time: tasks for the width, not for the items."""
     if len(items) == 1:
         await fn(items[0])
@@ -61,17 +61,17 @@ class WeightedSemaphore:
 
     def release(self, weight: int) -> None:
         """Give so much back."""
-        self.change(weight, 0)
+        self.replace(weight, 0)
 
-    def change(self, held: int, weight: int) -> None:
+    def replace(self, held: int, weight: int) -> None:
         """Hold `weight` instead of `held`, without waiting: nobody else is let in until there is room again."""
         self._free += min(held, self._most) - min(weight, self._most)
         self._let_in()
 
-    async def share(self, weight: int) -> Share:
+    async def reserve(self, weight: int) -> Reservation:
         """Take so much when there is room for it, to be released through the share."""
         await self.acquire(weight)
-        return Share(self, weight)
+        return Reservation(self, weight)
 
     def _let_in(self) -> None:
         while self._waiting and (self._waiting[0][1].done() or self._waiting[0][0] <= self._free):
@@ -81,7 +81,7 @@ class WeightedSemaphore:
                 turn.set_result(None)
 
 
-class Share:
+class Reservation:
     """What one holder has of a semaphore."""
 
     def __init__(self, semaphore: WeightedSemaphore, weight: int) -> None:
@@ -90,7 +90,7 @@ class Share:
     def resize(self, weight: int) -> None:
         """Hold another weight, once it is known."""
         held, self._weight = self._weight, weight
-        self._semaphore.change(held, weight)
+        self._semaphore.replace(held, weight)
 
     def release(self, _: object = None) -> None:
         """Give it back; also as the callback of a task."""

@@ -55,7 +55,7 @@ AccountId = Annotated[str, Field(pattern=r"^\d{12}$")]
 AccountIds = Annotated[tuple[AccountId, ...], BeforeValidator(_words)]
 
 
-class RateLimit(BaseModel):
+class RateOverride(BaseModel):
     """What AWS allows, where the user knows better than the collector; without a burst, one second's worth."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -75,7 +75,7 @@ def _limits(value: object) -> object:
     }
 
 
-RateLimits = Annotated[dict[str, RateLimit], BeforeValidator(_limits)]
+RateOverrides = Annotated[dict[str, RateOverride], BeforeValidator(_limits)]
 
 
 class Settings(BaseSettings):
@@ -123,7 +123,7 @@ class Settings(BaseSettings):
     raw: bool = False
     max_concurrency: int = Field(default=100, ge=1, le=2000)
     rate_share: float = Field(default=0.5, gt=0, le=1)
-    rates: RateLimits = Field(default_factory=dict)
+    rates: RateOverrides = Field(default_factory=dict)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["auto", "console", "json"] = "auto"
     progress: bool = True
@@ -184,7 +184,7 @@ class _PlainEnvironment(EnvSettingsSource):
         return value
 
 
-def settings(options: Mapping[str, Any], file: Path | None = None) -> Settings:
+def load_settings(options: Mapping[str, Any], file: Path | None = None) -> Settings:
     """Read the settings; `options` are those given on the command line.
 
     Raises:

@@ -26,7 +26,7 @@ class Reason(StrEnum):
     ERROR = "error"
 
 
-class Failed(Exception):  # noqa: N818  (reads as what it is: a call that failed for good)
+class CallFailed(Exception):  # noqa: N818  (reads as what it is: a call that failed for good)
     """A call failed for good: retried where that helps, classified, and to be reported by whoever made it."""
 
     def __init__(self, operation: str, reason: Reason, code: str, message: str) -> None:

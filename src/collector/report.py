@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, TypeAlias
 
-from collector.faults import Failed, Reason
+from collector.faults import CallFailed, Reason
 from collector.model import Dangling, Scope
 
 Report: TypeAlias = dict[str, Any]
 
-HARMLESS = frozenset({Reason.VANISHED})
+BENIGN = frozenset({Reason.VANISHED})
 """What is told but takes nothing from completeness: a thing that was gone before it could be described."""
 
 
@@ -32,7 +32,7 @@ class Problem:
     """One kind of failure of one operation in one scope."""
 
     message: str
-    harmless: bool = False
+    benign: bool = False
     count: int = 0
     types: set[str] = field(default_factory=set)
 
@@ -50,11 +50,11 @@ class ScopeRecord:
     skipped: bool = False
     problems: dict[tuple[str, Reason, str], Problem] = field(default_factory=dict)
 
-    def fail(self, failure: Failed, types: Iterable[str] = (), *, harmless: bool = False) -> None:
+    def fail(self, failure: CallFailed, types: Iterable[str] = (), *, benign: bool = False) -> None:
         """Note a failure and the entity types that it touches; a harmless one is told and takes nothing from completeness."""
-        harmless = harmless or failure.reason in HARMLESS
+        benign = benign or failure.reason in BENIGN
         key = (failure.operation, failure.reason, failure.code)
-        problem = self.problems.setdefault(key, Problem(failure.message[:500], harmless))
+        problem = self.problems.setdefault(key, Problem(failure.message[:500], benign))
         problem.count += 1
         problem.types.update(types)
 
@@ -68,7 +68,7 @@ class ScopeRecord:
         if other.started is not None:
             self.started, self.ended = other.started, other.ended
         for key, told in other.problems.items():
-            problem = self.problems.setdefault(key, Problem(told.message, told.harmless))
+            problem = self.problems.setdefault(key, Problem(told.message, told.benign))
             problem.count += told.count
             problem.types |= told.types
 
@@ -77,12 +77,12 @@ class ScopeRecord:
         """Complete only if every call that was needed succeeded, or meant "none"."""
         if self.skipped:
             return Status.SKIPPED
-        harmful = any(not problem.harmless for problem in self.problems.values())
+        harmful = any(not problem.benign for problem in self.problems.values())
         return Status.PARTIAL if harmful or self.ended is None else Status.COMPLETE
 
-    def harmed(self) -> set[str]:
+    def incomplete_types(self) -> set[str]:
         """The entity types whose absence proves nothing here."""
-        return {type_ for problem in self.problems.values() if not problem.harmless for type_ in problem.types}
+        return {type_ for problem in self.problems.values() if not problem.benign for type_ in problem.types}
 
 
 class Ledger:
@@ -131,7 +131,7 @@ class Ledger:
         """Stop the clock of a scope: all that it had to ask was asked."""
         self.scopes[scope].ended = time.monotonic()
 
-    def skip(self, scope: Scope, failure: Failed) -> None:
+    def skip(self, scope: Scope, failure: CallFailed) -> None:
         """A scope that is knowingly not collected."""
         record = self.plan(scope)
         record.skipped = True
@@ -164,12 +164,12 @@ class Ledger:
             return Status.PARTIAL if self.types else Status.FAILED
         return Status.COMPLETE if Status.COMPLETE in states else Status.FAILED
 
-    def harmed(self, account: str | None = None) -> set[str]:
+    def incomplete_types(self, account: str | None = None) -> set[str]:
         """The entity types that some scope, of one account or of all, could not, or not fully, see."""
         records = [
             record for scope, record in self.scopes.items() if not record.skipped and account in (None, scope.account)
         ]
-        return set().union(*(record.harmed() for record in records))
+        return set().union(*(record.incomplete_types() for record in records))
 
     def report(self, partial_types: Iterable[str]) -> Report:
         """The run report as the contract has it; `partial_types` are all types whose absence proves nothing."""

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from collector.analysis.facts import Account, Options, PolicyFact
+from collector.analysis.facts import Account, AnalysisLimits, PolicyFact
 from collector.analysis.matching import ResourceIndex
 from collector.analysis.permissions import Permissions
-from collector.analysis.results import Finding, Link, MappedLink
+from collector.analysis.results import MappedRelationship, Relationship, Result
 from collector.analysis.services import Services
 
 A, B, C = "111111111111", "222222222222", "333333333333"
@@ -123,25 +123,25 @@ def document(*statements: str, version: str | None = VERSION) -> dict[str, Any]:
 
 
 def findings(
-    fact: PolicyFact, options: Options | None = None, index: ResourceIndex = INDEX
-) -> tuple[list[Finding], Counter[str]]:
+    fact: PolicyFact, options: AnalysisLimits | None = None, index: ResourceIndex = INDEX
+) -> tuple[list[Result], Counter[str]]:
     """What one policy of account A gives, and what it counts."""
     counts: Counter[str] = Counter()
-    permissions = Permissions(Account(A), index, options or Options(), Services(A), counts)
+    permissions = Permissions(Account(A), index, options or AnalysisLimits(), Services(A), counts)
     return list(permissions.findings(fact)), counts
 
 
 def allowed(
-    *statements: str, version: str | None = VERSION, user: str | None = None, options: Options | None = None
+    *statements: str, version: str | None = VERSION, user: str | None = None, options: AnalysisLimits | None = None
 ) -> dict[str, dict[str, Any]]:
     """The properties of what a policy allows, by the short names of the targets."""
     fact = PolicyFact("policy", "aws_iam_policy", document(*statements, version=version), None, user)
     found, _ = findings(fact, options)
-    return {name(each): dict(each.properties) for each in found if isinstance(each, Link | MappedLink)}
+    return {name(each): dict(each.properties) for each in found if isinstance(each, Relationship | MappedRelationship)}
 
 
-def name(link: Link | MappedLink) -> str:
+def name(link: Relationship | MappedRelationship) -> str:
     """The short name of a target: of a resource the one in the estate, of a service its type, of a foreign account `@` and its id."""
-    if isinstance(link, MappedLink):
+    if isinstance(link, MappedRelationship):
         return f"@{link.target['accountId']}"
     return link.target_type if ":service:" in link.target_key else KEYS[link.target_key]

@@ -12,10 +12,10 @@ from collector.analysis import account as whole
 from collector.analysis.account import analyse
 from collector.analysis.facts import (
     Account,
-    Entity,
+    AnalysisLimits,
+    EntityRef,
     Facts,
     NetworkAclFact,
-    Options,
     PolicyFact,
     PrefixList,
     ResourcePolicyFact,
@@ -24,7 +24,7 @@ from collector.analysis.facts import (
 )
 from collector.analysis.matching import ResourceIndex
 from collector.analysis.permissions import STEP_SIZE
-from collector.analysis.results import Counts, Finding, Link, MappedLink, ServiceNode
+from collector.analysis.results import Counts, MappedRelationship, Relationship, Result, ServiceNode
 from collector.analysis.triples import RESOURCE, SERVICE, TRIPLES
 from tests.analysis.estate import RESOURCES, A, B, document
 
@@ -76,20 +76,20 @@ def facts(**more: Any) -> Facts:
     )
 
 
-def all_of(given: Facts, options: Options | None = None, index: ResourceIndex | None = None) -> list[Finding]:
+def all_of(given: Facts, options: AnalysisLimits | None = None, index: ResourceIndex | None = None) -> list[Result]:
     return list(chain.from_iterable(analyse(given, options, index)))
 
 
 def test_everything_is_drawn_and_the_counts_come_last():
     found = all_of(facts())
-    assert {(each.verb, each.target_type) for each in found if isinstance(each, Link)} == {
+    assert {(each.verb, each.target_type) for each in found if isinstance(each, Relationship)} == {
         ("ALLOWS", "aws_s3"),
         ("ALLOWS", "aws_sqs"),
         ("ALLOWS", "aws_s3_bucket"),
         ("ALLOWS", "aws_sqs_queue"),
         ("TRUSTS", "aws_sqs"),
     }
-    assert [each.verb for each in found if isinstance(each, MappedLink)] == ["ALLOWS", "DENIES"]
+    assert [each.verb for each in found if isinstance(each, MappedRelationship)] == ["ALLOWS", "DENIES"]
     assert isinstance(found[-1], Counts)
     assert sum(isinstance(each, Counts) for each in found) == 1
 
@@ -100,7 +100,7 @@ def test_a_service_is_asked_for_once_in_all_and_before_it_is_used():
         if isinstance(each, ServiceNode):
             assert each.key not in asked
             asked.add(each.key)
-        if isinstance(each, Link):
+        if isinstance(each, Relationship):
             assert {key for key in (each.source_key, each.target_key) if ":service:" in key} <= asked
     assert asked == {f"{A}:service:aws_s3", f"{A}:service:aws_sqs"}
 
@@ -113,9 +113,9 @@ def test_steps_are_small():
     many = [(f"arn:aws:sqs:us-east-1:{A}:q{number:05}", "aws_sqs_queue") for number in range(whole.PAGE * 2 + 1)]
     policy = PolicyFact("policy", "aws_iam_policy", document("Allow sqs:* on arn:aws:sqs:us-east-1:A:q*"))
     given = Facts(Account(A), resources=iter(many), policies=[policy])
-    steps = list(analyse(given, Options(max_edges_per_pattern=0)))
+    steps = list(analyse(given, AnalysisLimits(max_edges_per_pattern=0)))
     assert max(map(len, steps)) == STEP_SIZE
-    assert sum(isinstance(each, Link) for step in steps for each in step) == len(many)
+    assert sum(isinstance(each, Relationship) for step in steps for each in step) == len(many)
 
 
 def test_many_rules_are_many_steps():
@@ -128,7 +128,7 @@ def test_many_rules_are_many_steps():
 
 
 def test_facts_and_findings_travel_between_processes():
-    given = facts(unique_ids={"AROAX": Entity(ROLE, "aws_iam_role")})
+    given = facts(unique_ids={"AROAX": EntityRef(ROLE, "aws_iam_role")})
     assert all_of(pickle.loads(pickle.dumps(given))) == pickle.loads(pickle.dumps(all_of(given)))
     assert pickle.loads(pickle.dumps(PrefixList("pl-1"))) == PrefixList("pl-1")
 
@@ -138,7 +138,7 @@ def test_an_index_that_holds_other_accounts_is_used():
     index.add(B, [("arn:aws:s3:::theirs", "aws_s3_bucket")])
     policy = PolicyFact("policy", "aws_iam_policy", document("Allow s3:ListBucket on arn:aws:s3:::theirs"))
     found = all_of(Facts(Account(A), policies=[policy]), index=index)
-    assert [each.properties["crossAccount"] for each in found if isinstance(each, Link)] == [True]
+    assert [each.properties["crossAccount"] for each in found if isinstance(each, Relationship)] == [True]
 
 
 def test_a_key_that_is_no_arn_is_reached_by_its_arn():
@@ -149,7 +149,7 @@ def test_a_key_that_is_no_arn_is_reached_by_its_arn():
         document("Allow ec2:DeleteKeyPair on " + arn, "Deny ec2:* on arn:aws:ec2:*:*:volume/*"),
     )
     found = all_of(Facts(Account(A), resources=[("login", "aws_key_pair")], arns={"login": arn}, policies=[policy]))
-    assert [each.target_key for each in found if isinstance(each, Link)] == ["login"]
+    assert [each.target_key for each in found if isinstance(each, Relationship)] == ["login"]
 
 
 @pytest.mark.parametrize("key", ["no-arn", "arn:aws:s3", ""])
@@ -163,7 +163,7 @@ def test_an_entity_is_found_by_its_arn_and_type():
     index = ResourceIndex()
     index.add(A, RESOURCES.values())
     arn = RESOURCES["app"][0]
-    assert index.entity(arn, ("aws_sqs_queue", "aws_s3_bucket")) == Entity(arn, "aws_s3_bucket")
+    assert index.entity(arn, ("aws_sqs_queue", "aws_s3_bucket")) == EntityRef(arn, "aws_s3_bucket")
     assert index.entity(arn, ("aws_sqs_queue",)) is None
     assert index.entity("app", ("aws_s3_bucket",)) is None
 
@@ -187,7 +187,7 @@ def test_another_partition_has_its_own_arns():
             )
         ],
     )
-    assert {each.target_key for each in all_of(given) if isinstance(each, Link)} == {
+    assert {each.target_key for each in all_of(given) if isinstance(each, Relationship)} == {
         "arn:aws-cn:s3:::app",
         f"arn:aws-cn:iam::{A}:root",
     }
@@ -197,7 +197,7 @@ def test_what_is_drawn_is_declared():
     declared = {(each.source, each.verb, each.target) for each in TRIPLES}
     assert len(declared) == len(TRIPLES)
     for each in all_of(facts()):
-        if isinstance(each, Link):
+        if isinstance(each, Relationship):
             source = SERVICE if ":service:" in each.source_key else each.source_type
             target = SERVICE if ":service:" in each.target_key else each.target_type
             assert {(source, each.verb, target), (source, each.verb, RESOURCE)} & declared

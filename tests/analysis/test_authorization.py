@@ -12,9 +12,9 @@ import pytest
 
 from collector.analysis import authorization, services
 from collector.analysis.actions import common, meet, union, without
+from collector.analysis.arn_scopes import arn_type, named_in
 from collector.analysis.arntypes import NAMEABLE, OVERLAY
 from collector.analysis.authorization import applicable, bits, everything, expand, forms, levels
-from collector.analysis.scopes import arn_type, named_in
 
 ROOT = Path(__file__).parents[2]
 

@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from collector.analysis.facts import Account, Options, PolicyFact
+from collector.analysis.facts import Account, AnalysisLimits, PolicyFact
 from collector.analysis.matching import ResourceIndex
 from collector.analysis.permissions import Permissions
-from collector.analysis.results import Link
+from collector.analysis.results import Relationship
 from collector.analysis.services import Services
 from tests.analysis import slow
 
 HOME, AWAY = "111111111111", "222222222222"
-ONE_BY_ONE = Options(wildcards="expand", type_wide="expand", max_edges_per_pattern=0)
+ONE_BY_ONE = AnalysisLimits(wildcards="expand", type_wide="expand", max_edges_per_pattern=0)
 SEEDS = range(8)
 POLICIES, RESOURCES = 60, 60
 
@@ -130,7 +130,7 @@ def found_by_index(documents: list[dict[str, Any]], resources: list[slow.Resourc
     found = {}
     for number, document in enumerate(documents):
         for each in permissions.findings(PolicyFact(str(number), "aws_iam_policy", document)):
-            if isinstance(each, Link) and each.target_type in FORMS:
+            if isinstance(each, Relationship) and each.target_type in FORMS:
                 found[number, each.target_key] = {level for level in slow.LETTERS.values() if each.properties[level]}
     return found
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from collector.analysis.facts import Account, Entity, NetworkAclFact, NetworkFacts, PrefixList, SecurityGroupFact
+from collector.analysis.facts import Account, EntityRef, NetworkAclFact, NetworkFacts, PrefixList, SecurityGroupFact
 from collector.analysis.firewall import Firewalls, traffic
-from collector.analysis.results import Finding, Link, MappedLink, Problem
+from collector.analysis.results import AnalysisProblem, MappedRelationship, Relationship, Result
 from tests.analysis.estate import INDEX, A, B, C
 
 EC2 = f"arn:aws:ec2:us-east-1:{A}"
@@ -18,8 +18,8 @@ OTHER = f"{EC2}:security-group/sg-2"
 ACL = f"{EC2}:network-acl/acl-1"
 
 
-def entity(type_: str, id_: str) -> Entity:
-    return Entity(f"{EC2}:{id_}", type_)
+def entity(type_: str, id_: str) -> EntityRef:
+    return EntityRef(f"{EC2}:{id_}", type_)
 
 
 NETWORK = NetworkFacts(
@@ -69,20 +69,20 @@ def firewalls(counts: Counter[str] | None = None) -> Firewalls:
     return Firewalls(Account(A), INDEX, NETWORK, (GROUP, OTHER), Counter() if counts is None else counts)
 
 
-def findings(*ingress: Any, egress: Any = (), vpc: str | None = "vpc-1") -> tuple[list[Finding], Counter[str]]:
+def findings(*ingress: Any, egress: Any = (), vpc: str | None = "vpc-1") -> tuple[list[Result], Counter[str]]:
     counts: Counter[str] = Counter()
     fact = SecurityGroupFact(GROUP, "us-east-1", vpc, ingress, egress)
     return list(firewalls(counts).security_group(fact)), counts
 
 
-def drawn(*ingress: Any, egress: Any = (), vpc: str | None = "vpc-1") -> dict[str, Link | MappedLink]:
+def drawn(*ingress: Any, egress: Any = (), vpc: str | None = "vpc-1") -> dict[str, Relationship | MappedRelationship]:
     """What is drawn, by the other end: the last part of its key, `@` and the name of what is outside."""
     found = findings(*ingress, egress=egress, vpc=vpc)[0]
-    return {other(each): each for each in found if isinstance(each, Link | MappedLink)}
+    return {other(each): each for each in found if isinstance(each, Relationship | MappedRelationship)}
 
 
-def other(link: Link | MappedLink) -> str:
-    if isinstance(link, MappedLink):
+def other(link: Relationship | MappedRelationship) -> str:
+    if isinstance(link, MappedRelationship):
         return f"@{link.target['_class']}:{link.target['displayName']}"
     far = link.source_key if link.properties["ingress"] else link.target_key
     return far.rpartition("/")[2]
@@ -185,7 +185,7 @@ def test_icmp_has_types_and_no_ports(permission, said):
 
 def test_inbound_the_other_end_allows_the_group():
     link = drawn({**SSH, **v4("10.0.0.5/32")})["i-5"]
-    assert isinstance(link, Link)
+    assert isinstance(link, Relationship)
     assert (link.source_type, link.verb, link.target_key, link.target_type) == (
         "aws_instance",
         "ALLOWS",
@@ -202,7 +202,7 @@ def test_inbound_the_other_end_allows_the_group():
 
 def test_outbound_the_group_allows_the_other_end():
     link = drawn(egress=[{**SSH, **v4("10.0.0.5/32")}])["i-5"]
-    assert isinstance(link, Link)
+    assert isinstance(link, Relationship)
     assert (link.source_key, link.target_type) == (GROUP, "aws_instance")
     assert [link.properties[name] for name in ("ingress", "inbound", "egress", "outbound")] == [
         False,
@@ -214,13 +214,13 @@ def test_outbound_the_group_allows_the_other_end():
 
 def test_what_is_outside_is_mapped_in_the_direction_of_the_traffic():
     links = [*drawn({**SSH, **v4("0.0.0.0/0")}).values(), *drawn(egress=[{**SSH, **v4("0.0.0.0/0")}]).values()]
-    assert [each.direction for each in links if isinstance(each, MappedLink)] == ["REVERSE", "FORWARD"]
+    assert [each.direction for each in links if isinstance(each, MappedRelationship)] == ["REVERSE", "FORWARD"]
     assert {each.source_key for each in links} == {GROUP}
 
 
 def test_a_group_that_allows_itself_is_drawn_both_ways():
     found = findings({**SSH, **pair("sg-1")}, egress=[{**SSH, **pair("sg-1")}])[0]
-    marks = [(each.source_key, each.target_key, each.discriminator) for each in found if isinstance(each, Link)]
+    marks = [(each.source_key, each.target_key, each.discriminator) for each in found if isinstance(each, Relationship)]
     assert marks == [(GROUP, GROUP, "ingress:tcp:22-22:sg-1"), (GROUP, GROUP, "egress:tcp:22-22:sg-1")]
 
 
@@ -234,7 +234,7 @@ def test_every_rule_has_a_name_of_its_own():
         {"IpProtocol": "icmp", "FromPort": -1, "ToPort": -1, **v4("0.0.0.0/0")},
     ]
     found = findings(*rules, egress=rules)[0]
-    marks = [each.discriminator for each in found if isinstance(each, Link | MappedLink)]
+    marks = [each.discriminator for each in found if isinstance(each, Relationship | MappedRelationship)]
     assert len(marks) == len(set(marks)) == 20
 
 
@@ -263,8 +263,8 @@ def test_a_group_of_another_account_tells_its_peering():
 def test_hosts_are_found_by_their_address():
     found = drawn({**SSH, **v4("198.51.100.7/32", "10.9.9.9/32")})
     public, private = found["@Host:198.51.100.7"], found["@Host:10.9.9.9"]
-    assert isinstance(public, MappedLink)
-    assert isinstance(private, MappedLink)
+    assert isinstance(public, MappedRelationship)
+    assert isinstance(private, MappedRelationship)
     assert public.filter_keys == (("_class", "publicIpAddress"),)
     assert private.filter_keys == (("_class", "privateIpAddress"),)
     assert private.target["privateIpAddress"] == "10.9.9.9"
@@ -284,7 +284,7 @@ def test_hosts_are_found_by_their_address():
 def test_networks_are_found_by_their_range(cidr, key, public):
     rule = {"IpRanges": [{"CidrIp": cidr}]} if key == "CIDR" else v6(cidr)
     link = drawn({**SSH, **rule})[f"@Network:{cidr}"]
-    assert isinstance(link, MappedLink)
+    assert isinstance(link, MappedRelationship)
     assert link.filter_keys == (("_class", key),)
     assert (link.target[key], link.target["public"], link.target["internal"]) == (cidr, public, not public)
 
@@ -300,8 +300,8 @@ def test_stale_and_missing_groups_are_counted():
 
 def test_a_range_that_is_none_is_named():
     found, counts = findings({**SSH, **v4("10.0.0.0/99", "10.0.0.5/32")})
-    assert [type(each) for each in found] == [Problem, Link]
-    assert found[0] == Problem(GROUP, "aws_security_group", "invalid_range", "10.0.0.0/99")
+    assert [type(each) for each in found] == [AnalysisProblem, Relationship]
+    assert found[0] == AnalysisProblem(GROUP, "aws_security_group", "invalid_range", "10.0.0.0/99")
     assert counts == {"invalidRanges": 1}
 
 
@@ -315,9 +315,9 @@ def entry(
     return {"RuleNumber": number, "RuleAction": action, "Egress": egress, "Protocol": "-1", key: cidr, **more}
 
 
-def entries(*several: dict[str, Any]) -> list[Link | MappedLink]:
+def entries(*several: dict[str, Any]) -> list[Relationship | MappedRelationship]:
     found = firewalls().network_acl(NetworkAclFact(ACL, "vpc-1", several))
-    return [each for each in found if isinstance(each, Link | MappedLink)]
+    return [each for each in found if isinstance(each, Relationship | MappedRelationship)]
 
 
 @pytest.mark.parametrize(
@@ -358,7 +358,7 @@ def test_the_same_range_in_two_entries_is_two_relationships():
 
 def test_an_entry_without_a_range_is_named():
     found = list(firewalls().network_acl(NetworkAclFact(ACL, "vpc-1", [{"RuleNumber": 1, "RuleAction": "allow"}])))
-    assert found == [Problem(ACL, "aws_network_acl", "invalid_range", "")]
+    assert found == [AnalysisProblem(ACL, "aws_network_acl", "invalid_range", "")]
 
 
 def test_the_tables_hold_a_case_for_every_rule():

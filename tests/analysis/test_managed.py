@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 from moto.iam.aws_managed_policies import aws_managed_policies_data
 
-from collector.analysis.facts import Account, Options, PolicyFact
+from collector.analysis.facts import Account, AnalysisLimits, PolicyFact
 from collector.analysis.permissions import Permissions, policy_is_admin
-from collector.analysis.results import Link, MappedLink, Problem
+from collector.analysis.results import AnalysisProblem, MappedRelationship, Relationship
 from collector.analysis.services import Services
 from tests.analysis.estate import INDEX, A
 
@@ -33,16 +33,16 @@ def summary() -> dict[str, Any]:
     policies: Counter[str] = Counter()
     services: set[str] = set()
     problems = []
-    permissions = Permissions(Account(A), INDEX, Options(), Services(A), counts)
+    permissions = Permissions(Account(A), INDEX, AnalysisLimits(), Services(A), counts)
     for name, document in DOCUMENTS.items():
         kinds = set()
         for finding in permissions.findings(PolicyFact(name, "aws_iam_policy", document)):
-            if isinstance(finding, Problem):
+            if isinstance(finding, AnalysisProblem):
                 problems.append(finding)
-            elif isinstance(finding, Link | MappedLink):
+            elif isinstance(finding, Relationship | MappedRelationship):
                 kinds.add(kind := target(finding))
                 edges[kind] += 1
-                if kind == "service" and isinstance(finding, Link):
+                if kind == "service" and isinstance(finding, Relationship):
                     services.add(finding.target_type)
         policies[
             " and ".join(sorted({kind if kind in ("account", "service") else "resource" for kind in kinds}))
@@ -60,8 +60,8 @@ def summary() -> dict[str, Any]:
     }
 
 
-def target(finding: Link | MappedLink) -> str:
-    if isinstance(finding, MappedLink):
+def target(finding: Relationship | MappedRelationship) -> str:
+    if isinstance(finding, MappedRelationship):
         return "foreign account"
     if ":service:" in finding.target_key:
         return "service"

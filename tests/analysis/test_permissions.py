@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from collector.analysis.facts import Account, Options, PolicyFact
+from collector.analysis.facts import Account, AnalysisLimits, PolicyFact
 from collector.analysis.matching import ResourceIndex
 from collector.analysis.permissions import STEP_SIZE, Permissions, policy_is_admin
-from collector.analysis.results import TEXT_LIMIT, Link, MappedLink, Problem, ServiceNode
+from collector.analysis.results import TEXT_LIMIT, AnalysisProblem, MappedRelationship, Relationship, ServiceNode
 from collector.analysis.services import Services
 from tests.analysis.estate import INDEX, A, B, C, allowed, document, findings, name, statement
 
@@ -121,7 +121,7 @@ def test_a_condition_is_told_as_json():
 def test_an_empty_condition_is_none():
     text = {**statement("Allow s3:ListBucket on arn:aws:s3:::app"), "Condition": {}}
     found, _ = findings(PolicyFact("p", "aws_iam_policy", {"Statement": text}))
-    assert [each.properties["conditional"] for each in found if isinstance(each, Link)] == [False]
+    assert [each.properties["conditional"] for each in found if isinstance(each, Relationship)] == [False]
 
 
 def test_a_grant_is_conditional_only_if_every_statement_is():
@@ -146,7 +146,7 @@ def test_a_variable_that_is_known_does_not():
 def test_a_variable_may_have_a_default():
     text = {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "arn:aws:s3:::${aws:PrincipalTag/x, 'a'}udit"}
     found, _ = findings(PolicyFact("p", "aws_iam_policy", {"Version": "2012-10-17", "Statement": text}))
-    assert [name(each) for each in found if isinstance(each, Link)] == ["audit"]
+    assert [name(each) for each in found if isinstance(each, Relationship)] == ["audit"]
 
 
 @pytest.mark.parametrize(
@@ -180,7 +180,7 @@ def test_the_proof_names_version_and_sids():
     ]
     fact = PolicyFact("p", "aws_iam_policy", {"Statement": [{**texts[0], "Sid": "Buckets"}, texts[1]]}, "v3")
     found, _ = findings(fact)
-    assert [each.properties["statement"] for each in found if isinstance(each, Link)] == ["v3/Buckets,[1]"]
+    assert [each.properties["statement"] for each in found if isinstance(each, Relationship)] == ["v3/Buckets,[1]"]
 
 
 def test_long_lists_are_cut():
@@ -199,7 +199,7 @@ def test_a_service_is_asked_for_once_and_before_its_relationship():
     found, _ = findings(
         PolicyFact("p", "aws_iam_policy", document("Allow s3:Get* on *", "Allow s3:* on arn:aws:s3:::*"))
     )
-    assert [type(each) for each in found] == [ServiceNode, Link]
+    assert [type(each) for each in found] == [ServiceNode, Relationship]
     assert found[0] == ServiceNode(f"{A}:service:aws_s3", "aws_s3", "Amazon S3")
 
 
@@ -213,14 +213,14 @@ def test_an_account_that_was_not_collected_is_described():
         PolicyFact("p", "aws_iam_policy", document("Allow sqs:SendMessage on arn:aws:sqs:us-east-1:C:q"))
     )
     link = found[0]
-    assert isinstance(link, MappedLink)
+    assert isinstance(link, MappedRelationship)
     assert (link.direction, link.filter_keys) == ("FORWARD", (("_type", "_key"),))
     assert link.target["_key"] == f"arn:aws:iam::{C}:root"
 
 
 def test_permissions_that_are_alike_share_their_properties():
     found, _ = findings(PolicyFact("p", "aws_iam_policy", document("Allow s3:ListBucket on arn:aws:s3:::app*")))
-    assert len({id(each.properties) for each in found if isinstance(each, Link)}) == 1
+    assert len({id(each.properties) for each in found if isinstance(each, Relationship)}) == 1
 
 
 # Options ---------------------------------------------------------------------------------------------------
@@ -248,34 +248,36 @@ def test_permissions_that_are_alike_share_their_properties():
     ],
 )
 def test_options_bound_what_is_drawn(text, options, targets):
-    assert set(allowed(f"Allow {text}", options=Options(**options))) == targets
+    assert set(allowed(f"Allow {text}", options=AnalysisLimits(**options))) == targets
 
 
 def test_what_was_too_much_is_counted_on_the_relationship():
-    said = allowed("Allow sqs:* on arn:aws:sqs:*:A:jobs*", options=Options(max_edges_per_pattern=2))["aws_sqs"]
+    said = allowed("Allow sqs:* on arn:aws:sqs:*:A:jobs*", options=AnalysisLimits(max_edges_per_pattern=2))["aws_sqs"]
     assert said["matchedResources"] == 3
     assert "matchedResources" not in allowed("Allow sqs:* on *")["aws_sqs"]
 
 
 def test_too_much_in_another_account_is_drawn_to_the_account():
-    found = allowed("Allow sqs:* on arn:aws:sqs:*:B:*", options=Options(max_edges_per_pattern=1))
+    found = allowed("Allow sqs:* on arn:aws:sqs:*:B:*", options=AnalysisLimits(max_edges_per_pattern=1))
     assert set(found) == {"b-jobs"}
     index = ResourceIndex()
     index.add(A, ())
     index.add(B, [(f"arn:aws:sqs:us-east-1:{B}:q{number}", "aws_sqs_queue") for number in range(2)])
     fact = PolicyFact("p", "aws_iam_policy", document("Allow sqs:* on arn:aws:sqs:*:B:*"))
     links = [
-        each for each in findings(fact, Options(max_edges_per_pattern=1), index)[0] if isinstance(each, MappedLink)
+        each
+        for each in findings(fact, AnalysisLimits(max_edges_per_pattern=1), index)[0]
+        if isinstance(each, MappedRelationship)
     ]
     assert [(name(each), each.properties["matchedResources"]) for each in links] == [(f"@{B}", 2)]
 
 
 def test_denials_are_drawn_when_asked_for():
     texts = document("Allow s3:* on *", "Deny s3:DeleteBucket on arn:aws:s3:::audit", "Deny iam:* on *")
-    found, _ = findings(PolicyFact("p", "aws_iam_policy", texts), Options(deny_edges=True))
-    drawn = {(each.verb, name(each)) for each in found if isinstance(each, Link)}
+    found, _ = findings(PolicyFact("p", "aws_iam_policy", texts), AnalysisLimits(deny_edges=True))
+    drawn = {(each.verb, name(each)) for each in found if isinstance(each, Relationship)}
     assert drawn == {("ALLOWS", "aws_s3"), ("DENIES", "audit"), ("DENIES", "aws_iam")}
-    denied = next(each for each in found if isinstance(each, Link) and name(each) == "audit")
+    denied = next(each for each in found if isinstance(each, Relationship) and name(each) == "audit")
     assert (denied.properties["effect"], denied.properties["actions"]) == ("Deny", "s3:DeleteBucket")
 
 
@@ -298,7 +300,7 @@ def test_denials_are_drawn_when_asked_for():
 )
 def test_what_a_reader_should_know_of_is_counted(text, counted):
     fact = PolicyFact("p", "aws_iam_policy", document(f"Allow {text}"))
-    counts = findings(fact, Options(max_edges_per_pattern=2))[1]
+    counts = findings(fact, AnalysisLimits(max_edges_per_pattern=2))[1]
     assert {key: number for key, number in counts.items() if number} == counted
 
 
@@ -322,7 +324,7 @@ def test_a_faulty_document_is_named_and_nothing_is_raised(text, detail):
     found, counts = findings(PolicyFact("p", "aws_iam_policy", text))
     assert len(found) == 1
     problem = found[0]
-    assert isinstance(problem, Problem)
+    assert isinstance(problem, AnalysisProblem)
     assert (problem.key, problem.type, problem.reason) == ("p", "aws_iam_policy", "invalid_policy")
     assert problem.detail.startswith(detail)
     assert counts["invalidDocuments"] == 1
@@ -331,7 +333,7 @@ def test_a_faulty_document_is_named_and_nothing_is_raised(text, detail):
 def test_one_faulty_statement_leaves_the_others():
     texts = [{"Sid": "Bad", "Effect": "Allow"}, statement("Allow s3:ListBucket on arn:aws:s3:::app")]
     found, counts = findings(PolicyFact("p", "aws_iam_policy", {"Statement": texts}))
-    assert [type(each) for each in found] == [Problem, Link]
+    assert [type(each) for each in found] == [AnalysisProblem, Relationship]
     assert counts["invalidStatements"] == 1
 
 
@@ -343,7 +345,7 @@ def test_a_document_without_statements_allows_nothing(statements):
 @pytest.mark.parametrize("encode", [json.dumps, lambda text: "%7B" + json.dumps(text)[1:].replace(" ", "%20")])
 def test_documents_may_be_text(encode):
     fact = PolicyFact("p", "aws_iam_policy", encode(document("Allow s3:ListBucket on arn:aws:s3:::app")))
-    assert [name(each) for each in findings(fact)[0] if isinstance(each, Link)] == ["app"]
+    assert [name(each) for each in findings(fact)[0] if isinstance(each, Relationship)] == ["app"]
 
 
 # Steps and admin -------------------------------------------------------------------------------------------
@@ -354,7 +356,7 @@ def test_findings_are_handed_over_in_small_steps():
         PolicyFact(f"p{number}", "aws_iam_policy", document("Allow * on arn:aws:*", "Allow s3:* on *"))
         for number in range(3)
     ]
-    options = Options(wildcards="expand")
+    options = AnalysisLimits(wildcards="expand")
     steps = list(Permissions(Account(A), INDEX, options, Services(A), findings(policies[0])[1]).steps(policies))
     assert all(len(step) <= STEP_SIZE for step in steps)
     assert len(steps) >= len(policies)

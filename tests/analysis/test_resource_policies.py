@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from collector.analysis.facts import Account, ResourcePolicyFact
-from collector.analysis.principals import Directory
+from collector.analysis.principals import PrincipalIndex
 from collector.analysis.resource_policies import ResourcePolicies
-from collector.analysis.results import Finding, Link, MappedLink, Problem, ServiceNode
+from collector.analysis.results import AnalysisProblem, MappedRelationship, Relationship, Result, ServiceNode
 from collector.analysis.services import Services
 from tests.analysis.estate import INDEX, KEYS, RESOURCES, A, B, C
 
@@ -23,10 +23,10 @@ def says(principal: Any, actions: Any, resources: Any = None, **more: Any) -> di
     return {key: value for key, value in said.items() if value is not None}
 
 
-def findings(name: str, *statements: Any) -> tuple[list[Finding], Counter[str]]:
+def findings(name: str, *statements: Any) -> tuple[list[Result], Counter[str]]:
     counts: Counter[str] = Counter()
     account = Account(A)
-    policies = ResourcePolicies(account, INDEX, Directory(account, INDEX, {}), Services(A), counts)
+    policies = ResourcePolicies(account, INDEX, PrincipalIndex(account, INDEX, {}), Services(A), counts)
     document = {"Version": "2012-10-17", "Statement": list(statements)}
     return list(policies.findings(ResourcePolicyFact(*RESOURCES[name], document))), counts
 
@@ -34,11 +34,13 @@ def findings(name: str, *statements: Any) -> tuple[list[Finding], Counter[str]]:
 def allowed(name: str, *statements: Any) -> dict[str, dict[str, Any]]:
     """The properties of what is drawn, by source: a name of the estate, a service's type, or `@` and what is outside."""
     found = findings(name, *statements)[0]
-    return {source(each): dict(each.properties) for each in found if isinstance(each, Link | MappedLink)}
+    return {
+        source(each): dict(each.properties) for each in found if isinstance(each, Relationship | MappedRelationship)
+    }
 
 
-def source(link: Link | MappedLink) -> str:
-    if isinstance(link, MappedLink):
+def source(link: Relationship | MappedRelationship) -> str:
+    if isinstance(link, MappedRelationship):
         return f"@{link.target['_type']}:{link.target['displayName']}"
     return link.source_type if ":service:" in link.source_key else KEYS[link.source_key]
 
@@ -105,7 +107,7 @@ def test_a_plain_grant_says_all_that_there_is():
 
 def test_the_resource_is_the_target():
     link = next(
-        each for each in findings("app", says({"AWS": A}, "s3:ListBucket", BUCKET))[0] if isinstance(each, Link)
+        each for each in findings("app", says({"AWS": A}, "s3:ListBucket", BUCKET))[0] if isinstance(each, Relationship)
     )
     assert (link.source_type, link.verb, link.target_key, link.target_type) == (
         "aws_account",
@@ -116,13 +118,15 @@ def test_the_resource_is_the_target():
 
 
 def test_a_principal_outside_is_mapped_towards_the_resource():
-    link = next(each for each in findings("app", says("*", "s3:ListBucket", BUCKET))[0] if isinstance(each, MappedLink))
+    link = next(
+        each for each in findings("app", says("*", "s3:ListBucket", BUCKET))[0] if isinstance(each, MappedRelationship)
+    )
     assert (link.source_key, link.direction, link.target["_key"]) == (BUCKET, "REVERSE", "global:everyone")
 
 
 def test_a_service_is_asked_for_before_its_relationship():
     found = findings("jobs", says({"Service": "sns.amazonaws.com"}, "sqs:SendMessage", "*"))[0]
-    assert [type(each) for each in found] == [ServiceNode, Link]
+    assert [type(each) for each in found] == [ServiceNode, Relationship]
 
 
 def test_statements_are_joined_by_principal():
@@ -186,7 +190,7 @@ def test_deny_takes_away_or_leaves_it_partial(denied, left):
 
 def test_a_principal_that_is_none_is_named():
     found, counts = findings("app", says({"AWS": f"arn:aws:iam::{C}:role/*"}, "s3:GetObject", OBJECTS))
-    assert found == [Problem(BUCKET, "aws_s3_bucket", "unknown_principal", f"arn:aws:iam::{C}:role/*")]
+    assert found == [AnalysisProblem(BUCKET, "aws_s3_bucket", "unknown_principal", f"arn:aws:iam::{C}:role/*")]
     assert counts["unknownPrincipals"] == 1
 
 
@@ -198,12 +202,12 @@ def test_a_principal_that_cannot_be_drawn_is_counted(principal):
 def test_a_faulty_policy_is_named():
     found, counts = findings("app", {"Effect": "Allow", "Action": "s3:*", "Resource": BUCKET})
     assert found == [
-        Problem(BUCKET, "aws_s3_bucket", "invalid_resource_policy", "[0]: needs Principal or NotPrincipal")
+        AnalysisProblem(BUCKET, "aws_s3_bucket", "invalid_resource_policy", "[0]: needs Principal or NotPrincipal")
     ]
     assert counts == {"invalidDocuments": 1}
 
 
 def test_a_policy_of_a_type_that_no_policy_can_name_gives_nothing():
-    policies = ResourcePolicies(Account(A), INDEX, Directory(Account(A), INDEX, {}), Services(A), Counter())
+    policies = ResourcePolicies(Account(A), INDEX, PrincipalIndex(Account(A), INDEX, {}), Services(A), Counter())
     fact = ResourcePolicyFact("x", "aws_ecr_image", {"Statement": says("*", "ecr:*", "*")})
     assert list(policies.findings(fact)) == []

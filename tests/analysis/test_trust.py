@@ -7,9 +7,16 @@ from typing import Any
 
 import pytest
 
-from collector.analysis.facts import Account, Entity, TrustFact
-from collector.analysis.principals import Directory
-from collector.analysis.results import EntityProperties, Finding, Link, MappedLink, Problem, ServiceNode
+from collector.analysis.facts import Account, EntityRef, TrustFact
+from collector.analysis.principals import PrincipalIndex
+from collector.analysis.results import (
+    AnalysisProblem,
+    EntityProperties,
+    MappedRelationship,
+    Relationship,
+    Result,
+    ServiceNode,
+)
 from collector.analysis.services import Services
 from collector.analysis.trust import Trusts, deleted_principals
 from tests.analysis.estate import INDEX, KEYS, A, B, C
@@ -17,7 +24,7 @@ from tests.analysis.estate import INDEX, KEYS, A, B, C
 ROLE = f"arn:aws:iam::{A}:role/ci/deploy"
 GONE = "AIDACKCEVSQ6C2EXAMPLE"
 KNOWN = "AROADBQP57FF2AEXAMPLE"
-IDS = {KNOWN: Entity(f"arn:aws:iam::{A}:role/admin", "aws_iam_role")}
+IDS = {KNOWN: EntityRef(f"arn:aws:iam::{A}:role/admin", "aws_iam_role")}
 ORGANIZATION = {"StringEquals": {"aws:PrincipalOrgID": "o-1"}}
 EXTERNAL = {"StringEquals": {"sts:ExternalId": "secret"}}
 
@@ -34,21 +41,23 @@ def trust(principal: Any, condition: Any = None, action: Any = "sts:AssumeRole",
     return {key: value for key, value in said.items() if value is not None}
 
 
-def findings(*statements: Any, organization: frozenset[str] = frozenset()) -> tuple[list[Finding], Counter[str]]:
+def findings(*statements: Any, organization: frozenset[str] = frozenset()) -> tuple[list[Result], Counter[str]]:
     account = Account(A, organization=organization)
     counts: Counter[str] = Counter()
-    trusts = Trusts(account, Directory(account, INDEX, IDS), Services(A), counts)
+    trusts = Trusts(account, PrincipalIndex(account, INDEX, IDS), Services(A), counts)
     return list(trusts.findings(TrustFact(ROLE, {"Version": "2012-10-17", "Statement": list(statements)}))), counts
 
 
 def trusted(*statements: Any, organization: frozenset[str] = frozenset()) -> dict[str, dict[str, Any]]:
     """The properties of what is drawn, by target: a name of the estate, a service's type, or `@` and what is outside."""
     found = findings(*statements, organization=organization)[0]
-    return {target(each): dict(each.properties) for each in found if isinstance(each, Link | MappedLink)}
+    return {
+        target(each): dict(each.properties) for each in found if isinstance(each, Relationship | MappedRelationship)
+    }
 
 
-def target(link: Link | MappedLink) -> str:
-    if isinstance(link, Link):
+def target(link: Relationship | MappedRelationship) -> str:
+    if isinstance(link, Relationship):
         return link.target_type if ":service:" in link.target_key else KEYS[link.target_key]
     described = link.target
     return f"@{described['_type']}:{described.get('_key') or described.get('id') or described['roleName']}"
@@ -274,7 +283,7 @@ def test_deleted_principals_are_also_told_without_the_rest():
 
 def test_a_principal_that_is_none_is_named():
     found, counts = findings(trust({"AWS": f"arn:aws:iam::{C}:role/*"}))
-    assert found == [Problem(ROLE, "aws_iam_role", "unknown_principal", f"arn:aws:iam::{C}:role/*")]
+    assert found == [AnalysisProblem(ROLE, "aws_iam_role", "unknown_principal", f"arn:aws:iam::{C}:role/*")]
     assert counts["unknownPrincipals"] == 1
 
 
@@ -284,12 +293,12 @@ def test_a_principal_that_was_not_collected_is_counted():
 
 def test_a_service_is_asked_for_before_its_relationship():
     found = findings(trust({"Service": "ec2.amazonaws.com"}))[0]
-    assert [type(each) for each in found] == [ServiceNode, Link]
+    assert [type(each) for each in found] == [ServiceNode, Relationship]
 
 
 def test_a_foreign_role_is_found_by_its_key_or_by_its_name():
     found = findings(trust({"AWS": [f"arn:aws:iam::{C}:role/x/r", f"arn:aws:sts::{C}:assumed-role/r/s"]}))[0]
-    links = [each for each in found if isinstance(each, MappedLink)]
+    links = [each for each in found if isinstance(each, MappedRelationship)]
     assert [each.filter_keys for each in links] == [(("_type", "_key"),), (("_type", "roleName", "accountId"),)]
     assert all(each.direction == "FORWARD" and set(each.filter_keys[0]) <= set(each.target) for each in links)
 
@@ -326,7 +335,7 @@ def test_denying_an_account_denies_its_users():
 )
 def test_a_faulty_trust_policy_is_named(statement, detail):
     found, counts = findings(statement)
-    assert found == [Problem(ROLE, "aws_iam_role", "invalid_trust_policy", detail)]
+    assert found == [AnalysisProblem(ROLE, "aws_iam_role", "invalid_trust_policy", detail)]
     assert counts == {"invalidDocuments": 1}
 
 

@@ -9,10 +9,10 @@ from typing import Any, cast
 
 from botocore.exceptions import ClientError
 
-from collector.aws.calls import Line, Patience, ScopeCalls
+from collector.aws.calls import CallContext, RetryPolicy, ScopeCalls
 from collector.aws.clients import Client
-from collector.aws.credentials import Aim, Identity, Issued, Keys
-from collector.aws.limits import Limits
+from collector.aws.credentials import Identity, Issued, Keys, RequestTarget
+from collector.aws.limits import RateLimits
 from collector.aws.paging import paging_of
 from collector.report import ScopeRecord
 
@@ -53,7 +53,7 @@ class ScriptedClients:
     async def get(self, name: str) -> Client:
         return Client(None, cast("Any", None), APIS, PAGING)
 
-    async def call(self, client: Client, op: str, params: Mapping[str, Any], aim: Aim) -> Any:
+    async def call(self, client: Client, op: str, params: Mapping[str, Any], aim: RequestTarget) -> Any:
         assert aim.credentials is not None
         self.calls.append((op, dict(params), aim.region, await aim.credentials.get_frozen_credentials()))
         line = self._script[op].popleft()
@@ -92,6 +92,6 @@ def calls_over(
 ) -> ScopeCalls:
     issuer = issuer or Issuer()
     naps = patience.pop("sleep", Naps())
-    line = Line(clients, Limits(unlimited=True), 10, Patience(sleep=naps, **patience))
+    line = CallContext(clients, RateLimits(unlimited=True), 10, RetryPolicy(sleep=naps, **patience))
     identity = Identity("123456789012", issuer, now=issuer.now)
     return ScopeCalls(line, identity, "us-east-1", record or ScopeRecord())

@@ -4,7 +4,7 @@ import boto3
 import pytest
 
 from collector.demo.stub import Effect, Fault
-from collector.faults import Failed
+from collector.faults import CallFailed
 from tests.runs import collect
 
 HOME = "123456789012"
@@ -51,7 +51,7 @@ async def test_one_account_that_refuses_is_one_line_and_the_others_are_complete(
 
 async def test_the_only_account_refusing_means_that_nothing_could_be_collected(estate):
     estate.stub.faults.append(Fault("sts", "AssumeRole", status=403, code="AccessDenied"))
-    with pytest.raises(Failed, match="AssumeRole"):
+    with pytest.raises(CallFailed, match="AssumeRole"):
         await collect(services="sqs", role_arn=f"arn:aws:iam::{PARTNER}:role/{ROLE}")
 
 
@@ -125,7 +125,7 @@ async def test_a_suspended_member_is_reported_and_not_asked(estate, member):
 
 async def test_an_organization_that_cannot_be_read_collects_nothing(estate):
     estate.stub.faults.append(Fault("organizations", "ListAccounts", status=400, code="AccessDeniedException"))
-    with pytest.raises(Failed, match="organizations:ListAccounts"):
+    with pytest.raises(CallFailed, match="organizations:ListAccounts"):
         await collect(services="sqs", org=True, role_name=ROLE)
 
 

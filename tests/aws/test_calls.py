@@ -14,10 +14,10 @@ from botocore.exceptions import (
 )
 from botocore.parsers import ResponseParserError
 
-from collector.aws.calls import Line, Patience, ScopeCalls
+from collector.aws.calls import CallContext, RetryPolicy, ScopeCalls
 from collector.aws.credentials import Identity, Issued, Keys
-from collector.aws.limits import Limits
-from collector.faults import Failed, Reason
+from collector.aws.limits import RateLimits
+from collector.faults import CallFailed, Reason
 from collector.report import ScopeRecord
 from tests.aws.script import NOW, Issuer, Naps, ScriptedClients, calls_over, error
 
@@ -52,8 +52,8 @@ async def test_a_call_that_goes_well_is_made_once_and_never_sleeps():
     ],
     ids=str,
 )
-async def test_what_may_pass_is_tried_again(passing):
-    clients, record = ScriptedClients(get_thing=[passing, passing, {"A": 1}]), ScopeRecord()
+async def test_what_may_pass_is_tried_again(transient):
+    clients, record = ScriptedClients(get_thing=[transient, transient, {"A": 1}]), ScopeRecord()
     assert await calls_over(clients, record=record).once("svc", "get_thing", {}) == {"A": 1}
     assert (record.calls, record.retries, record.problems) == (3, 2, {})
 
@@ -75,7 +75,7 @@ async def test_what_may_pass_is_tried_again(passing):
 )
 async def test_what_will_not_pass_fails_at_once_with_its_reason(final, reason):
     clients, record = ScriptedClients(get_thing=[final]), ScopeRecord()
-    with pytest.raises(Failed) as failed:
+    with pytest.raises(CallFailed) as failed:
         await calls_over(clients, record=record).once("svc", "get_thing", {})
     assert failed.value.reason is reason
     assert failed.value.operation == "svc:GetThing"
@@ -88,7 +88,7 @@ async def test_throttles_are_borne_longer_than_other_failures():
     assert await calls_over(patient, record=record).once("svc", "get_thing", {}) == {"A": 1}
     assert record.throttles == 11
     impatient = ScriptedClients(get_thing=[error("InternalError", status=500)] * 20)
-    with pytest.raises(Failed):
+    with pytest.raises(CallFailed):
         await calls_over(impatient).once("svc", "get_thing", {})
     assert len(impatient.calls) == 5
 
@@ -139,7 +139,7 @@ async def test_several_tokens_go_back_together_and_stop_when_nothing_more_is_tol
 
 async def test_a_token_that_comes_again_ends_the_listing_as_a_failure():
     clients = ScriptedClients(list_things=[{"NextToken": "a"}, {"NextToken": "b"}, {"NextToken": "a"}])
-    with pytest.raises(Failed) as failed:
+    with pytest.raises(CallFailed) as failed:
         await _pages(calls_over(clients))
     assert (failed.value.reason, failed.value.code) == (Reason.INVALID, "RepeatedToken")
 
@@ -175,7 +175,7 @@ async def test_many_calls_with_the_same_expired_keys_renew_them_once():
 
 async def test_credentials_that_stay_expired_are_a_failure_and_not_a_loop():
     clients = ScriptedClients(get_thing=[error("ExpiredToken")] * 50)
-    with pytest.raises(Failed) as failed:
+    with pytest.raises(CallFailed) as failed:
         await calls_over(clients).once("svc", "get_thing", {})
     assert failed.value.reason is Reason.EXPIRED
     assert len(clients.calls) == 5
@@ -196,7 +196,7 @@ async def test_credentials_are_renewed_before_they_end():
 
 async def test_calls_that_wait_for_new_keys_leave_a_slot_to_the_call_that_gets_them():
     clients = ScriptedClients(get_thing=[{}] * 5, list_tokens=[{}, {}])
-    line = Line(cast("Any", clients), Limits(unlimited=True), 1, Patience(deadline=5.0))
+    line = CallContext(cast("Any", clients), RateLimits(unlimited=True), 1, RetryPolicy(deadline=5.0))
     through = ScopeCalls(line, Identity("1", Issuer()), "us-east-1", ScopeRecord())
 
     async def assumed() -> Issued:
@@ -218,7 +218,7 @@ async def test_a_dead_endpoint_costs_one_connect_timeout_not_one_for_each_call()
     clients = ScriptedClients(get_thing=[ConnectTimeoutError(endpoint_url=URL)], list_things=[{}])
     calls = calls_over(clients)
     for op in ("get_thing", "get_thing", "list_things"):  # nothing in the region ever answered: all of it is given up
-        with pytest.raises(Failed) as failed:
+        with pytest.raises(CallFailed) as failed:
             await calls.once("svc", op, {})
         assert failed.value.reason is Reason.UNREACHABLE
     assert len(clients.calls) == 1
@@ -228,9 +228,9 @@ async def test_one_dead_endpoint_does_not_take_a_living_region_with_it():
     clients = ScriptedClients(get_thing=[{}, ConnectTimeoutError(endpoint_url=URL), {"A": 1}])
     calls = calls_over(clients)
     await calls.once("one", "get_thing", {})
-    with pytest.raises(Failed):
+    with pytest.raises(CallFailed):
         await calls.once("two", "get_thing", {})
-    with pytest.raises(Failed):
+    with pytest.raises(CallFailed):
         await calls.once("two", "get_thing", {})
     assert await calls.once("one", "get_thing", {}) == {"A": 1}
 
@@ -240,7 +240,7 @@ async def test_a_call_that_never_ends_meets_its_deadline():
         async def call(self, client, op, params, aim):
             await asyncio.Event().wait()
 
-    with pytest.raises(Failed) as failed:
+    with pytest.raises(CallFailed) as failed:
         await calls_over(Silent(), deadline=0.01).once("svc", "get_thing", {})
     assert (failed.value.reason, failed.value.code) == (Reason.TIMEOUT, "DeadlineExceeded")
 
@@ -253,7 +253,7 @@ async def test_a_bug_of_ours_is_not_taken_for_a_failure_of_theirs():
 
 async def test_no_secret_stands_in_a_failure():
     leaking = error("ValidationError", "bad request X-Amz-Security-Token=abc123&Signature=def456")
-    with pytest.raises(Failed) as failed:
+    with pytest.raises(CallFailed) as failed:
         await calls_over(ScriptedClients(get_thing=[leaking])).once("svc", "get_thing", {})
     assert "abc123" not in str(failed.value)
     assert "def456" not in str(failed.value)

@@ -5,12 +5,12 @@ import asyncio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.aws.limits import CUT, INTERVAL, SLOWEST, Bucket, Limits, Turnstile
+from collector.aws.limits import CUT, INTERVAL, SLOWEST, RateLimiter, RateLimits, TokenBucket
 from collector.aws.rates import RATES, rate_of
 
 
-def _bucket(rate: float = 10, burst: float = 5, ceiling: float = 10) -> Bucket:
-    return Bucket("b", rate, burst, ceiling, burst, 0.0)
+def _bucket(rate: float = 10, burst: float = 5, ceiling: float = 10) -> TokenBucket:
+    return TokenBucket("b", rate, burst, ceiling, burst, 0.0)
 
 
 def test_a_burst_goes_through_at_once_and_then_the_rate_holds():
@@ -34,7 +34,7 @@ def test_the_rate_comes_back_up_to_its_share_and_never_above():
     bucket = _bucket()
     bucket.throttled(0.0)
     for _ in range(10_000):
-        bucket.went_well()
+        bucket.succeeded()
     assert bucket.rate == 10
 
 
@@ -56,44 +56,44 @@ def test_no_window_lets_more_through_than_burst_and_rate(pauses: list[float]):
 
 
 async def test_who_comes_first_is_served_first():
-    turnstile = Turnstile(Bucket("b", 1000, 1, 1000, 1, asyncio.get_running_loop().time()))
+    limiter = RateLimiter(TokenBucket("b", 1000, 1, 1000, 1, asyncio.get_running_loop().time()))
     served: list[int] = []
 
     async def come(number: int) -> None:
-        await turnstile.acquire()
+        await limiter.acquire()
         served.append(number)
 
     await asyncio.gather(*(come(number) for number in range(8)))
     assert served == list(range(8))
-    assert turnstile.bucket.calls == 8
+    assert limiter.bucket.calls == 8
 
 
 async def test_a_caller_that_gives_up_while_waiting_takes_no_token():
-    turnstile = Turnstile(Bucket("b", 200, 1, 200, 1, asyncio.get_running_loop().time()))
-    await turnstile.acquire()
-    leaver = asyncio.create_task(turnstile.acquire())
-    stayer = asyncio.create_task(turnstile.acquire())
+    limiter = RateLimiter(TokenBucket("b", 200, 1, 200, 1, asyncio.get_running_loop().time()))
+    await limiter.acquire()
+    leaver = asyncio.create_task(limiter.acquire())
+    stayer = asyncio.create_task(limiter.acquire())
     await asyncio.sleep(0)
     leaver.cancel()
     await stayer
-    assert turnstile.bucket.calls == 2
+    assert limiter.bucket.calls == 2
 
 
 async def test_each_operation_of_ec2_has_its_own_bucket_and_an_account_shares_route_53():
-    limits = Limits(0.5)
-    one = limits.turnstile("1", "us-east-1", "ec2", "DescribeVpcs")
-    assert one is limits.turnstile("1", "us-east-1", "ec2", "DescribeVpcs")
-    assert one is not limits.turnstile("1", "us-east-1", "ec2", "DescribeSubnets")
-    assert one is not limits.turnstile("1", "eu-west-1", "ec2", "DescribeVpcs")
-    assert one is not limits.turnstile("2", "us-east-1", "ec2", "DescribeVpcs")
-    zones = limits.turnstile("1", "us-east-1", "route53", "ListHostedZones")
-    assert zones is limits.turnstile("1", "global", "route53", "ListResourceRecordSets")
+    limits = RateLimits(0.5)
+    one = limits.limiter("1", "us-east-1", "ec2", "DescribeVpcs")
+    assert one is limits.limiter("1", "us-east-1", "ec2", "DescribeVpcs")
+    assert one is not limits.limiter("1", "us-east-1", "ec2", "DescribeSubnets")
+    assert one is not limits.limiter("1", "eu-west-1", "ec2", "DescribeVpcs")
+    assert one is not limits.limiter("2", "us-east-1", "ec2", "DescribeVpcs")
+    zones = limits.limiter("1", "us-east-1", "route53", "ListHostedZones")
+    assert zones is limits.limiter("1", "global", "route53", "ListResourceRecordSets")
 
 
 async def test_the_share_scales_rate_and_burst():
-    turnstile = Limits(0.25).turnstile("1", "us-east-1", "ec2", "DescribeVpcs")
-    assert turnstile is not None
-    assert (turnstile.bucket.rate, turnstile.bucket.burst) == (5, 25)
+    limiter = RateLimits(0.25).limiter("1", "us-east-1", "ec2", "DescribeVpcs")
+    assert limiter is not None
+    assert (limiter.bucket.rate, limiter.bucket.burst) == (5, 25)
 
 
 def test_every_rate_says_where_it_comes_from():

@@ -33,10 +33,10 @@ def test_a_declared_token_goes_back_under_its_own_name():
 
 def _listings():
     for service in Catalog.all().services:
-        for fetched in declarations(service):
-            call = call_of(fetched.rows)
+        for declaration in declarations(service):
+            call = call_of(declaration.rows)
             if call is not None and not call.token:
-                yield client_of(service, fetched, call.client), call.op
+                yield client_of(service, declaration, call.client), call.op
 
 
 @pytest.mark.parametrize(("client", "op"), sorted(set(_listings())))

@@ -7,9 +7,9 @@ import asyncio
 import pytest
 from bench.throttled import Gaps, Result, at_random, contest, in_bursts, steady
 
-from collector.aws.limits import RECOVERY, SEARCH, Bucket, Limits
+from collector.aws.limits import RECOVERY, SEARCH, RateLimits, TokenBucket
 from collector.aws.rates import RATES, Allowance, Rates
-from collector.config import ConfigurationError, settings
+from collector.config import ConfigurationError, load_settings
 from tests.aws.virtual import VirtualLoop
 
 
@@ -50,17 +50,17 @@ def test_alone_the_whole_bucket_can_be_used():
         assert result.ratio <= 1.15
 
 
-def _seconds_to_the_ceiling(bucket: Bucket) -> int:
+def _seconds_to_the_ceiling(bucket: TokenBucket) -> int:
     seconds = 0
     while bucket.rate < bucket.ceiling:
         seconds += 1
         for _ in range(round(bucket.rate)):
-            bucket.went_well()
+            bucket.succeeded()
     return seconds
 
 
 def test_a_rate_is_sought_quickly_and_after_a_throttle_regained_slowly():
-    bucket = Bucket("b", 100, 1, 200, 1, 0.0)
+    bucket = TokenBucket("b", 100, 1, 200, 1, 0.0)
     assert _seconds_to_the_ceiling(bucket) == pytest.approx(SEARCH / 2, abs=1)
     bucket.throttled(0.0)
     assert _seconds_to_the_ceiling(bucket) == pytest.approx(RECOVERY * 0.3, abs=1)
@@ -91,10 +91,10 @@ def test_a_configured_rate_does_not_grow_beyond_itself():
 
 
 async def test_the_settings_rates_reach_the_limiter_and_the_share_applies_to_them():
-    limits = Limits.of(
-        settings({"rate_share": 0.25, "rates": {"iam": 8, "ec2:DescribeVpcs": {"per_second": 4, "burst": 40}}})
+    limits = RateLimits.of(
+        load_settings({"rate_share": 0.25, "rates": {"iam": 8, "ec2:DescribeVpcs": {"per_second": 4, "burst": 40}}})
     )
-    users, vpcs = limits.turnstile("1", "r", "iam", "ListUsers"), limits.turnstile("1", "r", "ec2", "DescribeVpcs")
+    users, vpcs = limits.limiter("1", "r", "iam", "ListUsers"), limits.limiter("1", "r", "ec2", "DescribeVpcs")
     assert users is not None
     assert vpcs is not None
     assert (users.bucket.rate, users.bucket.burst) == (2, 2)
@@ -104,11 +104,11 @@ async def test_the_settings_rates_reach_the_limiter_and_the_share_applies_to_the
 def test_rates_may_stand_in_the_environment_and_in_the_file(tmp_path, monkeypatch):
     file = tmp_path / "collector.toml"
     file.write_text('[rates]\n"iam" = 4\n"ec2:DescribeVpcs" = {per_second = 30, burst = 60}\n')
-    found = Rates.of(settings({}, file).rates)
+    found = Rates.of(load_settings({}, file).rates)
     assert found.find("iam", "GetUser")[0].burst == 4
     assert found.find("ec2", "DescribeVpcs")[0].burst == 60
     monkeypatch.setenv("COLLECTOR_RATES", "iam=0.5")
-    assert Rates.of(settings({}).rates).find("iam", "GetUser")[0].burst == 1
+    assert Rates.of(load_settings({}).rates).find("iam", "GetUser")[0].burst == 1
 
 
 @pytest.mark.parametrize(
@@ -116,5 +116,5 @@ def test_rates_may_stand_in_the_environment_and_in_the_file(tmp_path, monkeypatc
 )
 def test_a_rate_that_is_none_is_named_in_one_line(given):
     with pytest.raises(ConfigurationError, match="rates") as refused:
-        settings({"rates": given})
+        load_settings({"rates": given})
     assert "\n" not in str(refused.value)

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.aws.credentials import Keys
-from collector.aws.signing import S3_NAMES, Scope, sign
+from collector.aws.signing import S3_NAMES, CredentialScope, sign
 
 NOW = datetime(2026, 11, 23, 4, 5, 6, tzinfo=UTC)
 SIGNED = ("X-Amz-Date", "X-Amz-Security-Token", "X-Amz-Content-SHA256", "Authorization")
@@ -39,7 +39,7 @@ _headers = st.dictionaries(
 )
 _keys = st.builds(Keys, _words, _words, st.none() | _words)
 _scopes = st.builds(
-    Scope, st.sampled_from(["ec2", "iam", "sts", "s3", "lambda"]), st.sampled_from(["us-east-1", "eu-west-1"])
+    CredentialScope, st.sampled_from(["ec2", "iam", "sts", "s3", "lambda"]), st.sampled_from(["us-east-1", "eu-west-1"])
 )
 
 
@@ -60,13 +60,13 @@ _urls = st.builds(
 _requests = st.builds(_Asked, st.sampled_from(["GET", "POST", "HEAD"]), _urls, _headers, st.binary(max_size=30))
 
 
-def _ours(asked: _Asked, scope: Scope, keys: Keys) -> dict[str, str]:
+def _ours(asked: _Asked, scope: CredentialScope, keys: Keys) -> dict[str, str]:
     headers = dict(asked.headers)
     sign(headers, asked.method, asked.url, asked.body, scope, keys, NOW)
     return {name: headers[name] for name in SIGNED if name in headers}
 
 
-def _of_botocore(asked: _Asked, scope: Scope, keys: Keys) -> dict[str, str]:
+def _of_botocore(asked: _Asked, scope: CredentialScope, keys: Keys) -> dict[str, str]:
     request = AWSRequest(asked.method, asked.url, asked.headers, asked.body)
     kind = auth.S3SigV4Auth if scope.service in S3_NAMES else auth.SigV4Auth
     with patch.object(auth, "get_current_datetime", lambda: NOW.replace(tzinfo=None)):
@@ -81,26 +81,26 @@ def test_a_signature_is_botocores(asked, scope, keys):
 
 def test_a_url_without_a_path_is_signed_as_its_root():
     asked = _Asked("POST", "https://sts.us-east-1.amazonaws.com", {}, b"")
-    scope, keys = Scope("sts", "us-east-1"), Keys("AKIA", "secret", None)
+    scope, keys = CredentialScope("sts", "us-east-1"), Keys("AKIA", "secret", None)
     assert _ours(asked, scope, keys) == _of_botocore(asked, scope, keys)
 
 
 @pytest.mark.parametrize(
     ("day", "scope", "secret"),
     [
-        (24, Scope("ec2", "us-east-1"), "one"),
-        (23, Scope("iam", "us-east-1"), "one"),
-        (23, Scope("ec2", "eu-west-1"), "one"),
-        (23, Scope("ec2", "us-east-1"), "two"),
+        (24, CredentialScope("ec2", "us-east-1"), "one"),
+        (23, CredentialScope("iam", "us-east-1"), "one"),
+        (23, CredentialScope("ec2", "eu-west-1"), "one"),
+        (23, CredentialScope("ec2", "us-east-1"), "two"),
     ],
     ids=["day", "service", "region", "secret"],
 )
 def test_a_kept_key_is_not_taken_for_another(day, scope, secret):
-    def signature(day: int, scope: Scope, secret: str) -> str:
+    def signature(day: int, scope: CredentialScope, secret: str) -> str:
         headers: dict[str, str] = {}
         sign(headers, "GET", "https://x.example/", b"", scope, Keys("AKIA", secret, None), NOW.replace(day=day))
         return headers["Authorization"].rpartition("=")[2]
 
-    first = signature(23, Scope("ec2", "us-east-1"), "one")
+    first = signature(23, CredentialScope("ec2", "us-east-1"), "one")
     assert signature(day, scope, secret) != first
-    assert signature(23, Scope("ec2", "us-east-1"), "one") == first
+    assert signature(23, CredentialScope("ec2", "us-east-1"), "one") == first

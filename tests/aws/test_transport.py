@@ -14,10 +14,10 @@ from botocore import auth
 from botocore.exceptions import ClientError
 from botocore.handlers import add_retry_headers
 
-from collector.aws import direct, transport
+from collector.aws import fast_path, transport
 from collector.aws.clients import Clients
-from collector.aws.credentials import Aim, Keys
-from collector.aws.direct import Direct
+from collector.aws.credentials import Keys, RequestTarget
+from collector.aws.fast_path import FastPath
 from collector.aws.transport import Received
 from collector.catalog.catalog import Catalog, declarations, operations
 
@@ -88,7 +88,10 @@ async def tapped(monkeypatch, tmp_path):
         monkeypatch.setenv(name, str(tmp_path / name))
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     tap = _Wiretap()
-    with patch.object(transport, "Pool", lambda *_: tap), patch("collector.aws.clients.Pool", lambda *_: tap):
+    with (
+        patch.object(transport, "ConnectionPool", lambda *_: tap),
+        patch("collector.aws.clients.ConnectionPool", lambda *_: tap),
+    ):
         async with Clients(aioboto3.Session(), "us-east-1") as clients:
             yield clients, tap
 
@@ -129,7 +132,7 @@ def _seen(request: Any) -> tuple[str, str, bytes, dict[str, str]]:
 
 async def _leaves(clients: Clients, tap: _Wiretap, client: Any, op: str, params: dict[str, Any], region: str) -> Any:
     with pytest.raises(_Sent), patch.object(auth, "get_current_datetime", lambda: NOW.replace(tzinfo=None)):
-        await clients.call(client, op, params, Aim(region, _Signer()))
+        await clients.call(client, op, params, RequestTarget(region, _Signer()))
     return _seen(tap.requests.pop())
 
 
@@ -140,10 +143,10 @@ async def test_requests_are_those_that_botocore_would_send(name, tapped):
     client.boto.meta.events.unregister("request-created", add_retry_headers)
     ops = [op for each, op in OPERATIONS if each == name]
     asked = [(op, _params(client.boto, client.apis[op]), region) for op in ops for region in REGIONS for _ in range(2)]
-    with patch.object(direct, "datetime") as clock:
+    with patch.object(fast_path, "datetime") as clock:
         clock.now.return_value = NOW
         ours = [await _leaves(clients, tap, client, *each) for each in asked]
-    with patch.object(Direct, "call", AsyncMock(return_value=None)):
+    with patch.object(FastPath, "call", AsyncMock(return_value=None)):
         assert ours == [await _leaves(clients, tap, client, *each) for each in asked]
 
 
@@ -159,7 +162,7 @@ OF_S3 = frozenset({
     "S3RegionRedirectorv2.annotate_request_context", "_handle_200_error", "add_expect_header", "handle_expires_header",
     "remove_bucket_from_url_paths_from_model", "validate_bucket_name",
 })  # fmt: skip
-"""Hooks of S3: for its redirects, directory buckets and uploads, and what `Direct` does in their place."""
+"""Hooks of S3: for its redirects, directory buckets and uploads, and what `FastPath` does in their place."""
 LEFT_TO_BOTOCORE = {("s3", "get_bucket_location"), ("s3control", "get_public_access_block")}
 
 
@@ -181,13 +184,15 @@ async def test_only_what_is_out_of_the_ordinary_is_left_to_botocore(name, tapped
     client = await clients.get(name)
     ops = [op for each, op in OPERATIONS if each == name]
     with (
-        patch.object(direct, "datetime") as clock,
+        patch.object(fast_path, "datetime") as clock,
         patch("collector.aws.clients.by_botocore", AsyncMock(side_effect=_Left)),
     ):
         clock.now.return_value = NOW
         for op in ops:
             with pytest.raises(_Left if (name, op) in LEFT_TO_BOTOCORE else _Sent):
-                await clients.call(client, op, _params(client.boto, client.apis[op]), Aim("eu-west-1", _Signer()))
+                await clients.call(
+                    client, op, _params(client.boto, client.apis[op]), RequestTarget("eu-west-1", _Signer())
+                )
 
 
 @pytest.mark.parametrize("bucket", ["Big_Bucket", "arn:aws:s3:us-east-1:1:accesspoint/a", "logs--use1-az1--x-s3", "a"])
@@ -195,7 +200,7 @@ async def test_odd_names_of_buckets_are_left_to_botocore(bucket, tapped):
     clients, _ = tapped
     client = await clients.get("s3")
     with patch("collector.aws.clients.by_botocore", AsyncMock(side_effect=_Left)), pytest.raises(_Left):
-        await clients.call(client, "get_bucket_acl", {"Bucket": bucket}, Aim("eu-west-1", _Signer()))
+        await clients.call(client, "get_bucket_acl", {"Bucket": bucket}, RequestTarget("eu-west-1", _Signer()))
 
 
 @pytest.mark.parametrize("bucket", ["plain", "with.dots.in-it", "0digits0", "a" * 63])
@@ -204,10 +209,10 @@ async def test_a_bucket_is_asked_where_botocore_would_ask(bucket, tapped):
     client = await clients.get("s3")
     client.boto.meta.events.unregister("request-created", add_retry_headers)
     asked = [("get_bucket_acl", {"Bucket": bucket}, region) for region in REGIONS]
-    with patch.object(direct, "datetime") as clock:
+    with patch.object(fast_path, "datetime") as clock:
         clock.now.return_value = NOW
         ours = [await _leaves(clients, tap, client, *each) for each in asked]
-    with patch.object(Direct, "call", AsyncMock(return_value=None)):
+    with patch.object(FastPath, "call", AsyncMock(return_value=None)):
         assert ours == [await _leaves(clients, tap, client, *each) for each in asked]
 
 
@@ -218,10 +223,10 @@ async def test_an_answer_is_parsed_and_an_error_raised_as_botocore_does(tapped):
         (200, b"<R><GetCallerIdentityResult><Account>1</Account></GetCallerIdentityResult></R>"),
         (403, b"<ErrorResponse><Error><Code>ExpiredToken</Code><Message>too late</Message></Error></ErrorResponse>"),
     ]
-    answer = await clients.call(client, "get_caller_identity", {}, Aim("us-east-1", _Signer()))
+    answer = await clients.call(client, "get_caller_identity", {}, RequestTarget("us-east-1", _Signer()))
     assert answer == {"Account": "1"}, "and nothing of the transport, which would stay in memory with each answer"
     with pytest.raises(ClientError, match="too late") as caught:
-        await clients.call(client, "get_caller_identity", {}, Aim("us-east-1", _Signer()))
+        await clients.call(client, "get_caller_identity", {}, RequestTarget("us-east-1", _Signer()))
     assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403
 
 
@@ -230,7 +235,7 @@ async def test_an_error_of_s3_in_an_answer_that_went_well_is_an_error(tapped):
     client = await clients.get("s3")
     tap.answers = [(200, b"<Error><Code>InternalError</Code><Message>oh</Message></Error>")]
     with pytest.raises(ClientError, match="InternalError"):
-        await clients.call(client, "get_bucket_acl", {"Bucket": "b-1"}, Aim("us-east-1", _Signer()))
+        await clients.call(client, "get_bucket_acl", {"Bucket": "b-1"}, RequestTarget("us-east-1", _Signer()))
 
 
 async def test_a_bucket_in_another_region_is_asked_there(tapped):
@@ -242,7 +247,7 @@ async def test_a_bucket_in_another_region_is_asked_there(tapped):
         (400, wrong),
         (200, b"<AccessControlPolicy><Owner><ID>me</ID></Owner></AccessControlPolicy>"),
     ]
-    answer = await clients.call(client, "get_bucket_acl", {"Bucket": "b-1"}, Aim("us-east-1", _Signer()))
+    answer = await clients.call(client, "get_bucket_acl", {"Bucket": "b-1"}, RequestTarget("us-east-1", _Signer()))
     assert answer["Owner"] == {"ID": "me"}
     assert "/eu-west-1/s3/" in _seen(tap.requests[-1])[3]["authorization"]
 
@@ -250,7 +255,7 @@ async def test_a_bucket_in_another_region_is_asked_there(tapped):
 async def test_calls_side_by_side_go_each_to_its_own_region(tapped):
     clients, tap = tapped
     client = await clients.get("sqs")
-    calls = [clients.call(client, "list_queues", {}, Aim(region, _Signer())) for region in REGIONS * 5]
+    calls = [clients.call(client, "list_queues", {}, RequestTarget(region, _Signer())) for region in REGIONS * 5]
     await asyncio.gather(*calls, return_exceptions=True)
     for request in tap.requests:
         region = request.url.split(".")[1]

@@ -5,19 +5,19 @@ from typing import Any
 import pytest
 
 from collector.catalog.catalog import Catalog, UnknownServiceError, declarations
-from collector.schema.declarations import Call, Edge, Entity, Fetched, Service, pick
+from collector.schema.declarations import Call, Declaration, Edge, Entity, Service, pick
 from tests.declarations import Lint
 
 CATALOG = Catalog.all()
 LINT = Lint(CATALOG)
-EVERY = [(service, fetched) for service in CATALOG.services for fetched in declarations(service)]
+EVERY = [(service, declaration) for service in CATALOG.services for declaration in declarations(service)]
 
 
 @pytest.mark.parametrize(
     ("service", "fetched"), EVERY, ids=[f"{s.name}-{getattr(f, 'type', getattr(f, 'title', ''))}" for s, f in EVERY]
 )
-def test_every_name_of_a_declaration_is_known_to_aws(service: Service, fetched: Fetched):
-    assert LINT.problems(service, fetched) == []
+def test_every_name_of_a_declaration_is_known_to_aws(service: Service, declaration: Declaration):
+    assert LINT.problems(service, declaration) == []
 
 
 def _lint(entity: Entity) -> list[str]:

@@ -22,7 +22,7 @@ import zstandard
 
 from collector.cli.main import Exit, _finish
 from collector.demo.stub import Effect, Fault
-from collector.engine.run import Outcome
+from collector.engine.run import RunResult
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -98,7 +98,7 @@ def test_a_denied_operation_ends_the_run_with_three_and_the_rest_delivered(estat
 def test_refused_credentials_end_the_run_with_four_one_line_and_a_report_that_says_so(estate, tmp_path):
     estate.stub.faults.append(Fault("sts", code="InvalidClientTokenId", status=403))
     done = _run(*SQS, "--report", tmp_path / "r.json")
-    assert (done.returncode, done.stdout) == (Exit.NOTHING, "")
+    assert (done.returncode, done.stdout) == (Exit.NO_ACCOUNT, "")
     assert done.stderr.startswith("collector: nothing could be collected: sts:GetCallerIdentity")
     assert done.stderr.count("\n") == 1
     report = _report(tmp_path / "r.json")
@@ -111,7 +111,7 @@ def test_without_any_credentials_the_run_ends_with_four_and_one_line(estate, mon
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
         monkeypatch.delenv(name)
     done = _run(*SQS)
-    assert (done.returncode, done.stdout) == (Exit.NOTHING, "")
+    assert (done.returncode, done.stdout) == (Exit.NO_ACCOUNT, "")
     assert "nothing could be collected" in done.stderr
     assert done.stderr.count("\n") == 1
     assert estate.stub.calls == []
@@ -311,12 +311,12 @@ def test_the_schema_is_printed_for_programs():
 @pytest.mark.parametrize(
     ("outcome", "code"),
     [
-        (Outcome({"status": "complete"}), 0),
-        (Outcome({"status": "partial"}), 3),
-        (Outcome({"status": "failed"}), 4),
-        (Outcome({"status": "complete"}, bug=True), 1),
-        (Outcome({"status": "partial"}, stopped_by=signal.SIGTERM, bug=True), 143),
-        (Outcome({"status": "partial"}, closed=True), 141),
+        (RunResult({"status": "complete"}), 0),
+        (RunResult({"status": "partial"}), 3),
+        (RunResult({"status": "failed"}), 4),
+        (RunResult({"status": "complete"}, bug=True), 1),
+        (RunResult({"status": "partial"}, stopped_by=signal.SIGTERM, bug=True), 143),
+        (RunResult({"status": "partial"}, closed=True), 141),
     ],
 )
 def test_how_a_run_ended_is_its_exit_code(outcome, code):

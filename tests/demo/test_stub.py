@@ -14,7 +14,7 @@ from werkzeug.test import EnvironBuilder, run_wsgi_app
 from collector.demo.estate.cloud import Cloud
 from collector.demo.places import HOME, PARTNER
 from collector.demo.server import estate_server
-from collector.demo.stub import Call, Effect, Fault, Refused
+from collector.demo.stub import Call, Effect, Fault, StubError
 
 BUCKET = {"Bucket": "acme"}
 
@@ -260,7 +260,7 @@ def test_fixture_may_be_computed_from_what_is_asked(cloud, stub):
 
 def test_fixture_may_refuse(cloud, stub):
     def refuse(_asked):
-        raise Refused(404, "NoSuchThing", "there is none")
+        raise StubError(404, "NoSuchThing", "there is none")
 
     stub.fixtures["route53", "ListHostedZones"] = refuse
 

@@ -8,30 +8,30 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from collector.concurrency import chunks, spread
-from collector.engine.job import Collection, RowBudgets
+from collector.concurrency import chunks, for_each
+from collector.engine.job import JobRun, RowBudgets
 from collector.engine.plan import Job
-from collector.faults import Failed, Reason
+from collector.faults import CallFailed, Reason
 from collector.graph.assemble import Page
 from collector.model import Place, Scope, Target
 from collector.report import ScopeRecord, Status
 from collector.schema.declarations import (
     UNKNOWN,
-    Batch,
     Call,
     Computed,
+    Custom,
+    Describe,
     Edge,
     Entity,
-    Fetch,
     Fixed,
     Gather,
     Hydrate,
     Join,
     Links,
-    Made,
+    Nested,
+    SameAnswer,
     Service,
-    Slice,
-    Within,
+    Synthetic,
 )
 from collector.schema.values import equals
 
@@ -54,7 +54,7 @@ class TableApi:
         self.flying -= 1
         answer = self._table[op]
         answer = answer(params) if callable(answer) else answer
-        if isinstance(answer, Failed):
+        if isinstance(answer, CallFailed):
             raise answer
         return answer[0] if isinstance(answer, list) else answer
 
@@ -64,7 +64,7 @@ class TableApi:
         for page in answer if isinstance(answer, list) else [answer]:
             self.calls.append((op, dict(params), region))
             await anyio.lowlevel.checkpoint()
-            if isinstance(page, Failed):
+            if isinstance(page, CallFailed):
                 raise page
             yield page
 
@@ -72,8 +72,8 @@ class TableApi:
         return [params for name, params, _ in self.calls if name == op]
 
 
-def failed(code="AccessDenied", reason=Reason.DENIED, message="no") -> Failed:
-    return Failed("svc:Op", reason, code, message)
+def failed(code="AccessDenied", reason=Reason.DENIED, message="no") -> CallFailed:
+    return CallFailed("svc:Op", reason, code, message)
 
 
 def entity(type_="aws_thing", rows=None, **changes) -> Entity:
@@ -96,17 +96,17 @@ async def collect(api: TableApi, *declared, width=16, budgets=None):
     def emit(page: Page) -> None:
         pages.append(page)
 
-    await Collection(job, api, record, emit, width=width, budgets=budgets).run()
+    await JobRun(job, api, record, emit, width=width, budgets=budgets).run()
     record.ended = 1.0
     return pages, record
 
 
-def rows_of(pages, fetched=None):
-    return [row for page in pages for row, _ in page.rows if fetched is None or page.fetched is fetched]
+def rows_of(pages, declaration=None):
+    return [row for page in pages for row, _ in page.rows if declaration is None or page.declaration is declaration]
 
 
-def ids(pages, fetched=None):
-    return [row["Id"] for row in rows_of(pages, fetched)]
+def ids(pages, declaration=None):
+    return [row["Id"] for row in rows_of(pages, declaration)]
 
 
 async def test_a_listing_gives_the_rows_of_all_its_pages():
@@ -137,8 +137,8 @@ async def test_declarations_that_name_one_call_share_its_answer():
 
 async def test_slices_of_one_call_share_its_pages_and_know_what_they_lie_in():
     call = Call("list", "@")
-    users = entity("aws_user", Slice(call, "Users[]"))
-    policies = entity("aws_policy", Slice(call, "Users[].Policies[]"))
+    users = entity("aws_user", SameAnswer(call, "Users[]"))
+    policies = entity("aws_policy", SameAnswer(call, "Users[].Policies[]"))
     api = TableApi(list=[{"Users": [{"Id": "u", "Policies": [{"Id": "p"}]}]}, {"Users": []}])
     pages, _ = await collect(api, users, policies)
     assert (ids(pages, users), ids(pages, policies)) == (["u"], ["p"])
@@ -147,7 +147,7 @@ async def test_slices_of_one_call_share_its_pages_and_know_what_they_lie_in():
 
 
 async def test_identifiers_are_described_in_batches_of_the_size_that_aws_takes():
-    batch = Batch("describe", "Things[]", ids="Ids", size=2, params={"Include": ["TAGS"]})
+    batch = Describe("describe", "Things[]", ids="Ids", size=2, params={"Include": ["TAGS"]})
     api = TableApi(
         list={"Arns": ["a", "b", "c"]}, describe=lambda params: {"Things": [{"Id": one} for one in params["Ids"]]}
     )
@@ -242,7 +242,7 @@ async def test_a_listing_that_is_also_joined_is_still_read_once():
 async def test_children_are_asked_for_each_parent_and_know_it():
     parent = entity("aws_parent")
     child = entity("aws_child", Call("children", "Kids[]", each="aws_parent", args={"Of": "Id"}))
-    grandchild = entity("aws_grandchild", Within("aws_child", "Toys[]"))
+    grandchild = entity("aws_grandchild", Nested("aws_child", "Toys[]"))
     api = TableApi(
         list={"Things": [{"Id": "p"}, {"Id": "q"}]},
         children=lambda params: [{"Kids": [{"Id": params["Of"] + "1", "Toys": [{"Id": params["Of"] + "t"}]}]}, {}],
@@ -272,7 +272,7 @@ async def test_a_row_with_its_own_region_is_asked_about_there():
 
 
 async def test_the_row_that_the_run_makes_knows_the_account_and_every_region_is_asked():
-    node = entity("aws_node", Made(), key="AccountId", hydrate=(Hydrate("settings", "Settings", regions=True),))
+    node = entity("aws_node", Synthetic(), key="AccountId", hydrate=(Hydrate("settings", "Settings", regions=True),))
     api = TableApi(settings=lambda params: {"On": True})
     pages, _ = await collect(api, node)
     (row,) = rows_of(pages)
@@ -287,7 +287,7 @@ async def test_a_fetch_runs_its_own_loop_over_the_same_calls():
         yield [{"Id": "z"}]
 
     api = TableApi(start={"Id": "y"})
-    pages, _ = await collect(api, entity(rows=Fetch(loop, ops=("start",))))
+    pages, _ = await collect(api, entity(rows=Custom(loop, ops=("start",))))
     assert ids(pages) == ["y", "z"]
     assert api.asked("start") == [{"Name": "x"}]
 
@@ -328,7 +328,7 @@ async def test_a_failure_after_some_pages_keeps_them():
 
 async def test_what_hangs_below_a_failed_listing_is_named_too():
     child = entity("aws_child", Call("children", "Kids[]", each="aws_thing", args={"Of": "Id"}))
-    inner = entity("aws_inner", Within("aws_child", "Toys[]"))
+    inner = entity("aws_inner", Nested("aws_child", "Toys[]"))
     _, record = await collect(TableApi(list=failed()), entity(), child, inner)
     assert _problem(record)[3].types == {"aws_thing", "aws_child", "aws_inner"}
 
@@ -404,7 +404,7 @@ async def test_everyone_who_joins_a_listing_that_failed_is_named():
 
 async def test_one_that_vanished_does_not_take_its_batch_with_it():
     gone = failed("ResourceNotFoundException", Reason.VANISHED)
-    batch = Batch("describe", "Things[]", ids="Ids", size=5)
+    batch = Describe("describe", "Things[]", ids="Ids", size=5)
     api = TableApi(
         list={"Names": ["a", "b", "c"]},
         describe=lambda params: gone if "b" in params["Ids"] else {"Things": [{"Id": one} for one in params["Ids"]]},
@@ -421,7 +421,7 @@ async def test_a_further_call_without_its_argument_is_not_made():
 
 
 async def test_a_region_that_fails_for_a_setting_does_not_hide_the_others():
-    node = entity("aws_node", Made(), key="AccountId", hydrate=(Hydrate("settings", "Settings", regions=True),))
+    node = entity("aws_node", Synthetic(), key="AccountId", hydrate=(Hydrate("settings", "Settings", regions=True),))
 
     class OneDenied(TableApi):
         async def once(self, client, op, params, *, region=None, again=()):
@@ -443,7 +443,7 @@ async def test_a_huge_page_starts_no_more_tasks_than_the_width():
         await anyio.lowlevel.checkpoint()
 
     before = len(anyio.get_running_tasks())
-    await spread(range(10_000), look, 8)
+    await for_each(range(10_000), look, 8)
     assert most - before <= 8
 
 
@@ -503,7 +503,7 @@ async def test_rows_that_need_further_calls_are_bounded_and_given_back_whatever_
     assert len(ids(pages)) == 240 + (last == {"Things": [{"Id": 5}]})
     assert most == 60
     assert unheld(budgets, 0)
-    assert record.status is (Status.PARTIAL if isinstance(last, Failed) else Status.COMPLETE)
+    assert record.status is (Status.PARTIAL if isinstance(last, CallFailed) else Status.COMPLETE)
 
 
 @pytest.mark.parametrize("last", [{"Kids": []}, failed()])
@@ -524,7 +524,7 @@ async def test_rows_below_rows_have_a_budget_for_each_depth(last):
                 most[depth] = max(most[depth], held[depth])
                 yield {"Kids": [{"Id": f"{params['Of']}.{each}.{row}"} for row in range(rows)]}
                 held[depth] -= rows
-            if depth == 1 and isinstance(last, Failed):
+            if depth == 1 and isinstance(last, CallFailed):
                 raise last
 
     child = entity("aws_child", Call("kids", "Kids[]", each="aws_thing", args={"Of": "Id"}))
@@ -535,7 +535,7 @@ async def test_rows_below_rows_have_a_budget_for_each_depth(last):
     assert 20 <= most[1] <= 60
     assert 5 <= most[2] <= 60
     assert all(unheld(budgets, depth) for depth in range(3))
-    assert record.status is (Status.PARTIAL if isinstance(last, Failed) else Status.COMPLETE)
+    assert record.status is (Status.PARTIAL if isinstance(last, CallFailed) else Status.COMPLETE)
 
 
 async def test_a_collection_that_is_cancelled_gives_its_rows_back():

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from collector.cli.main import Exit
-from collector.demo.stub import Fault, Refused
+from collector.demo.stub import Fault, StubError
 from tests.runs import collect
 
 HOME = "123456789012"
@@ -24,7 +24,7 @@ SECONDS = 120
 def _listed(request):
     """Pages of twenty, as Organizations gives them."""
     if request.account != HOME:
-        raise Refused(400, "AccessDeniedException", "You don't have permissions to access this resource.")
+        raise StubError(400, "AccessDeniedException", "You don't have permissions to access this resource.")
     start = int(request.params.get("NextToken") or 0)
     accounts = [
         {

@@ -8,7 +8,7 @@ import pytest
 from collector.aws.accounts import chosen_regions
 from collector.aws.rates import is_everywhere
 from collector.catalog.catalog import Catalog, declarations, operations
-from collector.engine.plan import jobs, together
+from collector.engine.plan import jobs, sharing_limits
 from collector.model import Scope, Target
 from collector.schema.declarations import Call, Entity, Service
 
@@ -56,8 +56,8 @@ def test_a_service_has_a_scope_only_where_it_declares_something():
 
 def test_a_job_holds_the_declarations_of_its_own_kind():
     by_region = {job.scope.region: job for job in jobs(Catalog((MIXED,)), _target("eu-west-1"))}
-    assert by_region["global"].fetched == (MIXED.entities[1],)
-    assert by_region["eu-west-1"].fetched == (MIXED.entities[0],)
+    assert by_region["global"].declaration == (MIXED.entities[1],)
+    assert by_region["eu-west-1"].declaration == (MIXED.entities[0],)
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_neighbours_in_the_queue_belong_to_different_services():
 
 
 def _grouped(*services: Service, target: Target, everywhere: str = "") -> list[list[tuple[str, str]]]:
-    groups = together(jobs(Catalog(services), target), lambda client: client == everywhere)
+    groups = sharing_limits(jobs(Catalog(services), target), lambda client: client == everywhere)
     return [[(job.scope.region, job.scope.service) for job in group] for group in groups]
 
 
@@ -112,14 +112,14 @@ def test_a_service_that_calls_with_two_clients_ties_those_of_both_together():
 def test_no_two_groups_of_the_catalogue_call_with_one_client_in_one_region():
     target = _target("us-east-1", "eu-west-1", "eu-north-1")
     every = jobs(Catalog.all(), target)
-    groups = together(every, is_everywhere)
+    groups = sharing_limits(every, is_everywhere)
     assert sorted(job.scope for group in groups for job in group) == sorted(job.scope for job in every)
     drawn = [
         {
             (client, "" if is_everywhere(client) else job.region)
             for job in group
-            for fetched in job.fetched
-            for client, _ in operations(job.service, fetched)
+            for declaration in job.declaration
+            for client, _ in operations(job.service, declaration)
         }
         for group in groups
     ]
@@ -131,8 +131,10 @@ def test_every_declaration_of_the_catalogue_is_planned_once_in_each_place():
     catalog = Catalog.all()
     every = jobs(catalog, _target("eu-west-1", "us-east-1"))
     assert len({job.scope for job in every}) == len(every)
-    planned = [fetched for job in every if job.scope.region in ("global", "eu-west-1") for fetched in job.fetched]
-    declared = [fetched for service in catalog.services for fetched in declarations(service)]
+    planned = [
+        declaration for job in every if job.scope.region in ("global", "eu-west-1") for declaration in job.declaration
+    ]
+    declared = [declaration for service in catalog.services for declaration in declarations(service)]
     assert len(planned) == len(declared)
     assert set(map(id, planned)) == set(map(id, declared))
 

@@ -5,11 +5,11 @@ from random import Random
 
 import pytest
 
-from collector.aws.calls import Patience
+from collector.aws.calls import RetryPolicy
 from collector.catalog.catalog import Catalog
 from collector.config import ConfigurationError
 from collector.demo.stub import Effect, Fault
-from collector.faults import Failed
+from collector.faults import CallFailed
 from collector.sinks.base import ClosedError, DeliveryError
 from tests.class_schemas import violations
 from tests.runs import MemorySink, collect, no_sleep
@@ -101,7 +101,7 @@ async def test_a_third_of_all_calls_throttled_changes_nothing_but_the_count(esta
         ),
         Fault("ec2", code="RequestLimitExceeded", status=503, probability=1 / 3),
     ]
-    throttled = await collect(patience=Patience(sleep=no_sleep, patient_attempts=60))
+    throttled = await collect(patience=RetryPolicy(sleep=no_sleep, patient_attempts=60))
     assert throttled.report["status"] == "complete"
     assert throttled.report["counts"]["throttles"] > 100
     assert _without_times(throttled.records) == _without_times(undisturbed.records)
@@ -116,7 +116,7 @@ async def test_broken_answers_are_asked_for_again(estate, effect):
         Fault(effect=effect, probability=1 / 10, when=lambda request: request.operation != "GetBucketPolicy")
     )
     broken = await collect(
-        services="sqs,sns,ec2,iam,s3,lambda,ecs", patience=Patience(sleep=no_sleep, other_attempts=20)
+        services="sqs,sns,ec2,iam,s3,lambda,ecs", patience=RetryPolicy(sleep=no_sleep, other_attempts=20)
     )
     assert broken.report["counts"]["retries"] > 5
     assert broken.report["status"] == "complete"
@@ -149,7 +149,7 @@ async def test_types_of_services_that_were_not_asked_prove_nothing_by_their_abse
 
 async def test_refused_credentials_collect_nothing(estate):
     estate.stub.faults.append(Fault("sts", code="InvalidClientTokenId", status=403))
-    with pytest.raises(Failed, match="InvalidClientTokenId"):
+    with pytest.raises(CallFailed, match="InvalidClientTokenId"):
         await collect(services="sqs")
 
 

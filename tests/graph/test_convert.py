@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from collector.graph.convert import EdgeConverter, EntityConverter, plain
 from collector.model import Options, Place
-from collector.schema.declarations import UNKNOWN, Call, Edge, Entity, First, Fixed, Other, Template, pick
+from collector.schema.declarations import UNKNOWN, Call, Edge, Entity, First, Fixed, MappedEntity, Template, pick
 from collector.schema.values import JsonText, computed, equals, present
 
 PLACE = Place("aws", "123456789012", "eu-west-1")
@@ -209,7 +209,7 @@ def test_edge_properties_are_primitives():
 
 
 def test_a_described_end_needs_one_whole_group_of_what_finds_it():
-    person = Other({"_class": Fixed("Person"), "email": "Email"}, match=(("_class", "email"),))
+    person = MappedEntity({"_class": Fixed("Person"), "email": "Email"}, match=(("_class", "email"),))
     edge = Edge("aws_vpc", "IS", "Person", outside=person)
     assert _links(edge, {}) == []
     (pending,) = _links(edge, {"Email": "a@b.c"})

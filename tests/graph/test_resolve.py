@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.graph.convert import Ends, Pending
-from collector.graph.relationships import Outside
-from collector.graph.resolve import Directory, Graph
+from collector.graph.convert import EdgeEnds, PendingEdge
+from collector.graph.relationships import MappedTarget
+from collector.graph.resolve import AccountGraph, NameIndex
 from collector.model import Scope
 from collector.schema.declarations import RESOURCE, Edge
 from collector.schema.relationship_types import type_of
@@ -14,18 +14,18 @@ from collector.schema.relationship_types import type_of
 SCOPE = Scope("1", "r", "s")
 
 
-def _ends(source, verb, target, *, outward=True, by="id", of=None) -> Ends:
+def _ends(source, verb, target, *, outward=True, by="id", of=None) -> EdgeEnds:
     sources, targets = ((one,) if isinstance(one, str) else one for one in (source, target))
     near, far = (sources, targets) if outward else (targets, sources)
-    return Ends(verb, near, far, by, outward, Edge(source, verb, target, at="X", by=by, of=of))
+    return EdgeEnds(verb, near, far, by, outward, Edge(source, verb, target, at="X", by=by, of=of))
 
 
-def _graph(*ends: Ends) -> Graph:
-    return Graph(Directory(ends))
+def _graph(*ends: EdgeEnds) -> AccountGraph:
+    return AccountGraph(NameIndex(ends))
 
 
-def _pointer(name, *, edge=0, near="a", near_name=None, key=None, props=None, outside=None) -> Pending:
-    return Pending(edge, near, near_name, name, key, props, outside)
+def _pointer(name, *, edge=0, near="a", near_name=None, key=None, props=None, outside=None) -> PendingEdge:
+    return PendingEdge(edge, near, near_name, name, key, props, outside)
 
 
 def test_a_relationship_leaves_when_its_second_end_is_seen_and_not_before():
@@ -129,7 +129,7 @@ def test_links_wait_for_both_of_their_ends():
     assert (record["_fromEntityKey"], record["_toEntityKey"], record["status"]) == ("arn:vpc", "bucket", "ACTIVE")
 
 
-def _closed(graph: Graph, unseen=frozenset()):
+def _closed(graph: AccountGraph, unseen=frozenset()):
     return [record for record, _ in graph.close("1", unseen)]
 
 
@@ -154,7 +154,9 @@ def test_an_arn_of_another_account_becomes_a_mapped_relationship():
 
 def test_a_described_end_is_mapped_only_if_nothing_collected_answers():
     graph = _graph(_ends("aws_record", "CONNECTS", RESOURCE, by="address"))
-    outside = Outside({"_class": "Host", "publicIpAddress": "1.2.3.4"}, [["_class", "publicIpAddress"]], create=False)
+    outside = MappedTarget(
+        {"_class": "Host", "publicIpAddress": "1.2.3.4"}, [["_class", "publicIpAddress"]], create=False
+    )
     graph.add("aws_record", "a", [])
     graph.link(_pointer("1.2.3.4", outside=outside), SCOPE)
     graph.link(_pointer("5.6.7.8", outside=outside), SCOPE)
@@ -166,7 +168,9 @@ def test_a_described_end_is_mapped_only_if_nothing_collected_answers():
 
 @pytest.mark.parametrize("order", [("here", "there"), ("there", "here")])
 def test_an_address_that_two_of_a_type_bear_means_neither_whoever_comes_first(order):
-    host = Outside({"_class": "Host", "privateIpAddress": "10.0.0.4"}, [["_class", "privateIpAddress"]], create=False)
+    host = MappedTarget(
+        {"_class": "Host", "privateIpAddress": "10.0.0.4"}, [["_class", "privateIpAddress"]], create=False
+    )
     graph = _graph(
         _ends("aws_record", "CONNECTS", RESOURCE, by="address"),
         _ends("aws_group", "HAS", "aws_eip", by="privateAddress"),

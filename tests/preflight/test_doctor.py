@@ -11,11 +11,11 @@ from aiohttp import web
 
 from collector.catalog.catalog import Catalog
 from collector.cli.main import main
-from collector.config import settings
+from collector.config import load_settings
 from collector.demo.process import SETTINGS
 from collector.demo.stub import Effect, Fault
 from collector.model import Target
-from collector.preflight.call_estimate import Kind, forecast
+from collector.preflight.call_estimate import CallKind, estimate_calls
 from collector.preflight.doctor import Diagnosis, diagnose
 from collector.preflight.policy import GATEWAY, needs
 from collector.preflight.reach import FIRM
@@ -29,7 +29,7 @@ QUICK = {"ec2": 1000, "iam": 1000, "organizations": 1000, "route53": 1000, "sts"
 
 
 async def _diagnosed(**given: Any) -> Diagnosis:
-    chosen = settings({"regions": "us-east-1,eu-west-1", "rates": QUICK, **given})
+    chosen = load_settings({"regions": "us-east-1,eu-west-1", "rates": QUICK, **given})
     catalog = Catalog.all().choose(chosen.services, chosen.skip_services)
     return await diagnose(chosen, catalog, replace(FIRM, sleep=no_sleep))
 
@@ -317,9 +317,9 @@ async def test_what_is_tried_is_each_listing_once_with_a_small_page_and_nothing_
     estate.stub.faults.append(Fault("ec2", effect=Effect.NONE, when=remember))
     await _diagnosed()
     target = Target("aws", "123456789012", "arn:aws:iam::123456789012:root", ("us-east-1", "eu-west-1"), ())
-    foreseen = forecast(Catalog.all().choose(), target)
-    by_row = {asked.name for asked in foreseen.of_kind(Kind.ROWS)} - {
-        asked.name for asked in foreseen.of_kind(Kind.SURE)
+    foreseen = estimate_calls(Catalog.all().choose(), target)
+    by_row = {asked.name for asked in foreseen.of_kind(CallKind.ROWS)} - {
+        asked.name for asked in foreseen.of_kind(CallKind.SURE)
     }
     made = Counter(f"{call.service}:{call.operation}" for call in estate.stub.calls)
     assert not made.keys() & by_row

@@ -7,11 +7,11 @@ import pytest
 
 from collector.aws.rates import Allowance, Rates
 from collector.cli.main import main
-from collector.config import settings
+from collector.config import load_settings
 from collector.demo.stub import Fault
 from collector.model import Scope, Target
-from collector.preflight.call_estimate import Asked, Forecast, Kind
-from collector.preflight.plan_report import Outlook
+from collector.preflight.call_estimate import Asked, CallEstimate, CallKind
+from collector.preflight.plan_report import PlanReport
 
 HOME, PARTNER = "123456789012", "222233334444"
 
@@ -86,16 +86,16 @@ def test_refused_credentials_are_one_line(estate, capsys):
     assert (code, out, err.count("\n")) == (4, "", 1)
 
 
-def _account(number: int, calls: int) -> Forecast:
+def _account(number: int, calls: int) -> CallEstimate:
     account = f"{number:012}"
-    asked = Asked(Scope(account, "global", "iam"), "us-east-1", Kind.SURE, "iam", "list_users")
-    return Forecast(Target("aws", account, "", (), ()), (asked,) * calls, (asked.scope,))
+    asked = Asked(Scope(account, "global", "iam"), "us-east-1", CallKind.SURE, "iam", "list_users")
+    return CallEstimate(Target("aws", account, "", (), ()), (asked,) * calls, (asked.scope,))
 
 
 def test_the_least_time_of_several_accounts_is_that_of_the_slowest_or_of_all_in_turn():
     rates = Rates({"iam": Allowance(2, 2)})
-    one_slow = Outlook(settings({"accounts_at_once": 4}), rates, [_account(1, 101), _account(2, 11)])
+    one_slow = PlanReport(load_settings({"accounts_at_once": 4}), rates, [_account(1, 101), _account(2, 11)])
     assert one_slow.seconds() == (100.0, "iam")
-    many = Outlook(settings({"accounts_at_once": 2}), rates, [_account(number, 101) for number in range(6)])
+    many = PlanReport(load_settings({"accounts_at_once": 2}), rates, [_account(number, 101) for number in range(6)])
     assert many.seconds() == (300.0, "iam")
     assert list(many.lines())[-1] == "at 0.5 of the known rates these take at least 5.0 minutes (slowest: iam)"

@@ -38,17 +38,17 @@ async def test_every_declared_property_appears_in_the_golden_graph(name: str):
     for service in Catalog.all().services:
         if service.name != name:
             continue
-        for fetched in declarations(service):
-            if isinstance(fetched, Entity):
-                records = [record for record in outcome.entities if record["_type"] == fetched.type]
+        for declaration in declarations(service):
+            if isinstance(declaration, Entity):
+                records = [record for record in outcome.entities if record["_type"] == declaration.type]
                 seen = {label for record in records for label, value in record.items() if value is not None}
                 wanted = {
-                    *fetched.props,
-                    *({"createdOn"} if fetched.created else ()),
-                    *({"active"} if fetched.active else ()),
+                    *declaration.props,
+                    *({"createdOn"} if declaration.created else ()),
+                    *({"active"} if declaration.active else ()),
                 }
-                wanted |= {"webLink"} if fetched.web else set()
-                missing += [f"{fetched.type}.{label}" for label in sorted(wanted - seen)]
+                wanted |= {"webLink"} if declaration.web else set()
+                missing += [f"{declaration.type}.{label}" for label in sorted(wanted - seen)]
     assert missing == []
 
 
@@ -59,8 +59,8 @@ async def test_every_edge_of_a_service_is_drawn_or_pointed(name: str):
     drawn = {record["_type"] for record in outcome.relationships}
     pointed = {" ".join(line.split(" by ")[0].split(" ")[1:2]) for line in outcome.pointers}
     catalog = Catalog.all()
-    for fetched in declarations(service):
-        for edge in fetched.edges:
+    for declaration in declarations(service):
+        for edge in declaration.edges:
             assert drawn & catalog.relationship_types(edge) or edge.verb in pointed, (
                 f"{edge.source} {edge.verb} {edge.target}"
             )

@@ -8,7 +8,7 @@ from typing import Any
 from collector.model import Batch, Scope
 from collector.sinks.credentials import Token
 from collector.sinks.spool import Room, Spool
-from collector.sinks.transport import Http, Manner, Patience
+from collector.sinks.transport import Http, Manner, UploadRetryPolicy
 from collector.sinks.upload import UploadSink
 
 RUN = "5f0d2c3e"
@@ -67,7 +67,7 @@ def uploading(
     width: int = 4,
     **patience: Any,
 ) -> UploadSink:
-    tries = Patience(attempts=attempts, **{"sleep": no_sleep, **patience})
+    tries = UploadRetryPolicy(attempts=attempts, **{"sleep": no_sleep, **patience})
     return UploadSink(url, Http(Manner(timeout), token or Token("TOKEN"), tries), kept, width=width)
 
 

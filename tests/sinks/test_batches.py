@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import settings as effort
 from hypothesis import strategies as st
 
-from collector.graph.assemble import Finished
+from collector.graph.assemble import OutgoingRecord
 from collector.model import Scope
 from collector.report import Ledger
 from collector.sinks import writer as output
@@ -29,7 +29,7 @@ async def written(records, most=None):
         for record, scope in records:
             ledger.plan(scope).entities += isinstance(record["_class"], list)
             ledger.count(record)
-            writer.take([Finished(record, scope)])
+            writer.take([OutgoingRecord(record, scope)])
         writer.end()
         await writer.deliver()
     return sink.batches, ledger
@@ -95,4 +95,4 @@ async def test_a_record_too_large_even_then_is_reported_and_so_are_its_relations
     }
     assert (ledger.types, ledger.relationships, ledger.mapped) == ({"aws_instance": 1}, {"aws_instance_has_x": 1}, 0)
     assert ledger.scopes[SCOPES[0]].entities == 1
-    assert {"aws_instance", "aws_instance_has_x"} <= ledger.harmed()
+    assert {"aws_instance", "aws_instance_has_x"} <= ledger.incomplete_types()

@@ -17,7 +17,7 @@ from collector.sinks.layout import found
 from collector.sinks.shrink import shrunk
 from collector.sinks.spool import taken_over
 from collector.sinks.synchronization import Synchronization
-from collector.sinks.transport import Http, Manner, Patience
+from collector.sinks.transport import Http, Manner, UploadRetryPolicy
 from tests.runs import collect
 from tests.sinks.endpoint import serving
 from tests.sinks.fake_jupiterone import ACCOUNT as J1_ACCOUNT
@@ -45,7 +45,7 @@ def synchronizing(url, kept, *, key=KEY, width=3, attempts=3, **aims):
     http = Http(
         Manner(5, {"JupiterOne-Account": J1_ACCOUNT}),
         Token("JUPITERONE_API_KEY", key),
-        Patience(attempts=attempts, sleep=no_sleep, rest=0),
+        UploadRetryPolicy(attempts=attempts, sleep=no_sleep, rest=0),
     )
     return JupiterOneSink(Synchronization(http, url), kept, Aims(EVERY, sleep=no_sleep, **aims), width=width)
 

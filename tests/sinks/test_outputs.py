@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.config import ConfigurationError, settings
+from collector.config import ConfigurationError, load_settings
 from collector.sinks.base import DeliveryError
 from collector.sinks.credentials import Token
 from collector.sinks.jupiterone import JupiterOneSink
@@ -35,7 +35,7 @@ def plain_environment(monkeypatch, tmp_path):
 
 
 def made(*output, **given):
-    return sink(settings({"output": output, **given}), Types())
+    return sink(load_settings({"output": output, **given}), Types())
 
 
 def test_an_output_is_a_file_or_an_address_or_several(monkeypatch):
@@ -98,13 +98,13 @@ def test_a_spool_needs_an_upload():
 def test_secrets_are_in_no_representation_and_no_error(monkeypatch):
     monkeypatch.setenv("COLLECTOR_UPLOAD_TOKEN", "s3cr3t-token")
     monkeypatch.setenv("JUPITERONE_API_KEY", "s3cr3t-key")
-    chosen = settings({"header": ("X-Key: s3cr3t-header",), "upload_token_command": "echo s3cr3t-command"})
+    chosen = load_settings({"header": ("X-Key: s3cr3t-header",), "upload_token_command": "echo s3cr3t-command"})
     assert chosen.upload_token == "s3cr3t-token"
     assert chosen.jupiterone_api_key == "s3cr3t-key"
     assert "s3cr3t" not in repr(chosen) + str(chosen)
     assert "s3cr3t" not in repr(Token("T", "s3cr3t", None, "s3cr3t"))
     with pytest.raises(ConfigurationError) as told:
-        settings({"upload_token": ["s3cr3t"]})
+        load_settings({"upload_token": ["s3cr3t"]})
     assert "s3cr3t" not in str(told.value)
 
 
@@ -112,11 +112,11 @@ def test_lists_in_the_environment(monkeypatch):
     monkeypatch.setenv("COLLECTOR_OUTPUT", "-, https://h/")
     monkeypatch.setenv("COLLECTOR_HEADER", "Accept: a, b\nX-Key: c")
     monkeypatch.setenv("COLLECTOR_SPOOL_SIZE", "2GB")
-    chosen = settings({})
+    chosen = load_settings({})
     assert chosen.output == ("-", "https://h/")
     assert chosen.header == ("Accept: a, b", "X-Key: c")
     assert chosen.spool_size == 2_000_000_000
-    assert settings({"output": ("x",)}).output == ("x",)
+    assert load_settings({"output": ("x",)}).output == ("x",)
 
 
 async def test_a_token_comes_from_a_value_a_file_or_a_command(tmp_path):
@@ -270,4 +270,4 @@ def test_any_retry_after_is_a_number_of_seconds(after):
 
 def test_a_spool_that_is_no_folder_is_told(tmp_path):
     with pytest.raises(ConfigurationError, match="is not a folder"):
-        list(left(settings({}), Types(), tmp_path / "nowhere"))
+        list(left(load_settings({}), Types(), tmp_path / "nowhere"))

@@ -120,9 +120,9 @@ async def test_what_could_not_be_delivered_is_told_and_the_report_still_made(est
 
 async def test_refused_credentials_of_aws_leave_no_session_open(estate, tmp_path):
     from collector.demo.stub import Fault
-    from collector.faults import Failed
+    from collector.faults import CallFailed
 
     estate.stub.faults.append(Fault("sts", code="InvalidClientTokenId", status=403))
-    with pytest.raises(Failed):
+    with pytest.raises(CallFailed):
         await collect(sink=uploading("http://127.0.0.1:9/", spool(tmp_path, "")), services="sqs")
     assert list(tmp_path.iterdir()) == []

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from collector.model import Batch, Scope
 from collector.sinks.base import DeliveryError
 from collector.sinks.disk import Disk
+from collector.sinks.encoding import encoded, from_file, to_file
 from collector.sinks.layout import found
-from collector.sinks.parcel import from_file, packed, to_file
 from collector.sinks.spool import FullError, Room, Spool, Summary, taken_over
 from tests.sinks.made import RUN, batch, lines, report, spool
 
@@ -98,7 +98,7 @@ def run(kept: Spool, server: Server, steps, collected: list[Batch]) -> None:
         if step == "collect":
             sequence += 1
             made = batch(sequence, entities=3, links=1)
-            kept.add(packed(made))
+            kept.add(encoded(made))
             collected.append(made)
         elif kept.kept:
             parcel = kept.read(kept.kept[choice % len(kept.kept)])
@@ -165,10 +165,10 @@ def test_a_full_disk_is_a_clear_failure_and_leaves_nothing_behind(tmp_path):
             super().create(path, data)
 
     kept = spool(tmp_path, "https://example", durable=True, disk=Full())
-    kept.add(packed(batch(1)))
-    kept.add(packed(batch(2)))
+    kept.add(encoded(batch(1)))
+    kept.add(encoded(batch(2)))
     with pytest.raises(DeliveryError, match=r"cannot write .*00000003.batch: No space left on device"):
-        kept.add(packed(batch(3)))
+        kept.add(encoded(batch(3)))
     kept.release()
     server = Server()
     recover(tmp_path, server)
@@ -186,19 +186,19 @@ def test_the_disk_removes_what_it_could_not_write(tmp_path):
 
 def test_the_bound_counts_what_earlier_runs_left(tmp_path):
     earlier = spool(tmp_path, "https://example", durable=True)
-    earlier.add(packed(batch(1, entities=100, size=1000)))
+    earlier.add(encoded(batch(1, entities=100, size=1000)))
     earlier.release()
     kept = Spool(Room(tmp_path, 1000, durable=True), "https://example", 2)
     with pytest.raises(FullError):
-        kept.add(packed(batch(2)))
+        kept.add(encoded(batch(2)))
 
 
 def test_an_unfinished_file_is_removed_with_a_note(tmp_path):
     kept = spool(tmp_path, "https://example", durable=True)
-    kept.add(packed(batch(1)))
+    kept.add(encoded(batch(1)))
     kept.release()
     unfinished = found(tmp_path)[0] / "00000002.batch.tmp"
-    unfinished.write_bytes(to_file(packed(batch(2)))[:100])
+    unfinished.write_bytes(to_file(encoded(batch(2)))[:100])
     again = taken_over(found(tmp_path)[0], LIMIT)
     assert again is not None
     assert again.kept == [(1,)]
@@ -211,7 +211,7 @@ def test_an_unfinished_file_is_removed_with_a_note(tmp_path):
 @given(st.integers(0, 10**6))
 @effort(max_examples=150, deadline=None)
 def test_of_a_torn_file_the_whole_records_are_kept(cut):
-    data = to_file(packed(batch(1, entities=60, links=20, size=300)))
+    data = to_file(encoded(batch(1, entities=60, links=20, size=300)))
     cut %= len(data)
     head = data.index(b"\n") + 1
     taken = from_file(data[:cut])
@@ -225,7 +225,7 @@ def test_of_a_torn_file_the_whole_records_are_kept(cut):
 
 
 def test_a_flipped_bit_is_noticed(tmp_path):
-    data = bytearray(to_file(packed(batch(1, entities=50))))
+    data = bytearray(to_file(encoded(batch(1, entities=50))))
     data[-30] ^= 1
     taken = from_file(bytes(data))
     assert taken is None or taken[1] > 0
@@ -234,7 +234,7 @@ def test_a_flipped_bit_is_noticed(tmp_path):
 def test_a_torn_file_is_told_and_the_rest_goes_on(tmp_path):
     kept = spool(tmp_path, "https://example", durable=True)
     for sequence in (1, 2, 3):
-        kept.add(packed(batch(sequence, entities=400, size=20)))
+        kept.add(encoded(batch(sequence, entities=400, size=20)))
     kept.release()
     folder = found(tmp_path)[0]
     torn = folder / "00000003.batch"
@@ -255,7 +255,7 @@ def test_a_torn_file_is_told_and_the_rest_goes_on(tmp_path):
 
 def test_a_spool_survives_the_loss_of_its_description(tmp_path):
     kept = spool(tmp_path, "https://example", durable=True)
-    kept.add(packed(batch(1)))
+    kept.add(encoded(batch(1)))
     kept.finish(Summary(report()))
     kept.release()
     folder = found(tmp_path)[0]
@@ -270,7 +270,7 @@ def test_a_spool_survives_the_loss_of_its_description(tmp_path):
 
 def test_the_spool_is_for_its_owner_only(tmp_path):
     kept = spool(tmp_path / "spool", "https://example", durable=True)
-    kept.add(packed(batch(1)))
+    kept.add(encoded(batch(1)))
     assert {path.stat().st_mode & 0o077 for path in (tmp_path / "spool").rglob("*")} == {0}
     kept.release()
 
@@ -280,7 +280,7 @@ def test_the_spool_is_for_its_owner_only(tmp_path):
 def test_pieces_hold_the_records_in_their_order_and_are_always_the_same(sizes, links):
     records = [orjson.dumps({"_key": str(index), "name": "x" * size}) for index, size in enumerate(sizes)]
     entities = max(0, len(records) - links)
-    whole = packed(Batch(Scope("1", "r", "s"), 7, RUN, records[:entities], records[entities:]))
+    whole = encoded(Batch(Scope("1", "r", "s"), 7, RUN, records[:entities], records[entities:]))
     halves = whole.halves()
     assert halves == whole.halves()
     assert halves is not None
@@ -293,6 +293,6 @@ def test_pieces_hold_the_records_in_their_order_and_are_always_the_same(sizes, l
 
 
 def test_the_tags_of_a_parcel_survive_the_disk():
-    parcel = packed(batch(3, entities=2, links=1))
+    parcel = encoded(batch(3, entities=2, links=1))
     assert from_file(to_file(parcel)) == (parcel, 0)
     assert parcel.scope == Scope("123456789012", "us-east-1", "sqs")

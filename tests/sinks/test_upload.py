@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from aiohttp import web
 
-from collector.config import settings
+from collector.config import load_settings
 from collector.sinks.base import DeliveryError
 from collector.sinks.credentials import Token
 from collector.sinks.layout import found
@@ -315,10 +315,10 @@ async def test_a_run_that_is_still_going_on_is_left_alone(endpoint, tmp_path, ca
     endpoint.fault = answering(400, times=99)
     await sink.open()
     await sink.write(batch(1))
-    assert list(left(settings({}), Types(), tmp_path)) == []
+    assert list(left(load_settings({}), Types(), tmp_path)) == []
     with pytest.raises(DeliveryError):
         await sink.close(report())
-    taken = list(left(settings({}), Types(), tmp_path))
+    taken = list(left(load_settings({}), Types(), tmp_path))
     assert [each.kept for each, _ in taken] == [[(1,)]]
     for each, _ in taken:
         each.release()

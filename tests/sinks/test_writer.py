@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from collector.graph.assemble import Finished
+from collector.graph.assemble import OutgoingRecord
 from collector.model import Batch, Scope
 from collector.report import Ledger
 from collector.sinks import writer as output
@@ -20,13 +20,13 @@ EC2 = Scope("111122223333", "us-east-1", "ec2")
 SQS = Scope("111122223333", "us-east-1", "sqs")
 
 
-def _entity(key: str, scope: Scope = EC2, **more: Any) -> Finished:
-    return Finished({"_key": key, "_type": "aws_vpc", "_class": ["Network"], **more}, scope)
+def _entity(key: str, scope: Scope = EC2, **more: Any) -> OutgoingRecord:
+    return OutgoingRecord({"_key": key, "_type": "aws_vpc", "_class": ["Network"], **more}, scope)
 
 
-def _relationship(source: str, target: str, scope: Scope = EC2, **more: Any) -> Finished:
+def _relationship(source: str, target: str, scope: Scope = EC2, **more: Any) -> OutgoingRecord:
     record = {"_key": f"{source}|has|{target}", "_type": "t", "_class": "HAS"}
-    return Finished({**record, "_fromEntityKey": source, "_toEntityKey": target, **more}, scope)
+    return OutgoingRecord({**record, "_fromEntityKey": source, "_toEntityKey": target, **more}, scope)
 
 
 class _Writing:
@@ -37,7 +37,7 @@ class _Writing:
         self.ledger = Ledger("run", "0")
         self.writer = Writer(self.sink, self.ledger, anyio.Lock())
 
-    def add(self, *several: Finished) -> None:
+    def add(self, *several: OutgoingRecord) -> None:
         self.writer.take(several)
 
     async def delivered(self) -> _Writing:
@@ -163,7 +163,7 @@ async def test_there_is_room_again_when_a_slow_sink_has_taken_what_waits(monkeyp
     writing, passed = _Writing(), anyio.Event()
 
     async def pass_on() -> None:
-        await writing.writer.room()
+        await writing.writer.drain()
         passed.set()
 
     writing.add(_entity("a", text="x" * 2_000))

@@ -6,18 +6,18 @@ import pickle
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.graph.assemble import Converted, Odd
-from collector.graph.convert import Node, Pending
-from collector.graph.relationships import Outside
+from collector.graph.assemble import BadRow, ConvertedRow
+from collector.graph.convert import ConvertedEntity, PendingEdge
+from collector.graph.relationships import MappedTarget
 from collector.sinks.writer import line_of
-from collector.workers.packing import packed, unpacked
+from collector.workers.packing import pack, unpack
 
 texts = st.text(max_size=8)
 maybe = st.none() | texts
-outsides = st.builds(Outside, st.dictionaries(texts, texts, max_size=2), st.just([["_key"]]), st.booleans())
+outsides = st.builds(MappedTarget, st.dictionaries(texts, texts, max_size=2), st.just([["_key"]]), st.booleans())
 pointers = st.lists(
     st.builds(
-        Pending, st.integers(0, 99), maybe, maybe, maybe, maybe,
+        PendingEdge, st.integers(0, 99), maybe, maybe, maybe, maybe,
         st.none() | st.dictionaries(texts, texts | st.integers(), max_size=2), st.none() | outsides, st.booleans(),
     ),
     max_size=3,
@@ -25,25 +25,25 @@ pointers = st.lists(
 
 
 @st.composite
-def nodes(draw: st.DrawFn) -> Converted:
+def nodes(draw: st.DrawFn) -> ConvertedRow:
     type_, key = draw(texts), draw(texts)
     record = {"_key": key, "_type": type_, "_class": ["Host"], "name": draw(texts)}
     facts = draw(st.none() | st.dictionaries(texts, texts | st.lists(texts), max_size=2))
     names = draw(st.lists(st.tuples(texts, texts), max_size=2))
-    return Converted(type_, Node(key, record, names, facts), draw(texts), draw(pointers))
+    return ConvertedRow(type_, ConvertedEntity(key, record, names, facts), draw(texts), draw(pointers))
 
 
-links = st.builds(Converted, st.just(""), st.none(), texts, pointers, st.none())
-rows = st.lists(st.one_of(nodes(), links, st.builds(Odd, texts, texts, texts)), max_size=6)
+links = st.builds(ConvertedRow, st.just(""), st.none(), texts, pointers, st.none())
+rows = st.lists(st.one_of(nodes(), links, st.builds(BadRow, texts, texts, texts)), max_size=6)
 
 
 @given(rows)
 def test_what_rows_come_to_is_the_same_behind_a_pipe(several):
-    there = list(unpacked(pickle.loads(pickle.dumps(list(packed(several, line_of))))))
+    there = list(unpack(pickle.loads(pickle.dumps(list(pack(several, line_of))))))
     assert len(there) == len(several)
     for one, other in zip(several, there, strict=True):
-        if isinstance(one, Converted) and one.node is not None:
-            assert isinstance(other, Converted)
+        if isinstance(one, ConvertedRow) and one.node is not None:
+            assert isinstance(other, ConvertedRow)
             assert other.node is not None
             assert json.loads(other.line or b"") == one.node.record
             assert other.node.record.items() <= one.node.record.items()

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from collector.demo.stub import Fault
-from collector.workers.messages import Share
+from collector.workers.messages import CollectScopes
 from collector.workers.pool import _Worker
 from tests.runs import Collected, collect
 
@@ -85,15 +85,15 @@ async def test_raw_data_comes_along_and_a_row_that_is_too_large_is_reported(esta
 
 
 async def test_a_worker_that_dies_costs_the_scopes_that_it_was_at(estate, monkeypatch):
-    say, killed = _Worker.say, list[_Worker]()
+    say, killed = _Worker.send, list[_Worker]()
 
     def say_and_kill(self, word):
         say(self, word)
-        if isinstance(word, Share) and not killed:
+        if isinstance(word, CollectScopes) and not killed:
             killed.append(self)
             os.kill(self.process.pid, signal.SIGKILL)
 
-    monkeypatch.setattr(_Worker, "say", say_and_kill)
+    monkeypatch.setattr(_Worker, "send", say_and_kill)
     collected = await collect(**GIVEN, processes=2)
     died = {
         (scope["region"], scope["service"])

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from collector.workers.messages import Share, Whole
+from collector.workers.messages import CollectAccount, CollectScopes
 from collector.workers.pool import _Worker
 from tests.runs import collect
 
@@ -21,9 +21,9 @@ GIVEN: dict[str, Any] = {
 }
 
 
-def _killed_at_the_first(kind: type[Whole | Share], monkeypatch: pytest.MonkeyPatch) -> None:
+def _killed_at_the_first(kind: type[CollectAccount | CollectScopes], monkeypatch: pytest.MonkeyPatch) -> None:
     """The worker that is given the first task of a kind dies with it in its hands."""
-    say, tasks = _Worker.say, []
+    say, tasks = _Worker.send, []
 
     def say_and_kill(self, word):
         say(self, word)
@@ -32,7 +32,7 @@ def _killed_at_the_first(kind: type[Whole | Share], monkeypatch: pytest.MonkeyPa
             if len(tasks) == 1:
                 os.kill(self.process.pid, signal.SIGKILL)
 
-    monkeypatch.setattr(_Worker, "say", say_and_kill)
+    monkeypatch.setattr(_Worker, "send", say_and_kill)
 
 
 async def test_two_processes_give_the_same_records_and_report_as_one(estate):
@@ -61,7 +61,7 @@ async def test_batches_of_several_processes_are_numbered_once_and_keep_their_ord
 
 
 async def test_a_worker_that_dies_costs_the_accounts_that_it_held(estate, monkeypatch):
-    _killed_at_the_first(Whole, monkeypatch)
+    _killed_at_the_first(CollectAccount, monkeypatch)
     collected = await collect(**GIVEN, processes=2, accounts_at_once=2)
     died = {
         scope["account"]

@@ -7,13 +7,13 @@ from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
 from collector.analysis.authorization import forms, services
-from collector.analysis.facts import Facts, Options
+from collector.analysis.facts import AnalysisLimits, Facts
 from collector.analysis.firewall import Firewalls
 from collector.analysis.matching import ResourceIndex
 from collector.analysis.permissions import STEP_SIZE, Permissions
-from collector.analysis.principals import Directory
+from collector.analysis.principals import PrincipalIndex
 from collector.analysis.resource_policies import ResourcePolicies
-from collector.analysis.results import Counts, Finding
+from collector.analysis.results import Counts, Result
 from collector.analysis.services import Services
 from collector.analysis.trust import Trusts
 
@@ -27,8 +27,8 @@ T = TypeVar("T")
 
 
 def analyse(
-    facts: Facts, options: Options | None = None, index: ResourceIndex | None = None
-) -> Iterator[list[Finding]]:
+    facts: Facts, options: AnalysisLimits | None = None, index: ResourceIndex | None = None
+) -> Iterator[list[Result]]:
     """All findings about an account, a step at a time; a step may have none.
 
     With an index that already holds resources of other accounts, relationships are drawn to those too; the account's own
@@ -40,9 +40,9 @@ def analyse(
     yield from _indexed(facts, index)
     counts: Counter[str] = Counter()
     entities = Services(facts.account.id)
-    directory = Directory(facts.account, index, facts.unique_ids)
+    directory = PrincipalIndex(facts.account, index, facts.unique_ids)
     firewalls = Firewalls(facts.account, index, facts.network, (group.key for group in facts.security_groups), counts)
-    yield from Permissions(facts.account, index, options or Options(), entities, counts).steps(facts.policies)
+    yield from Permissions(facts.account, index, options or AnalysisLimits(), entities, counts).steps(facts.policies)
     yield from _steps(
         ResourcePolicies(facts.account, index, directory, entities, counts).findings, facts.resource_policies
     )
@@ -52,7 +52,7 @@ def analyse(
     yield [Counts(dict(sorted(counts.items())))]
 
 
-def _prepared() -> Iterator[list[Finding]]:
+def _prepared() -> Iterator[list[Result]]:
     """Read the authorization reference, once for the process, in steps of its own."""
     services()
     yield []
@@ -60,7 +60,7 @@ def _prepared() -> Iterator[list[Finding]]:
     yield []
 
 
-def _indexed(facts: Facts, index: ResourceIndex) -> Iterator[list[Finding]]:
+def _indexed(facts: Facts, index: ResourceIndex) -> Iterator[list[Result]]:
     index.add(facts.account.id, ())
     resources = iter(facts.resources)
     while page := list(islice(resources, PAGE)):
@@ -70,8 +70,8 @@ def _indexed(facts: Facts, index: ResourceIndex) -> Iterator[list[Finding]]:
         yield []
 
 
-def _steps(findings: Callable[[T], Iterator[Finding]], facts: Iterable[T]) -> Iterator[list[Finding]]:
-    found: list[Finding] = []
+def _steps(findings: Callable[[T], Iterator[Result]], facts: Iterable[T]) -> Iterator[list[Result]]:
+    found: list[Result] = []
     for fact in facts:
         for finding in findings(fact):
             found.append(finding)

@@ -17,7 +17,7 @@ SOMETHING = "?*"
 """A pattern for any name; AWS has no empty ones."""
 
 
-class Below(NamedTuple):
+class ChildResource(NamedTuple):
     """What AWS keeps below an entity, named `<entity><separator><remainder>`.
 
     `types` say which actions apply to it. `own` adds the actions of the entity itself, for a qualified name of the same
@@ -40,7 +40,7 @@ class Nameable(NamedTuple):
     """
 
     own: tuple[Reference, ...]
-    below: tuple[Below, ...] = ()
+    below: tuple[ChildResource, ...] = ()
     suffix: str = ""
 
 
@@ -48,12 +48,14 @@ def _is(service: str, *names: str) -> Nameable:
     return Nameable(tuple((service, name) for name in names))
 
 
-def _invoked(prefix: str) -> Below:
+def _invoked(prefix: str) -> ChildResource:
     # arn:aws:execute-api:<region>:<account>:<API id>/<stage>/<method>/<path> runs an API of either kind.
-    return Below("/", (("execute-api", "execute-api-general"),), SOMETHING, service="execute-api", prefix=prefix)
+    return ChildResource(
+        "/", (("execute-api", "execute-api-general"),), SOMETHING, service="execute-api", prefix=prefix
+    )
 
 
-_PATH = Below("/", remainder=SOMETHING, own=True)
+_PATH = ChildResource("/", remainder=SOMETHING, own=True)
 
 NAMEABLE: dict[str, Nameable] = {
     "aws_accessanalyzer_analyzer": _is("access-analyzer", "Analyzer"),
@@ -76,7 +78,7 @@ NAMEABLE: dict[str, Nameable] = {
     "aws_cloudwatch_event_rule": _is("events", "rule-on-default-event-bus", "rule-on-custom-event-bus"),
     # CloudWatch Logs writes the ARN of a group with and without ":*".
     "aws_cloudwatch_log_group": Nameable(
-        (("logs", "log-group"),), (Below(":", (("logs", "log-stream"),)),), suffix=":*"
+        (("logs", "log-group"),), (ChildResource(":", (("logs", "log-stream"),)),), suffix=":*"
     ),
     "aws_cloudwatch_metric_alarm": _is("cloudwatch", "alarm"),
     "aws_config_rule": _is("config", "ConfigRule"),
@@ -85,7 +87,7 @@ NAMEABLE: dict[str, Nameable] = {
     "aws_db_snapshot": _is("rds", "snapshot"),
     "aws_dynamodb_table": Nameable(
         (("dynamodb", "table"),),
-        tuple(Below("/", (("dynamodb", name),)) for name in ("index", "stream", "backup", "export", "import")),
+        tuple(ChildResource("/", (("dynamodb", name),)) for name in ("index", "stream", "backup", "export", "import")),
     ),
     "aws_ebs_snapshot": _is("ec2", "snapshot"),
     "aws_ebs_volume": _is("ec2", "volume"),
@@ -119,7 +121,7 @@ NAMEABLE: dict[str, Nameable] = {
     # A version or an alias is a qualified name of the function: lambda:InvokeFunction takes it too.
     "aws_lambda_function": Nameable(
         (("lambda", "function"),),
-        (Below(":", (("lambda", "function alias"), ("lambda", "function version")), own=True),),
+        (ChildResource(":", (("lambda", "function alias"), ("lambda", "function version")), own=True),),
     ),
     "aws_lb_listener": _is("elasticloadbalancing", "listener/app", "listener/net"),
     "aws_lb_listener_rule": _is("elasticloadbalancing", "listener-rule/app", "listener-rule/net"),
@@ -131,7 +133,7 @@ NAMEABLE: dict[str, Nameable] = {
     "aws_redshift_cluster": _is("redshift", "cluster"),
     "aws_route53_zone": _is("route53", "hostedzone"),
     "aws_route_table": _is("ec2", "route-table"),
-    "aws_s3_bucket": Nameable((("s3", "bucket"),), (Below("/", (("s3", "object"),)),)),
+    "aws_s3_bucket": Nameable((("s3", "bucket"),), (ChildResource("/", (("s3", "object"),)),)),
     "aws_security_group": _is("ec2", "security-group"),
     "aws_sns_topic": _is("sns", "topic"),
     "aws_sqs_queue": _is("sqs", "queue"),

@@ -25,7 +25,7 @@ EVERY_ACTION = frozenset(("*", "*:*"))
 _DIGITS = "0123456789"
 
 
-class Service(NamedTuple):
+class ServiceReference(NamedTuple):
     """What the reference tells of a service: its name, its types as [name, ARN form, …], its actions with "<levels><types>"."""
 
     name: str
@@ -62,9 +62,9 @@ def version() -> str:
 
 
 @cache
-def services() -> dict[str, Service]:
+def services() -> dict[str, ServiceReference]:
     """All services by their prefix."""
-    return {prefix: Service(*entry) for prefix, entry in _data()["services"].items()}
+    return {prefix: ServiceReference(*entry) for prefix, entry in _data()["services"].items()}
 
 
 @cache

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from collector.analysis.actions import NOTHING, Masks, common, meet, union, without
 from collector.analysis.globs import covers, intersects, matches
-from collector.analysis.patterns import Pattern, Reader, parse
-from collector.analysis.statements import Meaning, meaning
+from collector.analysis.patterns import Pattern, PatternReader, parse
+from collector.analysis.statements import StatementActions, statement_actions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from collector.analysis.arn_scopes import ArnScope
+    from collector.analysis.collapse import Reach
     from collector.analysis.documents import Statement
-    from collector.analysis.ladder import Reach
-    from collector.analysis.scopes import Scope
 
 WHOLLY, PARTLY, NOT = 2, 1, 0
 
@@ -26,39 +26,39 @@ WHOLLY, PARTLY, NOT = 2, 1, 0
 class Denial(NamedTuple):
     """A Deny statement and its patterns."""
 
-    meaning: Meaning
+    statement_actions: StatementActions
     patterns: tuple[Pattern, ...]
 
     @property
     def always(self) -> bool:
         """Whether it holds for every request."""
-        return self.meaning.rule.condition is None
+        return self.statement_actions.rule.condition is None
 
-    def of_resource(self, scope: Scope, arn: str, owner: str) -> int:
+    def of_resource(self, scope: ArnScope, arn: str, owner: str) -> int:
         """How much it takes of what reaches a resource in a certain way."""
         texts = scope.texts(arn, owner)
         inside = [pattern for pattern in self.patterns if any(matches(pattern.text, text) for text in texts)]
-        return self._degree(inside, touched=bool(inside) or self._below(scope, arn))
+        return self._degree(inside, affected_types=bool(inside) or self._below(scope, arn))
 
     def of_reach(self, reach: Reach) -> int:
         """How much it takes of what a pattern is about."""
         inside = [pattern for pattern in self.patterns if covers(pattern.text, reach.pattern.text)]
-        touched = bool(inside) or any(intersects(pattern.text, reach.pattern.text) for pattern in self.patterns)
-        return self._degree(inside, touched=touched)
+        affected_types = bool(inside) or any(intersects(pattern.text, reach.pattern.text) for pattern in self.patterns)
+        return self._degree(inside, affected_types=affected_types)
 
-    def _below(self, scope: Scope, arn: str) -> bool:
+    def _below(self, scope: ArnScope, arn: str) -> bool:
         """Whether some of what lies below a resource is taken in."""
         return bool(scope.separator) and any(_below(pattern, scope, arn) for pattern in self.patterns)
 
-    def _degree(self, inside: Sequence[Pattern], *, touched: bool) -> int:
+    def _degree(self, inside: Sequence[Pattern], *, affected_types: bool) -> int:
         """The degree for a target that some patterns take in wholly, and that at least one touches.
 
         A variable stands for what a request will say, so a pattern with one takes in nothing for certain.
         """
-        if self.meaning.rule.not_resources:
-            wholly, partly = not touched, not any(not pattern.variables for pattern in inside)
+        if self.statement_actions.rule.not_resources:
+            wholly, partly = not affected_types, not any(not pattern.variables for pattern in inside)
         else:
-            wholly, partly = any(not pattern.variables for pattern in inside), touched
+            wholly, partly = any(not pattern.variables for pattern in inside), affected_types
         if wholly and self.always:
             return WHOLLY
         return PARTLY if wholly or partly else NOT
@@ -69,7 +69,7 @@ class Remainder(NamedTuple):
 
     masks: Masks
     unlisted: frozenset[str]
-    negated: tuple[Meaning, ...]
+    negated: tuple[StatementActions, ...]
 
     @property
     def something(self) -> bool:
@@ -77,24 +77,30 @@ class Remainder(NamedTuple):
         return bool(self.masks or self.unlisted)
 
 
-def denials(statements: Iterable[Statement], reader: Reader) -> tuple[Denial, ...]:
+def denials(statements: Iterable[Statement], reader: PatternReader) -> tuple[Denial, ...]:
     """The Deny statements among these."""
     found = []
     for statement in statements:
         rule = statement.rule
         if rule.effect == "Deny":
             parsed = (parse(raw, reader, variables=rule.variables) for raw in rule.resources)
-            found.append(Denial(meaning(rule), tuple(pattern for pattern in parsed if pattern is not None)))
+            found.append(Denial(statement_actions(rule), tuple(pattern for pattern in parsed if pattern is not None)))
     return tuple(found)
 
 
 def remainder(granted: Masks, unlisted: Iterable[str], denied: Sequence[tuple[Denial, int]]) -> Remainder:
     """What Deny statements leave of granted actions, each taking the actions as far as said."""
     taken = [denial for denial, degree in denied if degree == WHOLLY]
-    left = without(granted, union(denial.meaning.masks for denial in taken)) if taken else granted
+    left = without(granted, union(denial.statement_actions.masks for denial in taken)) if taken else granted
     names = frozenset(unlisted)
-    remaining = frozenset(name for name in names if not any(denial.meaning.speaks_of(name) for denial in taken))
-    negated = [denial.meaning for denial, degree in denied if degree and concerns(denial.meaning, granted, names)]
+    remaining = frozenset(
+        name for name in names if not any(denial.statement_actions.speaks_of(name) for denial in taken)
+    )
+    negated = [
+        denial.statement_actions
+        for denial, degree in denied
+        if degree and concerns(denial.statement_actions, granted, names)
+    ]
     return Remainder(left, remaining, tuple(negated))
 
 
@@ -108,23 +114,23 @@ def joined(remainders: Iterable[Remainder]) -> Remainder:
     return Remainder(union(each.masks for each in every), names, tuple(negated))
 
 
-def granted(meaning: Meaning, masks: Masks) -> Masks:
+def granted(statement_actions: StatementActions, masks: Masks) -> Masks:
     """The actions of a statement that can be allowed somewhere."""
-    return masks if meaning.all_actions else common(meaning.masks, masks) if masks else NOTHING
+    return masks if statement_actions.all_actions else common(statement_actions.masks, masks) if masks else NOTHING
 
 
-def concerns(denied: Meaning, masks: Masks, names: Iterable[str]) -> bool:
+def concerns(denied: StatementActions, masks: Masks, names: Iterable[str]) -> bool:
     """Whether a rule speaks of some of these actions, those that the reference does not know by their names."""
     return meet(denied.masks, masks) or any(map(denied.speaks_of, names))
 
 
-def reached_from(pattern: Pattern, scope: Scope, arn: str, owner: str) -> bool:
+def reached_from(pattern: Pattern, scope: ArnScope, arn: str, owner: str) -> bool:
     """Whether a pattern takes in a resource, or some of what lies below it."""
     inside = any(matches(pattern.text, text) for text in scope.texts(arn, owner))
     return inside or (bool(scope.separator) and _below(pattern, scope, arn))
 
 
-def _below(pattern: Pattern, scope: Scope, arn: str) -> bool:
+def _below(pattern: Pattern, scope: ArnScope, arn: str) -> bool:
     if pattern.every or pattern.service not in scope.services:
         return False
     place = (pattern.partition, pattern.service, pattern.region, pattern.account)

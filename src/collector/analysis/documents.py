@@ -12,7 +12,7 @@ from urllib.parse import unquote
 import orjson
 
 if TYPE_CHECKING:
-    from collector.analysis.facts import Document
+    from collector.analysis.facts import PolicyDocument
 
 VARIABLES_SINCE = "2012-10-17"
 """The first version of the policy language that has variables; in older documents `${…}` is text (IAM documentation)."""
@@ -58,7 +58,7 @@ class _FaultyError(ValueError):
     """The document, or a statement, does not follow the grammar."""
 
 
-def read(document: Document, kind: Kind) -> Policy:
+def read(document: PolicyDocument, kind: Kind) -> Policy:
     """The statements of a document. Never raises: what cannot be read is among the faults."""
     try:
         parsed = _parsed(document)
@@ -76,7 +76,7 @@ def read(document: Document, kind: Kind) -> Policy:
     return Policy(tuple(statements), tuple(faults))
 
 
-def _parsed(document: Document) -> Mapping[str, Any]:
+def _parsed(document: PolicyDocument) -> Mapping[str, Any]:
     if isinstance(document, str):
         # IAM's API percent-encodes documents; no JSON text begins with a percent sign.
         text = unquote(document) if document.startswith("%") else document

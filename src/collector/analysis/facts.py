@@ -6,13 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-Document: TypeAlias = Mapping[str, Any] | str
+PolicyDocument: TypeAlias = Mapping[str, Any] | str
 """A policy document as the API gives it: a structure, JSON text, or JSON text that is percent-encoded."""
 
 PolicyType: TypeAlias = Literal["aws_iam_policy", "aws_iam_user_policy", "aws_iam_group_policy", "aws_iam_role_policy"]
 
 
-class Entity(NamedTuple):
+class EntityRef(NamedTuple):
     """A collected entity, as far as a relationship needs to know it."""
 
     key: str
@@ -47,7 +47,7 @@ class PolicyFact:
 
     key: str
     type: PolicyType
-    document: Document
+    document: PolicyDocument
     version: str | None = None
     user: str | None = None
 
@@ -66,7 +66,7 @@ class ResourcePolicyFact:
 
     key: str
     type: str
-    document: Document
+    document: PolicyDocument
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class TrustFact:
     """The trust policy of a role."""
 
     key: str
-    document: Document
+    document: PolicyDocument
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +114,9 @@ class NetworkFacts:
     the address alone. `peers` lists the VPCs that a VPC is peered with.
     """
 
-    addresses: Mapping[tuple[str, str], Entity] = field(default_factory=dict)
-    networks: Mapping[tuple[str, str], Entity] = field(default_factory=dict)
-    public: Mapping[str, Entity] = field(default_factory=dict)
+    addresses: Mapping[tuple[str, str], EntityRef] = field(default_factory=dict)
+    networks: Mapping[tuple[str, str], EntityRef] = field(default_factory=dict)
+    public: Mapping[str, EntityRef] = field(default_factory=dict)
     peers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     prefix_lists: Mapping[str, PrefixList] = field(default_factory=dict)
 
@@ -136,14 +136,14 @@ class Facts:
     policies: Iterable[PolicyFact] = ()
     resource_policies: Iterable[ResourcePolicyFact] = ()
     trusts: Iterable[TrustFact] = ()
-    unique_ids: Mapping[str, Entity] = field(default_factory=dict)
+    unique_ids: Mapping[str, EntityRef] = field(default_factory=dict)
     security_groups: Iterable[SecurityGroupFact] = ()
     network_acls: Iterable[NetworkAclFact] = ()
     network: NetworkFacts = field(default_factory=NetworkFacts)
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class AnalysisLimits:
     """How wide grants are bounded, and what becomes of those that leave the account.
 
     * `wildcards`: a grant on every resource of a service, or on everything, is one relationship to the service or the

@@ -9,9 +9,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from collector.analysis import outside
-from collector.analysis.facts import Account, Entity, NetworkAclFact, NetworkFacts, SecurityGroupFact
-from collector.analysis.networks import Other, of_cidr, of_prefix_list
-from collector.analysis.results import Direction, Finding, Link, MappedLink, Primitive, Problem, Verb
+from collector.analysis.facts import Account, EntityRef, NetworkAclFact, NetworkFacts, SecurityGroupFact
+from collector.analysis.networks import NetworkPeer, of_cidr, of_prefix_list
+from collector.analysis.results import (
+    AnalysisProblem,
+    AnalysisVerb,
+    Direction,
+    MappedRelationship,
+    Primitive,
+    Relationship,
+    Result,
+)
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -34,8 +42,8 @@ _GROUP, _ACL = "aws_security_group", "aws_network_acl"
 class _Side(NamedTuple):
     """The firewall whose rule is drawn, and the rule's direction."""
 
-    entity: Entity
-    verb: Verb
+    entity: EntityRef
+    verb: AnalysisVerb
     ingress: bool
 
 
@@ -52,19 +60,19 @@ class Firewalls:
         self._groups = frozenset(groups)
         self._counts = counts
 
-    def security_group(self, fact: SecurityGroupFact) -> Iterator[Finding]:
+    def security_group(self, fact: SecurityGroupFact) -> Iterator[Result]:
         """The rules of a security group."""
         for ingress, permissions in ((True, fact.ingress), (False, fact.egress)):
-            side = _Side(Entity(fact.key, _GROUP), "ALLOWS", ingress)
+            side = _Side(EntityRef(fact.key, _GROUP), "ALLOWS", ingress)
             seen: set[str] = set()
             for permission in permissions:
                 yield from self._permission(side, fact, permission, seen)
 
-    def network_acl(self, fact: NetworkAclFact) -> Iterator[Finding]:
+    def network_acl(self, fact: NetworkAclFact) -> Iterator[Result]:
         """The entries of a network ACL."""
         for entry in fact.entries:
-            verb: Verb = "ALLOWS" if entry.get("RuleAction") == "allow" else "DENIES"
-            side = _Side(Entity(fact.key, _ACL), verb, not entry.get("Egress"))
+            verb: AnalysisVerb = "ALLOWS" if entry.get("RuleAction") == "allow" else "DENIES"
+            side = _Side(EntityRef(fact.key, _ACL), verb, not entry.get("Egress"))
             cidr = entry.get("CidrBlock") or entry.get("Ipv6CidrBlock") or ""
             other = of_cidr(cidr, fact.vpc, self._network)
             if other is None:
@@ -81,10 +89,10 @@ class Firewalls:
 
     def _permission(
         self, side: _Side, fact: SecurityGroupFact, permission: Mapping[str, Any], seen: set[str]
-    ) -> Iterator[Finding]:
+    ) -> Iterator[Result]:
         said = {**traffic(permission), "groupId": fact.key.rpartition("/")[2]}
         for other in self._others(side, fact, permission):
-            if isinstance(other, Problem):
+            if isinstance(other, AnalysisProblem):
                 yield other
                 continue
             mark = _mark(said, other)
@@ -93,7 +101,9 @@ class Firewalls:
                 seen.add(mark)
                 yield from self._drawn(side, other, said)
 
-    def _others(self, side: _Side, fact: SecurityGroupFact, permission: Mapping[str, Any]) -> Iterator[Other | Problem]:
+    def _others(
+        self, side: _Side, fact: SecurityGroupFact, permission: Mapping[str, Any]
+    ) -> Iterator[NetworkPeer | AnalysisProblem]:
         ranges = [(each, each.get("CidrIp", "")) for each in permission.get("IpRanges") or ()]
         ranges += [(each, each.get("CidrIpv6", "")) for each in permission.get("Ipv6Ranges") or ()]
         for row, cidr in ranges:
@@ -107,7 +117,7 @@ class Firewalls:
             for other in of_prefix_list(row.get("PrefixListId", ""), fact.vpc, self._network):
                 yield _described(other, row)
 
-    def _group(self, fact: SecurityGroupFact, pair: Mapping[str, Any]) -> Other | None:
+    def _group(self, fact: SecurityGroupFact, pair: Mapping[str, Any]) -> NetworkPeer | None:
         """A group that a rule names. A peering that has ended leaves a stale rule behind; the group means nothing any more."""
         owner, id_ = pair.get("UserId"), pair.get("GroupId")
         if not owner or not id_ or pair.get("PeeringStatus") in _STALE:
@@ -121,14 +131,14 @@ class Firewalls:
             return None
         peering = pair.get("VpcPeeringConnectionId")
         said: dict[str, Primitive] = {"crossAccount": cross, **({"vpcPeeringConnectionId": peering} if peering else {})}
-        return Other(
+        return NetworkPeer(
             id_ if not cross else f"{owner}/{id_}",
-            Entity(key, _GROUP) if known else None,
+            EntityRef(key, _GROUP) if known else None,
             None if known else outside.security_group(key),
             said,
         )
 
-    def _drawn(self, side: _Side, other: Other, said: Mapping[str, Primitive]) -> Iterator[Finding]:
+    def _drawn(self, side: _Side, other: NetworkPeer, said: Mapping[str, Primitive]) -> Iterator[Result]:
         directions = {
             "ingress": side.ingress,
             "inbound": side.ingress,
@@ -139,14 +149,14 @@ class Firewalls:
         mark = f"{'ingress' if side.ingress else 'egress'}:{_mark(said, other)}"
         if other.entity is not None:
             source, target = (other.entity, side.entity) if side.ingress else (side.entity, other.entity)
-            yield Link(*source, side.verb, *target, mark, properties)
+            yield Relationship(*source, side.verb, *target, mark, properties)
         elif other.outside is not None:
             direction: Direction = "REVERSE" if side.ingress else "FORWARD"
-            yield MappedLink(*side.entity, side.verb, direction, *other.outside, mark, properties)
+            yield MappedRelationship(*side.entity, side.verb, direction, *other.outside, mark, properties)
 
-    def _faulty(self, side: _Side, cidr: str) -> Problem:
+    def _faulty(self, side: _Side, cidr: str) -> AnalysisProblem:
         self._counts["invalidRanges"] += 1
-        return Problem(*side.entity, "invalid_range", cidr)
+        return AnalysisProblem(*side.entity, "invalid_range", cidr)
 
 
 def traffic(permission: Mapping[str, Any]) -> dict[str, Primitive]:
@@ -170,12 +180,12 @@ def _acl_ports(entry: Mapping[str, Any]) -> dict[str, Any]:
     return {"IpProtocol": entry.get("Protocol", "-1"), "FromPort": first, "ToPort": last}
 
 
-def _described(other: Other, row: Mapping[str, Any]) -> Other:
+def _described(other: NetworkPeer, row: Mapping[str, Any]) -> NetworkPeer:
     text = row.get("Description")
     return other._replace(properties={**other.properties, "description": text}) if text else other
 
 
-def _mark(said: Mapping[str, Primitive], other: Other) -> str:
+def _mark(said: Mapping[str, Primitive], other: NetworkPeer) -> str:
     """What sets a rule apart from the others between the same ends."""
     first = said.get("fromPort", said.get("icmpType"))
     last = said.get("toPort", said.get("icmpCode"))

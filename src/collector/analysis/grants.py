@@ -18,17 +18,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from collector.analysis.actions import Masks
+    from collector.analysis.collapse import Reach
     from collector.analysis.denials import Remainder
     from collector.analysis.documents import Statement
-    from collector.analysis.ladder import Reach
-    from collector.analysis.statements import Meaning
+    from collector.analysis.statements import StatementActions
 
 
 class Grant(NamedTuple):
     """A statement, and one place that it leads to."""
 
     statement: Statement
-    meaning: Meaning
+    meaning: StatementActions
     reach: Reach
 
     @property

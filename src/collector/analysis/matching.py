@@ -10,15 +10,15 @@ import gc
 from bisect import bisect_left, bisect_right
 from typing import TYPE_CHECKING, NamedTuple
 
+from collector.analysis.arn_scopes import arn_type
 from collector.analysis.arntypes import NAMEABLE
-from collector.analysis.facts import Entity
+from collector.analysis.facts import EntityRef
 from collector.analysis.globs import Match, after, head, is_wild, matcher, matches
-from collector.analysis.scopes import arn_type
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from collector.analysis.scopes import ArnType
+    from collector.analysis.arn_scopes import ArnType
 
 _SEGMENTS = 6
 
@@ -163,7 +163,7 @@ class ResourceIndex:
         others = (owner for owner in self._owners.get(kind.type, ()) if owner != home)
         return next((owner for owner in (home, *others) if self._holds(kind.type, owner, arn)), None)
 
-    def entity(self, arn: str, types: Iterable[str]) -> Entity | None:
+    def entity(self, arn: str, types: Iterable[str]) -> EntityRef | None:
         """The resource with this ARN, if it was collected and is of one of the types."""
         parts = arn.split(":", _SEGMENTS - 1)
         if len(parts) < _SEGMENTS:
@@ -172,7 +172,7 @@ class ResourceIndex:
             kind = arn_type(type_)
             owner = parts[4] or (self.owner(kind, arn, "") if kind else "")
             if owner and self._holds(type_, owner, arn):
-                return Entity(self._key(arn), type_)
+                return EntityRef(self._key(arn), type_)
         return None
 
     def _holds(self, type_: str, owner: str, arn: str) -> bool:

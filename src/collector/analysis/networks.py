@@ -14,7 +14,7 @@ from collector.analysis import outside
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from collector.analysis.facts import Entity, NetworkFacts
+    from collector.analysis.facts import EntityRef, NetworkFacts
     from collector.analysis.results import Described, Primitive
 
 _PRIVATE = tuple(
@@ -39,11 +39,11 @@ class Range(NamedTuple):
     public: bool
 
 
-class Other(NamedTuple):
+class NetworkPeer(NamedTuple):
     """The other end of a rule: collected, or outside; `mark` tells the rules apart that have the same end."""
 
     mark: str
-    entity: Entity | None
+    entity: EntityRef | None
     outside: Described | None
     properties: dict[str, Primitive]
 
@@ -68,29 +68,31 @@ def _is_private(found: IPv4Network | IPv6Network) -> bool:
     return False
 
 
-def of_cidr(cidr: str, vpc: str | None, facts: NetworkFacts) -> Other | None:
+def of_cidr(cidr: str, vpc: str | None, facts: NetworkFacts) -> NetworkPeer | None:
     """The end that a range stands for, as seen from a VPC; None if it is no range."""
     found = parse(cidr)
     if found is None:
         return None
     properties: dict[str, Primitive] = {"ipRange": found.cidr}
     if found.length == 0:
-        return Other(found.cidr, None, outside.internet(), properties)
+        return NetworkPeer(found.cidr, None, outside.internet(), properties)
     if found.single:
         known = _host(found, vpc, facts)
-        return Other(found.cidr, known, None if known else outside.host(found.address, public=found.public), properties)
+        return NetworkPeer(
+            found.cidr, known, None if known else outside.host(found.address, public=found.public), properties
+        )
     known = _network(found, vpc, facts)
     described = None if known else outside.network(found.cidr, found.length, public=found.public)
-    return Other(found.cidr, known, described, {**properties, "netmask": str(found.length)})
+    return NetworkPeer(found.cidr, known, described, {**properties, "netmask": str(found.length)})
 
 
-def of_prefix_list(id_: str, vpc: str | None, facts: NetworkFacts) -> Iterator[Other]:
+def of_prefix_list(id_: str, vpc: str | None, facts: NetworkFacts) -> Iterator[NetworkPeer]:
     """The ends that a prefix list stands for: its entries, or the list itself where they are not known."""
     known = facts.prefix_lists.get(id_)
     if known is None or known.cidrs is None:
         name = known.name if known else None
         named: dict[str, Primitive] = {"prefixListId": id_, **({"prefixListName": name} if name else {})}
-        yield Other(id_, None, outside.prefix_list(id_, name), named)
+        yield NetworkPeer(id_, None, outside.prefix_list(id_, name), named)
         return
     for cidr in known.cidrs:
         other = of_cidr(cidr, vpc, facts)
@@ -98,7 +100,7 @@ def of_prefix_list(id_: str, vpc: str | None, facts: NetworkFacts) -> Iterator[O
             yield other._replace(mark=f"{id_}:{other.mark}", properties={**other.properties, "prefixListId": id_})
 
 
-def _host(found: Range, vpc: str | None, facts: NetworkFacts) -> Entity | None:
+def _host(found: Range, vpc: str | None, facts: NetworkFacts) -> EntityRef | None:
     """A private address means somebody of the same VPC or of one that it is peered with: other VPCs use the same ones."""
     if found.public and found.address in facts.public:
         return facts.public[found.address]
@@ -106,7 +108,7 @@ def _host(found: Range, vpc: str | None, facts: NetworkFacts) -> Entity | None:
     return next((entity for entity in near if entity is not None), None)
 
 
-def _network(found: Range, vpc: str | None, facts: NetworkFacts) -> Entity | None:
+def _network(found: Range, vpc: str | None, facts: NetworkFacts) -> EntityRef | None:
     near = (facts.networks.get((each, found.cidr)) for each in _near(vpc, facts))
     return next((entity for entity in near if entity is not None), None)
 

@@ -17,7 +17,7 @@ _ACCOUNT_VARIABLES = frozenset(("aws:principalaccount", "aws:resourceaccount"))
 _SEGMENTS = 6
 
 
-class Reader(NamedTuple):
+class PatternReader(NamedTuple):
     """Whose policy is read: what its variables mean."""
 
     account: str
@@ -62,7 +62,7 @@ EVERYTHING = Pattern("*", "*", (), "*", "*", "*", "*", "*", every=True)
 
 
 @lru_cache(maxsize=1024)
-def parse(raw: str, reader: Reader, *, variables: bool) -> Pattern | None:
+def parse(raw: str, reader: PatternReader, *, variables: bool) -> Pattern | None:
     """The pattern, or None if it can match nothing: what is no ARN, or a form that IAM does not take.
 
     `variables` says whether the document's version of the language has them. Segments that are missing behind a `*` are `*`;
@@ -88,7 +88,7 @@ def of_partition(pattern: Pattern, partition: str) -> bool:
     return matches(pattern.partition, partition)
 
 
-def _filled(raw: str, reader: Reader) -> tuple[str, tuple[str, ...]]:
+def _filled(raw: str, reader: PatternReader) -> tuple[str, tuple[str, ...]]:
     unknown: list[str] = []
 
     def fill(found: re.Match[str]) -> str:

@@ -11,20 +11,27 @@ from typing import TYPE_CHECKING
 
 from collector.analysis import outside
 from collector.analysis.authorization import everything
+from collector.analysis.collapse import Collapse, Reach
 from collector.analysis.denials import Denial, Remainder, concerns, denials, granted, joined, remainder
 from collector.analysis.documents import Statement, read
 from collector.analysis.grants import Grant, all_actions, properties
-from collector.analysis.ladder import Ladder, Reach
-from collector.analysis.patterns import EVERYTHING, Reader, parse
-from collector.analysis.results import Finding, Link, MappedLink, Primitive, Problem, Verb
+from collector.analysis.patterns import EVERYTHING, PatternReader, parse
+from collector.analysis.results import (
+    AnalysisProblem,
+    AnalysisVerb,
+    MappedRelationship,
+    Primitive,
+    Relationship,
+    Result,
+)
 from collector.analysis.services import ACCOUNT_PREFIX, Services, of_prefix
-from collector.analysis.statements import meaning
+from collector.analysis.statements import statement_actions
 
 if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Iterable, Iterator, Sequence
 
-    from collector.analysis.facts import Account, Document, Options, PolicyFact
+    from collector.analysis.facts import Account, AnalysisLimits, PolicyDocument, PolicyFact
     from collector.analysis.matching import ResourceIndex
 
 STEP_SIZE = 500
@@ -52,7 +59,7 @@ class _Resources:
 
 
 @dataclass(slots=True)
-class Reached:
+class ReachedResources:
     """Everything that a policy reaches."""
 
     account: list[Grant] = field(default_factory=list)
@@ -77,7 +84,7 @@ class Permissions:
     """Draws the policies of one account; what equal statements reach is found once."""
 
     def __init__(
-        self, account: Account, index: ResourceIndex, options: Options, services: Services, counts: Counter[str]
+        self, account: Account, index: ResourceIndex, options: AnalysisLimits, services: Services, counts: Counter[str]
     ) -> None:
         """Take an index that is complete. `counts` are added to."""
         self._account = account
@@ -85,12 +92,12 @@ class Permissions:
         self._options = options
         self._services = services
         self._counts = counts
-        self._ladder = Ladder(account, index, options)
+        self._ladder = Collapse(account, index, options)
 
-    def steps(self, policies: Iterable[PolicyFact]) -> Iterator[list[Finding]]:
+    def steps(self, policies: Iterable[PolicyFact]) -> Iterator[list[Result]]:
         """The findings, some at a time."""
         for policy in policies:
-            found: list[Finding] = []
+            found: list[Result] = []
             for finding in self.findings(policy):
                 found.append(finding)
                 if len(found) == STEP_SIZE:
@@ -98,21 +105,21 @@ class Permissions:
                     found = []
             yield found
 
-    def findings(self, policy: PolicyFact) -> Iterator[Finding]:
+    def findings(self, policy: PolicyFact) -> Iterator[Result]:
         """What one policy gives: problems, requests for service entities, relationships."""
         document = read(policy.document, "identity")
         for fault in document.faults:
             self._counts["invalidStatements" if document.statements else "invalidDocuments"] += 1
-            yield Problem(policy.key, policy.type, "invalid_policy", fault)
-        reader = Reader(self._account.id, policy.username)
+            yield AnalysisProblem(policy.key, policy.type, "invalid_policy", fault)
+        reader = PatternReader(self._account.id, policy.username)
         denied = denials(document.statements, reader)
         yield from self._drawn(policy, "ALLOWS", document.statements, denied)
         if self._options.deny_edges and denied:
             yield from self._drawn(policy, "DENIES", document.statements, ())
 
     def _drawn(
-        self, policy: PolicyFact, verb: Verb, statements: Sequence[Statement], denied: Sequence[Denial]
-    ) -> Iterator[Finding]:
+        self, policy: PolicyFact, verb: AnalysisVerb, statements: Sequence[Statement], denied: Sequence[Denial]
+    ) -> Iterator[Result]:
         reached = self.reached(policy, "Allow" if verb == "ALLOWS" else "Deny", statements)
         yield from self._to_account(policy, verb, reached.account, denied)
         for type_, grants in reached.services.items():
@@ -122,12 +129,12 @@ class Permissions:
         for (type_, owner), resources in reached.resources.items():
             yield from self._to_resources(policy, verb, type_, owner, resources, denied)
 
-    def reached(self, policy: PolicyFact, effect: str, statements: Iterable[Statement]) -> Reached:
+    def reached(self, policy: PolicyFact, effect: str, statements: Iterable[Statement]) -> ReachedResources:
         """What the statements of one effect reach, before anything is taken away."""
-        found = Reached()
+        found = ReachedResources()
         for statement in statements:
             if statement.rule.effect == effect:
-                means = meaning(statement.rule)
+                means = statement_actions(statement.rule)
                 reaches = self._ladder.reaches(means, policy.username)
                 self._counts.update(reaches.counts)
                 for reach in reaches.every:
@@ -135,27 +142,29 @@ class Permissions:
         return found
 
     def _to_account(
-        self, policy: PolicyFact, verb: Verb, grants: Sequence[Grant], denied: Sequence[Denial]
-    ) -> Iterator[Finding]:
+        self, policy: PolicyFact, verb: AnalysisVerb, grants: Sequence[Grant], denied: Sequence[Denial]
+    ) -> Iterator[Result]:
         said = self._said(policy, grants, denied)
         if said is not None:
-            yield Link(policy.key, policy.type, verb, self._account.key, "aws_account", None, said)
+            yield Relationship(policy.key, policy.type, verb, self._account.key, "aws_account", None, said)
 
     def _to_service(
-        self, policy: PolicyFact, verb: Verb, type_: str, grants: Sequence[Grant], denied: Sequence[Denial]
-    ) -> Iterator[Finding]:
+        self, policy: PolicyFact, verb: AnalysisVerb, type_: str, grants: Sequence[Grant], denied: Sequence[Denial]
+    ) -> Iterator[Result]:
         said = self._said(policy, grants, denied)
         if said is not None:
             yield from self._services.ask(type_)
-            yield Link(policy.key, policy.type, verb, self._services.key(type_), type_, None, said)
+            yield Relationship(policy.key, policy.type, verb, self._services.key(type_), type_, None, said)
 
     def _to_foreign(
-        self, policy: PolicyFact, verb: Verb, account: str, grants: Sequence[Grant], denied: Sequence[Denial]
-    ) -> Iterator[Finding]:
+        self, policy: PolicyFact, verb: AnalysisVerb, account: str, grants: Sequence[Grant], denied: Sequence[Denial]
+    ) -> Iterator[Result]:
         said = self._said(policy, grants, denied, cross=True)
         if said is not None:
             other = outside.account(account, self._account.partition)
-            yield MappedLink(policy.key, policy.type, verb, "FORWARD", other.properties, other.filter_keys, None, said)
+            yield MappedRelationship(
+                policy.key, policy.type, verb, "FORWARD", other.properties, other.filter_keys, None, said
+            )
 
     def _said(
         self, policy: PolicyFact, grants: Sequence[Grant], denied: Sequence[Denial], *, cross: bool = False
@@ -165,17 +174,23 @@ class Permissions:
         return properties(grants, left, policy.version) | {"crossAccount": cross} if left.something else None
 
     def _to_resources(
-        self, policy: PolicyFact, verb: Verb, type_: str, owner: str, resources: _Resources, denied: Sequence[Denial]
-    ) -> Iterator[Link]:
-        teller = _Teller(policy, owner, resources.grants, denied, self._account)
+        self,
+        policy: PolicyFact,
+        verb: AnalysisVerb,
+        type_: str,
+        owner: str,
+        resources: _Resources,
+        denied: Sequence[Denial],
+    ) -> Iterator[Relationship]:
+        teller = _EdgeWriter(policy, owner, resources.grants, denied, self._account)
         arn = self._index.arn
         for key, bits in resources.reached.items():
             said = teller.said(arn(key), bits) if teller.denied else teller.plain(bits)
             if said is not None:
-                yield Link(policy.key, policy.type, verb, key, type_, None, said)
+                yield Relationship(policy.key, policy.type, verb, key, type_, None, said)
 
 
-class _Teller:
+class _EdgeWriter:
     """Gives the properties of relationships to resources; those that are alike share them."""
 
     def __init__(
@@ -219,7 +234,7 @@ class _Teller:
 
 
 def _touches(denial: Denial, grant: Grant) -> bool:
-    return concerns(denial.meaning, grant.reach.masks, grant.meaning.unlisted_of(grant.reach.service))
+    return concerns(denial.statement_actions, grant.reach.masks, grant.meaning.unlisted_of(grant.reach.service))
 
 
 def _left(grant: Grant, denied: Sequence[tuple[Denial, int]]) -> Remainder:
@@ -227,13 +242,13 @@ def _left(grant: Grant, denied: Sequence[tuple[Denial, int]]) -> Remainder:
     return remainder(masks, grant.meaning.unlisted_of(grant.reach.service), denied)
 
 
-def policy_is_admin(document: Document) -> bool:
+def policy_is_admin(document: PolicyDocument) -> bool:
     """Whether an identity policy unconditionally allows every action on everything, and denies nothing of that everywhere."""
-    reader = Reader("")
+    reader = PatternReader("")
     statements = read(document, "identity").statements
     denied = denials(statements, reader)
     grants = [
-        Grant(statement, meaning(statement.rule), Reach("account", "", EVERYTHING, everything()))
+        Grant(statement, statement_actions(statement.rule), Reach("account", "", EVERYTHING, everything()))
         for statement in statements
         if _grants_everything(statement, reader)
     ]
@@ -241,8 +256,8 @@ def policy_is_admin(document: Document) -> bool:
     return bool(grants) and all_actions(grants, joined(left))
 
 
-def _grants_everything(statement: Statement, reader: Reader) -> bool:
+def _grants_everything(statement: Statement, reader: PatternReader) -> bool:
     rule = statement.rule
     patterns = [parse(raw, reader, variables=rule.variables) for raw in rule.resources]
     whole = not rule.not_resources and any(pattern and pattern.every and not pattern.variables for pattern in patterns)
-    return rule.effect == "Allow" and rule.condition is None and meaning(rule).all_actions and whole
+    return rule.effect == "Allow" and rule.condition is None and statement_actions(rule).all_actions and whole

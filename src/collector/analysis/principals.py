@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 from collector.analysis import outside
 from collector.analysis.denials import NOT, PARTLY, WHOLLY
 from collector.analysis.documents import Principals, condition_values
-from collector.analysis.facts import Account, Entity, account_key
+from collector.analysis.facts import Account, EntityRef, account_key
 from collector.analysis.results import Described, Primitive, cut
 from collector.analysis.services import of_principal
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from collector.analysis.matching import ResourceIndex
 
-Kind: TypeAlias = Literal[
+PrincipalKind: TypeAlias = Literal[
     "account",
     "user",
     "role",
@@ -36,7 +36,7 @@ Kind: TypeAlias = Literal[
     "unknown",
 ]
 
-_PROVIDERS: dict[str, Kind] = {":saml-provider/": "saml", ":oidc-provider/": "oidc"}
+_PROVIDERS: dict[str, PrincipalKind] = {":saml-provider/": "saml", ":oidc-provider/": "oidc"}
 _TYPES = {
     "user": "aws_iam_user",
     "role": "aws_iam_role",
@@ -61,7 +61,7 @@ _LIFTED = {
 class Principal(NamedTuple):
     """A principal as written, and what it is; `account` and `name` where the form tells them."""
 
-    kind: Kind
+    kind: PrincipalKind
     text: str
     account: str = ""
     name: str = ""
@@ -74,7 +74,7 @@ class End(NamedTuple):
     """
 
     identity: str
-    entity: Entity | None = None
+    entity: EntityRef | None = None
     service: str | None = None
     outside: Described | None = None
     account: str = ""
@@ -170,10 +170,10 @@ def lifted(conditions: Iterable[str | None]) -> dict[str, Primitive]:
     return found
 
 
-class Directory:
+class PrincipalIndex:
     """Finds the ends that principals stand for, as seen from one account."""
 
-    def __init__(self, account: Account, index: ResourceIndex, unique_ids: Mapping[str, Entity]) -> None:
+    def __init__(self, account: Account, index: ResourceIndex, unique_ids: Mapping[str, EntityRef]) -> None:
         """Take an index that is complete."""
         self._account = account
         self._index = index
@@ -207,7 +207,7 @@ class Directory:
     def _of_account(self, id_: str, extra: Mapping[str, str]) -> End:
         partition = self._account.partition
         key = account_key(id_, partition)
-        known = Entity(key, "aws_account") if id_ == self._account.id else None
+        known = EntityRef(key, "aws_account") if id_ == self._account.id else None
         known = known or self._index.entity(f"arn:{partition}:account::{id_}:account", ("aws_account",))
         return End(key, known, None, None if known else outside.account(id_, partition), id_, extra)
 
@@ -235,7 +235,7 @@ class Directory:
         extra = {"sessionName": session} if session else {}
         key = self._role(principal.account, name)
         if key is not None:
-            return End(key, Entity(key, "aws_iam_role"), account=principal.account, properties=extra)
+            return End(key, EntityRef(key, "aws_iam_role"), account=principal.account, properties=extra)
         if principal.account == self._account.id:
             return None
         described = outside.role_by_name(principal.account, name)

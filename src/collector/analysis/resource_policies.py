@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from collector.analysis.arn_scopes import ArnType, arn_type
+from collector.analysis.collapse import Reach
 from collector.analysis.denials import Denial, Remainder, denials, granted, joined, reached_from, remainder
 from collector.analysis.documents import Statement, read
 from collector.analysis.grants import Grant, properties
-from collector.analysis.ladder import Reach
-from collector.analysis.patterns import Reader, parse
-from collector.analysis.principals import Directory, End, Principal, degree, lifted
-from collector.analysis.results import Finding, Link, MappedLink, Primitive, Problem, cut
-from collector.analysis.scopes import ArnType, arn_type
-from collector.analysis.statements import meaning
+from collector.analysis.patterns import PatternReader, parse
+from collector.analysis.principals import End, Principal, PrincipalIndex, degree, lifted
+from collector.analysis.results import AnalysisProblem, MappedRelationship, Primitive, Relationship, Result, cut
+from collector.analysis.statements import statement_actions
 from collector.analysis.trust import principals_of, together
 
 if TYPE_CHECKING:
@@ -41,7 +41,12 @@ class ResourcePolicies:
     """Draws the resource policies of one account."""
 
     def __init__(
-        self, account: Account, index: ResourceIndex, directory: Directory, services: Services, counts: Counter[str]
+        self,
+        account: Account,
+        index: ResourceIndex,
+        directory: PrincipalIndex,
+        services: Services,
+        counts: Counter[str],
     ) -> None:
         """`counts` are added to."""
         self._account = account
@@ -50,18 +55,18 @@ class ResourcePolicies:
         self._services = services
         self._counts = counts
 
-    def findings(self, fact: ResourcePolicyFact) -> Iterator[Finding]:
+    def findings(self, fact: ResourcePolicyFact) -> Iterator[Result]:
         """What one resource gives."""
         policy = read(fact.document, "resource")
         for fault in policy.faults:
             self._counts["invalidStatements" if policy.statements else "invalidDocuments"] += 1
-            yield Problem(fact.key, fact.type, "invalid_resource_policy", fault)
+            yield AnalysisProblem(fact.key, fact.type, "invalid_resource_policy", fault)
         kind = arn_type(fact.type)
         if kind is None:
             return
         ways: dict[str, list[_Way]] = {}
         for way in self._ways(fact, kind, policy.statements):
-            if isinstance(way, Problem):
+            if isinstance(way, AnalysisProblem):
                 yield way
             elif way.left.something:
                 ways.setdefault(way.end.identity, []).append(way)
@@ -70,8 +75,8 @@ class ResourcePolicies:
 
     def _ways(
         self, fact: ResourcePolicyFact, kind: ArnType, statements: Sequence[Statement]
-    ) -> Iterator[_Way | Problem]:
-        denied = list(zip(_denying(statements), denials(statements, Reader(self._account.id)), strict=True))
+    ) -> Iterator[_Way | AnalysisProblem]:
+        denied = list(zip(_denying(statements), denials(statements, PatternReader(self._account.id)), strict=True))
         for statement in statements:
             if statement.rule.effect == "Allow":
                 grants = list(self._grants(fact, kind, statement))
@@ -84,19 +89,19 @@ class ResourcePolicies:
                     if not ends:
                         yield from self._undrawn(fact, principal)
 
-    def _undrawn(self, fact: ResourcePolicyFact, principal: Principal) -> Iterator[Problem]:
+    def _undrawn(self, fact: ResourcePolicyFact, principal: Principal) -> Iterator[AnalysisProblem]:
         if principal.kind == "unknown":
             self._counts["unknownPrincipals"] += 1
-            yield Problem(fact.key, fact.type, "unknown_principal", principal.text)
+            yield AnalysisProblem(fact.key, fact.type, "unknown_principal", principal.text)
         else:
             self._counts["danglingPrincipals"] += 1
 
     def _grants(self, fact: ResourcePolicyFact, kind: ArnType, statement: Statement) -> Iterator[Grant]:
         """What a statement says of the resource and of what lies below it."""
-        rule, means, arn = statement.rule, meaning(statement.rule), self._index.arn(fact.key)
+        rule, means, arn = statement.rule, statement_actions(statement.rule), self._index.arn(fact.key)
         service = arn.split(":", 3)[2] if arn.startswith("arn:") else ""
         for raw in ("*",) if rule.not_resources else rule.resources:
-            pattern = parse(raw, Reader(self._account.id), variables=rule.variables)
+            pattern = parse(raw, PatternReader(self._account.id), variables=rule.variables)
             for scope in kind.scopes:
                 if (
                     pattern
@@ -119,16 +124,16 @@ class ResourcePolicies:
         masks = granted(grant.meaning, grant.reach.masks)
         return remainder(masks, grant.meaning.unlisted_of(grant.reach.service), degrees)
 
-    def _drawn(self, fact: ResourcePolicyFact, ways: Sequence[_Way]) -> Iterator[Finding]:
+    def _drawn(self, fact: ResourcePolicyFact, ways: Sequence[_Way]) -> Iterator[Result]:
         end, said = ways[0].end, self._said(ways)
         if end.service is not None:
             yield from self._services.ask(end.service)
-            yield Link(self._services.key(end.service), end.service, "ALLOWS", fact.key, fact.type, None, said)
+            yield Relationship(self._services.key(end.service), end.service, "ALLOWS", fact.key, fact.type, None, said)
         elif end.entity is not None:
-            yield Link(end.entity.key, end.entity.type, "ALLOWS", fact.key, fact.type, None, said)
+            yield Relationship(end.entity.key, end.entity.type, "ALLOWS", fact.key, fact.type, None, said)
         elif end.outside is not None:
             target, filters = end.outside
-            yield MappedLink(fact.key, fact.type, "ALLOWS", "REVERSE", target, filters, None, said)
+            yield MappedRelationship(fact.key, fact.type, "ALLOWS", "REVERSE", target, filters, None, said)
 
     def _said(self, ways: Sequence[_Way]) -> Mapping[str, Primitive]:
         end = ways[0].end

@@ -7,14 +7,14 @@ from typing import Literal, NamedTuple, TypeAlias
 
 Primitive: TypeAlias = str | int | float | bool | None
 Properties: TypeAlias = Mapping[str, Primitive]
-Verb: TypeAlias = Literal["ALLOWS", "DENIES", "TRUSTS"]
+AnalysisVerb: TypeAlias = Literal["ALLOWS", "DENIES", "TRUSTS"]
 Direction: TypeAlias = Literal["FORWARD", "REVERSE"]
 
 TEXT_LIMIT = 4096
 """The longest string of a relationship that is not JSON; JupiterOne's search indexes no more."""
 
 
-class Link(NamedTuple):
+class Relationship(NamedTuple):
     """A relationship whose two ends were collected, or are service entities asked for by a `ServiceNode` before it.
 
     Several links of a policy may share one `properties` object; it is never changed after it was handed out.
@@ -22,14 +22,14 @@ class Link(NamedTuple):
 
     source_key: str
     source_type: str
-    verb: Verb
+    verb: AnalysisVerb
     target_key: str
     target_type: str
     discriminator: str | None
     properties: Properties
 
 
-class MappedLink(NamedTuple):
+class MappedRelationship(NamedTuple):
     """A relationship to what lies outside of what was collected; with `REVERSE` the described end is its source.
 
     `filter_keys` are the properties of `target` that find it, each group an alternative.
@@ -37,7 +37,7 @@ class MappedLink(NamedTuple):
 
     source_key: str
     source_type: str
-    verb: Verb
+    verb: AnalysisVerb
     direction: Direction
     target: Mapping[str, Primitive]
     filter_keys: tuple[tuple[str, ...], ...]
@@ -61,7 +61,7 @@ class EntityProperties(NamedTuple):
     properties: Mapping[str, Primitive | tuple[str, ...]]
 
 
-class Problem(NamedTuple):
+class AnalysisProblem(NamedTuple):
     """A fact that could not be read, or not wholly; the analysis of the rest went on."""
 
     key: str
@@ -76,7 +76,7 @@ class Counts(NamedTuple):
     numbers: Mapping[str, int]
 
 
-Finding: TypeAlias = Link | MappedLink | ServiceNode | EntityProperties | Problem | Counts
+Result: TypeAlias = Relationship | MappedRelationship | ServiceNode | EntityProperties | AnalysisProblem | Counts
 
 
 class Described(NamedTuple):

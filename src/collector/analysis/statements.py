@@ -19,7 +19,7 @@ _FEW = 8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Meaning:
+class StatementActions:
     """The actions of a rule. `unlisted` are those that it names though the reference does not know them.
 
     `all_actions` is said of a rule that speaks of every action there is.
@@ -63,10 +63,10 @@ class Meaning:
 
 
 @lru_cache(maxsize=1024)
-def meaning(rule: Rule) -> Meaning:
+def statement_actions(rule: Rule) -> StatementActions:
     """The meaning of a rule; mostly the same object for equal rules."""
     masks, unlisted = _actions(rule.actions, negated=rule.not_actions)
-    return Meaning(
+    return StatementActions(
         rule, masks, unlisted, all_actions=not rule.not_actions and not EVERY_ACTION.isdisjoint(rule.actions)
     )
 

@@ -6,7 +6,7 @@ from itertools import product
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collector.analysis.results import Verb
+    from collector.analysis.results import AnalysisVerb
 
 RESOURCE = "resource"
 """Any collected type that can stand here."""
@@ -19,7 +19,7 @@ class Triple(NamedTuple):
     """A kind of relationship. An extension goes beyond the relationships that JupiterOne documents for AWS."""
 
     source: str
-    verb: Verb
+    verb: AnalysisVerb
     target: str
     extension: bool
 
@@ -45,7 +45,7 @@ _GROUP, _ACL = "aws_security_group", "aws_network_acl"
 
 
 def _between(
-    sources: tuple[str, ...], verb: Verb, targets: tuple[str, ...], *, extension: bool = False
+    sources: tuple[str, ...], verb: AnalysisVerb, targets: tuple[str, ...], *, extension: bool = False
 ) -> list[Triple]:
     return [Triple(source, verb, target, extension) for source, target in product(sources, targets)]
 

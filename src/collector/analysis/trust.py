@@ -8,14 +8,22 @@ from collector.analysis.denials import NOT, WHOLLY
 from collector.analysis.documents import Policy, Rule, Statement, read
 from collector.analysis.globs import matches
 from collector.analysis.grants import conditions, proof
-from collector.analysis.principals import Directory, End, Principal, classify, degree, lifted
-from collector.analysis.results import EntityProperties, Finding, Link, MappedLink, Primitive, Problem, cut
+from collector.analysis.principals import End, Principal, PrincipalIndex, classify, degree, lifted
+from collector.analysis.results import (
+    AnalysisProblem,
+    EntityProperties,
+    MappedRelationship,
+    Primitive,
+    Relationship,
+    Result,
+    cut,
+)
 
 if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from collector.analysis.facts import Account, Document, TrustFact
+    from collector.analysis.facts import Account, PolicyDocument, TrustFact
     from collector.analysis.services import Services
 
 ASSUME = ("sts:assumerole", "sts:assumerolewithsaml", "sts:assumerolewithwebidentity")
@@ -36,19 +44,19 @@ class _Way(NamedTuple):
 class Trusts:
     """Draws the trust policies of one account."""
 
-    def __init__(self, account: Account, directory: Directory, services: Services, counts: Counter[str]) -> None:
+    def __init__(self, account: Account, directory: PrincipalIndex, services: Services, counts: Counter[str]) -> None:
         """`counts` are added to."""
         self._account = account
         self._directory = directory
         self._services = services
         self._counts = counts
 
-    def findings(self, fact: TrustFact) -> Iterator[Finding]:
+    def findings(self, fact: TrustFact) -> Iterator[Result]:
         """What one role gives."""
         policy = read(fact.document, "trust")
         for fault in policy.faults:
             self._counts["invalidStatements" if policy.statements else "invalidDocuments"] += 1
-            yield Problem(fact.key, _ROLE, "invalid_trust_policy", fault)
+            yield AnalysisProblem(fact.key, _ROLE, "invalid_trust_policy", fault)
         ways: dict[str, list[_Way]] = {}
         gone: dict[str, None] = {}
         for statement, principal, narrowed in _allowed(policy):
@@ -65,23 +73,23 @@ class Trusts:
             self._counts["deletedPrincipals"] += len(gone)
             yield EntityProperties(fact.key, _ROLE, {"danglingTrustedPrincipals": tuple(gone)})
 
-    def _undrawn(self, fact: TrustFact, principal: Principal) -> Iterator[Problem]:
+    def _undrawn(self, fact: TrustFact, principal: Principal) -> Iterator[AnalysisProblem]:
         if principal.kind in ("user", "role", "session", "saml"):
             self._counts["danglingPrincipals"] += 1
         elif principal.kind != "canonical":
             self._counts["unknownPrincipals"] += 1
-            yield Problem(fact.key, _ROLE, "unknown_principal", principal.text)
+            yield AnalysisProblem(fact.key, _ROLE, "unknown_principal", principal.text)
 
-    def _drawn(self, fact: TrustFact, ways: Sequence[_Way]) -> Iterator[Finding]:
+    def _drawn(self, fact: TrustFact, ways: Sequence[_Way]) -> Iterator[Result]:
         end, said = ways[0].end, self._said(fact, ways)
         if end.service is not None:
             yield from self._services.ask(end.service)
-            yield Link(fact.key, _ROLE, "TRUSTS", self._services.key(end.service), end.service, None, said)
+            yield Relationship(fact.key, _ROLE, "TRUSTS", self._services.key(end.service), end.service, None, said)
         elif end.entity is not None:
-            yield Link(fact.key, _ROLE, "TRUSTS", end.entity.key, end.entity.type, None, said)
+            yield Relationship(fact.key, _ROLE, "TRUSTS", end.entity.key, end.entity.type, None, said)
         elif end.outside is not None:
             target, filters = end.outside
-            yield MappedLink(fact.key, _ROLE, "TRUSTS", "FORWARD", target, filters, None, said)
+            yield MappedRelationship(fact.key, _ROLE, "TRUSTS", "FORWARD", target, filters, None, said)
 
     def _said(self, fact: TrustFact, ways: Sequence[_Way]) -> dict[str, Primitive]:
         end = ways[0].end
@@ -108,7 +116,7 @@ class Trusts:
         }
 
 
-def deleted_principals(document: Document) -> tuple[str, ...]:
+def deleted_principals(document: PolicyDocument) -> tuple[str, ...]:
     """The unique ids in a trust policy: AWS shows one in the place of a user or role that was deleted."""
     found = (principal.name for _, principal, _ in _allowed(read(document, "trust")) if principal.kind == "deleted")
     return tuple(dict.fromkeys(found))

@@ -11,12 +11,12 @@ from typing import Any
 
 import aioboto3
 
-from collector.aws.calls import Line, ScopeCalls, Shared
+from collector.aws.calls import CallContext, ScopeCalls, SharedAnswers
 from collector.aws.credentials import Identity, own, role
 from collector.catalog.catalog import Catalog
-from collector.concurrency import spread
+from collector.concurrency import for_each
 from collector.config import ConfigurationError, Settings
-from collector.faults import Failed, Reason
+from collector.faults import CallFailed, Reason
 from collector.model import GLOBAL, HOMES, Scope, Target
 from collector.report import Ledger, ScopeRecord
 
@@ -38,12 +38,12 @@ class Member:
 
 
 @dataclass(frozen=True, slots=True)
-class Reached:
+class AccountSession:
     """An account that answers: what to collect there, who signs, and the calls that its services share."""
 
     target: Target
     identity: Identity
-    shared: Shared
+    shared: SharedAnswers
     name: str | None = None
 
 
@@ -65,7 +65,7 @@ class Accounts:
     """Finds the accounts of a run and gets into them."""
 
     def __init__(
-        self, session: aioboto3.Session, line: Line, ledger: Ledger, settings: Settings, catalog: Catalog
+        self, session: aioboto3.Session, line: CallContext, ledger: Ledger, settings: Settings, catalog: Catalog
     ) -> None:
         """Nothing is asked yet."""
         self._session, self._line, self._ledger, self._settings = session, line, ledger, settings
@@ -73,7 +73,7 @@ class Accounts:
         self._region = session.region_name
 
     async def caller(self) -> Caller:
-        """Who we are. Raises `Failed` when AWS does not know us."""
+        """Who we are. Raises `CallFailed` when AWS does not know us."""
         record = ScopeRecord()
         identity = Identity("", own(self._session))
         region = self._region or HOMES["aws"]
@@ -97,7 +97,7 @@ class Accounts:
                 raise ConfigurationError(f"unknown region {region!r} in partition {caller.partition}")
 
     async def members(self, caller: Caller) -> AsyncIterator[Member]:
-        """The accounts to collect, in their order. Raises `Failed` when the organization cannot be read."""
+        """The accounts to collect, in their order. Raises `CallFailed` when the organization cannot be read."""
         settings = self._settings
         skipped = set(settings.skip_accounts)
         if settings.org:
@@ -115,7 +115,7 @@ class Accounts:
         else:
             yield Member(caller.account)
 
-    async def reach(self, member: Member, caller: Caller) -> Reached | None:
+    async def reach(self, member: Member, caller: Caller) -> AccountSession | None:
         """Get into an account and learn its regions; None, and noted, when its tag says to skip it.
 
         Raises:
@@ -136,7 +136,7 @@ class Accounts:
         self._ledger.end(scope)
         regions = self._chosen(member.account, enabled)
         target = Target(caller.partition, member.account, arn, regions, tuple(sorted(enabled)))
-        return Reached(target, identity, Shared(self._repeated), member.name)
+        return AccountSession(target, identity, SharedAnswers(self._repeated), member.name)
 
     def signer(self, member: Member, caller: Caller) -> Identity:
         """Who signs the calls in an account: whoever its role makes us, or without one the caller."""
@@ -190,7 +190,7 @@ class Accounts:
 
     def _skip(self, account: str, code: str, message: str) -> None:
         self._ledger.skip(
-            Scope(account, GLOBAL, "account"), Failed("organizations:ListAccounts", Reason.ERROR, code, message)
+            Scope(account, GLOBAL, "account"), CallFailed("organizations:ListAccounts", Reason.ERROR, code, message)
         )
 
     def _chosen(self, account: str, enabled: set[str]) -> tuple[str, ...]:
@@ -198,7 +198,7 @@ class Accounts:
         asked = self._settings.regions
         for region in asked:
             if region not in enabled:
-                failure = Failed(
+                failure = CallFailed(
                     "ec2:DescribeRegions", Reason.REGION_DISABLED, "not-opted-in", "not enabled for the account"
                 )
                 self._ledger.skip(Scope(account, region, "account"), failure)
@@ -208,7 +208,7 @@ class Accounts:
         """Every region and whether it is enabled: from EC2, else from the Account API, else by trying each."""
         try:
             answer = await calls.once("ec2", "describe_regions", {"AllRegions": True})
-        except Failed as denied:
+        except CallFailed as denied:
             _only_denied(denied)
             return await self._regions_otherwise(calls, partition)
         return {row["RegionName"]: row.get("OptInStatus") != "not-opted-in" for row in answer.get("Regions", [])}
@@ -218,7 +218,7 @@ class Accounts:
             pages = calls.pages("account", "list_regions", {"MaxResults": 50})
             rows = [row async for page in pages for row in page.get("Regions", [])]
             return {row["RegionName"]: row["RegionOptStatus"] in ("ENABLED", "ENABLED_BY_DEFAULT") for row in rows}
-        except Failed:
+        except CallFailed:
             return await self._regions_that_answer(calls, partition)
 
     async def _regions_that_answer(self, calls: ScopeCalls, partition: str) -> dict[str, bool]:
@@ -229,10 +229,10 @@ class Accounts:
             try:
                 await calls.once("sts", "get_caller_identity", {}, region=region)
                 states[region] = True
-            except Failed:
+            except CallFailed:
                 states[region] = False
 
-        await spread(await self._known(partition), probe, 8)
+        await for_each(await self._known(partition), probe, 8)
         return states
 
     async def _known(self, partition: str) -> tuple[str, ...]:
@@ -240,7 +240,7 @@ class Accounts:
         return tuple(await self._session._session.get_available_regions("ec2", partition))  # noqa: SLF001  (aioboto3's own forgets to await)
 
 
-def _only_denied(failure: Failed) -> None:
+def _only_denied(failure: CallFailed) -> None:
     if failure.reason not in (Reason.DENIED, Reason.DENIED_BY_SCP):
         raise failure
 

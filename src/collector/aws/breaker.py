@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collector.aws.faults import Meaning
+from collector.aws.faults import Classification
 
 
-class Breaker:
+class CircuitBreaker:
     """Remembers what could not be reached.
 
     A single endpoint is given up when a call to it failed for good without ever connecting. A whole region is given up when
@@ -14,11 +14,11 @@ class Breaker:
 
     def __init__(self) -> None:
         """All is thought to be well."""
-        self._endpoints: dict[tuple[str, str], Meaning] = {}
-        self._regions: dict[str, Meaning] = {}
+        self._endpoints: dict[tuple[str, str], Classification] = {}
+        self._regions: dict[str, Classification] = {}
         self._alive: set[str] = set()
 
-    def refuses(self, client: str, region: str) -> Meaning | None:
+    def refuses(self, client: str, region: str) -> Classification | None:
         """Why a call would be in vain, if it would."""
         return self._regions.get(region) or self._endpoints.get((client, region))
 
@@ -26,7 +26,7 @@ class Breaker:
         """Something in the region answered, well or not."""
         self._alive.add(region)
 
-    def unreachable(self, client: str, region: str, meaning: Meaning) -> None:
+    def unreachable(self, client: str, region: str, meaning: Classification) -> None:
         """A call failed for good without connecting."""
         self._endpoints[client, region] = meaning
         if region not in self._alive and meaning.code == "ConnectTimeoutError":

@@ -15,13 +15,13 @@ from typing import Any, NoReturn, TypeAlias
 
 import anyio
 
-from collector.aws.breaker import Breaker
+from collector.aws.breaker import CircuitBreaker
 from collector.aws.clients import Client, Clients
-from collector.aws.credentials import Aim, Identity, Keys
-from collector.aws.faults import Meaning, meaning
-from collector.aws.limits import Limits, Turnstile
+from collector.aws.credentials import Identity, Keys, RequestTarget
+from collector.aws.faults import Classification, classify
+from collector.aws.limits import RateLimiter, RateLimits
 from collector.aws.paging import by_token
-from collector.faults import Failed, Reason, redact
+from collector.faults import CallFailed, Reason, redact
 from collector.report import ScopeRecord
 
 Answer: TypeAlias = dict[str, Any]
@@ -29,7 +29,7 @@ Params: TypeAlias = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class RetryPolicy:
     """How long to go on trying. Times in seconds.
 
     `deadline` bounds one call with all its attempts and its turn at the limiter. `patient_attempts` are for throttles and for
@@ -50,14 +50,14 @@ class Patience:
 
 
 @dataclass(slots=True)
-class Line:
+class CallContext:
     """What all calls of a run share."""
 
     clients: Clients
-    limits: Limits
+    limits: RateLimits
     concurrency: int = 100
-    patience: Patience = field(default_factory=Patience)
-    breaker: Breaker = field(default_factory=Breaker)
+    patience: RetryPolicy = field(default_factory=RetryPolicy)
+    breaker: CircuitBreaker = field(default_factory=CircuitBreaker)
     slots: asyncio.Semaphore = field(init=False)
 
     def __post_init__(self) -> None:
@@ -65,10 +65,10 @@ class Line:
         self.slots = asyncio.Semaphore(self.concurrency)
 
 
-class _Passing(Exception):  # noqa: N818  (never leaves this module)
+class _RetryableError(Exception):
     """An attempt failed in a way that a later one may not."""
 
-    def __init__(self, why: Meaning, *, patiently: bool = False) -> None:
+    def __init__(self, why: Classification, *, patiently: bool = False) -> None:
         super().__init__(why.code)
         self.why = why
         self.patiently = patiently or why.throttled
@@ -85,10 +85,10 @@ class _Call:
     params: Params
     region: str
     again: tuple[str, ...]
-    turnstile: Turnstile | None
+    limiter: RateLimiter | None
 
 
-class Shared:
+class SharedAnswers:
     """Calls that several services of an account would make alike: each is made once, by whoever comes first."""
 
     def __init__(self, operations: frozenset[tuple[str, str]]) -> None:
@@ -112,7 +112,7 @@ class Shared:
             answer.set_result(await make(call))
         except asyncio.CancelledError:  # whoever waits must not be cancelled with us
             answer.set_exception(
-                Failed(call.name, Reason.TIMEOUT, "Abandoned", "the scope that asked first was given up")
+                CallFailed(call.name, Reason.TIMEOUT, "Abandoned", "the scope that asked first was given up")
             )
             answer.exception()
             raise
@@ -126,18 +126,18 @@ class ScopeCalls:
 
     def __init__(
         self,
-        line: Line,
+        line: CallContext,
         identity: Identity,
         region: str,
         record: ScopeRecord,
         *,
-        shared: Shared | None = None,
+        shared: SharedAnswers | None = None,
         alive: Callable[[], None] | None = None,
-        room: Callable[[], Awaitable[None]] | None = None,
+        drain: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
-        """`alive` is told of every call that ended, for whoever watches the scope; `room` is waited for before each."""
+        """`alive` is told of every call that ended, for whoever watches the scope; `drain` is waited for before each."""
         self._line, self._identity, self._region, self._record = line, identity, region, record
-        self._shared, self._alive, self._room = shared, alive, room
+        self._shared, self._alive, self._room = shared, alive, drain
 
     async def once(
         self, client: str, op: str, params: Params, *, region: str | None = None, again: tuple[str, ...] = ()
@@ -151,15 +151,15 @@ class ScopeCalls:
             await self._room()
         built = await self._line.clients.get(client)
         api, where = built.apis[op], region or self._region
-        turnstile = self._line.limits.turnstile(self._identity.account, where, client, api)
-        call = _Call(f"{client}:{api}", built, client, op, params, where, again, turnstile)
+        limiter = self._line.limits.limiter(self._identity.account, where, client, api)
+        call = _Call(f"{client}:{api}", built, client, op, params, where, again, limiter)
         try:
             async with asyncio.timeout(self._line.patience.deadline):
                 if self._shared is not None and self._shared.remembers(call):
                     return await self._shared.once(call, self._persist)
                 return await self._persist(call)
         except TimeoutError:
-            raise Failed(
+            raise CallFailed(
                 call.name, Reason.TIMEOUT, "DeadlineExceeded", f"no answer in {self._line.patience.deadline:g} s"
             ) from None
         finally:
@@ -186,7 +186,7 @@ class ScopeCalls:
             if tokens is None:
                 return
             if str(tokens) in seen:
-                raise Failed(
+                raise CallFailed(
                     f"{client}:{built.apis[op]}", Reason.INVALID, "RepeatedToken", "the same page token came twice"
                 )
             seen.add(str(tokens))
@@ -198,11 +198,11 @@ class ScopeCalls:
         for attempt in count(1):
             try:
                 return await self._attempt(call)
-            except _Passing as passing:
-                if attempt >= (patience.patient_attempts if passing.patiently else patience.other_attempts):
-                    if passing.why.unconnected:
-                        self._line.breaker.unreachable(call.service, call.region, passing.why)
-                    raise _failed(call, passing.why) from None
+            except _RetryableError as transient:
+                if attempt >= (patience.patient_attempts if transient.patiently else patience.other_attempts):
+                    if transient.why.unconnected:
+                        self._line.breaker.unreachable(call.service, call.region, transient.why)
+                    raise _failed(call, transient.why) from None
             await patience.sleep(patience.wait(attempt))
             self._record.retries += 1
         raise AssertionError  # pragma: no cover
@@ -211,44 +211,46 @@ class ScopeCalls:
         refused = self._line.breaker.refuses(call.service, call.region)
         if refused is not None:
             raise _failed(call, refused)
-        if call.turnstile is not None:
-            await call.turnstile.acquire()
+        if call.limiter is not None:
+            await call.limiter.acquire()
         try:  # before there is a slot: new keys take a call of their own, which would wait for a slot for ever
             keys = await self._identity.get_frozen_credentials()
         except Exception as error:  # noqa: BLE001  (as below)
-            raise _failed(call, meaning(error)) from None
+            raise _failed(call, classify(error)) from None
         async with self._line.slots:
             refused = self._line.breaker.refuses(call.service, call.region)
             if refused is not None:
                 raise _failed(call, refused)
             self._record.calls += 1
             try:
-                answer = await self._line.clients.call(call.client, call.op, call.params, Aim(call.region, keys))
+                answer = await self._line.clients.call(
+                    call.client, call.op, call.params, RequestTarget(call.region, keys)
+                )
             except Exception as error:  # noqa: BLE001  (the table of meanings decides; what it does not know it raises)
-                why = meaning(error)
+                why = classify(error)
             else:
                 self._line.breaker.answered(call.region)
-                if call.turnstile is not None:
-                    call.turnstile.went_well()
+                if call.limiter is not None:
+                    call.limiter.succeeded()
                 return answer
         return await self._consider(call, why, keys)
 
-    async def _consider(self, call: _Call, why: Meaning, keys: Keys) -> NoReturn:
+    async def _consider(self, call: _Call, why: Classification, keys: Keys) -> NoReturn:
         """Turn a failed attempt into another try or into a failure."""
         if not why.unconnected:
             self._line.breaker.answered(call.region)
         if why.throttled:
             self._record.throttles += 1
-            if call.turnstile is not None:
-                call.turnstile.throttled()
+            if call.limiter is not None:
+                call.limiter.throttled()
         if why.expired and await self._identity.renewed(keys):
-            raise _Passing(why)
-        if why.passing or why.code in call.again:
-            raise _Passing(why, patiently=why.code in call.again)
+            raise _RetryableError(why)
+        if why.transient or why.code in call.again:
+            raise _RetryableError(why, patiently=why.code in call.again)
         if why.unconnected:
             self._line.breaker.unreachable(call.service, call.region, why)
         raise _failed(call, why)
 
 
-def _failed(call: _Call, why: Meaning) -> Failed:
-    return Failed(call.name, why.reason, why.code, redact(why.message))
+def _failed(call: _Call, why: Classification) -> CallFailed:
+    return CallFailed(call.name, why.reason, why.code, redact(why.message))

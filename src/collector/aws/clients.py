@@ -18,12 +18,12 @@ from aiobotocore.config import AioConfig
 from anyio import to_thread
 from botocore.exceptions import DataNotFoundError, UnknownServiceError
 
-from collector.aws.credentials import Aim
-from collector.aws.direct import Direct
+from collector.aws.credentials import RequestTarget
+from collector.aws.fast_path import FastPath
 from collector.aws.models import ReadingModels
 from collector.aws.paging import Paging, paging_of
 from collector.aws.parsers import install
-from collector.aws.transport import Pool, Shared, Wire
+from collector.aws.transport import ConnectionPool, PooledSession, TransportSettings
 from collector.model import __version__
 
 if TYPE_CHECKING:
@@ -39,12 +39,12 @@ class Client:
     """A built client, with what its model says of names and pages."""
 
     boto: Any
-    direct: Direct
+    direct: FastPath
     apis: Mapping[str, str]
     paging: Mapping[str, Paging]
 
 
-_AIM: ContextVar[Aim] = ContextVar("aim")
+_TARGET: ContextVar[RequestTarget] = ContextVar("aim")
 
 GC_THRESHOLD = (50_000, 5, 20)
 """Answers are many and short-lived: the default of 700 has the garbage collector walk what lives long again and again."""
@@ -53,16 +53,16 @@ GC_THRESHOLD = (50_000, 5, 20)
 class Clients:
     """The clients of a run."""
 
-    def __init__(self, session: aioboto3.Session, home: str, wire: Wire | None = None) -> None:
+    def __init__(self, session: aioboto3.Session, home: str, wire: TransportSettings | None = None) -> None:
         """`home` is the region that clients are built for; every call names its own."""
         self._session = session
         install(session._session)  # noqa: SLF001  (aioboto3 has no door to its core)
         session._session.get_component("data_loader").file_loader = ReadingModels()  # noqa: SLF001  (as above)
         self._home = home
         self._user_agent = f"collector/{__version__} {session._session.user_agent()}"  # noqa: SLF001  (as above)
-        self._wire = wire or Wire()
-        self._pool = Pool(self._wire, session._session.get_config_variable("ca_bundle"))  # noqa: SLF001  (no public way)
-        self._sharing = type("Shared", (Shared,), {"pool": self._pool})
+        self._wire = wire or TransportSettings()
+        self._pool = ConnectionPool(self._wire, session._session.get_config_variable("ca_bundle"))  # noqa: SLF001  (no public way)
+        self._sharing = type("Shared", (PooledSession,), {"pool": self._pool})
         self._parsers = session._session.get_component("response_parser_factory")  # noqa: SLF001  (as above)
         self._built: dict[str, Client] = {}
         self._building = asyncio.Lock()
@@ -91,27 +91,27 @@ class Clients:
                 self._built[name] = await to_thread.run_sync(partial(self._build, name))
         return self._built[name]
 
-    async def call(self, client: Client, op: str, params: Mapping[str, Any], aim: Aim) -> Answer:
+    async def call(self, client: Client, op: str, params: Mapping[str, Any], aim: RequestTarget) -> Answer:
         """One request, no retry; the answer without what is told of the transport. Raises what botocore raises."""
-        mark = _AIM.set(aim)
+        mark = _TARGET.set(aim)
         try:
             answer = await client.direct.call(client.apis[op], params, aim)
             if answer is None:
                 answer = await by_botocore(client, op, params)
         finally:
-            _AIM.reset(mark)
+            _TARGET.reset(mark)
         answer.pop("ResponseMetadata", None)  # all headers of an answer often take more memory than what it tells
         return answer
 
     def _build(self, name: str) -> Client:
         boto = asyncio.run(self._create(name))
         events, service = boto.meta.events, boto.meta.service_model.service_id.hyphenize()
-        events.register_first("before-parameter-build", _sign_for_aim, unique_id="aim-signing")
+        events.register_first("before-parameter-build", _sign_for_target, unique_id="aim-signing")
         # First of all: S3 may have learnt since that a bucket lives elsewhere, and says so after us.
-        events.register_first(f"before-endpoint-resolution.{service}", _resolve_for_aim, unique_id="aim-endpoint")
+        events.register_first(f"before-endpoint-resolution.{service}", _resolve_for_target, unique_id="aim-endpoint")
         if name == "s3control":
             events.register("before-sign.s3-control", _without_account, unique_id="aim-host")
-        direct = Direct(boto, self._pool, self._parsers)
+        direct = FastPath(boto, self._pool, self._parsers)
         return Client(boto, direct, boto.meta.method_to_api_mapping, self._paging(name))
 
     async def _create(self, name: str) -> Any:
@@ -141,8 +141,8 @@ async def by_botocore(client: Client, op: str, params: Mapping[str, Any]) -> Ans
     return answer
 
 
-def _sign_for_aim(context: dict[str, Any], **_: object) -> None:
-    aim = _AIM.get(None)
+def _sign_for_target(context: dict[str, Any], **_: object) -> None:
+    aim = _TARGET.get(None)
     if aim is None:
         return
     signing = context.setdefault("signing", {})
@@ -151,8 +151,8 @@ def _sign_for_aim(context: dict[str, Any], **_: object) -> None:
         signing["request_credentials"] = aim.credentials
 
 
-def _resolve_for_aim(builtins: dict[str, Any], **_: object) -> None:
-    aim = _AIM.get(None)
+def _resolve_for_target(builtins: dict[str, Any], **_: object) -> None:
+    aim = _TARGET.get(None)
     if aim is not None:
         builtins["AWS::Region"] = aim.region
 

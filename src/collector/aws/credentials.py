@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import aioboto3
 
-from collector.faults import Failed, Reason
+from collector.faults import CallFailed, Reason
 
 MARGIN = timedelta(minutes=5)
 """How long before their end credentials are renewed: longer than any call takes."""
@@ -36,7 +36,7 @@ class Credentials(Protocol):
         """Access key, secret and token as they are now, refreshed if need be."""
 
 
-class Aim(NamedTuple):
+class RequestTarget(NamedTuple):
     """Where a call goes and who makes it."""
 
     region: str
@@ -94,7 +94,7 @@ def own(session: aioboto3.Session) -> Issue:
         core._credentials = None  # noqa: SLF001  (what it remembers may be what has expired)
         found = await core.get_credentials()
         if found is None:
-            raise Failed("sts:GetCallerIdentity", Reason.EXPIRED, "NoCredentials", "no AWS credentials were found")
+            raise CallFailed("sts:GetCallerIdentity", Reason.EXPIRED, "NoCredentials", "no AWS credentials were found")
         frozen = await found.get_frozen_credentials()
         until = getattr(found, "_expiry_time", None)
         return Issued(Keys(frozen.access_key, frozen.secret_key, frozen.token), until)

@@ -40,7 +40,7 @@ NOT_SUBSCRIBED = frozenset({"OptInRequired", "SubscriptionRequiredException", "W
 REGION_DISABLED = frozenset(
     {"AuthFailure", "InvalidClientTokenId", "RegionDisabledException", "UnrecognizedClientException"}
 )
-PASSING = frozenset(
+TRANSIENT = frozenset(
     {
         "InternalError",
         "InternalFailure",
@@ -68,16 +68,16 @@ TOO_MANY = 429
 
 
 @dataclass(frozen=True, slots=True)
-class Meaning:
+class Classification:
     """What a failure is, and what to do about it.
 
-    `passing`: try again later. `expired`: get new credentials and try again. `unconnected`: no connection was made at all.
+    `transient`: try again later. `expired`: get new credentials and try again. `unconnected`: no connection was made at all.
     """
 
     reason: Reason
     code: str
     message: str
-    passing: bool = False
+    transient: bool = False
     expired: bool = False
     unconnected: bool = False
 
@@ -87,7 +87,7 @@ class Meaning:
         return self.reason is Reason.THROTTLED
 
 
-def meaning(error: BaseException) -> Meaning:  # noqa: PLR0911  (a table, one line for each meaning)
+def classify(error: BaseException) -> Classification:  # noqa: PLR0911  (a table, one line for each meaning)
     """The meaning of whatever a call raised. Anything that is neither AWS nor network is a bug and passes through.
 
     Raises:
@@ -97,17 +97,17 @@ def meaning(error: BaseException) -> Meaning:  # noqa: PLR0911  (a table, one li
         case ClientError():
             return _of_answer(error.response)
         case TimeoutError():
-            return Meaning(Reason.TIMEOUT, "DeadlineExceeded", "the call took longer than its deadline")
+            return Classification(Reason.TIMEOUT, "DeadlineExceeded", "the call took longer than its deadline")
         case ConnectTimeoutError():
-            return _network(error, Reason.UNREACHABLE, unconnected=True, passing=False)
+            return _network(error, Reason.UNREACHABLE, unconnected=True, transient=False)
         case EndpointConnectionError():
-            return _network(error, Reason.UNREACHABLE, unconnected=True, passing=not _is_unknown_host(error))
+            return _network(error, Reason.UNREACHABLE, unconnected=True, transient=not _is_unknown_host(error))
         case ReadTimeoutError():
             return _network(error, Reason.TIMEOUT)
         case ResponseParserError():
             return _network(error, Reason.INVALID)
         case NoCredentialsError() | CredentialRetrievalError() | TokenRetrievalError() | UnauthorizedSSOTokenError():
-            return _network(error, Reason.EXPIRED, passing=False)
+            return _network(error, Reason.EXPIRED, transient=False)
         case ParamValidationError():
             raise error
         case HTTPClientError() | BotoCoreError():
@@ -115,34 +115,36 @@ def meaning(error: BaseException) -> Meaning:  # noqa: PLR0911  (a table, one li
     raise error
 
 
-def _of_answer(response: dict[str, Any]) -> Meaning:  # noqa: PLR0911  (as above)
+def _of_answer(response: dict[str, Any]) -> Classification:  # noqa: PLR0911  (as above)
     code = str(response.get("Error", {}).get("Code") or "Unknown")
     message = str(response.get("Error", {}).get("Message") or response.get("message") or "")
     status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode") or 0)
     text = redact(message)
     if code in THROTTLES or status == TOO_MANY:
-        return Meaning(Reason.THROTTLED, code, text, passing=True)
+        return Classification(Reason.THROTTLED, code, text, transient=True)
     if code in EXPIRED:
-        return Meaning(Reason.EXPIRED, code, text, expired=True)
+        return Classification(Reason.EXPIRED, code, text, expired=True)
     if code in DENIALS:
-        return Meaning(Reason.DENIED_BY_SCP if _SCP.search(message) else Reason.DENIED, code, text)
+        return Classification(Reason.DENIED_BY_SCP if _SCP.search(message) else Reason.DENIED, code, text)
     if code in NOT_SUBSCRIBED:
-        return Meaning(Reason.NOT_SUBSCRIBED, code, text)
+        return Classification(Reason.NOT_SUBSCRIBED, code, text)
     if code in REGION_DISABLED:
-        return Meaning(Reason.REGION_DISABLED, code, text)
+        return Classification(Reason.REGION_DISABLED, code, text)
     if code in VANISHED or _EC2_VANISHED.fullmatch(code):
-        return Meaning(Reason.VANISHED, code, text)
+        return Classification(Reason.VANISHED, code, text)
     if (
         code.isdigit() and status < SERVER_ERROR
     ):  # botocore's stand-in where the body told no code: cut short, or not AWS
-        return Meaning(Reason.INVALID, code, text, passing=True)
-    if code in PASSING or status >= SERVER_ERROR:
-        return Meaning(Reason.ERROR, code, text, passing=True)
-    return Meaning(Reason.ERROR, code, text)
+        return Classification(Reason.INVALID, code, text, transient=True)
+    if code in TRANSIENT or status >= SERVER_ERROR:
+        return Classification(Reason.ERROR, code, text, transient=True)
+    return Classification(Reason.ERROR, code, text)
 
 
-def _network(error: Exception, reason: Reason, *, passing: bool = True, unconnected: bool = False) -> Meaning:
-    return Meaning(reason, type(error).__name__, redact(str(error)), passing=passing, unconnected=unconnected)
+def _network(error: Exception, reason: Reason, *, transient: bool = True, unconnected: bool = False) -> Classification:
+    return Classification(
+        reason, type(error).__name__, redact(str(error)), transient=transient, unconnected=unconnected
+    )
 
 
 def _is_unknown_host(error: EndpointConnectionError) -> bool:

@@ -30,7 +30,7 @@ SLOWEST = 0.2
 
 
 @dataclass(slots=True)
-class Bucket:
+class TokenBucket:
     """The allowance of one group of operations. Times are the event loop's seconds."""
 
     name: str
@@ -62,23 +62,23 @@ class Bucket:
             self.rate = max(SLOWEST, self.rate * CUT)
         self.tokens, self.filled = min(self.tokens, 0.0), now
 
-    def went_well(self) -> None:
+    def succeeded(self) -> None:
         """Grow towards the ceiling, by the same step for each second's worth of calls."""
         if self.rate < self.ceiling:
             seconds = RECOVERY if self.throttles else SEARCH
             self.rate = min(self.ceiling, self.rate + self.ceiling / seconds / max(self.rate, 1))
 
     @classmethod
-    def of(cls, name: str, rate: Rate, share: float, now: float) -> Bucket:
+    def of(cls, name: str, rate: Rate, share: float, now: float) -> TokenBucket:
         """A full bucket that holds a share of what AWS allows."""
         burst = max(1.0, rate.burst * share)
         return cls(name, rate.per_second * share, burst, (rate.most or rate.per_second) * share, burst, now)
 
 
-class Turnstile:
+class RateLimiter:
     """A bucket with its queue: first come, first served, one timer for all who wait."""
 
-    def __init__(self, bucket: Bucket) -> None:
+    def __init__(self, bucket: TokenBucket) -> None:
         """Guard one bucket."""
         self.bucket = bucket
         self._queue: deque[asyncio.Future[None]] = deque()
@@ -103,10 +103,10 @@ class Turnstile:
         """A call of this bucket was throttled."""
         self.bucket.throttled(asyncio.get_running_loop().time())
 
-    def went_well(self) -> None:
+    def succeeded(self) -> None:
         """A call of this bucket succeeded."""
         if self._queue:
-            self.bucket.went_well()
+            self.bucket.succeeded()
 
     def _serve(self) -> None:
         loop = asyncio.get_running_loop()
@@ -122,7 +122,7 @@ class Turnstile:
             self._queue.popleft().set_result(None)
 
 
-class Limits:
+class RateLimits:
     """All buckets of a run. `share` is the part of each known rate that the run may use."""
 
     def __init__(self, share: float = 0.5, *, rates: Rates | None = None, unlimited: bool = False) -> None:
@@ -130,24 +130,24 @@ class Limits:
         self._share = share
         self._rates = rates or Rates()
         self._unlimited = unlimited
-        self._turnstiles: dict[tuple[str, str, str], Turnstile] = {}
+        self._turnstiles: dict[tuple[str, str, str], RateLimiter] = {}
 
     @classmethod
-    def of(cls, settings: Settings, *, unlimited: bool = False) -> Limits:
+    def of(cls, settings: Settings, *, unlimited: bool = False) -> RateLimits:
         """The limits that the settings ask for."""
         return cls(settings.rate_share, rates=Rates.of(settings.rates), unlimited=unlimited)
 
-    def turnstile(self, account: str, region: str, client: str, api: str) -> Turnstile | None:
+    def limiter(self, account: str, region: str, client: str, api: str) -> RateLimiter | None:
         """The turnstile of an operation in a place; None when nothing is limited."""
         if self._unlimited:
             return None
         rate, bucket = self._rates.find(client, api)
         key = (account, GLOBAL if rate.everywhere else region, bucket)
-        turnstile = self._turnstiles.get(key)
-        if turnstile is None:
+        limiter = self._turnstiles.get(key)
+        if limiter is None:
             now = asyncio.get_running_loop().time()
-            turnstile = self._turnstiles[key] = Turnstile(Bucket.of(bucket, rate, self._share, now))
-        return turnstile
+            limiter = self._turnstiles[key] = RateLimiter(TokenBucket.of(bucket, rate, self._share, now))
+        return limiter
 
     def used(self) -> list[dict[str, Any]]:
         """What each bucket was asked for: calls, throttles, seconds waited; those that waited or were throttled only."""
@@ -156,11 +156,11 @@ class Limits:
                 "account": account,
                 "region": region,
                 "bucket": name,
-                "calls": turnstile.bucket.calls,
-                "throttles": turnstile.bucket.throttles,
-                "waited": round(turnstile.bucket.waited, 3),
-                "rate": round(turnstile.bucket.rate, 2),
+                "calls": limiter.bucket.calls,
+                "throttles": limiter.bucket.throttles,
+                "waited": round(limiter.bucket.waited, 3),
+                "rate": round(limiter.bucket.rate, 2),
             }
-            for (account, region, name), turnstile in sorted(self._turnstiles.items())
-            if turnstile.bucket.waited or turnstile.bucket.throttles
+            for (account, region, name), limiter in sorted(self._turnstiles.items())
+            if limiter.bucket.waited or limiter.bucket.throttles
         ]

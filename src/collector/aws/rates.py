@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from collector.config import RateLimit
+    from collector.config import RateOverride
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ class Rates:
         self._found: dict[tuple[str, str], tuple[Rate, str]] = {}
 
     @classmethod
-    def of(cls, limits: Mapping[str, RateLimit]) -> Rates:
+    def of(cls, limits: Mapping[str, RateOverride]) -> Rates:
         """With the rates of the settings; without a burst, one second's worth."""
         return cls(
             {

@@ -29,7 +29,7 @@ S3_NAMES = frozenset(S3_SIGNING_NAMES)
 _PORTS = {"http": 80, "https": 443}
 
 
-class Keys(Protocol):
+class SigningKeys(Protocol):
     """What signs: botocore's frozen credentials, or ours."""
 
     @property
@@ -45,14 +45,22 @@ class Keys(Protocol):
         """What temporary keys come with."""
 
 
-class Scope(NamedTuple):
+class CredentialScope(NamedTuple):
     """What a signature is good for."""
 
     service: str
     region: str
 
 
-def sign(headers: dict[str, str], method: str, url: str, body: bytes, scope: Scope, keys: Keys, now: datetime) -> None:
+def sign(
+    headers: dict[str, str],
+    method: str,
+    url: str,
+    body: bytes,
+    scope: CredentialScope,
+    keys: SigningKeys,
+    now: datetime,
+) -> None:
     """Add to the headers of a request what proves who sends it: date, token, authorization. `now` is in UTC."""
     moment = now.strftime("%Y%m%dT%H%M%SZ")
     digest = sha256(body).hexdigest()
@@ -77,7 +85,7 @@ def sign(headers: dict[str, str], method: str, url: str, body: bytes, scope: Sco
 
 
 @lru_cache(maxsize=4096)
-def _key(secret: str, day: str, scope: Scope) -> bytes:
+def _key(secret: str, day: str, scope: CredentialScope) -> bytes:
     key = f"AWS4{secret}".encode()
     for part in (day, scope.region, scope.service, "aws4_request"):
         key = hmac.digest(key, part.encode(), "sha256")

@@ -24,7 +24,7 @@ from yarl import URL
 
 
 @dataclass(frozen=True, slots=True)
-class Wire:
+class TransportSettings:
     """Network settings. Times in seconds."""
 
     connections: int = 500
@@ -40,7 +40,7 @@ class Received(NamedTuple):
     body: bytes
 
 
-class _Way(AIOHTTPSession):  # type: ignore[misc]  # aiobotocore is untyped
+class _Transport(AIOHTTPSession):  # type: ignore[misc]  # aiobotocore is untyped
     """aiobotocore's session, which besides can fetch without the copies and conversions that botocore's requests take."""
 
     async def fetch(self, method: str, url: str, headers: dict[str, str], body: bytes) -> Received:
@@ -79,20 +79,20 @@ def _as_botocore(error: Exception, url: str, proxy: str | None) -> HTTPClientErr
     return HTTPClientError(error=error)
 
 
-class Pool:
+class ConnectionPool:
     """The connections of the process: straight, and through the user's proxy where one is set."""
 
-    def __init__(self, wire: Wire, ca_bundle: str | None) -> None:
+    def __init__(self, wire: TransportSettings, ca_bundle: str | None) -> None:
         given: dict[str, Any] = {
             "verify": ca_bundle or True,
             "timeout": (wire.connect_timeout, wire.read_timeout),
             "max_pool_connections": wire.connections,
             "connector_args": {"keepalive_timeout": 12.0, "ttl_dns_cache": 300},
         }
-        self._straight = _Way(**given)
+        self._straight = _Transport(**given)
         proxies = getproxies()
-        self._proxied = _Way(**given, proxies=proxies) if proxies else None
-        self._ways: dict[str, _Way] = {}
+        self._proxied = _Transport(**given, proxies=proxies) if proxies else None
+        self._ways: dict[str, _Transport] = {}
 
     async def fetch(self, method: str, url: str, headers: dict[str, str], body: bytes) -> Received:
         """The answer to a signed request. Raises botocore's exceptions for what goes wrong on the way."""
@@ -102,7 +102,7 @@ class Pool:
         """The response to a request of botocore's. Raises as `fetch` does."""
         return await self._way(request.url).send(request)
 
-    def _way(self, url: str) -> _Way:
+    def _way(self, url: str) -> _Transport:
         host = url.split("/", 3)[2]
         way = self._ways.get(host)
         if way is None:
@@ -117,10 +117,10 @@ class Pool:
                 await session.__aexit__(None, None, None)
 
 
-class Shared(AIOHTTPSession):  # type: ignore[misc]  # aiobotocore is untyped
+class PooledSession(AIOHTTPSession):  # type: ignore[misc]  # aiobotocore is untyped
     """What each client takes for its own session: a door to the one pool."""
 
-    pool: Pool
+    pool: ConnectionPool
 
     def __init__(self, *_: object, **__: object) -> None:
         """Nothing of its own."""

@@ -12,18 +12,18 @@ from collector import services
 from collector.schema.declarations import (
     RESOURCE,
     Call,
+    Custom,
+    Declaration,
     Edge,
     Entity,
-    Fetch,
-    Fetched,
     Gather,
     Hydrate,
     Links,
+    Nested,
     Rows,
+    SameAnswer,
     Service,
-    Slice,
     Template,
-    Within,
 )
 from collector.schema.relationship_types import type_of
 
@@ -68,7 +68,10 @@ class Catalog:
     def entities(self) -> tuple[Entity, ...]:
         """Every entity declaration, service nodes included."""
         return tuple(
-            fetched for service in self.services for fetched in declarations(service) if isinstance(fetched, Entity)
+            declaration
+            for service in self.services
+            for declaration in declarations(service)
+            if isinstance(declaration, Entity)
         )
 
     @cached_property
@@ -80,25 +83,28 @@ class Catalog:
         return found
 
     @cached_property
-    def edges(self) -> tuple[tuple[Edge, Fetched], ...]:
+    def edges(self) -> tuple[tuple[Edge, Declaration], ...]:
         """Every edge with the declaration that it stands on."""
         return tuple(
-            (edge, fetched) for service in self.services for fetched in declarations(service) for edge in fetched.edges
+            (edge, declaration)
+            for service in self.services
+            for declaration in declarations(service)
+            for edge in declaration.edges
         )
 
     def triples(self, edge: Edge) -> Iterator[tuple[str, str, str]]:
         """The relationships that an edge can draw, one (from, verb, to) for each pair of types."""
-        for source in self._spread(edge.source):
-            for target in self._spread(edge.target):
+        for source in self._expand(edge.source):
+            for target in self._expand(edge.target):
                 yield source, edge.verb, target
 
     def repeated_calls(self) -> frozenset[tuple[str, str]]:
         """The (client, operation) pairs that several services ask for once an account: facts that stand in two places."""
         asked: dict[tuple[str, str], set[str]] = {}
         for service in self.services:
-            for fetched in declarations(service):
-                if scope_of(service, fetched) == "global":
-                    for operation in operations(service, fetched):
+            for declaration in declarations(service):
+                if scope_of(service, declaration) == "global":
+                    for operation in operations(service, declaration):
                         asked.setdefault(operation, set()).add(service.name)
         return frozenset(operation for operation, services in asked.items() if len(services) > 1)
 
@@ -106,7 +112,7 @@ class Catalog:
         """The `_type`s of the relationships that an edge can draw."""
         return frozenset(type_of(*triple) for triple in self.triples(edge))
 
-    def touched(self, types: Iterable[str]) -> frozenset[str]:
+    def affected_types(self, types: Iterable[str]) -> frozenset[str]:
         """Entity types together with every relationship type that has one of them at an end."""
         wanted = set(types)
         found = set(wanted)
@@ -116,7 +122,7 @@ class Catalog:
                     found.add(type_of(source, verb, target))
         return frozenset(found)
 
-    def _spread(self, types: str | tuple[str, ...]) -> tuple[str, ...]:
+    def _expand(self, types: str | tuple[str, ...]) -> tuple[str, ...]:
         several = (types,) if isinstance(types, str) else types
         return tuple(each for one in several for each in ((one, *self.types) if one == RESOURCE else (one,)))
 
@@ -129,49 +135,49 @@ def declared() -> tuple[Service, ...]:
     return tuple(import_module(f"{services.__name__}.{name}").SERVICE for name in names)
 
 
-def declarations(service: Service) -> tuple[Fetched, ...]:
+def declarations(service: Service) -> tuple[Declaration, ...]:
     """Everything that a service declares: its node, its entities, its links."""
     node = (service.node,) if service.node else ()
     return (*node, *service.entities, *service.links)
 
 
-def scope_of(service: Service, fetched: Fetched) -> str:
+def scope_of(service: Service, declaration: Declaration) -> str:
     """`global` or `regional`."""
-    return fetched.scope or service.scope
+    return declaration.scope or service.scope
 
 
-def client_of(service: Service, fetched: Fetched, client: str | None = None) -> str:
+def client_of(service: Service, declaration: Declaration, client: str | None = None) -> str:
     """The botocore client of a call: its own, else its declaration's, else its service's."""
-    return client or fetched.client or service.client
+    return client or declaration.client or service.client
 
 
 def call_of(rows: Rows) -> Call | None:
     """The call that a declaration's rows come from, if one is made."""
-    if isinstance(rows, Slice):
+    if isinstance(rows, SameAnswer):
         return rows.call
     return rows if isinstance(rows, Call) else None
 
 
-def operations(service: Service, fetched: Fetched) -> Iterator[tuple[str, str]]:
+def operations(service: Service, declaration: Declaration) -> Iterator[tuple[str, str]]:
     """Every (client, operation) that a declaration may call."""
-    several: tuple[Rows, ...] = (fetched.rows, *(join.rows for join in fetched.join))
+    several: tuple[Rows, ...] = (declaration.rows, *(join.rows for join in declaration.join))
     for rows in several:
-        if isinstance(rows, Fetch):
-            yield from ((client_of(service, fetched, rows.client), op) for op in rows.ops)
+        if isinstance(rows, Custom):
+            yield from ((client_of(service, declaration, rows.client), op) for op in rows.ops)
         elif call := call_of(rows):
-            yield client_of(service, fetched, call.client), call.op
-    further_calls: tuple[Hydrate | Gather, ...] = (*fetched.hydrate, *fetched.gather)
+            yield client_of(service, declaration, call.client), call.op
+    further_calls: tuple[Hydrate | Gather, ...] = (*declaration.hydrate, *declaration.gather)
     for further in further_calls:
-        yield client_of(service, fetched, further.client), further.op
-    if fetched.batch:
-        call = call_of(fetched.rows)
-        yield client_of(service, fetched, call.client if call else None), fetched.batch.op
+        yield client_of(service, declaration, further.client), further.op
+    if declaration.describe:
+        call = call_of(declaration.rows)
+        yield client_of(service, declaration, call.client if call else None), declaration.describe.op
 
 
-def parent_type(fetched: Fetched) -> str | None:
+def parent_type(declaration: Declaration) -> str | None:
     """The entity type under whose rows this one is found, if any."""
-    rows = call_of(fetched.rows) or fetched.rows
-    return rows.each if isinstance(rows, Call | Within) else None
+    rows = call_of(declaration.rows) or declaration.rows
+    return rows.each if isinstance(rows, Call | Nested) else None
 
 
 def clients_of(catalog: Catalog) -> list[str]:
@@ -186,15 +192,15 @@ def clients_of(catalog: Catalog) -> list[str]:
     )
 
 
-def affected(service: Service, fetched: Fetched) -> frozenset[str]:
+def affected(service: Service, declaration: Declaration) -> frozenset[str]:
     """The entity types that lose rows or properties when this declaration's rows fail: its own and those below it."""
-    if isinstance(fetched, Links):
+    if isinstance(declaration, Links):
         return frozenset(
             type_
-            for edge in fetched.edges
+            for edge in declaration.edges
             for type_ in ((edge.source,) if isinstance(edge.source, str) else edge.source)
         )
-    own = fetched.type if isinstance(fetched, Entity) else ""
+    own = declaration.type if isinstance(declaration, Entity) else ""
     below = (affected(service, child) for child in declarations(service) if parent_type(child) == own)
     return frozenset({own}).union(*below)
 

@@ -10,7 +10,7 @@ from collector.analysis.triples import SERVICE as ANY_SERVICE
 from collector.analysis.triples import TRIPLES
 from collector.catalog.catalog import declarations, operations
 from collector.catalog.permissions import action_of, api_of
-from collector.catalog.published import SERVICE, Triple, names, published, row_covers
+from collector.catalog.published import SERVICE, TypeTriple, names, published, row_covers
 from collector.schema.declarations import Entity, First, Fixed, Template, Via
 from collector.schema.paths import reads
 
@@ -41,7 +41,7 @@ def as_json(catalog: Catalog) -> str:
             "actions": sorted(
                 {action for client, op in operations(service, entity) if (action := action_of(client, op))}
             ),
-            "edges": [_plain(triple) for edge in entity.edges for triple in _spread(edge)],
+            "edges": [_plain(triple) for edge in entity.edges for triple in _expand(edge)],
         }
         for service, entity in _entities(catalog)
     ]
@@ -50,7 +50,7 @@ def as_json(catalog: Catalog) -> str:
         for service in catalog.services
         for several in service.links
         for edge in several.edges
-        for triple in _spread(edge)
+        for triple in _expand(edge)
     ]
     analysis = [_plain(triple) for triple in _analysed()]
     return json.dumps({"entities": entities, "links": links, "analysis": analysis}, indent=2, ensure_ascii=False) + "\n"
@@ -98,7 +98,7 @@ def _extension_tables(catalog: Catalog) -> Iterator[str]:
         yield _cells(f"`{' or '.join(sources)} {verb} {' or '.join(targets)}`", f"`{place}`")
 
 
-def _gathered(declared: Iterable[tuple[Triple, str]]) -> list[tuple[Several, str, Several, str]]:
+def _gathered(declared: Iterable[tuple[TypeTriple, str]]) -> list[tuple[Several, str, Several, str]]:
     """Relationships that differ only in their sources, then those that differ only in their targets, taken together."""
     sources: dict[tuple[str, str, str], list[str]] = defaultdict(list)
     for (source, verb, target), place in sorted(declared):
@@ -139,27 +139,27 @@ def _words(several: Iterable[str]) -> str:
     return ", ".join(f"`{one}`" for one in several)
 
 
-def _plain(triple: Triple) -> dict[str, str]:
+def _plain(triple: TypeTriple) -> dict[str, str]:
     source, verb, target = triple
     return {"from": source, "class": verb, "to": target}
 
 
-def drawn(catalog: Catalog) -> Iterator[tuple[Triple, str]]:
+def drawn(catalog: Catalog) -> Iterator[tuple[TypeTriple, str]]:
     """Every relationship that is declared, and the service that draws it; an open target stays open."""
     for service in catalog.services:
-        for fetched in declarations(service):
-            for edge in fetched.edges:
-                yield from ((triple, service.name) for triple in _spread(edge))
+        for declaration in declarations(service):
+            for edge in declaration.edges:
+                yield from ((triple, service.name) for triple in _expand(edge))
     yield from ((triple, ANALYSIS) for triple in _analysed())
 
 
-def _spread(edge: Edge) -> Iterator[Triple]:
+def _expand(edge: Edge) -> Iterator[TypeTriple]:
     for source in _several(edge.source):
         for target in _several(edge.target):
             yield source, edge.verb, target
 
 
-def _analysed() -> Iterator[Triple]:
+def _analysed() -> Iterator[TypeTriple]:
     for source, verb, target, _ in TRIPLES:
         yield _end(source), verb, _end(target)
 
@@ -170,9 +170,9 @@ def _end(type_: str) -> str:
 
 def _entities(catalog: Catalog) -> Iterator[tuple[Service, Entity]]:
     for service in catalog.services:
-        for fetched in declarations(service):
-            if isinstance(fetched, Entity):
-                yield service, fetched
+        for declaration in declarations(service):
+            if isinstance(declaration, Entity):
+                yield service, declaration
 
 
 def _properties(entity: Entity) -> Iterator[str]:

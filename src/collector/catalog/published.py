@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collector.catalog.catalog import Catalog
     from collector.model import Record
 
-Triple: TypeAlias = tuple[str, str, str]
+TypeTriple: TypeAlias = tuple[str, str, str]
 """A relationship between types: from, verb, to."""
 
 Names: TypeAlias = Mapping[str, frozenset[str]]
@@ -37,7 +37,7 @@ class Published:
         """Its entity types."""
         return frozenset(each["type"] for each in self.entities)
 
-    def covered(self, triples: Iterable[Triple], names: Names) -> frozenset[int]:
+    def covered(self, triples: Iterable[TypeTriple], names: Names) -> frozenset[int]:
         """The numbers of the rows that have at least one of these relationships."""
         known = tuple(triples)
         return frozenset(
@@ -52,7 +52,7 @@ def published() -> Published:
     return Published(tuple(given["entities"]), tuple(given["relationships"]))
 
 
-def row_covers(row: Mapping[str, Any], triple: Triple, names: Names) -> bool:
+def row_covers(row: Mapping[str, Any], triple: TypeTriple, names: Names) -> bool:
     """Whether a relationship is one of those that a published row names."""
     source, verb, target = triple
     return any(
@@ -83,7 +83,7 @@ class Seen:
     """The types and relationships in a stream of records, in which no relationship comes before its ends."""
 
     types: set[str] = field(default_factory=set)
-    triples: set[Triple] = field(default_factory=set)
+    triples: set[TypeTriple] = field(default_factory=set)
     _by_key: dict[str, str] = field(default_factory=dict)
 
     def add(self, record: Record) -> None:

@@ -37,7 +37,7 @@ def show(report: Report) -> None:
     )
 
 
-def say(line: str) -> None:
+def message(line: str) -> None:
     """A line below the table."""
     Console(stderr=True, highlight=False, soft_wrap=True).print(line, markup=False)
 

@@ -19,9 +19,9 @@ import uvloop
 from collector import log
 from collector.catalog.catalog import Catalog, UnknownServiceError, declarations, scope_of
 from collector.cli import console
-from collector.config import ConfigurationError, Settings, settings
-from collector.engine.run import Outcome, Run
-from collector.faults import Failed
+from collector.config import ConfigurationError, Settings, load_settings
+from collector.engine.run import Run, RunResult
+from collector.faults import CallFailed
 from collector.model import HOMES, __version__
 from collector.report import Report
 from collector.schema.declarations import Entity
@@ -31,7 +31,7 @@ from collector.sinks.resend import resend
 from collector.workers.pool import worker_processes
 
 if TYPE_CHECKING:
-    from collector.preflight.commands import Said
+    from collector.preflight.commands import Output
 
 SIGNAL_BASE = 128
 
@@ -45,7 +45,7 @@ class Exit(IntEnum):
     BUG = 1
     USAGE = 2
     PARTIAL = 3
-    NOTHING = 4
+    NO_ACCOUNT = 4
     UNDELIVERED = 5
 
 
@@ -151,7 +151,7 @@ def collect(config: Path | None, *, no_progress: bool | None, **given: Any) -> N
     """The main job: AWS to NDJSON."""
     if no_progress:
         given["progress"] = False
-    _finish(_run(settings(_told(given), config)))
+    _finish(_run(load_settings(_told(given), config)))
 
 
 @cli.command()
@@ -163,7 +163,7 @@ def demo(**given: Any) -> None:
     from collector.demo.process import MissingExtraError, sample_estate  # noqa: PLC0415  (moto is an extra)
     from collector.demo.tally import Tally  # noqa: PLC0415
 
-    chosen, catalog = settings(_told(given)), Catalog.all()
+    chosen, catalog = load_settings(_told(given)), Catalog.all()
     if not chosen.services:  # here also those that are outside the default set
         chosen = chosen.model_copy(update={"services": tuple(service.name for service in catalog.services)})
     tally = Tally(outputs.sink(chosen, _types(chosen)))
@@ -173,7 +173,7 @@ def demo(**given: Any) -> None:
     except MissingExtraError as error:
         raise ConfigurationError(str(error)) from error
     if not outcome.closed:
-        console.say(f"JupiterOne's published data model for AWS: {tally.seen.told(catalog)} in this estate")
+        console.message(f"JupiterOne's published data model for AWS: {tally.seen.told(catalog)} in this estate")
     _finish(outcome)
 
 
@@ -186,12 +186,12 @@ def demo(**given: Any) -> None:
 @option("--config", "A TOML file with any of these options.", metavar="FILE", type=click.Path(path_type=Path))
 def upload(place: Path, config: Path | None, **given: Any) -> None:
     """Send what earlier runs left in a spool, under the same keys."""
-    chosen = settings(_told(given), config)
+    chosen = load_settings(_told(given), config)
     log.set_up(chosen.log_level, chosen.log_format)
     resent = _loop(resend(chosen, _types(chosen), place))
     if resent.problems:
         _complain("\ncollector: ".join(resent.problems), Exit.UNDELIVERED)
-    console.say(f"{resent.batches} batches sent" if resent.batches else f"nothing is left to send in {place}")
+    console.message(f"{resent.batches} batches sent" if resent.batches else f"nothing is left to send in {place}")
     if resent.lost:
         _complain(f"{resent.lost} records were lost with torn files", Exit.PARTIAL)
 
@@ -273,7 +273,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     sys.exit(Exit.COMPLETE)
 
 
-def _run(chosen: Settings, *, sink: Sink | None = None, unlimited: bool = False) -> Outcome:
+def _run(chosen: Settings, *, sink: Sink | None = None, unlimited: bool = False) -> RunResult:
     log.set_up(chosen.log_level, chosen.log_format)
     _check_rates(chosen)
     catalog = Catalog.all().choose(chosen.services, chosen.skip_services)
@@ -284,10 +284,10 @@ def _run(chosen: Settings, *, sink: Sink | None = None, unlimited: bool = False)
     try:
         with console.progress(run.ledger, wanted=chosen.progress):
             outcome = _loop(run())
-    except Failed as failure:
+    except CallFailed as failure:
         if chosen.report:
             _write(chosen.report, run.failed(failure))
-        _complain(f"nothing could be collected: {failure}", Exit.NOTHING)
+        _complain(f"nothing could be collected: {failure}", Exit.NO_ACCOUNT)
     except DeliveryError as error:
         _complain(str(error), Exit.USAGE)
     if not outcome.closed:
@@ -320,19 +320,19 @@ def _types(chosen: Settings) -> outputs.Types:
     """All types, for endpoints that delete what a run did not show; where regions were chosen, regional ones prove nothing."""
     catalog = Catalog.all()
     regional = [
-        fetched.type
+        declaration.type
         for service in catalog.services
-        for fetched in declarations(service)
-        if isinstance(fetched, Entity) and scope_of(service, fetched) == "regional"
+        for declaration in declarations(service)
+        if isinstance(declaration, Entity) and scope_of(service, declaration) == "regional"
     ]
-    unseen = catalog.touched(regional) if chosen.regions else frozenset[str]()
-    return outputs.Types(catalog.touched(catalog.types), unseen)
+    unseen = catalog.affected_types(regional) if chosen.regions else frozenset[str]()
+    return outputs.Types(catalog.affected_types(catalog.types), unseen)
 
 
 def _prepared(given: dict[str, Any], config: Path | None) -> tuple[Settings, Catalog]:
     """For the commands that come before a run, which have no progress to show."""
     given.pop("no_progress", None)
-    chosen = settings(_told(given), config)
+    chosen = load_settings(_told(given), config)
     log.set_up(chosen.log_level, chosen.log_format)
     _check_rates(chosen)
     return chosen, Catalog.all().choose(chosen.services, chosen.skip_services)
@@ -348,11 +348,11 @@ def _check_rates(chosen: Settings) -> None:
 def _reached(work: Coroutine[Any, Any, T]) -> T:
     try:
         return _loop(work)
-    except Failed as failure:
-        _complain(str(failure), Exit.NOTHING)
+    except CallFailed as failure:
+        _complain(str(failure), Exit.NO_ACCOUNT)
 
 
-def _say(said: Said) -> NoReturn:
+def _say(said: Output) -> NoReturn:
     sys.stdout.write(said.text)
     sys.exit(said.code)
 
@@ -362,14 +362,14 @@ def _loop(work: Coroutine[Any, Any, T]) -> T:
     return uvloop.run(work) if sys.platform != "win32" else asyncio.run(work)
 
 
-def _finish(outcome: Outcome) -> NoReturn:
+def _finish(outcome: RunResult) -> NoReturn:
     if outcome.stopped_by is not None:
         sys.exit(SIGNAL_BASE + outcome.stopped_by)
     if outcome.closed:
         sys.exit(SIGNAL_BASE + signal.SIGPIPE)
     if outcome.bug:
         sys.exit(Exit.BUG)
-    sys.exit({"complete": Exit.COMPLETE, "partial": Exit.PARTIAL, "failed": Exit.NOTHING}[outcome.report["status"]])
+    sys.exit({"complete": Exit.COMPLETE, "partial": Exit.PARTIAL, "failed": Exit.NO_ACCOUNT}[outcome.report["status"]])
 
 
 def _complain(message: str, code: int) -> NoReturn:

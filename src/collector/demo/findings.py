@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeAlias
 
 from collector.demo.places import HOME, PARTNER, REGION
-from collector.demo.stub import Key, Refused
+from collector.demo.stub import Key, StubError
 from collector.demo.wire import Request, Value
 
 if TYPE_CHECKING:
-    from collector.demo.estate.made import Made
+    from collector.demo.estate.seeded import SeededIds
 
 Answers: TypeAlias = Mapping[Key, Callable[[Request], Value]]
 
@@ -41,7 +41,7 @@ ABOUT_A_FINDING = {
 }
 
 
-def access_analyzer(made: Made) -> Answers:
+def access_analyzer(made: SeededIds) -> Answers:
     """Two analyzers, the public bucket and the partner's role, and a role that nobody uses."""
     external = _external_findings(made)
     unused = [{**ABOUT_A_FINDING, "id": "unused", "resource": made.roles["vendor"], "resourceType": "AWS::IAM::Role"}]
@@ -52,7 +52,7 @@ def access_analyzer(made: Made) -> Answers:
 
     def list_findings(request: Request) -> Value:
         if request.params["analyzerArn"] != EXTERNAL:
-            raise Refused(400, "ValidationException", "This operation is for analyzers of external access.")
+            raise StubError(400, "ValidationException", "This operation is for analyzers of external access.")
         return {"findings": external}
 
     def list_findings_v2(request: Request) -> Value:
@@ -70,7 +70,7 @@ def access_analyzer(made: Made) -> Answers:
     }
 
 
-def _external_findings(made: Made) -> list[Value]:
+def _external_findings(made: SeededIds) -> list[Value]:
     bucket = {
         "id": "public-bucket",
         "resource": PUBLIC_BUCKET,
@@ -112,7 +112,7 @@ def _analyzer(arn: str) -> Value:
 # --- GuardDuty ------------------------------------------------------------------------------------------------
 
 
-def guardduty(made: Made) -> Answers:
+def guardduty(made: SeededIds) -> Answers:
     """An attack on the web server and a suspicious use of a person's key; the ids come in pages."""
     attack = {"ResourceType": "Instance", "InstanceDetails": {"InstanceId": made.instance, "InstanceType": "t3.micro"}}
     misuse = {"ResourceType": "AccessKey", "AccessKeyDetails": {"UserName": made.user, "UserType": "IAMUser"}}
@@ -136,7 +136,7 @@ def guardduty(made: Made) -> Answers:
     }
 
 
-def _guardduty_finding(made: Made, identifier: str, kind: str, severity: float, resource: Value) -> Value:
+def _guardduty_finding(made: SeededIds, identifier: str, kind: str, severity: float, resource: Value) -> Value:
     return {
         "AccountId": HOME,
         "Arn": _arn("guardduty", f"detector/{made.detector}/finding/{identifier}"),
@@ -168,7 +168,7 @@ RUN = _arn("inspector", "target/0-aaaaaaaa/template/0-bbbbbbbb/run/0-cccccccc")
 RUN_FINDING = f"{RUN}/finding/0-dddddddd"
 
 
-def inspector_classic(made: Made) -> Answers:
+def inspector_classic(made: SeededIds) -> Answers:
     """One assessment run with one finding on the web server."""
 
     def described(name: str, item: Value, asked: str) -> Callable[[Request], Value]:
@@ -202,7 +202,7 @@ def _run() -> Value:
     }
 
 
-def _run_finding(made: Made) -> Value:
+def _run_finding(made: SeededIds) -> Value:
     return {
         "arn": RUN_FINDING,
         "service": "Inspector",
@@ -223,7 +223,7 @@ def _run_finding(made: Made) -> Value:
     }
 
 
-def inspector(made: Made) -> Answers:
+def inspector(made: SeededIds) -> Answers:
     """One finding on the web server, and what is covered."""
     resource = {"id": made.instance, "type": "AWS_EC2_INSTANCE", "region": REGION, "partition": "aws"}
     finding = {

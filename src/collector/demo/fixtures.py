@@ -21,14 +21,14 @@ from collector.demo.wire import Request, Value, nothing
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from collector.demo.estate.made import Made
+    from collector.demo.estate.seeded import SeededIds
     from collector.demo.stub import Fixture, Key, Patch
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 REGIONAL_ACL = "b2c3d4e5-6789-0abc-def1-234567890abc"
 
 
-def fixtures(made: Made) -> dict[Key, Fixture]:
+def fixtures(made: SeededIds) -> dict[Key, Fixture]:
     """The estate's fixtures by service and operation."""
     everything: dict[Key, Callable[[Request], Value]] = {
         **findings.access_analyzer(made),
@@ -45,7 +45,7 @@ def fixtures(made: Made) -> dict[Key, Fixture]:
     return {key: _at_home(answer) for key, answer in everything.items()}
 
 
-def patches(made: Made) -> dict[Key, Patch]:
+def patches(made: SeededIds) -> dict[Key, Patch]:
     """What the estate adds to answers of moto."""
     return {("ecr", "DescribeImages"): lambda answer, _: _with_scan(answer, made)}
 
@@ -57,7 +57,7 @@ def _at_home(answer: Callable[[Request], Value]) -> Callable[[Request], Value]:
     return at_home
 
 
-def _compliance(made: Made) -> dict[Key, Callable[[Request], Value]]:
+def _compliance(made: SeededIds) -> dict[Key, Callable[[Request], Value]]:
     results = {
         BUCKET_RULE: [
             ("AWS::S3::Bucket", "acme-data", "COMPLIANT"),
@@ -98,7 +98,7 @@ def _evaluation(rule: str, kind: str, resource: str, verdict: str) -> Value:
     }
 
 
-def _classic_firewalls(made: Made) -> dict[Key, Callable[[Request], Value]]:
+def _classic_firewalls(made: SeededIds) -> dict[Key, Callable[[Request], Value]]:
     def described(name: str, identifier: str) -> Value:
         return {
             "WebACLId": identifier,
@@ -141,7 +141,7 @@ def _scan_summary() -> Value:
     }
 
 
-def _with_scan(answer: Value, made: Made) -> Value:
+def _with_scan(answer: Value, made: SeededIds) -> Value:
     """Moto does not tell with an image that it has been scanned."""
     for image in answer["imageDetails"]:
         if image["imageDigest"] == made.container_image:
@@ -150,7 +150,7 @@ def _with_scan(answer: Value, made: Made) -> Value:
     return answer
 
 
-def _function_url(made: Made, request: Request) -> Value:
+def _function_url(made: SeededIds, request: Request) -> Value:
     if request.params["FunctionName"] not in ("orders", made.function):
         return nothing(request)
     url = {

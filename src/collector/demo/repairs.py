@@ -14,7 +14,7 @@ from moto.organizations.models import organizations_backends
 
 from collector.demo.backends import backend, group_named, network_of
 from collector.demo.places import REGION
-from collector.demo.stub import Key, Patch, Refused
+from collector.demo.stub import Key, Patch, StubError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,15 +46,15 @@ def _only_the_master_may_list(answer: Value, request: Request) -> Value:
     if answer["Accounts"]:
         return answer
     if request.account in organizations_backends.master_accounts:
-        raise Refused(400, "AccessDeniedException", "You don't have permissions to access this resource.")
-    raise Refused(400, "AWSOrganizationsNotInUseException", "Your account is not a member of an organization.")
+        raise StubError(400, "AccessDeniedException", "You don't have permissions to access this resource.")
+    raise StubError(400, "AWSOrganizationsNotInUseException", "Your account is not a member of an organization.")
 
 
 def _global_acls_in_one_region(answer: Value, request: Request) -> Value:
     """Moto has the ACLs of CloudFront in every region."""
     if request.params["Scope"] == "CLOUDFRONT" and request.region != REGION:
         reason = "field: SCOPE_VALUE, parameter: CLOUDFRONT"
-        raise Refused(400, "WAFInvalidParameterException", f"The scope is not valid., {reason}")
+        raise StubError(400, "WAFInvalidParameterException", f"The scope is not valid., {reason}")
     return answer
 
 

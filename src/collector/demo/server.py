@@ -33,7 +33,7 @@ from werkzeug.serving import make_server
 
 from collector.demo.estate import seed
 from collector.demo.estate.identity import AWS_POLICIES
-from collector.demo.estate.made import Made
+from collector.demo.estate.seeded import SeededIds
 from collector.demo.fixtures import fixtures, patches
 from collector.demo.places import ENABLED_REGIONS, HOME, PARTNER
 from collector.demo.repairs import REPAIRS
@@ -54,7 +54,7 @@ class EstateServer:
 
     url: str
     stub: Stub
-    made: Made
+    made: SeededIds
 
 
 @contextmanager
@@ -69,10 +69,10 @@ def estate_server(*, seeded: bool = True) -> Iterator[EstateServer]:
         stub.fixtures.update(STAND_INS)
         stub.patches.update(REPAIRS)
         with _listening(stub) as url:
-            yield EstateServer(url, stub, _seeded(stub, url) if seeded else Made())
+            yield EstateServer(url, stub, _seeded(stub, url) if seeded else SeededIds())
 
 
-def _seeded(stub: Stub, url: str) -> Made:
+def _seeded(stub: Stub, url: str) -> SeededIds:
     with _garbage_collection_paused():
         made = seed(url)
     stub.fixtures.update(fixtures(made))

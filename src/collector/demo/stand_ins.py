@@ -13,7 +13,7 @@ from moto.inspector2.models import AccountStatus
 
 from collector.demo.backends import backend
 from collector.demo.places import ENABLED_REGIONS
-from collector.demo.stub import Fixture, Key, Refused
+from collector.demo.stub import Fixture, Key, StubError
 from collector.demo.wire import Request, Value, nothing
 
 
@@ -110,7 +110,7 @@ def _describe_cache_clusters(request: Request) -> Value:
     wanted = request.params.get("CacheClusterId")
     found = [cluster for cluster in clusters if wanted in (None, cluster["CacheClusterId"])]
     if wanted and not found:
-        raise Refused(404, "CacheClusterNotFound", f"CacheCluster not found: {wanted}")
+        raise StubError(404, "CacheClusterNotFound", f"CacheCluster not found: {wanted}")
     return {"CacheClusters": found}
 
 

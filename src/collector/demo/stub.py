@@ -6,7 +6,7 @@
 * ``patches`` change what moto answered: a function of the answer and the request that returns the answer;
 * ``faults`` come before both, as throttling, refusals and broken connections do.
 
-A fixture or a patch may raise ``Refused`` to answer with an error. Everything else falls through to moto.
+A fixture or a patch may raise ``StubError`` to answer with an error. Everything else falls through to moto.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class Call(NamedTuple):
     account: str
 
 
-class Refused(Exception):  # noqa: N818 - what AWS does, not a fault of ours
+class StubError(Exception):
     """Raised by a fixture or a patch to answer with an error of AWS."""
 
     def __init__(self, status: int, code: str, message: str) -> None:
@@ -152,7 +152,7 @@ class Stub:
             if patch is None or answer.status >= 300:  # noqa: PLR2004 - beyond it is no success
                 return answer
             return wire.result(request, patch(wire.parse(request, answer), request))
-        except Refused as refused:
+        except StubError as refused:
             return wire.refusal(request, refused.status, refused.code, refused.message)
 
     def _pass_on(self, request: Request, environ: Environ) -> Answer:
@@ -192,8 +192,8 @@ class Stub:
                 return answer
 
 
-def _unknown(request: Request) -> Refused:
-    return Refused(400, "UnknownOperationException", f"moto has no {request.service} {request.operation}")
+def _unknown(request: Request) -> StubError:
+    return StubError(400, "UnknownOperationException", f"moto has no {request.service} {request.operation}")
 
 
 def _halved(answer: Answer, length: str) -> Answer:

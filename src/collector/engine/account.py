@@ -10,14 +10,14 @@ from typing import TypeAlias
 import anyio
 import structlog
 
-from collector.analysis.facts import Options as Bounds
-from collector.aws.accounts import Member, Reached
+from collector.analysis.facts import AnalysisLimits
+from collector.aws.accounts import AccountSession, Member
 from collector.catalog.catalog import Catalog
 from collector.engine.plan import jobs
-from collector.engine.scopes import Means, Outlet, ScopeCollector, Scopes, fail
-from collector.faults import Failed, Reason
-from collector.graph.analysis_run import Conclusions
-from collector.graph.assemble import Assembler, Converted, Finished, Odd, Page
+from collector.engine.scopes import LocalScopes, ScopeCollector, ScopeContext, ScopeOutput, fail
+from collector.faults import CallFailed, Reason
+from collector.graph.analysis_run import AnalysisRun
+from collector.graph.assemble import Assembler, BadRow, ConvertedRow, OutgoingRecord, Page
 from collector.graph.facts import POLICIES, PRINCIPALS
 from collector.model import GLOBAL, Options, Scope
 from collector.report import Ledger
@@ -27,12 +27,14 @@ from collector.sinks.writer import Writer
 log = structlog.get_logger()
 
 
-ShareScopes: TypeAlias = Callable[[Member, Reached, Ledger, Outlet[Iterable[Converted | Odd]]], ScopeCollector]
+ShareScopes: TypeAlias = Callable[
+    [Member, AccountSession, Ledger, ScopeOutput[Iterable[ConvertedRow | BadRow]]], ScopeCollector
+]
 """Makes a collector that spreads the scopes of one account over worker processes."""
 
 
 @dataclass(frozen=True)
-class Shop:
+class RunContext:
     """What all accounts of a run use: declarations, the line to AWS and the sink. With `share`, worker processes share an account.
 
     `turn` is taken for the sink. `analysis` is taken to draw conclusions: each time an index of the account is built for it, and
@@ -41,10 +43,10 @@ class Shop:
 
     catalog: Catalog
     options: Options
-    means: Means
+    means: ScopeContext
     sink: Sink
     share: ShareScopes | None = None
-    bounds: Bounds = field(default_factory=Bounds)
+    bounds: AnalysisLimits = field(default_factory=AnalysisLimits)
     turn: anyio.Lock = field(default_factory=anyio.Lock)
     analysis: anyio.Lock = field(default_factory=anyio.Lock)
 
@@ -62,7 +64,7 @@ class Shop:
 class AccountRun:
     """Collects one account that was reached."""
 
-    def __init__(self, shop: Shop, member: Member, reached: Reached, ledger: Ledger) -> None:
+    def __init__(self, shop: RunContext, member: Member, reached: AccountSession, ledger: Ledger) -> None:
         """Plan the account: every scope stands in the ledger from now on."""
         self._shop, self._reached, self._ledger = shop, reached, ledger
         self._jobs = jobs(shop.catalog, reached.target)
@@ -74,18 +76,18 @@ class AccountRun:
         for job in self._jobs:
             ledger.plan(job.scope)
 
-    def _own(self) -> Scopes:
+    def _own(self) -> LocalScopes:
         def take(page: Page, scope: Scope) -> None:
             self._writer.take(self._assembler.take(page, scope))
 
-        outlet = Outlet(take, self._writer.room, self._writer.flush)
-        return Scopes(self._shop.means, self._reached, self._ledger, outlet)
+        outlet = ScopeOutput(take, self._writer.drain, self._writer.flush)
+        return LocalScopes(self._shop.means, self._reached, self._ledger, outlet)
 
     def _shared(self, share: ShareScopes, member: Member) -> ScopeCollector:
-        def take(rows: Iterable[Converted | Odd], scope: Scope) -> None:
+        def take(rows: Iterable[ConvertedRow | BadRow], scope: Scope) -> None:
             self._writer.take(self._assembler.place(rows, scope))
 
-        return share(member, self._reached, self._ledger, Outlet(take, self._writer.room, self._writer.flush))
+        return share(member, self._reached, self._ledger, ScopeOutput(take, self._writer.drain, self._writer.flush))
 
     async def collect(self) -> None:
         """Collect, and hand everything to the sink. Raises `DeliveryError` when the sink gives up."""
@@ -97,7 +99,7 @@ class AccountRun:
     async def _collect(self) -> None:
         await self._scopes.run(self._jobs)
         self.bug = self._scopes.bug
-        unseen = frozenset(self._ledger.harmed(self._reached.target.account) | self._unasked())
+        unseen = frozenset(self._ledger.incomplete_types(self._reached.target.account) | self._unasked())
         for finished in self._assembler.close(unseen):
             await self._write(finished)
         async with self._shop.analysis:
@@ -111,28 +113,28 @@ class AccountRun:
         """Scopes that were planned and did not end say so."""
         for job in self._jobs:
             if self._ledger.scopes[job.scope].ended is None:
-                failure = Failed(job.service.name, Reason.ERROR, code, "the run ended before this was collected")
+                failure = CallFailed(job.service.name, Reason.ERROR, code, "the run ended before this was collected")
                 fail(self._ledger, job, failure)
 
     async def _conclude(self) -> None:
         """Draw what follows from all facts together. A bug there costs those relationships only."""
         target, ledger, assembler = self._reached.target, self._ledger, self._assembler
-        conclusions = Conclusions(target, assembler.graph, ledger, self._shop.services)
+        conclusions = AnalysisRun(target, assembler.graph, ledger, self._shop.services)
         facts = assembler.facts.facts(assembler.graph.nameable())
         try:
             async for finished in conclusions.draw(facts, self._shop.bounds):
                 self._writer.take(finished)
-                await self._writer.room()
+                await self._writer.drain()
         except Exception as error:
             self.bug = True
             log.exception("a bug ended the analysis", account=target.account)
-            failure = Failed("analysis", Reason.ERROR, type(error).__name__, str(error))
+            failure = CallFailed("analysis", Reason.ERROR, type(error).__name__, str(error))
             ledger.plan(Scope(target.account, GLOBAL, "iam")).fail(failure, POLICIES | PRINCIPALS)
 
-    async def _write(self, finished: Finished) -> None:
+    async def _write(self, finished: OutgoingRecord) -> None:
         """Write what no call is waited for: here the sink itself must slow us."""
         self._writer.take((finished,))
-        await self._writer.room()
+        await self._writer.drain()
 
     def _unasked(self) -> set[str]:
         """The types of services that were left out."""

@@ -9,7 +9,7 @@ import structlog
 
 from collector.aws.accounts import Accounts, Caller, Member
 from collector.config import Settings
-from collector.engine.account import AccountRun, Shop
+from collector.engine.account import AccountRun, RunContext
 from collector.report import Ledger
 
 log = structlog.get_logger()
@@ -35,10 +35,10 @@ class AccountCollector(Protocol):
         """What was running when the run broke off says so."""
 
 
-class Members:
+class LocalAccounts:
     """The accounts of one process. They share its clients, its compiled declarations and its sink."""
 
-    def __init__(self, settings: Settings, session: aioboto3.Session, shop: Shop) -> None:
+    def __init__(self, settings: Settings, session: aioboto3.Session, shop: RunContext) -> None:
         """Nothing is asked yet."""
         self._settings, self._session, self._shop = settings, session, shop
         self._running: list[AccountRun] = []

@@ -13,14 +13,14 @@ from typing import TypeAlias
 
 from collector.catalog.catalog import parent_type
 from collector.concurrency import WeightedSemaphore
-from collector.engine.context import Api, Context, Listing, has_arguments
+from collector.engine.context import Api, JobContext, Listing, has_arguments
 from collector.engine.listings import Listings, listing_of
 from collector.engine.plan import Job
-from collector.engine.rows import Finisher
+from collector.engine.rows import RowLoader
 from collector.graph.assemble import Page
 from collector.model import Place
 from collector.report import ScopeRecord
-from collector.schema.declarations import Call, Fetched, Made, Row, Within
+from collector.schema.declarations import Call, Declaration, Nested, Row, Synthetic
 from collector.schema.paths import reader
 
 LISTED_ROWS = 300
@@ -63,7 +63,7 @@ class RowBudgets:
         return self._depths[depth]
 
 
-class Collection:
+class JobRun:
     """Collects one job.
 
     `width` bounds the calls that it has in flight for the rows of one page, `budgets` the rows that it and others that share
@@ -81,16 +81,16 @@ class Collection:
         budgets: RowBudgets | None = None,
     ) -> None:
         """Index the job's declarations by where their rows come from."""
-        self._context, self._emit = Context(job, api, record, width), emit
+        self._context, self._emit = JobContext(job, api, record, width), emit
         self._budgets = budgets or RowBudgets()
         self._listings = Listings(self._context)
-        self._roots: dict[Listing, list[Finisher]] = defaultdict(list)
-        self._below: dict[str, dict[Listing, list[Finisher]]] = defaultdict(lambda: defaultdict(list))
-        parents = {fetched: parent_type(fetched) for fetched in job.fetched}
+        self._roots: dict[Listing, list[RowLoader]] = defaultdict(list)
+        self._below: dict[str, dict[Listing, list[RowLoader]]] = defaultdict(lambda: defaultdict(list))
+        parents = {declaration: parent_type(declaration) for declaration in job.declaration}
         inner = frozenset(parent for parent in parents.values() if parent is not None)
-        for fetched, parent in parents.items():
+        for declaration, parent in parents.items():
             group = self._roots if parent is None else self._below[parent]
-            group[listing_of(fetched.rows)].append(Finisher(fetched, self._context, self._listings, inner))
+            group[listing_of(declaration.rows)].append(RowLoader(declaration, self._context, self._listings, inner))
 
     async def run(self) -> None:
         """Collect everything. Only bugs escape."""
@@ -98,37 +98,37 @@ class Collection:
             for rows, workers in self._roots.items():
                 tasks.create_task(self._root(rows, workers))
 
-    async def _root(self, rows: Listing, workers: Sequence[Finisher]) -> None:
-        fetched, place = workers[0].fetched, self._context.job.place
+    async def _root(self, rows: Listing, workers: Sequence[RowLoader]) -> None:
+        declaration, place = workers[0].declaration, self._context.job.place
         absent = rows.absent if isinstance(rows, Call) else ()
         with self._context.guarded(_declared(workers), absent):
-            if isinstance(rows, Made):
+            if isinstance(rows, Synthetic):
                 await self._descend(workers, _made(self._context.job), None, place, 0)
             elif rows in self._listings.shared:
-                for answer in await self._listings.of(rows, fetched):
+                for answer in await self._listings.of(rows, declaration):
                     await self._descend(workers, answer, None, place, 0)
             elif all(worker.is_plain for worker in workers):
-                async for answer in self._context.answers(rows, fetched, None, None):
+                async for answer in self._context.answers(rows, declaration, None, None):
                     await self._descend(workers, answer, None, place, 0)
                     del answer  # before the next one is waited for
             else:
-                await self._stream_ahead(self._context.answers(rows, fetched, None, None), workers, absent)
+                await self._stream_ahead(self._context.answers(rows, declaration, None, None), workers, absent)
 
     async def _stream_ahead(
-        self, answers: AsyncIterator[Row], workers: Sequence[Finisher], absent: tuple[str, ...]
+        self, answers: AsyncIterator[Row], workers: Sequence[RowLoader], absent: tuple[str, ...]
     ) -> None:
         """Work through pages whose rows need further calls: several at a time, as far as the budget of rows allows."""
         place = self._context.job.place
         async with asyncio.TaskGroup() as tasks:
             with self._context.guarded(_declared(workers), absent):
                 async for answer in answers:
-                    held = await self._budgets.at(0).share(len(workers[0].rows(answer, None)))
+                    held = await self._budgets.at(0).reserve(len(workers[0].rows(answer, None)))
                     page = tasks.create_task(self._descend(workers, answer, None, place, 0))
                     page.add_done_callback(held.release)
                     del answer
 
     async def _stream(
-        self, source: Call, workers: Sequence[Finisher], parent: tuple[Row, Place], region: str | None, depth: int
+        self, source: Call, workers: Sequence[RowLoader], parent: tuple[Row, Place], region: str | None, depth: int
     ) -> None:
         """Work through the pages of what lies below a row, one after the other.
 
@@ -136,9 +136,9 @@ class Collection:
         below its rows and never for its own depth, so the deepest one always goes on and none waits for ever.
         """
         row, place = parent
-        held = await self._budgets.at(depth).share(self._budgets.expected(source))
+        held = await self._budgets.at(depth).reserve(self._budgets.expected(source))
         try:
-            async for answer in self._context.answers(source, workers[0].fetched, row, region):
+            async for answer in self._context.answers(source, workers[0].declaration, row, region):
                 size = len(workers[0].rows(answer, row))
                 self._budgets.learn(source, size)
                 held.resize(size)
@@ -148,23 +148,23 @@ class Collection:
             held.release()
 
     async def _descend(
-        self, workers: Sequence[Finisher], answer: Row, parent: Row | None, place: Place, depth: int
+        self, workers: Sequence[RowLoader], answer: Row, parent: Row | None, place: Place, depth: int
     ) -> None:
         for worker in workers:
             finished = await worker.finished(worker.rows(answer, parent), place)
             if finished:
-                self._emit(Page(worker.fetched, finished))
+                self._emit(Page(worker.declaration, finished))
                 await self._children(worker.type, finished, depth + 1)
 
     async def _children(self, type_: str, rows: Sequence[tuple[Row, Place]], depth: int) -> None:
         """What lies below the finished rows of an entity."""
         for source, workers in self._below.get(type_, {}).items():
-            if isinstance(source, Within):
+            if isinstance(source, Nested):
                 for row, place in rows:
                     with self._context.guarded(_declared(workers)):
                         await self._descend(workers, row, row, place, depth)
             elif isinstance(source, Call):
-                await self._context.spread(self._below_rows(source, rows), self._child(source, workers, depth))
+                await self._context.for_each(self._below_rows(source, rows), self._child(source, workers, depth))
 
     def _below_rows(self, source: Call, rows: Sequence[tuple[Row, Place]]) -> list[tuple[Row, Place]]:
         wanted = reader(source.when) if source.when is not None else None
@@ -175,7 +175,7 @@ class Collection:
         ]
 
     def _child(
-        self, source: Call, workers: Sequence[Finisher], depth: int
+        self, source: Call, workers: Sequence[RowLoader], depth: int
     ) -> Callable[[tuple[Row, Place]], Awaitable[None]]:
         async def child(parent: tuple[Row, Place]) -> None:
             _, place = parent
@@ -196,5 +196,5 @@ def _made(job: Job) -> Row:
     }
 
 
-def _declared(workers: Sequence[Finisher]) -> list[Fetched]:
-    return [worker.fetched for worker in workers]
+def _declared(workers: Sequence[RowLoader]) -> list[Declaration]:
+    return [worker.declaration for worker in workers]

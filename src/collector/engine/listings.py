@@ -8,51 +8,51 @@ from typing import Any
 
 import anyio
 
-from collector.engine.context import Context, Listing
-from collector.faults import Failed
-from collector.schema.declarations import Call, Fetch, Fetched, Join, Made, Row, Rows, Slice
+from collector.engine.context import JobContext, Listing
+from collector.faults import CallFailed
+from collector.schema.declarations import Call, Custom, Declaration, Join, Row, Rows, SameAnswer, Synthetic
 from collector.schema.paths import found, found_rows, reader
 
 
 class Listings:
     """Listings that several declarations of a scope read: each is fetched once, by whoever needs it first."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: JobContext) -> None:
         """Nothing is fetched yet."""
         self._context = context
-        self._owners = {join: fetched for fetched in context.job.fetched for join in fetched.join}
+        self._owners = {join: declaration for declaration in context.job.declaration for join in declaration.join}
         self.shared = {listing_of(join.rows) for join in self._owners}
         self._locks: dict[Listing, anyio.Lock] = defaultdict(anyio.Lock)
-        self._answers: dict[Listing, list[Row] | Failed] = {}
-        self._matches: dict[Join, Mapping[Any, list[Row]] | Failed] = {}
+        self._answers: dict[Listing, list[Row] | CallFailed] = {}
+        self._matches: dict[Join, Mapping[Any, list[Row]] | CallFailed] = {}
 
-    async def of(self, rows: Listing, fetched: Fetched) -> list[Row]:
-        """All pages of a listing. Raises the same `Failed` to everyone who asks."""
+    async def of(self, rows: Listing, declaration: Declaration) -> list[Row]:
+        """All pages of a listing. Raises the same `CallFailed` to everyone who asks."""
         async with self._locks[rows]:
             if rows not in self._answers:
-                self._answers[rows] = await self._fetch(rows, fetched)
+                self._answers[rows] = await self._fetch(rows, declaration)
         answers = self._answers[rows]
-        if isinstance(answers, Failed):
+        if isinstance(answers, CallFailed):
             raise answers
         return answers
 
-    async def _fetch(self, rows: Listing, fetched: Fetched) -> list[Row] | Failed:
+    async def _fetch(self, rows: Listing, declaration: Declaration) -> list[Row] | CallFailed:
         try:
-            return [answer async for answer in self._context.answers(rows, fetched, None, None)]
-        except Failed as failure:
+            return [answer async for answer in self._context.answers(rows, declaration, None, None)]
+        except CallFailed as failure:
             absent = rows.absent if isinstance(rows, Call) else ()
             return [] if failure.is_one_of(absent) else failure
 
-    async def matches(self, join: Join) -> Mapping[Any, list[Row]] | Failed:
+    async def matches(self, join: Join) -> Mapping[Any, list[Row]] | CallFailed:
         """The rows of a joined listing by what they match on."""
         if join not in self._matches:
             self._matches[join] = await self._matched(join)
         return self._matches[join]
 
-    async def _matched(self, join: Join) -> Mapping[Any, list[Row]] | Failed:
+    async def _matched(self, join: Join) -> Mapping[Any, list[Row]] | CallFailed:
         try:
             answers = await self.of(listing_of(join.rows), self._owners[join])
-        except Failed as failure:
+        except CallFailed as failure:
             return failure
         by_value: dict[Any, list[Row]] = defaultdict(list)
         on = reader(join.on)
@@ -66,14 +66,14 @@ class Listings:
 
 def listing_of(rows: Rows) -> Listing:
     """What is fetched for these rows: slices of one call are one listing."""
-    return rows.call if isinstance(rows, Slice) else rows
+    return rows.call if isinstance(rows, SameAnswer) else rows
 
 
 def listed(answer: Row, rows: Rows, parent: Row | None) -> list[Row]:
     """The rows that lie in a page of a listing."""
-    if isinstance(rows, Fetch):
+    if isinstance(rows, Custom):
         return list(answer["Rows"])
-    if isinstance(rows, Made):
+    if isinstance(rows, Synthetic):
         return [answer]
     if isinstance(rows, Call) and rows.wrap is not None:
         return [{rows.wrap: item, "Item": item, "^": parent} for item in found(answer, rows.items)]

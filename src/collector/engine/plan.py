@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from collector.catalog.catalog import Catalog, declarations, operations, scope_of
 from collector.model import GLOBAL, Place, Scope, Target
-from collector.schema.declarations import Fetched, Service
+from collector.schema.declarations import Declaration, Service
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +16,7 @@ class Job:
 
     scope: Scope
     service: Service
-    fetched: tuple[Fetched, ...]
+    declaration: tuple[Declaration, ...]
     place: Place
     region: str
     target: Target
@@ -36,7 +36,7 @@ def jobs(catalog: Catalog, target: Target) -> list[Job]:
     return globally + regionally
 
 
-def together(several: Sequence[Job], everywhere: Callable[[str], bool]) -> list[list[Job]]:
+def sharing_limits(several: Sequence[Job], everywhere: Callable[[str], bool]) -> list[list[Job]]:
     """The jobs in groups that no two processes may share, in the order of their first jobs.
 
     Two jobs that call with one client in one region draw on the same allowances, and may ask for the same answers. `everywhere` tells
@@ -45,7 +45,7 @@ def together(several: Sequence[Job], everywhere: Callable[[str], bool]) -> list[
     """
     groups: list[tuple[set[tuple[str, str]], list[Job]]] = []
     for job in several:
-        clients = {client for fetched in job.fetched for client, _ in operations(job.service, fetched)}
+        clients = {client for declaration in job.declaration for client, _ in operations(job.service, declaration)}
         drawn = {(client, "" if everywhere(client) else job.region) for client in clients}
         met = [group for group in groups if group[0] & drawn]
         first = met[0] if met else (set[tuple[str, str]](), list[Job]())
@@ -58,7 +58,7 @@ def together(several: Sequence[Job], everywhere: Callable[[str], bool]) -> list[
 
 
 def _jobs(service: Service, target: Target, kind: str, regions: Sequence[str]) -> Iterator[Job]:
-    wanted = tuple(fetched for fetched in declarations(service) if scope_of(service, fetched) == kind)
+    wanted = tuple(declaration for declaration in declarations(service) if scope_of(service, declaration) == kind)
     if not wanted:
         return
     for region in regions:
@@ -68,4 +68,4 @@ def _jobs(service: Service, target: Target, kind: str, regions: Sequence[str]) -
 
 
 def _width(service: Service) -> int:
-    return len({operation for fetched in declarations(service) for operation in operations(service, fetched)})
+    return len({operation for declaration in declarations(service) for operation in operations(service, declaration)})

@@ -15,17 +15,17 @@ import anyio
 import structlog
 from anyio.abc import TaskGroup
 
-from collector.aws.accounts import Accounts, Caller, Member, Reached
-from collector.aws.calls import Line, Patience
+from collector.aws.accounts import Accounts, AccountSession, Caller, Member
+from collector.aws.calls import CallContext, RetryPolicy
 from collector.aws.clients import Clients
-from collector.aws.limits import Limits
+from collector.aws.limits import RateLimits
 from collector.catalog.catalog import Catalog, clients_of
 from collector.config import Settings
-from collector.engine.account import Shop
-from collector.engine.accounts import AccountCollector, Members
-from collector.engine.scopes import STALL, Means, Outlet, ScopeCollector
-from collector.faults import Failed, Reason
-from collector.graph.assemble import Converted, Odd
+from collector.engine.account import RunContext
+from collector.engine.accounts import AccountCollector, LocalAccounts
+from collector.engine.scopes import STALL, ScopeCollector, ScopeContext, ScopeOutput
+from collector.faults import CallFailed, Reason
+from collector.graph.assemble import BadRow, ConvertedRow
 from collector.model import GLOBAL, HOMES, Scope, __version__
 from collector.report import Ledger, Report
 from collector.sinks.base import ClosedError, DeliveryError, Sink, finishing
@@ -36,14 +36,18 @@ UNKNOWN = "unknown"
 log = structlog.get_logger()
 
 
-class Pool(Protocol):
+class TaskPool(Protocol):
     """Worker processes that know who the caller is and take tasks."""
 
     def spread(self, sink: Sink) -> AccountCollector:
         """Collect each account in one of the processes."""
 
     def share(
-        self, member: Member, reached: Reached, ledger: Ledger, outlet: Outlet[Iterable[Converted | Odd]]
+        self,
+        member: Member,
+        reached: AccountSession,
+        ledger: Ledger,
+        outlet: ScopeOutput[Iterable[ConvertedRow | BadRow]],
     ) -> ScopeCollector:
         """Collect the scopes of one account in all of them."""
 
@@ -57,15 +61,15 @@ class Pool(Protocol):
         """Let the processes end."""
 
 
-class Processes(Protocol):
+class StartedProcesses(Protocol):
     """Worker processes that were started before anything is known of AWS."""
 
-    def authenticate(self, caller: Caller, run_id: str, tasks: TaskGroup) -> Pool:
+    def authenticate(self, caller: Caller, run_id: str, tasks: TaskGroup) -> TaskPool:
         """Tell them who the caller is, and listen to them in `tasks`."""
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class RunResult:
     """How a run ended."""
 
     report: Report
@@ -84,8 +88,8 @@ class Run:
         catalog: Catalog,
         sink: Sink,
         *,
-        processes: AbstractAsyncContextManager[Processes, bool | None] | None = None,
-        patience: Patience | None = None,
+        processes: AbstractAsyncContextManager[StartedProcesses, bool | None] | None = None,
+        patience: RetryPolicy | None = None,
         unlimited: bool = False,
         stall: float = STALL,
     ) -> None:
@@ -95,15 +99,15 @@ class Run:
         """
         self._settings, self._catalog, self._sink = settings, catalog, sink
         self._processes = processes
-        self._patience = patience or Patience()
+        self._patience = patience or RetryPolicy()
         self._unlimited = unlimited
         self._stall = stall
         self.ledger = Ledger(str(uuid.uuid4()), __version__)
         self._collector: AccountCollector | None = None
-        self._pool: Pool | None = None
+        self._pool: TaskPool | None = None
         self._stopped_by: int | None = None
 
-    async def __call__(self) -> Outcome:
+    async def __call__(self) -> RunResult:
         """Collect, deliver, report.
 
         Raises:
@@ -113,7 +117,7 @@ class Run:
         """
         session = aioboto3.Session()
         refused: DeliveryError | None = None
-        limits = Limits.of(self._settings, unlimited=self._unlimited)
+        limits = RateLimits.of(self._settings, unlimited=self._unlimited)
         await self._sink.open()
         home = session.region_name or HOMES["aws"]
         async with (
@@ -121,7 +125,7 @@ class Run:
             self._processes or nullcontext() as processes,
             Clients(session, home) as clients,
         ):
-            line = Line(clients, limits, self._settings.max_concurrency, self._patience)
+            line = CallContext(clients, limits, self._settings.max_concurrency, self._patience)
             accounts = Accounts(session, line, self.ledger, self._settings, self._catalog)
             caller = await accounts.caller()
             await accounts.check_regions(caller)
@@ -140,16 +144,16 @@ class Run:
             self.ledger.buckets = self._used(limits)
         return self._outcome(refused)
 
-    def _made_for(self, session: aioboto3.Session, line: Line) -> AccountCollector:
+    def _made_for(self, session: aioboto3.Session, line: CallContext) -> AccountCollector:
         """Who collects: several accounts are spread over the workers, a single one is shared by them."""
         if self._pool and self._settings.several_accounts:
             return self._pool.spread(self._sink)
-        means = Means(line, self._stall)
+        means = ScopeContext(line, self._stall)
         share = self._pool.share if self._pool else None
-        shop = Shop(self._catalog, self._settings.options(), means, self._sink, share)
-        return Members(self._settings, session, shop)
+        shop = RunContext(self._catalog, self._settings.options(), means, self._sink, share)
+        return LocalAccounts(self._settings, session, shop)
 
-    def _used(self, limits: Limits) -> list[Mapping[str, Any]]:
+    def _used(self, limits: RateLimits) -> list[Mapping[str, Any]]:
         """What the rate limits of this process and of its workers were asked for."""
         return [*limits.used(), *(self._pool.used() if self._pool else ())]
 
@@ -164,7 +168,7 @@ class Run:
                 async for member in accounts.members(caller):
                     await window.acquire()
                     tasks.start_soon(self._member, collector, member, caller, window)
-            except Failed as failed:  # inside a task group it would come out wrapped
+            except CallFailed as failed:  # inside a task group it would come out wrapped
                 failure = failed
         if failure is not None:
             raise failure
@@ -177,16 +181,16 @@ class Run:
                 await collector.collect(member, caller, self.ledger)
             else:
                 self._refuse(
-                    member, Failed("sts:AssumeRole", Reason.ERROR, self._signal, "the run ended before its turn")
+                    member, CallFailed("sts:AssumeRole", Reason.ERROR, self._signal, "the run ended before its turn")
                 )
-        except Failed as failed:
+        except CallFailed as failed:
             if self._stopped_by is None and (member.role is None or self._settings.role_arn):
                 raise  # the only account there is
             self._refuse(member, failed)
         finally:
             window.release()
 
-    def failed(self, failure: Failed) -> Report:
+    def failed(self, failure: CallFailed) -> Report:
         """The report of a run that raised: nothing was collected, and every type proves nothing."""
         if not self.ledger.scopes:  # AWS did not even say which account this is
             self.ledger.plan(Scope(UNKNOWN, GLOBAL, "account"))
@@ -194,7 +198,7 @@ class Run:
             self.ledger.begin(scope).fail(failure, self._catalog.types)
         return self._report()
 
-    def _refuse(self, member: Member, failure: Failed) -> None:
+    def _refuse(self, member: Member, failure: CallFailed) -> None:
         """An account that cannot be collected is one line of the report; all of its types prove nothing."""
         self.ledger.plan(Scope(member.account, GLOBAL, "account")).fail(failure, self._catalog.types)
         log.warning("account refused", account=member.account, reason=failure.reason, code=failure.code)
@@ -227,19 +231,19 @@ class Run:
     def _signal(self) -> str:
         return signal.Signals(self._stopped_by or 0).name
 
-    def _outcome(self, refused: DeliveryError | None) -> Outcome:
+    def _outcome(self, refused: DeliveryError | None) -> RunResult:
         if refused is not None and self._collector is not None:
             self._collector.note_unfinished("OutputClosed")
         closed = isinstance(refused, ClosedError)
         undelivered = None if closed or refused is None else str(refused)
-        return Outcome(
+        return RunResult(
             self._report(), self._stopped_by, closed, undelivered, self._collector is not None and self._collector.bug
         )
 
     def _report(self) -> Report:
         everything = Catalog.all()
         unasked = set(everything.types) - set(self._catalog.types)
-        return self.ledger.report(everything.touched(self.ledger.harmed() | unasked))
+        return self.ledger.report(everything.affected_types(self.ledger.incomplete_types() | unasked))
 
 
 def _refusal(error: DeliveryError | ExceptionGroup[Exception]) -> DeliveryError:

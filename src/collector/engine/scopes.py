@@ -9,12 +9,12 @@ from typing import Generic, Protocol, TypeVar
 import anyio
 import structlog
 
-from collector.aws.accounts import Reached
-from collector.aws.calls import Line, ScopeCalls
+from collector.aws.accounts import AccountSession
+from collector.aws.calls import CallContext, ScopeCalls
 from collector.catalog.catalog import affected
-from collector.engine.job import Collection, RowBudgets
+from collector.engine.job import JobRun, RowBudgets
 from collector.engine.plan import Job
-from collector.faults import Failed, Reason
+from collector.faults import CallFailed, Reason
 from collector.graph.assemble import Page
 from collector.model import Scope
 from collector.report import Ledger, ScopeRecord
@@ -27,15 +27,15 @@ SCOPES_AT_ONCE = 32
 STALL = 1800.0
 """Seconds without any finished call after which a scope is given up."""
 
-WIDEST = 128
+MAX_WIDTH = 128
 """Calls that one page of one scope may have in flight."""
 
 
 @dataclass(frozen=True, slots=True)
-class Means:
+class ScopeContext:
     """What all scopes of a process share: its line to AWS, and the bounds on the rows that it has in hand."""
 
-    line: Line
+    line: CallContext
     stall: float = STALL
     budgets: RowBudgets = field(default_factory=RowBudgets)
 
@@ -44,11 +44,11 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Outlet(Generic[T]):
-    """Where the results of scopes go. `room` waits while there are too many, `done` is called for each scope that ended."""
+class ScopeOutput(Generic[T]):
+    """Where the results of scopes go. `drain` waits while there are too many, `done` is called for each scope that ended."""
 
     take: Callable[[T, Scope], None]
-    room: Callable[[], Awaitable[None]]
+    drain: Callable[[], Awaitable[None]]
     done: Callable[[Scope], None]
 
 
@@ -64,10 +64,10 @@ class ScopeCollector(Protocol):
         """Start no more calls."""
 
 
-class Scopes:
+class LocalScopes:
     """Collects scopes of one account into an outlet and a ledger."""
 
-    def __init__(self, means: Means, reached: Reached, ledger: Ledger, outlet: Outlet[Page]) -> None:
+    def __init__(self, means: ScopeContext, reached: AccountSession, ledger: Ledger, outlet: ScopeOutput[Page]) -> None:
         """Nothing is asked yet."""
         self._means, self._reached, self._ledger, self._outlet = means, reached, ledger, outlet
         self._collecting = anyio.CancelScope()
@@ -103,30 +103,30 @@ class Scopes:
 
             await self._guarded(job, record, alive)
         if silence.cancelled_caught:
-            silent = Failed(job.service.name, Reason.TIMEOUT, "Stalled", f"no call ended in {stall:g} s")
+            silent = CallFailed(job.service.name, Reason.TIMEOUT, "Stalled", f"no call ended in {stall:g} s")
             fail(self._ledger, job, silent)
 
     async def _guarded(self, job: Job, record: ScopeRecord, alive: Callable[[], None]) -> None:
         """A bug costs its own scope, and the exit code; the rest of the run is still worth having."""
         line, reached, outlet = self._means.line, self._reached, self._outlet
         calls = ScopeCalls(
-            line, reached.identity, job.region, record, shared=reached.shared, alive=alive, room=outlet.room
+            line, reached.identity, job.region, record, shared=reached.shared, alive=alive, drain=outlet.drain
         )
 
         def emit(page: Page) -> None:
             outlet.take(page, job.scope)
 
         try:
-            width = min(WIDEST, line.concurrency)
-            await Collection(job, calls, record, emit, width=width, budgets=self._means.budgets).run()
+            width = min(MAX_WIDTH, line.concurrency)
+            await JobRun(job, calls, record, emit, width=width, budgets=self._means.budgets).run()
         except Exception as error:
             self.bug = True
             log.exception("a bug ended this scope")
             for bug in error.exceptions if isinstance(error, ExceptionGroup) else (error,):
-                fail(self._ledger, job, Failed(job.service.name, Reason.ERROR, type(bug).__name__, str(bug)))
+                fail(self._ledger, job, CallFailed(job.service.name, Reason.ERROR, type(bug).__name__, str(bug)))
 
 
-def fail(ledger: Ledger, job: Job, failure: Failed) -> None:
+def fail(ledger: Ledger, job: Job, failure: CallFailed) -> None:
     """Note what keeps a whole scope from being complete: all that it collects is touched."""
-    types = {type_ for fetched in job.fetched for type_ in affected(job.service, fetched)}
+    types = {type_ for declaration in job.declaration for type_ in affected(job.service, declaration)}
     ledger.scopes[job.scope].fail(failure, types)

@@ -12,12 +12,12 @@ from anyio import to_thread
 
 from collector.analysis import results
 from collector.analysis.account import analyse
-from collector.analysis.facts import Facts, Options, account_key
-from collector.faults import Failed, Reason
-from collector.graph.assemble import Finished
+from collector.analysis.facts import AnalysisLimits, Facts, account_key
+from collector.faults import CallFailed, Reason
+from collector.graph.assemble import OutgoingRecord
 from collector.graph.facts import POLICIES
-from collector.graph.relationships import Link, Outside, direct, mapped
-from collector.graph.resolve import Graph
+from collector.graph.relationships import EntityPair, MappedTarget, direct, mapped
+from collector.graph.resolve import AccountGraph
 from collector.model import GLOBAL, Record, Scope, Target
 from collector.report import Ledger
 
@@ -28,10 +28,10 @@ WORTH_IT = 100
 """Findings that are worth going to a thread and back; many more at once would hold up the event loop."""
 
 
-class Conclusions:
+class AnalysisRun:
     """Turns the findings about one account into records."""
 
-    def __init__(self, target: Target, graph: Graph, ledger: Ledger, services: Mapping[str, str]) -> None:
+    def __init__(self, target: Target, graph: AccountGraph, ledger: Ledger, services: Mapping[str, str]) -> None:
         """`services` tells the service of each entity type: a finding belongs to the global scope of that service."""
         self._target, self._graph, self._ledger, self._services = target, graph, ledger, services
         self._sent: set[bytes] = set()
@@ -40,34 +40,34 @@ class Conclusions:
         self._policy = ""
         self._sent_of_policy: set[bytes] = set()
 
-    async def draw(self, facts: Facts, options: Options) -> AsyncIterator[Iterator[Finished]]:
+    async def draw(self, facts: Facts, options: AnalysisLimits) -> AsyncIterator[Iterator[OutgoingRecord]]:
         """Every record that follows from the facts, some hundreds at a time."""
         steps = analyse(facts, options)
         while findings := await to_thread.run_sync(_some, steps):
             yield (finished for finding in findings for finished in self._finished(finding))
 
-    def _finished(self, finding: results.Finding) -> Iterator[Finished]:
+    def _finished(self, finding: results.Result) -> Iterator[OutgoingRecord]:
         match finding:
-            case results.Link():
+            case results.Relationship():
                 yield from self._relationship(self._linked(finding), finding)
-            case results.MappedLink():
+            case results.MappedRelationship():
                 yield from self._relationship(_mapped(finding), finding)
             case results.ServiceNode():
                 yield from self._service(finding)
-            case results.Problem(key, type_, reason, detail):
-                failure = Failed(f"analysis:{type_}", Reason.INVALID, reason, f"{key}: {detail}")
-                self._ledger.plan(self._scope(type_)).fail(failure, {type_}, harmless=reason in UNDRAWN)
+            case results.AnalysisProblem(key, type_, reason, detail):
+                failure = CallFailed(f"analysis:{type_}", Reason.INVALID, reason, f"{key}: {detail}")
+                self._ledger.plan(self._scope(type_)).fail(failure, {type_}, benign=reason in UNDRAWN)
             case results.EntityProperties() | results.Counts():
                 """Entities carry these properties from their conversion; the counts are for benchmarks."""
 
-    def _linked(self, link: results.Link) -> Record:
+    def _linked(self, link: results.Relationship) -> Record:
         """Direct if both ends left; the account itself may not have been asked for."""
         forward = self._is_known(link.source_key)
         if forward and link.target_key in self._graph:
-            return direct(Link(*link[:5]), link.discriminator, link.properties)
+            return direct(EntityPair(*link[:5]), link.discriminator, link.properties)
         near, far = (link.source_key, link.source_type), (link.target_key, link.target_type)
         near, far = (near, far) if forward else (far, near)
-        outside = Outside({"_type": far[1], "_key": far[0]}, [["_type", "_key"]], create=True, type=far[1])
+        outside = MappedTarget({"_type": far[1], "_key": far[0]}, [["_type", "_key"]], create=True, type=far[1])
         return mapped(near, link.verb, outside, link.discriminator, link.properties, forward=forward)
 
     def _is_known(self, source: str) -> bool:
@@ -76,11 +76,13 @@ class Conclusions:
             self._source = (source, source in self._graph)
         return self._source[1]
 
-    def _relationship(self, record: Record, finding: results.Link | results.MappedLink) -> Iterator[Finished]:
-        types = (finding.source_type, finding.target_type if isinstance(finding, results.Link) else "")
+    def _relationship(
+        self, record: Record, finding: results.Relationship | results.MappedRelationship
+    ) -> Iterator[OutgoingRecord]:
+        types = (finding.source_type, finding.target_type if isinstance(finding, results.Relationship) else "")
         yield from self._once(record, self._scope(*types), self._sent_beside(finding))
 
-    def _sent_beside(self, finding: results.Link | results.MappedLink) -> set[bytes]:
+    def _sent_beside(self, finding: results.Relationship | results.MappedRelationship) -> set[bytes]:
         """Where a repetition would be found: what a policy allows, by far the most, is all drawn before the next policy."""
         if finding.source_type not in POLICIES:
             return self._sent
@@ -88,16 +90,16 @@ class Conclusions:
             self._policy, self._sent_of_policy = finding.source_key, set()
         return self._sent_of_policy
 
-    def _once(self, record: Record, scope: Scope, sent: set[bytes]) -> Iterator[Finished]:
+    def _once(self, record: Record, scope: Scope, sent: set[bytes]) -> Iterator[OutgoingRecord]:
         mark = blake2b(record["_key"].encode(), digest_size=16).digest()  # a fifth of what the key itself takes
         if mark in sent:
             self._ledger.duplicates += 1
             return
         sent.add(mark)
         self._ledger.count(record)
-        yield Finished(record, scope)
+        yield OutgoingRecord(record, scope)
 
-    def _service(self, node: results.ServiceNode) -> Iterator[Finished]:
+    def _service(self, node: results.ServiceNode) -> Iterator[OutgoingRecord]:
         """A service that only policies name gets its entity on demand."""
         if node.key in self._graph:
             return
@@ -116,11 +118,11 @@ class Conclusions:
         }
         self._ledger.count(entity)
         self._ledger.plan(scope).entities += 1
-        yield Finished(entity, scope)
+        yield OutgoingRecord(entity, scope)
         account = account_key(self._target.account, self._target.partition)
         if account in self._graph:
             yield from self._once(
-                direct(Link(account, "aws_account", "HAS", node.key, node.type), None, None), scope, self._sent
+                direct(EntityPair(account, "aws_account", "HAS", node.key, node.type), None, None), scope, self._sent
             )
 
     def _scope(self, *types: str) -> Scope:
@@ -131,9 +133,9 @@ class Conclusions:
         return scope
 
 
-def _some(steps: Iterator[list[results.Finding]]) -> list[results.Finding]:
+def _some(steps: Iterator[list[results.Result]]) -> list[results.Result]:
     """The findings of as many steps as make it worth to go to a thread and back; none at the end."""
-    found: list[results.Finding] = []
+    found: list[results.Result] = []
     for findings in steps:
         found += findings
         if len(found) >= WORTH_IT:
@@ -141,8 +143,8 @@ def _some(steps: Iterator[list[results.Finding]]) -> list[results.Finding]:
     return found
 
 
-def _mapped(link: results.MappedLink) -> Record:
+def _mapped(link: results.MappedRelationship) -> Record:
     type_ = link.target.get("_type") or link.target.get("_class") or "resource"
-    outside = Outside(dict(link.target), [list(group) for group in link.filter_keys], create=True, type=str(type_))
+    outside = MappedTarget(dict(link.target), [list(group) for group in link.filter_keys], create=True, type=str(type_))
     near = (link.source_key, link.source_type)
     return mapped(near, link.verb, outside, link.discriminator, link.properties, forward=link.direction == "FORWARD")

@@ -7,19 +7,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from collector.graph.relationships import Outside
+from collector.graph.relationships import MappedTarget
 from collector.graph.tags import flatten
 from collector.model import GLOBAL, Options, Place, Record
 from collector.schema.classes import defaults
-from collector.schema.declarations import UNKNOWN, Edge, Entity, Fetched, Other, Row
-from collector.schema.paths import found, in_doubt, owes, reader, template
+from collector.schema.declarations import UNKNOWN, Declaration, Edge, Entity, MappedEntity, Row
+from collector.schema.paths import found, has_unknowns, reader, template, unknown_reads
 from collector.schema.values import JsonText, as_json, milliseconds
 
 LONGEST = 4096
 """Characters of a string property, JupiterOne's limit; a longer one ends in `...`."""
 
 
-class Pending(NamedTuple):
+class PendingEdge(NamedTuple):
     """A relationship whose ends are not known yet. `near` or else `near_name` is the end at the row.
 
     `beside` tells that another pointer of the same row may turn out to mean the same.
@@ -31,11 +31,11 @@ class Pending(NamedTuple):
     name: str | None
     key: str | None
     props: Record | None
-    outside: Outside | None
+    outside: MappedTarget | None
     beside: bool = False
 
 
-class Node(NamedTuple):
+class ConvertedEntity(NamedTuple):
     """An entity, the names by which others find it, by the kind of name (`"id"`, `"dns"`, …), and its facts for analysis."""
 
     key: str
@@ -45,7 +45,7 @@ class Node(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Ends:
+class EdgeEnds:
     """An edge as the resolver needs it: which end is at the row, and how the other is found."""
 
     verb: str
@@ -67,7 +67,7 @@ class EntityConverter:
         self._named = entity.arn == "@key"
         self._region = reader(entity.region) if entity.region else None
         self._props = tuple((label, reader(source)) for label, source in _properties(entity).items())
-        self._owed = tuple((label, owes(source)) for label, source in _properties(entity).items())
+        self._owed = tuple((label, unknown_reads(source)) for label, source in _properties(entity).items())
         self._tags = reader(entity.tags) if entity.tags else None
         self._web = template(entity.web, quoted=True) if entity.web else None
         self._facts = tuple((name, reader(source)) for name, source in entity.facts.items())
@@ -82,7 +82,7 @@ class EntityConverter:
         region = self._region(row, place) if self._region else None
         return Place(place.partition, place.account, region) if region else place
 
-    def __call__(self, row: Row, place: Place) -> Node | None:
+    def __call__(self, row: Row, place: Place) -> ConvertedEntity | None:
         """The entity of a row; None if the row lacks what its key is made of."""
         place = self.place(row, place)
         key = self._key(row, place)
@@ -93,7 +93,7 @@ class EntityConverter:
             value = read(row, place)
             if value is not None and (value := plain(value)) is not None:
                 props[label] = value
-        if in_doubt(row):
+        if has_unknowns(row):
             for label, owed in self._owed:
                 if owed(row):
                     props.pop(label, None)
@@ -103,7 +103,7 @@ class EntityConverter:
         if self._raw is not None:
             record["_rawData"] = [{"name": "default", "rawData": self._raw(row)}]
         facts = {name: read(row, place) for name, read in self._facts} if self._facts else None
-        return Node(key, record, self._known_as(row, place), facts)
+        return ConvertedEntity(key, record, self._known_as(row, place), facts)
 
     def _common(self, row: Row, place: Place, key: str) -> Record:
         arn = key if self._named else self._arn(row, place) if self._arn else None
@@ -137,22 +137,22 @@ class EntityConverter:
 class EdgeConverter:
     """Makes the pending relationships of one declaration."""
 
-    def __init__(self, edge: Edge, fetched: Fetched, number: int) -> None:
+    def __init__(self, edge: Edge, declaration: Declaration, number: int) -> None:
         """Compile the declaration; `number` is what pending relationships call it."""
-        self.ends = ends(edge, fetched)
+        self.ends = ends(edge, declaration)
         self._number = number
         self._each = edge.each
         self._at = reader(edge.at) if edge.at is not None else None
         self._of = reader(edge.of) if edge.of is not None else None
         self._when = reader(edge.when) if edge.when is not None else None
         self._key = reader(edge.key) if edge.key is not None else None
-        self._props = tuple((label, reader(source), owes(source)) for label, source in edge.props.items())
+        self._props = tuple((label, reader(source), unknown_reads(source)) for label, source in edge.props.items())
         self._outside = _outside_of(edge, self.ends)
-        self._owed = owes(edge.each) if edge.each else owes(edge.at, edge.of, edge.when, edge.key)
+        self._owed = unknown_reads(edge.each) if edge.each else unknown_reads(edge.at, edge.of, edge.when, edge.key)
 
-    def __call__(self, row: Row, key: str | None, place: Place) -> list[Pending]:
+    def __call__(self, row: Row, key: str | None, place: Place) -> list[PendingEdge]:
         """The relationships that a row points to, each pointer once."""
-        doubtful = in_doubt(row)
+        doubtful = has_unknowns(row)
         if doubtful and self._owed(row):
             return []
         pointers = [
@@ -170,7 +170,7 @@ class EdgeConverter:
         for item in found(row, self._each):
             yield {**item, "^": row} if isinstance(item, dict) else {"Item": item, "^": row}
 
-    def _of_item(self, item: Row, key: str | None, place: Place, *, doubtful: bool) -> Iterator[Pending]:
+    def _of_item(self, item: Row, key: str | None, place: Place, *, doubtful: bool) -> Iterator[PendingEdge]:
         near_name = None
         if self._of is not None:
             near_name = self._of(item, place)
@@ -182,7 +182,9 @@ class EdgeConverter:
         outside = self._outside(item, place) if self._outside else None
         for name in self._pointers(item, place):
             if name is not None or outside is not None:
-                yield Pending(self._number, near, near_name, name, None if mark is None else str(mark), props, outside)
+                yield PendingEdge(
+                    self._number, near, near_name, name, None if mark is None else str(mark), props, outside
+                )
 
     def _pointers(self, item: Row, place: Place) -> tuple[str | None, ...]:
         if self._at is None:
@@ -203,22 +205,22 @@ class EdgeConverter:
         }
 
 
-def _distinct(pointers: list[Pending]) -> list[Pending]:
+def _distinct(pointers: list[PendingEdge]) -> list[PendingEdge]:
     """Each pointer once: the first of those that mean the same."""
-    found: dict[tuple[object, ...], Pending] = {}
+    found: dict[tuple[object, ...], PendingEdge] = {}
     for one in pointers:
         outside = str(one.outside) if one.name is None else ""
         found.setdefault((one.near_name, one.name, one.key, outside), one)
     return list(found.values())
 
 
-def ends(edge: Edge, fetched: Fetched) -> Ends:
+def ends(edge: Edge, declaration: Declaration) -> EdgeEnds:
     """Which end of an edge stands at the row: the entity's own type, or for links the source."""
     sources, targets = _types(edge.source), _types(edge.target)
-    own = fetched.type if isinstance(fetched, Entity) and edge.of is None else None
+    own = declaration.type if isinstance(declaration, Entity) and edge.of is None else None
     outward = own is None or own in sources
     near, far = (sources, targets) if outward else (targets, sources)
-    return Ends(edge.verb, near, far, edge.by, outward, edge)
+    return EdgeEnds(edge.verb, near, far, edge.by, outward, edge)
 
 
 def plain(value: Any) -> Any:
@@ -258,32 +260,32 @@ def _types(types: str | tuple[str, ...]) -> tuple[str, ...]:
     return (types,) if isinstance(types, str) else types
 
 
-def _outside_of(edge: Edge, ends: Ends) -> Callable[[Row, Place], Outside | None] | None:
+def _outside_of(edge: Edge, ends: EdgeEnds) -> Callable[[Row, Place], MappedTarget | None] | None:
     if edge.outside is None:
         return None
-    if isinstance(edge.outside, Other):
+    if isinstance(edge.outside, MappedEntity):
         return _described(edge.outside)
     key = reader(edge.outside)
     return lambda row, place: by_key(ends.far[0], got) if (got := key(row, place)) else None
 
 
-def by_key(type_: str, key: str) -> Outside:
+def by_key(type_: str, key: str) -> MappedTarget:
     """An entity outside of what was collected, whose type and key are known."""
     entity: Record = {"_type": type_, "_key": key}
     if key.startswith("arn:") and (account := key.split(":")[4]):
         entity["accountId"] = account
-    return Outside(entity, [["_type", "_key"]], create=True)
+    return MappedTarget(entity, [["_type", "_key"]], create=True)
 
 
-def _described(other: Other) -> Callable[[Row, Place], Outside | None]:
+def _described(other: MappedEntity) -> Callable[[Row, Place], MappedTarget | None]:
     sources = tuple((label, reader(source)) for label, source in other.entity.items())
     every = [list(group) for group in other.match]  # of most rows, and one for all that wait
 
-    def describe(row: Row, place: Place) -> Outside | None:
+    def describe(row: Row, place: Place) -> MappedTarget | None:
         entity = {label: value for label, read in sources if (value := plain(read(row, place))) not in (None, "", [])}
         match = [group for group in every if all(label in entity for label in group)]
         match = every if len(match) == len(every) else match
-        return Outside(entity, match, other.create) if match else None
+        return MappedTarget(entity, match, other.create) if match else None
 
     return describe
 

@@ -11,7 +11,7 @@ import orjson
 
 from collector.analysis.facts import (
     Account,
-    Entity,
+    EntityRef,
     Facts,
     NetworkAclFact,
     NetworkFacts,
@@ -20,7 +20,7 @@ from collector.analysis.facts import (
     SecurityGroupFact,
     TrustFact,
 )
-from collector.graph.convert import Node
+from collector.graph.convert import ConvertedEntity
 
 T = TypeVar("T")
 
@@ -30,7 +30,7 @@ PREFERRED = "aws_instance"
 """An address belongs to an instance and to its interface alike: the instance is who is meant."""
 
 
-class Packed(Iterable[T]):
+class CompressedFacts(Iterable[T]):
     """Facts as compressed JSON, unpacked each time they are gone through.
 
     As Python's objects the rules of a security group take five times the memory and the text of a policy three times, and they
@@ -51,29 +51,29 @@ class Packed(Iterable[T]):
             yield self._kind(*orjson.loads(decompress(packed)))
 
 
-class FactBook:
+class PolicyFacts:
     """The facts of one account; dropped with it."""
 
     def __init__(self, account: str, partition: str) -> None:
         """Nothing is known yet."""
         self._account, self._partition = account, partition
         self._organization: frozenset[str] = frozenset()
-        self._policies = Packed(PolicyFact)
-        self._resource_policies = Packed(ResourcePolicyFact)
-        self._trusts = Packed(TrustFact)
-        self._groups = Packed(SecurityGroupFact)
-        self._acls = Packed(NetworkAclFact)
+        self._policies = CompressedFacts(PolicyFact)
+        self._resource_policies = CompressedFacts(ResourcePolicyFact)
+        self._trusts = CompressedFacts(TrustFact)
+        self._groups = CompressedFacts(SecurityGroupFact)
+        self._acls = CompressedFacts(NetworkAclFact)
         self._arns: dict[str, str] = {}
-        self._unique_ids: dict[str, Entity] = {}
-        self._addresses: dict[tuple[str, str], Entity] = {}
-        self._networks: dict[tuple[str, str], Entity] = {}
-        self._public: dict[str, Entity] = {}
+        self._unique_ids: dict[str, EntityRef] = {}
+        self._addresses: dict[tuple[str, str], EntityRef] = {}
+        self._networks: dict[tuple[str, str], EntityRef] = {}
+        self._public: dict[str, EntityRef] = {}
         self._peers: dict[str, tuple[str, ...]] = {}
 
-    def note(self, type_: str, node: Node, region: str) -> None:
+    def note(self, type_: str, node: ConvertedEntity, region: str) -> None:
         """Take what an entity tells, which lies in a region; each declaration names its facts."""
         facts = node.facts
-        entity = Entity(node.key, type_)
+        entity = EntityRef(node.key, type_)
         if type_ in PRINCIPALS:
             self._unique_ids.update((name, entity) for kind, name in node.names if kind == "id")
         if facts:
@@ -99,7 +99,7 @@ class FactBook:
             network=network,
         )
 
-    def _policy(self, entity: Entity, facts: Mapping[str, Any]) -> None:
+    def _policy(self, entity: EntityRef, facts: Mapping[str, Any]) -> None:
         document = _text(facts.get("policy"))
         if document and entity.type in POLICIES:
             if facts.get("attached", 1):  # a policy that hangs on nobody allows nothing
@@ -109,7 +109,7 @@ class FactBook:
         if trust := _text(facts.get("trust")):
             self._trusts.add(entity.key, trust)
 
-    def _network(self, entity: Entity, facts: Mapping[str, Any], region: str) -> None:
+    def _network(self, entity: EntityRef, facts: Mapping[str, Any], region: str) -> None:
         vpc = facts.get("vpc")
         if "ingress" in facts or "egress" in facts:
             self._groups.add(entity.key, region, vpc, facts.get("ingress") or (), facts.get("egress") or ())
@@ -122,8 +122,8 @@ class FactBook:
         if peers := _several(facts.get("peers")):
             self._peers[vpc or ""] = tuple(peers)
 
-    def _address(self, entity: Entity, vpc: str, address: str) -> None:
-        known: dict[Any, Entity] = self._public if ipaddress.ip_address(address).is_global else self._addresses
+    def _address(self, entity: EntityRef, vpc: str, address: str) -> None:
+        known: dict[Any, EntityRef] = self._public if ipaddress.ip_address(address).is_global else self._addresses
         key: Any = address if known is self._public else (vpc, address)
         if key not in known or entity.type == PREFERRED:
             known[key] = entity

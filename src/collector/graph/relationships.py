@@ -9,7 +9,7 @@ from collector.model import Record
 from collector.schema.relationship_types import type_of
 
 
-class Link(NamedTuple):
+class EntityPair(NamedTuple):
     """Two collected entities and the verb between them."""
 
     source: str
@@ -19,7 +19,7 @@ class Link(NamedTuple):
     target_type: str
 
 
-class Outside(NamedTuple):
+class MappedTarget(NamedTuple):
     """An end that was not collected, as downstream may know it: its properties, and which of them find it.
 
     `create` lets downstream make it when it finds none. `type` is the word for it in the relationship's `_type`.
@@ -31,7 +31,7 @@ class Outside(NamedTuple):
     type: str = ""
 
 
-def direct(link: Link, mark: str | None, props: Mapping[str, Any] | None) -> Record:
+def direct(link: EntityPair, mark: str | None, props: Mapping[str, Any] | None) -> Record:
     """A relationship between two entities that both left before it."""
     return {
         "_key": key_of(link.source, link.verb, link.target, mark),
@@ -47,7 +47,7 @@ def direct(link: Link, mark: str | None, props: Mapping[str, Any] | None) -> Rec
 def mapped(
     near: tuple[str, str],
     verb: str,
-    outside: Outside,
+    outside: MappedTarget,
     mark: str | None,
     props: Mapping[str, Any] | None,
     *,
@@ -80,7 +80,7 @@ def key_of(source: str, verb: str, target: str, mark: str | None) -> str:
     return f"{source}|{verb.lower()}|{target}" if mark is None else f"{source}|{verb.lower()}|{target}|{mark}"
 
 
-def _described(direction: str, outside: Outside) -> str:
+def _described(direction: str, outside: MappedTarget) -> str:
     """The stand-in for a key of an end that is found by its properties, as JupiterOne's SDK builds it."""
     pairs = (f"{label}={outside.entity.get(label)}" for group in outside.match for label in group)
     return ":".join((direction, *pairs))

@@ -1,4 +1,4 @@
-"""Who is meant: names seen anywhere in an account, to keys. Pure; one `Graph` for each account.
+"""Who is meant: names seen anywhere in an account, to keys. Pure; one `AccountGraph` for each account.
 
 A relationship is sent as soon as both of its ends are known, never before. What waits is one small tuple for each
 relationship; what is kept of an entity is its key, its type and the names that some declared edge looks for.
@@ -14,8 +14,8 @@ from hashlib import blake2b
 from typing import NamedTuple
 
 from collector.analysis.arntypes import NAMEABLE
-from collector.graph.convert import Ends, Pending, by_key
-from collector.graph.relationships import Link, Outside, direct, mapped
+from collector.graph.convert import EdgeEnds, PendingEdge, by_key
+from collector.graph.relationships import EntityPair, MappedTarget, direct, mapped
 from collector.model import Dangling, Record, Scope
 from collector.schema.declarations import RESOURCE
 
@@ -27,10 +27,10 @@ SHARED = frozenset({"address", "privateAddress"})
 """Kinds of names that several entities of one type may bear: private addresses repeat from VPC to VPC. Such a name means nobody."""
 
 
-class Waiting(NamedTuple):
+class WaitingEdge(NamedTuple):
     """A relationship that waits for a name, and the scope that declared it."""
 
-    pending: Pending
+    pending: PendingEdge
     scope: Scope
 
 
@@ -48,10 +48,10 @@ class _Known(NamedTuple):
     rest: str
 
 
-class Directory:
+class NameIndex:
     """Which names the edges of a catalogue look for; shared by all accounts of a run."""
 
-    def __init__(self, every: Sequence[Ends]) -> None:
+    def __init__(self, every: Sequence[EdgeEnds]) -> None:
         """Take all edges, in the order of their numbers."""
         self.edges = every
         self.wanted: dict[tuple[str, str], list[tuple[tuple[str, ...], str]]] = defaultdict(list)
@@ -63,7 +63,7 @@ class Directory:
         self._own = _own(every, self._groups)
         self.seeks = cache(self._seeks)
 
-    def marked(self, pointers: list[Pending]) -> list[Pending]:
+    def marked(self, pointers: list[PendingEdge]) -> list[PendingEdge]:
         """The pointers of one row; those that may mean the same as another one of them say so."""
         owned = [group for pending in pointers if (group := self._groups[pending.edge]) in self._own]
         if len(owned) <= 1:
@@ -73,7 +73,7 @@ class Directory:
             pending._replace(beside=True) if self._groups[pending.edge] in several else pending for pending in pointers
         ]
 
-    def group(self, pending: Pending) -> int | None:
+    def group(self, pending: PendingEdge) -> int | None:
         """The group of edges that may draw this relationship once more; None where nothing can."""
         group = self._groups[pending.edge]
         return None if group in self._own and not pending.beside else group
@@ -83,18 +83,18 @@ class Directory:
         return self.wanted.get((type_, by), []) + self.wanted.get((RESOURCE, by), [])
 
 
-class Graph:
+class AccountGraph:
     """The entities of one account and the relationships that wait for them."""
 
-    def __init__(self, directory: Directory) -> None:
+    def __init__(self, directory: NameIndex) -> None:
         """Start empty."""
         self._directory = directory
         self._kinds: dict[str, _Kind] = {}
         # A name that ends its entity's key stands for it with the kind alone: of most entities one short text is kept.
         # One that several bear is kept as None.
         self._names: dict[tuple[str, str], dict[str, _Kind | _Known | None]] = defaultdict(dict)
-        self._waiting: dict[tuple[tuple[str, ...], str], dict[str, Waiting | list[Waiting]]] = defaultdict(dict)
-        self._open: list[Waiting] = []
+        self._waiting: dict[tuple[tuple[str, ...], str], dict[str, WaitingEdge | list[WaitingEdge]]] = defaultdict(dict)
+        self._open: list[WaitingEdge] = []
         self._sent: dict[int, set[tuple[str, str, str | None]]] = defaultdict(set)
         self.duplicates = 0
         self.dangling: Counter[Dangling] = Counter()
@@ -110,7 +110,7 @@ class Graph:
                 if isinstance(rest, str) and type_ in NAMEABLE:
                     yield begin + rest, type_
 
-    def add(self, type_: str, key: str, names: Iterable[tuple[str, str]]) -> list[Waiting] | None:
+    def add(self, type_: str, key: str, names: Iterable[tuple[str, str]]) -> list[WaitingEdge] | None:
         """Take an entity; the relationships that waited for it, or None if its key was there before."""
         begin, rest = _split(key)
         kind = self._kinds.get(begin)
@@ -133,23 +133,23 @@ class Graph:
         kind.types[_digest(rest) if len(rest) > LONG and type_ not in NAMEABLE else rest] = type_
         return freed
 
-    def link(self, pending: Pending, scope: Scope) -> Record | None:
+    def link(self, pending: PendingEdge, scope: Scope) -> Record | None:
         """The relationship if both ends are known; else it waits."""
         ends = self._directory.edges[pending.edge]
         if pending.near is None:
             near = self._find(ends.near, "id", pending.near_name or "")
             if near is None:
-                self._wait((ends.near, "id"), pending.near_name or "", Waiting(pending, scope))
+                self._wait((ends.near, "id"), pending.near_name or "", WaitingEdge(pending, scope))
                 return None
             pending = pending._replace(near=near[0])
         if pending.name is None:
             return self._mapped(pending, ends)
         if _is_open(ends):
-            self._open.append(Waiting(pending, scope))
+            self._open.append(WaitingEdge(pending, scope))
             return None
         far = self._find(ends.far, ends.by, pending.name)
         if far is None:
-            self._wait((ends.far, ends.by), pending.name, Waiting(pending, scope))
+            self._wait((ends.far, ends.by), pending.name, WaitingEdge(pending, scope))
             return None
         return self._direct(pending, ends, *far)
 
@@ -179,7 +179,7 @@ class Graph:
         self._open.clear()
         self._names.clear()  # nobody is looked for any more, and what follows needs the memory
 
-    def _settle(self, pending: Pending, name: str, account: str, unseen: frozenset[str]) -> Record | None:
+    def _settle(self, pending: PendingEdge, name: str, account: str, unseen: frozenset[str]) -> Record | None:
         ends = self._directory.edges[pending.edge]
         if pending.near is None:
             self._dangle(ends, name, account, unseen, ends.near)
@@ -190,7 +190,9 @@ class Graph:
             return None
         return self._mapped(pending._replace(outside=outside), ends)
 
-    def _dangle(self, ends: Ends, name: str, account: str, unseen: frozenset[str], missing: tuple[str, ...]) -> None:
+    def _dangle(
+        self, ends: EdgeEnds, name: str, account: str, unseen: frozenset[str], missing: tuple[str, ...]
+    ) -> None:
         source, target = (ends.near, ends.far) if ends.outward else (ends.far, ends.near)
         if self._is_ambiguous(ends, name):
             reason = "ambiguous"
@@ -200,7 +202,7 @@ class Graph:
             reason = "not collected" if unseen.intersection(missing) else "not found"
         self.dangling[Dangling("|".join(source), ends.verb, "|".join(target), reason)] += 1
 
-    def _is_ambiguous(self, ends: Ends, name: str) -> bool:
+    def _is_ambiguous(self, ends: EdgeEnds, name: str) -> bool:
         """Whether several entities of a type bear the name."""
         return ends.by in SHARED and any(
             name in names and names[name] is None
@@ -227,7 +229,7 @@ class Graph:
                 return _key(found, name), type_
         return None
 
-    def _everyone(self, ends: Ends, name: str) -> list[str]:
+    def _everyone(self, ends: EdgeEnds, name: str) -> list[str]:
         """All entities that an open pointer means: an address is an instance's, its interface's and its elastic IP's."""
         if RESOURCE in ends.far and name not in self:
             return self._known_as(ends.by, name)
@@ -238,7 +240,7 @@ class Graph:
         answers = [names.get(name) for (_, kind), names in sorted(self._names.items()) if kind == by]
         return [_key(found, name) for found in answers if found is not None]
 
-    def _wait(self, group: tuple[tuple[str, ...], str], name: str, waiting: Waiting) -> None:
+    def _wait(self, group: tuple[tuple[str, ...], str], name: str, waiting: WaitingEdge) -> None:
         """Most names are waited for once: a list is made for the second only."""
         known = self._waiting[group].get(name)
         if isinstance(known, list):
@@ -246,41 +248,41 @@ class Graph:
         else:
             self._waiting[group][name] = waiting if known is None else [known, waiting]
 
-    def _free(self, type_: str, by: str, name: str) -> list[Waiting]:
-        freed: list[Waiting] = []
+    def _free(self, type_: str, by: str, name: str) -> list[WaitingEdge]:
+        freed: list[WaitingEdge] = []
         for group in self._directory.seeks(type_, by):
             if (several := self._waiting[group].pop(name, None)) is not None:
                 freed += _each(several)
         return freed
 
-    def _direct(self, pending: Pending, ends: Ends, far: str, far_type: str) -> Record | None:
+    def _direct(self, pending: PendingEdge, ends: EdgeEnds, far: str, far_type: str) -> Record | None:
         near, near_type = self._near(pending, ends)
         if ends.outward:
-            link = Link(near, near_type, ends.verb, far, far_type)
+            link = EntityPair(near, near_type, ends.verb, far, far_type)
         else:
-            link = Link(far, far_type, ends.verb, near, near_type)
+            link = EntityPair(far, far_type, ends.verb, near, near_type)
         return direct(link, pending.key, pending.props) if self._once(pending, link.source, link.target) else None
 
-    def _mapped(self, pending: Pending, ends: Ends) -> Record | None:
+    def _mapped(self, pending: PendingEdge, ends: EdgeEnds) -> Record | None:
         near, outside = self._near(pending, ends), pending.outside
         if outside is None:
             return None
         record = mapped(
             near,
             ends.verb,
-            Outside(outside.entity, outside.match, outside.create, outside.entity.get("_type") or ends.far[0]),
+            MappedTarget(outside.entity, outside.match, outside.create, outside.entity.get("_type") or ends.far[0]),
             pending.key,
             pending.props,
             forward=ends.outward,
         )
         return record if self._once(pending, near[0], record["_key"]) else None
 
-    def _near(self, pending: Pending, ends: Ends) -> tuple[str, str]:
+    def _near(self, pending: PendingEdge, ends: EdgeEnds) -> tuple[str, str]:
         """The key and the type of the end at the row, which was seen; most edges stand on one type only."""
         near = pending.near or ""
         return near, ends.near[0] if len(ends.near) == 1 else self._type(near) or ""
 
-    def _once(self, pending: Pending, source: str, target: str) -> bool:
+    def _once(self, pending: PendingEdge, source: str, target: str) -> bool:
         """Whether this relationship is new. Only those that may come once more need to be remembered."""
         group = self._directory.group(pending)
         if group is None:
@@ -293,7 +295,7 @@ class Graph:
         return True
 
 
-def _each(waiting: Waiting | list[Waiting]) -> list[Waiting]:
+def _each(waiting: WaitingEdge | list[WaitingEdge]) -> list[WaitingEdge]:
     return waiting if isinstance(waiting, list) else [waiting]
 
 
@@ -326,12 +328,12 @@ def _key(found: _Kind | _Known, name: str) -> str:
     return found.begin + name if isinstance(found, _Kind) else found.kind.begin + found.rest
 
 
-def _is_open(ends: Ends) -> bool:
+def _is_open(ends: EdgeEnds) -> bool:
     """Whether several entities may be meant, or bear the name: then all must have been seen before it is known who is."""
     return ends.by in SHARED or (RESOURCE in ends.far and ends.by != "id")
 
 
-def _repeated(every: Sequence[Ends]) -> list[int | None]:
+def _repeated(every: Sequence[EdgeEnds]) -> list[int | None]:
     """For each edge, the group of edges that may draw the same relationship twice; None where nothing can.
 
     An edge by key or short identifier, alone in its triple, cannot: entities are taken once, and a row's pointers
@@ -349,12 +351,12 @@ def _repeated(every: Sequence[Ends]) -> list[int | None]:
     ]
 
 
-def _own(every: Sequence[Ends], groups: Sequence[int | None]) -> frozenset[int]:
+def _own(every: Sequence[EdgeEnds], groups: Sequence[int | None]) -> frozenset[int]:
     """The groups whose edges all begin, or all end, at the entity of their row.
 
     An entity is taken once, so no other row can draw the same: only the pointers of one row can meet.
     """
-    by_group: dict[int, list[Ends]] = defaultdict(list)
+    by_group: dict[int, list[EdgeEnds]] = defaultdict(list)
     for ends, group in zip(every, groups, strict=True):
         if group is not None:
             by_group[group].append(ends)
@@ -365,11 +367,11 @@ def _own(every: Sequence[Ends], groups: Sequence[int | None]) -> frozenset[int]:
     )
 
 
-def _points_once(ends: Ends) -> bool:
+def _points_once(ends: EdgeEnds) -> bool:
     return ends.by == "id" and ends.declared.of is None and RESOURCE not in ends.far
 
 
-def _may_meet(one: Ends, other: Ends) -> bool:
+def _may_meet(one: EdgeEnds, other: EdgeEnds) -> bool:
     if one.verb != other.verb:
         return False
     (from_one, to_one), (from_other, to_other) = (
@@ -382,7 +384,7 @@ def _overlap(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
     return RESOURCE in one or RESOURCE in other or bool(set(one) & set(other))
 
 
-def _foreign(name: str, ends: Ends, account: str) -> Outside | None:
+def _foreign(name: str, ends: EdgeEnds, account: str) -> MappedTarget | None:
     """An ARN of another account tells enough of the other end to be mapped, if its type is known."""
     if _account_of(name) in ("", account) or len(ends.far) != 1 or ends.far[0] == RESOURCE:
         return None

@@ -12,17 +12,17 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from collector.aws.accounts import Caller, Member, Reached
-from collector.aws.calls import Patience
+from collector.aws.accounts import AccountSession, Caller, Member
+from collector.aws.calls import RetryPolicy
 from collector.catalog.catalog import Catalog, declarations, scope_of
 from collector.catalog.permissions import actions_of
-from collector.concurrency import spread
+from collector.concurrency import for_each
 from collector.config import ConfigurationError, Settings
-from collector.faults import Failed, Reason
+from collector.faults import CallFailed, Reason
 from collector.model import GLOBAL
 from collector.preflight.policy import needs
 from collector.preflight.probes import AT_ONCE, Answers, ask
-from collector.preflight.reach import FIRM, Survey, survey
+from collector.preflight.reach import FIRM, Reach, reach
 from collector.schema.declarations import Entity
 from collector.sinks.check import check
 
@@ -77,10 +77,10 @@ def _named(types: tuple[str, ...]) -> str:
     return ", ".join(types[:SHOWN]) + more
 
 
-async def diagnose(settings: Settings, catalog: Catalog, patience: Patience = FIRM) -> Diagnosis:
+async def diagnose(settings: Settings, catalog: Catalog, patience: RetryPolicy = FIRM) -> Diagnosis:
     """Check everything. Only bugs escape."""
     diagnosis = Diagnosis()
-    async with survey(settings, catalog, patience) as way:
+    async with reach(settings, catalog, patience) as way:
         await _Doctor(way, catalog, diagnosis).examine()
     diagnosis.findings += [Finding("output", *each) for each in await check(settings)]
     diagnosis.findings += _folders(settings)
@@ -90,7 +90,7 @@ async def diagnose(settings: Settings, catalog: Catalog, patience: Patience = FI
 class _Doctor:
     """One examination."""
 
-    def __init__(self, way: Survey, catalog: Catalog, diagnosis: Diagnosis) -> None:
+    def __init__(self, way: Reach, catalog: Catalog, diagnosis: Diagnosis) -> None:
         self._way, self._catalog, self._diagnosis = way, catalog, diagnosis
         self._needed = needs(catalog)
         self._all = tuple(sorted(catalog.types))
@@ -100,22 +100,22 @@ class _Doctor:
         try:
             caller = await self._way.accounts.caller()
             await self._way.accounts.check_regions(caller)
-        except Failed as failed:
+        except CallFailed as failed:
             self._find("credentials", failed.operation, told(failed), _renewal(failed), self._all)
             return
         except ConfigurationError as error:
             self._find("region", "--regions", str(error), "correct the name")
             return
 
-        async def visit(member: Member, reached: Reached | Failed) -> None:
-            if isinstance(reached, Failed):
+        async def visit(member: Member, reached: AccountSession | CallFailed) -> None:
+            if isinstance(reached, CallFailed):
                 self._refused(caller, member, reached)
             else:
                 await self._account(member, reached)
 
         try:
             await self._way.visit(caller, visit)
-        except Failed as failed:
+        except CallFailed as failed:
             remedy = (
                 "run it in the organization's management account (or as a delegated administrator), or name --accounts"
             )
@@ -124,14 +124,14 @@ class _Doctor:
     def _find(self, check: str, subject: str, fault: str, remedy: str, missing: Iterable[str] = ()) -> None:
         self._diagnosis.findings.append(Finding(check, subject, fault, remedy, tuple(sorted(missing))))
 
-    def _refused(self, caller: Caller, member: Member, failed: Failed) -> None:
+    def _refused(self, caller: Caller, member: Member, failed: CallFailed) -> None:
         subject = f"{member.role or member.account} in {member.account}" if member.role else member.account
         remedy = (
             _entry(failed, caller, self._way.settings) if failed.operation == "sts:AssumeRole" else _renewal(failed)
         )
         self._find("role" if member.role else "account", subject, told(failed), remedy, self._all)
 
-    async def _account(self, member: Member, reached: Reached) -> None:
+    async def _account(self, member: Member, reached: AccountSession) -> None:
         target = reached.target
         calls = self._way.calls(reached, target.home)
         self._disabled(target.account)
@@ -156,18 +156,18 @@ class _Doctor:
                     "region", f"{scope.region} in {account}", "not enabled for the account", remedy, self._regional()
                 )
 
-    async def _regions(self, reached: Reached) -> None:
+    async def _regions(self, reached: AccountSession) -> None:
         """STS takes a question from everyone, in every region: whoever gets no answer there gets none anywhere in it."""
 
         async def one(region: str) -> None:
             try:
                 await self._way.calls(reached, region).once("sts", "get_caller_identity", {})
-            except Failed as failed:
+            except CallFailed as failed:
                 self._find(
                     "region", f"{region} in {reached.target.account}", told(failed), _region(failed), self._regional()
                 )
 
-        await spread(list(reached.target.regions), one, AT_ONCE)
+        await for_each(list(reached.target.regions), one, AT_ONCE)
 
     def _denied(self, account: str, answers: Answers, arn: str) -> None:
         for action, why in sorted(answers.denied.items()):
@@ -181,7 +181,7 @@ class _Doctor:
 
     def _failed(self, account: str, answers: Answers) -> None:
         """One finding for each endpoint and reason, not one for each operation."""
-        grouped: dict[tuple[str, str, Reason], list[tuple[str, Failed]]] = defaultdict(list)
+        grouped: dict[tuple[str, str, Reason], list[tuple[str, CallFailed]]] = defaultdict(list)
         for asked, failed in answers.failures:
             grouped[asked.client, asked.region, failed.reason].append((asked.op, failed))
         for (client, region, _), several in sorted(grouped.items()):
@@ -195,10 +195,10 @@ class _Doctor:
 
     def _regional(self) -> set[str]:
         return {
-            fetched.type
+            declaration.type
             for service in self._catalog.services
-            for fetched in declarations(service)
-            if isinstance(fetched, Entity) and scope_of(service, fetched) == "regional"
+            for declaration in declarations(service)
+            if isinstance(declaration, Entity) and scope_of(service, declaration) == "regional"
         }
 
 
@@ -207,12 +207,12 @@ def of(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
-def told(failed: Failed) -> str:
+def told(failed: CallFailed) -> str:
     """A failure in one line."""
     return " ".join(f"{failed.operation}: {failed.reason} ({failed.code}) {failed.message}".split())
 
 
-def _renewal(failed: Failed) -> str:
+def _renewal(failed: CallFailed) -> str:
     if failed.reason in UNANSWERED:
         return _endpoint(failed, "sts")
     if failed.code == "NoCredentials":
@@ -220,7 +220,7 @@ def _renewal(failed: Failed) -> str:
     return "renew the credentials, and see that AWS_PROFILE names the right ones"
 
 
-def _entry(failed: Failed, caller: Caller, settings: Settings) -> str:
+def _entry(failed: CallFailed, caller: Caller, settings: Settings) -> str:
     if failed.reason not in (Reason.DENIED, Reason.DENIED_BY_SCP):
         return _renewal(failed)
     if "no identity-based policy" in failed.message:
@@ -237,13 +237,13 @@ def _entry(failed: Failed, caller: Caller, settings: Settings) -> str:
     )
 
 
-def _region(failed: Failed) -> str:
+def _region(failed: CallFailed) -> str:
     if failed.reason in UNANSWERED:
         return "see to the network's way there (proxy, VPC endpoint, firewall), or leave the region out of --regions"
     return "enable the region, and STS in it, or leave it out of --regions"
 
 
-def _endpoint(failed: Failed, client: str) -> str:
+def _endpoint(failed: CallFailed, client: str) -> str:
     if failed.reason in UNANSWERED:
         setting = f"AWS_ENDPOINT_URL_{client.upper().replace('-', '_')}"
         return f"see to the network's way there (proxy, VPC endpoint, firewall) and to AWS_ENDPOINT_URL and {setting}"

@@ -7,27 +7,27 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from collector.aws.accounts import Member, Reached
-from collector.aws.calls import Patience
+from collector.aws.accounts import AccountSession, Member
+from collector.aws.calls import RetryPolicy
 from collector.aws.rates import Rates
 from collector.catalog.catalog import Catalog
 from collector.config import Settings
-from collector.faults import Failed
+from collector.faults import CallFailed
 from collector.model import Scope
-from collector.preflight.call_estimate import Asked, Forecast, Kind, forecast
+from collector.preflight.call_estimate import Asked, CallEstimate, CallKind, estimate_calls
 from collector.preflight.doctor import of, told
-from collector.preflight.reach import FIRM, Survey, survey
+from collector.preflight.reach import FIRM, Reach, reach
 
 MINUTE = 60
 
 
 @dataclass(slots=True)
-class Outlook:
+class PlanReport:
     """A run as it is foreseen. `refused` and `skipped`: accounts and regions that it would not collect, and why."""
 
     settings: Settings
     rates: Rates
-    forecasts: list[Forecast] = field(default_factory=list)
+    forecasts: list[CallEstimate] = field(default_factory=list)
     refused: dict[str, str] = field(default_factory=dict)
     skipped: dict[Scope, str] = field(default_factory=dict)
 
@@ -73,7 +73,7 @@ class Outlook:
 
     def _totals(self) -> Iterator[str]:
         scopes = sum(len(each.scopes) for each in self.forecasts)
-        once = sum(1 for each in self.forecasts for _ in each.of_kind(Kind.ONCE))
+        once = sum(1 for each in self.forecasts for _ in each.of_kind(CallKind.ONCE))
         yield f"{of(len(self.forecasts), 'account')}, {of(scopes, 'scope')}: at least {of(self.least, 'call')},"
         yield f"up to {once:,} more, once in each scope that has anything, and those by row; further pages not counted"
         seconds, bucket = self.seconds()
@@ -85,22 +85,22 @@ def _time(seconds: float) -> str:
     return f"{seconds / MINUTE:.1f} minutes" if seconds >= MINUTE else f"{seconds:.1f} seconds"
 
 
-def _table(forecasts: list[Forecast]) -> Iterator[str]:
+def _table(forecasts: list[CallEstimate]) -> Iterator[str]:
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     scopes = Counter(scope.service for each in forecasts for scope in each.scopes)
     by_row: dict[str, set[str]] = defaultdict(set)
     for asked in (asked for each in forecasts for asked in each.asked):
         service = asked.scope.service
         counts[service][asked.kind] += 1
-        if asked.kind is Kind.ROWS:
+        if asked.kind is CallKind.ROWS:
             by_row[service].add(asked.name)
     yield f"{'service':<16} {'scopes':>7} {'least':>7} {'once':>7}  by row"
     for service, count in sorted(counts.items()):
         names = ", ".join(sorted(by_row[service])) or "-"
-        yield f"{service:<16} {scopes[service]:>7,} {count[Kind.SURE]:>7,} {count[Kind.ONCE]:>7,}  {names}"
+        yield f"{service:<16} {scopes[service]:>7,} {count[CallKind.SURE]:>7,} {count[CallKind.ONCE]:>7,}  {names}"
 
 
-def _account(each: Forecast) -> dict[str, Any]:
+def _account(each: CallEstimate) -> dict[str, Any]:
     scopes: dict[Scope, list[Asked]] = {scope: [] for scope in each.scopes}
     for asked in each.asked:
         scopes[asked.scope].append(asked)
@@ -114,40 +114,40 @@ def _account(each: Forecast) -> dict[str, Any]:
 
 
 def _scope(scope: Scope, several: list[Asked]) -> Mapping[str, Any]:
-    named = {kind: Counter(asked.name for asked in several if asked.kind is kind) for kind in Kind}
+    named = {kind: Counter(asked.name for asked in several if asked.kind is kind) for kind in CallKind}
     return {
         "region": scope.region,
         "service": scope.service,
-        "least": dict(sorted(named[Kind.SURE].items())),
-        "once": dict(sorted(named[Kind.ONCE].items())),
-        "byRow": sorted(named[Kind.ROWS]),
+        "least": dict(sorted(named[CallKind.SURE].items())),
+        "once": dict(sorted(named[CallKind.ONCE].items())),
+        "byRow": sorted(named[CallKind.ROWS]),
     }
 
 
-async def look(settings: Settings, catalog: Catalog, rates: Rates, patience: Patience = FIRM) -> Outlook:
+async def plan_report(settings: Settings, catalog: Catalog, rates: Rates, patience: RetryPolicy = FIRM) -> PlanReport:
     """Find out the accounts and their regions, and foresee the rest.
 
     Raises:
         Failed: when the credentials are refused, or the organization cannot be read.
         ConfigurationError: when a region was asked for that does not exist.
     """
-    outlook = Outlook(settings, rates)
-    async with survey(settings, catalog, patience) as way:
+    outlook = PlanReport(settings, rates)
+    async with reach(settings, catalog, patience) as way:
         caller = await way.accounts.caller()
         await way.accounts.check_regions(caller)
 
-        async def visit(member: Member, reached: Reached | Failed) -> None:
-            if isinstance(reached, Failed):
+        async def visit(member: Member, reached: AccountSession | CallFailed) -> None:
+            if isinstance(reached, CallFailed):
                 outlook.refused[member.account] = told(reached)
             else:
-                outlook.forecasts.append(forecast(catalog, reached.target, by_role=member.role is not None))
+                outlook.forecasts.append(estimate_calls(catalog, reached.target, by_role=member.role is not None))
 
         await way.visit(caller, visit)
         outlook.skipped = dict(_skipped(way))
     return outlook
 
 
-def _skipped(way: Survey) -> Iterator[tuple[Scope, str]]:
+def _skipped(way: Reach) -> Iterator[tuple[Scope, str]]:
     for scope, record in way.ledger.scopes.items():
         if record.skipped:
             yield scope, "; ".join(problem.message for problem in record.problems.values())

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from collector.catalog.catalog import Catalog, affected, call_of, client_of, declarations, operations
 from collector.catalog.permissions import API_GATEWAY, actions_of, api_of, path_of
-from collector.schema.declarations import Entity, Fetched, Service
+from collector.schema.declarations import Declaration, Entity, Service
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -54,9 +54,9 @@ def needs(catalog: Catalog) -> Needs:
     types: dict[str, set[str]] = defaultdict(set)
     named: dict[str, set[str]] = defaultdict(set)
     paths: set[str] = set()
-    for (client, op), touched in _asked(catalog):
+    for (client, op), affected_types in _asked(catalog):
         for action in actions_of(client, op):
-            types[action] |= touched
+            types[action] |= affected_types
             named[action].add(f"{client}:{api_of(client, op)}")
         if client in API_GATEWAY:
             paths.add(path_of(client, op))
@@ -69,18 +69,18 @@ def _asked(catalog: Catalog) -> Iterator[tuple[tuple[str, str], frozenset[str]]]
     for operation in REACH:
         yield operation, frozenset()
     for service in catalog.services:
-        for fetched in declarations(service):
-            for operation in operations(service, fetched):
-                yield operation, _touched(service, fetched, operation)
+        for declaration in declarations(service):
+            for operation in operations(service, declaration):
+                yield operation, _touched(service, declaration, operation)
 
 
-def _touched(service: Service, fetched: Fetched, operation: tuple[str, str]) -> frozenset[str]:
+def _touched(service: Service, declaration: Declaration, operation: tuple[str, str]) -> frozenset[str]:
     """Without its rows a declaration loses what hangs on them as well; without a further answer, only its own properties."""
-    call = call_of(fetched.rows)
-    rows = {(client_of(service, fetched, call.client), call.op)} if call else set()
-    if operation in rows or not isinstance(fetched, Entity):
-        return affected(service, fetched)
-    return frozenset({fetched.type})
+    call = call_of(declaration.rows)
+    rows = {(client_of(service, declaration, call.client), call.op)} if call else set()
+    if operation in rows or not isinstance(declaration, Entity):
+        return affected(service, declaration)
+    return frozenset({declaration.type})
 
 
 def documents(needed: Needs, partition: str = "aws") -> list[Document]:

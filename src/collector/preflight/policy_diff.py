@@ -12,14 +12,14 @@ from collector.analysis.authorization import expand
 from collector.analysis.documents import Policy, Rule, read
 from collector.analysis.globs import covers, intersects, matches
 from collector.config import ConfigurationError
-from collector.faults import Failed
-from collector.preflight.reach import survey
+from collector.faults import CallFailed
+from collector.preflight.reach import reach
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from collector.aws.accounts import Member, Reached
+    from collector.aws.accounts import AccountSession, Member
     from collector.aws.calls import ScopeCalls
     from collector.catalog.catalog import Catalog
     from collector.config import Settings
@@ -43,7 +43,7 @@ class Granted:
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class PolicyDiff:
     """Actions that are `missing`, those granted only on some resources or under a condition, and patterns that grant more.
 
     `surplus` counts the actions beyond what is needed.
@@ -72,12 +72,12 @@ def _types(needed: Needs, action: str) -> str:
     return ", ".join(sorted(needed.types[action])) or "what it tells is found out in another way"
 
 
-def compare(needed: Needs, granted: Granted, partition: str) -> Difference:
+def compare(needed: Needs, granted: Granted, partition: str) -> PolicyDiff:
     """Hold what is granted against what is needed."""
     rules = [statement.rule for policy in granted.policies for statement in policy.statements]
     fence = [statement.rule for policy in granted.boundary for statement in policy.statements]
     levels = {action: _level(action, needed.resources(action, partition), rules, fence) for action in needed.types}
-    return Difference(
+    return PolicyDiff(
         missing=tuple(action for action, level in levels.items() if level is Level.MISSING),
         limited=tuple(action for action, level in levels.items() if level is Level.LIMITED),
         surplus=dict(_surplus(needed, rules)),
@@ -195,24 +195,24 @@ def _default(policy: Mapping[str, Any]) -> list[Any]:
     return [version["Document"] for version in policy.get("PolicyVersionList", ()) if version["IsDefaultVersion"]]
 
 
-async def of_accounts(settings: Settings, catalog: Catalog, needed: Needs) -> dict[str, Difference | Failed]:
+async def of_accounts(settings: Settings, catalog: Catalog, needed: Needs) -> dict[str, PolicyDiff | CallFailed]:
     """For each account, the difference to what the identity that would read it is granted, or why that is not known.
 
     Raises:
         Failed: when the credentials are refused, or the organization cannot be read.
         ConfigurationError: when an identity has no policies.
     """
-    found: dict[str, Difference | Failed] = {}
-    async with survey(settings, catalog) as way:
+    found: dict[str, PolicyDiff | CallFailed] = {}
+    async with reach(settings, catalog) as way:
         caller = await way.accounts.caller()
 
-        async def visit(member: Member, reached: Reached | Failed) -> None:
-            found[member.account] = reached if isinstance(reached, Failed) else await one(reached)
+        async def visit(member: Member, reached: AccountSession | CallFailed) -> None:
+            found[member.account] = reached if isinstance(reached, CallFailed) else await one(reached)
 
-        async def one(reached: Reached) -> Difference | Failed:
+        async def one(reached: AccountSession) -> PolicyDiff | CallFailed:
             try:
                 granted = await of_identity(way.calls(reached, reached.target.home), reached.target.caller)
-            except Failed as failed:
+            except CallFailed as failed:
                 return failed
             return compare(needed, granted, reached.target.partition)
 

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from collector.aws.accounts import Reached
+from collector.aws.accounts import AccountSession
 from collector.aws.calls import ScopeCalls
 from collector.catalog.catalog import Catalog
 from collector.catalog.permissions import action_of
-from collector.concurrency import chunks, spread
-from collector.faults import Failed, Reason
-from collector.preflight.call_estimate import Asked, Kind, forecast
+from collector.concurrency import chunks, for_each
+from collector.faults import CallFailed, Reason
+from collector.preflight.call_estimate import Asked, CallKind, estimate_calls
 from collector.preflight.policy import GATEWAY, Needs
 from collector.schema.paths import walker
 
@@ -34,12 +34,12 @@ class Answers:
     """What was found out in an account: actions that are denied, with the reason; other failures, with what was asked."""
 
     denied: dict[str, str] = field(default_factory=dict)
-    failures: list[tuple[Asked, Failed]] = field(default_factory=list)
+    failures: list[tuple[Asked, CallFailed]] = field(default_factory=list)
     simulated: bool = False
     calls: int = 0
 
 
-async def ask(calls: ScopeCalls, reached: Reached, role: str | None, catalog: Catalog, needed: Needs) -> Answers:
+async def ask(calls: ScopeCalls, reached: AccountSession, role: str | None, catalog: Catalog, needed: Needs) -> Answers:
     """Simulate, and call. `role` is the ARN of the role that was assumed, if one was."""
     answers = Answers()
     principal = await _principal(calls, reached.target.caller, role)
@@ -47,7 +47,7 @@ async def ask(calls: ScopeCalls, reached: Reached, role: str | None, catalog: Ca
         try:
             answers.denied = await _simulate(calls, principal, needed, reached.target.partition, reached.target.home)
             answers.simulated = True
-        except Failed:
+        except CallFailed:
             pass  # it takes iam:SimulatePrincipalPolicy, which a run does not need
     await _call_all(calls, reached, catalog, answers)
     return answers
@@ -64,7 +64,7 @@ async def _principal(calls: ScopeCalls, caller: str, role: str | None) -> str | 
         return None
     try:
         found = await calls.once("iam", "get_role", {"RoleName": rest.partition("/")[0]})
-    except Failed:
+    except CallFailed:
         return None
     return str(found["Role"]["Arn"])  # with its path, which a session's ARN leaves out
 
@@ -94,14 +94,14 @@ def _why(result: Mapping[str, Any]) -> str:
     return "a policy denies it" if result["EvalDecision"] == "explicitDeny" else "no policy allows it"
 
 
-async def _call_all(calls: ScopeCalls, reached: Reached, catalog: Catalog, answers: Answers) -> None:
+async def _call_all(calls: ScopeCalls, reached: AccountSession, catalog: Catalog, answers: Answers) -> None:
     row = {"AccountId": reached.target.account, "CallerArn": reached.target.caller}
 
     async def one(asked: Asked) -> None:
         answers.calls += 1
         try:
             await calls.once(asked.client, asked.op, _params(asked, row), region=asked.region)
-        except Failed as failure:
+        except CallFailed as failure:
             if failure.is_one_of(asked.absent):
                 return
             action = action_of(asked.client, asked.op)
@@ -113,15 +113,15 @@ async def _call_all(calls: ScopeCalls, reached: Reached, catalog: Catalog, answe
             else:
                 answers.failures.append((asked, failure))
 
-    await spread(list(_worth_asking(reached, catalog)), one, AT_ONCE)
+    await for_each(list(_worth_asking(reached, catalog)), one, AT_ONCE)
 
 
-def _worth_asking(reached: Reached, catalog: Catalog) -> Iterator[Asked]:
+def _worth_asking(reached: AccountSession, catalog: Catalog) -> Iterator[Asked]:
     """One call of each listing, the regional ones in one region; what hangs on rows cannot be asked without any."""
     target = reached.target
     one_region = target.home if target.home in target.regions else next(iter(target.regions), target.home)
     asked_before: set[tuple[str, ...]] = set()
-    for asked in _early(forecast(catalog, target).asked):
+    for asked in _early(estimate_calls(catalog, target).asked):
         key = (asked.client, asked.op, str(sorted(asked.params.items())))
         if key not in asked_before and asked.region in (one_region, target.home):
             asked_before.add(key)
@@ -129,7 +129,7 @@ def _worth_asking(reached: Reached, catalog: Catalog) -> Iterator[Asked]:
 
 
 def _early(several: Iterable[Asked]) -> Iterator[Asked]:
-    return (asked for asked in several if asked.kind is not Kind.ROWS and asked.op != "assume_role")
+    return (asked for asked in several if asked.kind is not CallKind.ROWS and asked.op != "assume_role")
 
 
 def _params(asked: Asked, row: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,30 +9,30 @@ from typing import TypeAlias
 
 import aioboto3
 
-from collector.aws.accounts import Accounts, Caller, Member, Reached
-from collector.aws.calls import Line, Patience, ScopeCalls
+from collector.aws.accounts import Accounts, AccountSession, Caller, Member
+from collector.aws.calls import CallContext, RetryPolicy, ScopeCalls
 from collector.aws.clients import Clients
-from collector.aws.limits import Limits
+from collector.aws.limits import RateLimits
 from collector.catalog.catalog import Catalog
-from collector.concurrency import spread
+from collector.concurrency import for_each
 from collector.config import Settings
-from collector.faults import Failed
+from collector.faults import CallFailed
 from collector.model import HOMES, __version__
 from collector.report import Ledger, ScopeRecord
 
-Visit: TypeAlias = Callable[[Member, Reached | Failed], Awaitable[None]]
+Visit: TypeAlias = Callable[[Member, AccountSession | CallFailed], Awaitable[None]]
 
-FIRM = Patience(deadline=60.0, patient_attempts=6, other_attempts=2, longest_wait=5.0)
+FIRM = RetryPolicy(deadline=60.0, patient_attempts=6, other_attempts=2, longest_wait=5.0)
 """A check that has to wait for long has found something."""
 
 
 @dataclass(frozen=True, slots=True)
-class Survey:
+class Reach:
     """The way to the accounts. What the accounts say of themselves on the way is in the ledger."""
 
     settings: Settings
     accounts: Accounts
-    line: Line
+    line: CallContext
     ledger: Ledger
 
     async def visit(self, caller: Caller, fn: Visit) -> None:
@@ -45,25 +45,25 @@ class Survey:
         async def one(member: Member) -> None:
             try:
                 reached = await self.accounts.reach(member, caller)
-            except Failed as failed:
+            except CallFailed as failed:
                 await fn(member, failed)
             else:
                 if reached is not None:
                     await fn(member, reached)
 
         members = [member async for member in self.accounts.members(caller)]
-        await spread(members, one, self.settings.accounts_at_once)
+        await for_each(members, one, self.settings.accounts_at_once)
 
-    def calls(self, reached: Reached, region: str) -> ScopeCalls:
+    def calls(self, reached: AccountSession, region: str) -> ScopeCalls:
         """Calls in an account and a region; they are in nobody's report."""
         return ScopeCalls(self.line, reached.identity, region, ScopeRecord())
 
 
 @asynccontextmanager
-async def survey(settings: Settings, catalog: Catalog, patience: Patience = FIRM) -> AsyncIterator[Survey]:
+async def reach(settings: Settings, catalog: Catalog, patience: RetryPolicy = FIRM) -> AsyncIterator[Reach]:
     """Open the way to the accounts; clients are closed with the context."""
     session = aioboto3.Session()
     ledger = Ledger("survey", __version__)
     async with Clients(session, session.region_name or HOMES["aws"]) as clients:
-        line = Line(clients, Limits.of(settings), settings.max_concurrency, patience)
-        yield Survey(settings, Accounts(session, line, ledger, settings, catalog), line, ledger)
+        line = CallContext(clients, RateLimits.of(settings), settings.max_concurrency, patience)
+        yield Reach(settings, Accounts(session, line, ledger, settings, catalog), line, ledger)

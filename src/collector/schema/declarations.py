@@ -107,7 +107,7 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Slice:
+class SameAnswer:
     """Other items of the same pages: declarations that name slices of one `Call` share its answer."""
 
     call: Call
@@ -115,7 +115,7 @@ class Slice:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Within:
+class Nested:
     """Rows that lie in another entity's finished row; no call is made."""
 
     each: str
@@ -123,7 +123,7 @@ class Within:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Made:
+class Synthetic:
     """One row for each account (each region, in a regional scope), made of what the run itself knows.
 
     Its fields: `AccountId`, `CallerArn`, `Regions` (those collected), `EnabledRegions`.
@@ -131,14 +131,14 @@ class Made:
 
 
 class Calls(Protocol):
-    """What a `Fetch` may do: call operations of its own scope. Waiting and retrying happen inside."""
+    """What a `Custom` may do: call operations of its own scope. Waiting and retrying happen inside."""
 
     async def once(self, op: str, /, *, again: tuple[str, ...] = (), **params: object) -> Row:
         """Call an operation; the codes in `again` mean "not ready yet", and it is asked again later."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Fetch:
+class Custom:
     """The escape hatch: rows that need a loop of their own. It still names its operations."""
 
     fn: Callable[[Calls], AsyncIterator[list[Row]]]
@@ -146,7 +146,7 @@ class Fetch:
     client: str | None = None
 
 
-Rows: TypeAlias = Call | Slice | Within | Made | Fetch
+Rows: TypeAlias = Call | SameAnswer | Nested | Synthetic | Custom
 
 
 # What is added to a row -----------------------------------------------------------------------------------
@@ -175,7 +175,7 @@ class Hydrate:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Batch:
+class Describe:
     """A further call for many rows at once; its items replace them.
 
     `by` is the path of the identifier that goes into the list parameter `ids`, at most `size` a call. `args` are
@@ -217,7 +217,7 @@ class Join:
     An item matches when one of the values at its `on` is one of the values at the row's `to`.
     """
 
-    rows: Call | Slice | Fetch
+    rows: Call | SameAnswer | Custom
     at: str
     on: Source
     to: Source
@@ -227,7 +227,7 @@ class Join:
 
 
 @dataclass(frozen=True, slots=True)
-class Other:
+class MappedEntity:
     """An end that was not collected, described by properties so that the graph downstream can find it.
 
     `entity` describes it (`_class`, `_type`, …: literal names, computed values). `match` lists the properties that find
@@ -268,16 +268,16 @@ class Edge:
     when: Source | None = None
     props: Mapping[str, Source] = field(default_factory=dict)
     key: Source | None = None
-    outside: Source | Other | None = None
+    outside: Source | MappedEntity | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Fetched:
+class Declaration:
     """How rows are obtained: what entities and links have in common."""
 
     rows: Rows
     when: Source | None = None
-    batch: Batch | None = None
+    describe: Describe | None = None
     join: tuple[Join, ...] = ()
     gather: tuple[Gather, ...] = ()
     hydrate: tuple[Hydrate, ...] = ()
@@ -287,7 +287,7 @@ class Fetched:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Entity(Fetched):
+class Entity(Declaration):
     """A type of the graph: its rows, its key, its properties, and the edges whose pointers stand in its rows.
 
     `arn` is the key unless told otherwise (`None`: AWS has none). `id` is the short identifier under which others
@@ -315,7 +315,7 @@ class Entity(Fetched):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Links(Fetched):
+class Links(Declaration):
     """Rows that are no entity of their own but tell of relationships between others."""
 
     title: str
@@ -369,7 +369,7 @@ def service_node(
     return Entity(
         type=type_,
         cls="Service",
-        rows=Made(),
+        rows=Synthetic(),
         scope="global",
         key=Template(f"{{account}}:service:{type_}"),
         id=None,

@@ -56,7 +56,7 @@ def reads(source: Source) -> Iterator[str]:
             return
 
 
-def in_doubt(row: Row | None) -> bool:
+def has_unknowns(row: Row | None) -> bool:
     """Whether a failed call owes an answer to the row or to what it was found in."""
     while row:
         if UNKNOWN in row:
@@ -65,7 +65,7 @@ def in_doubt(row: Row | None) -> bool:
     return False
 
 
-def owes(*sources: Source | None) -> Callable[[Row], bool]:
+def unknown_reads(*sources: Source | None) -> Callable[[Row], bool]:
     """A function that tells whether a failed call owes a row what these sources read."""
     debts = [_debt(source) for source in sources if source is not None]
     return lambda row: any(debt(row) for debt in debts)

@@ -15,13 +15,13 @@ from collector.schema.declarations import (
     Hydrate,
     Join,
     Links,
-    Made,
-    Other,
+    MappedEntity,
+    Nested,
     Row,
     Service,
+    Synthetic,
     Template,
     Via,
-    Within,
     pick,
     service_node,
 )
@@ -104,7 +104,7 @@ ROOT_USER = pick(
 account = Entity(
     type="aws_account",
     cls="Account",
-    rows=Made(),
+    rows=Synthetic(),
     join=(
         Join(REPORT, "Report", on="arn", to=ROOT),
         Join(ROOT_MFA, "RootMfa", on="User.Arn", to=ROOT),
@@ -147,7 +147,7 @@ account = Entity(
 
 managed = Links(
     title="Accounts of the organization",
-    rows=Within("aws_account", "Members"),
+    rows=Nested("aws_account", "Members"),
     when=Computed(is_managed, ("Arn", "Id")),
     edges=(
         Edge(
@@ -156,7 +156,7 @@ managed = Links(
             "aws_account",
             of=Via("Arn", management),
             at=Template("arn:{partition}:iam::{Id}:root"),
-            outside=Other(
+            outside=MappedEntity(
                 {
                     "_key": Template("arn:{partition}:iam::{Id}:root"),
                     "_type": Fixed("aws_account"),

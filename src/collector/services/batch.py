@@ -1,6 +1,6 @@
 """AWS Batch. It forgets jobs about a week after they have ended."""
 
-from collector.schema.declarations import Batch, Call, Edge, Entity, Row, Service, Via, pick, service_node
+from collector.schema.declarations import Call, Describe, Edge, Entity, Row, Service, Via, pick, service_node
 from collector.schema.patterns import filled, guarded_by
 from collector.schema.values import differs, equals, last_segment
 
@@ -104,7 +104,7 @@ job = Entity(
         "list_jobs", "jobSummaryList", {"maxResults": 100, "filters": [{"name": "AFTER_CREATED_AT", "values": ["0"]}]},
         each="aws_batch_job_queue", args={"jobQueue": "jobQueueArn"},
     ),
-    batch=Batch("describe_jobs", "jobs", ids="jobs", size=100, by="jobId"),
+    describe=Describe("describe_jobs", "jobs", ids="jobs", size=100, by="jobId"),
     key="jobArn",
     id="jobId",
     name="jobName",

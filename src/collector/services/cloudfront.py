@@ -8,12 +8,12 @@ from collector.schema.declarations import (
     Entity,
     Fixed,
     Hydrate,
+    Nested,
     Row,
     Service,
     Source,
     Template,
     Via,
-    Within,
     pick,
     service_node,
 )
@@ -123,7 +123,7 @@ distribution = Entity(
 origin = Entity(
     type="aws_cloudfront_distribution_origin",
     cls="Configuration",
-    rows=Within("aws_cloudfront_distribution", "Origins.Items"),
+    rows=Nested("aws_cloudfront_distribution", "Origins.Items"),
     key=Template("{^.ARN}:origin/{Id}"),
     arn=None,
     name="Id",

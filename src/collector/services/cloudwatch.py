@@ -7,9 +7,9 @@ from typing import Any
 from collector.schema.declarations import (
     Call,
     Calls,
+    Custom,
     Edge,
     Entity,
-    Fetch,
     First,
     Hydrate,
     Join,
@@ -76,7 +76,7 @@ rule = Entity(
     type="aws_cloudwatch_event_rule",
     cls="Task",
     client="events",
-    rows=Fetch(list_rules, ops=("list_event_buses", "list_rules")),
+    rows=Custom(list_rules, ops=("list_event_buses", "list_rules")),
     hydrate=(
         Hydrate(
             "list_targets_by_rule", "Targets", {"Rule": "Name", "EventBusName": "EventBusName"}, {"Limit": 100}, items="Targets"

@@ -10,8 +10,8 @@ from collector.schema.declarations import (
     Hydrate,
     Join,
     Row,
+    SameAnswer,
     Service,
-    Slice,
     Template,
     Via,
     pick,
@@ -154,7 +154,7 @@ finding = Entity(
 # The finding's own ARN is the key of what Inspector tells of it.
 enhanced_finding = replace(
     finding,
-    rows=Slice(FINDINGS, "imageScanFindings.enhancedFindings"),
+    rows=SameAnswer(FINDINGS, "imageScanFindings.enhancedFindings"),
     key=Template("{^.^.repositoryArn}@{^.imageDigest}/finding/{findingArn}"),
     arn="findingArn",
     name="title",

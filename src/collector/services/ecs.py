@@ -1,8 +1,8 @@
 """Amazon ECS. Lists give ARNs only; what they stand for is described in batches, but for task definitions: one a call."""
 
 from collector.schema.declarations import (
-    Batch,
     Call,
+    Describe,
     Edge,
     Entity,
     Fixed,
@@ -24,9 +24,9 @@ def in_cluster(op: str, items: str) -> Call:
     return Call(op, items, {"maxResults": 100}, each="aws_ecs_cluster", args={"cluster": "clusterArn"})
 
 
-def described(op: str, items: str, *, size: int = 100, include: tuple[str, ...] = ("TAGS",)) -> Batch:
+def described(op: str, items: str, *, size: int = 100, include: tuple[str, ...] = ("TAGS",)) -> Describe:
     """The resources of a cluster behind a list of ARNs."""
-    return Batch(op, items, ids=items, size=size, params={"include": list(include)}, args={"cluster": "clusterArn"})
+    return Describe(op, items, ids=items, size=size, params={"include": list(include)}, args={"cluster": "clusterArn"})
 
 
 def named(path: str, name: str) -> Via:
@@ -40,7 +40,7 @@ cluster = Entity(
     type="aws_ecs_cluster",
     cls="Cluster",
     rows=Call("list_clusters", "clusterArns", {"maxResults": 100}),
-    batch=Batch(
+    describe=Describe(
         "describe_clusters", "clusters", ids="clusters", size=100,
         params={"include": ["TAGS", "SETTINGS", "CONFIGURATIONS"]},
     ),
@@ -66,7 +66,7 @@ service = Entity(
     type="aws_ecs_service",
     cls="Service",
     rows=in_cluster("list_services", "serviceArns"),
-    batch=described("describe_services", "services", size=10),
+    describe=described("describe_services", "services", size=10),
     key="serviceArn",
     also={"group": Template("{clusterArn}/service:{serviceName}")},
     name="serviceName",
@@ -103,7 +103,7 @@ container_instance = Entity(
     type="aws_ecs_container_instance",
     cls=("Host", "Container"),
     rows=in_cluster("list_container_instances", "containerInstanceArns"),
-    batch=described("describe_container_instances", "containerInstances", include=("TAGS", "CONTAINER_INSTANCE_HEALTH")),
+    describe=described("describe_container_instances", "containerInstances", include=("TAGS", "CONTAINER_INSTANCE_HEALTH")),
     key="containerInstanceArn",
     name=last_segment("containerInstanceArn"),
     created="registeredAt",
@@ -135,7 +135,7 @@ task = Entity(
     type="aws_ecs_task",
     cls=("Task", "Process"),
     rows=in_cluster("list_tasks", "taskArns"),
-    batch=described("describe_tasks", "tasks"),
+    describe=described("describe_tasks", "tasks"),
     key="taskArn",
     name=last_segment("taskArn"),
     created="createdAt",

@@ -12,12 +12,12 @@ from collector.schema.declarations import (
     First,
     Hydrate,
     Join,
+    Nested,
     Row,
+    SameAnswer,
     Service,
-    Slice,
     Template,
     Via,
-    Within,
     pick,
     service_node,
 )
@@ -25,7 +25,7 @@ from collector.schema.patterns import encrypted_with, guarded_by
 from collector.schema.values import computed, document, equals, lower, only
 
 CLUSTERS = Call("describe_cache_clusters", "CacheClusters", {"ShowCacheNodeInfo": True, "MaxRecords": 100})
-NODES = Slice(CLUSTERS, "CacheClusters[].CacheNodes[]")
+NODES = SameAnswer(CLUSTERS, "CacheClusters[].CacheNodes[]")
 NODE_NAME, NODE_NAME_BELOW = Template("{CacheClusterId}/{CacheNodeId}"), Template("{^.CacheClusterId}/{CacheNodeId}")
 SUBNET_GROUPS = Call("describe_cache_subnet_groups", "CacheSubnetGroups", {"MaxRecords": 100})
 TAGGING = Hydrate(
@@ -125,7 +125,7 @@ single_redis = replace(
 member = Entity(
     type="aws_elasticache_cluster_node",
     cls=("Database", "DataStore", "Host"),
-    rows=Within("aws_elasticache_redis_cluster", "NodeGroups[].NodeGroupMembers[]"),
+    rows=Nested("aws_elasticache_redis_cluster", "NodeGroups[].NodeGroupMembers[]"),
     join=(Join(NODES, "Nodes", on=NODE_NAME_BELOW, to=NODE_NAME),),
     key=Template("arn:{partition}:elasticache:{region}:{account}:cluster:{CacheClusterId}/node/{CacheNodeId}"),
     arn=None,

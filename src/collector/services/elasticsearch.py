@@ -1,6 +1,6 @@
 """Amazon OpenSearch Service, formerly Amazon Elasticsearch Service: one API serves the domains of both engines."""
 
-from collector.schema.declarations import Batch, Call, Entity, First, Hydrate, Row, Service, pick, service_node
+from collector.schema.declarations import Call, Describe, Entity, First, Hydrate, Row, Service, pick, service_node
 from collector.schema.patterns import encrypted_with, guarded_by
 from collector.schema.values import computed, document
 
@@ -15,7 +15,7 @@ domain = Entity(
     type="aws_elasticsearch_domain",
     cls=("Database", "DataStore", "Cluster"),
     rows=Call("list_domain_names", "DomainNames"),
-    batch=Batch("describe_domains", "DomainStatusList", ids="DomainNames", size=5, by="DomainName"),
+    describe=Describe("describe_domains", "DomainStatusList", ids="DomainNames", size=5, by="DomainName"),
     hydrate=(Hydrate("list_tags", "Tagging", {"ARN": "ARN"}),),
     key="ARN",
     id="DomainId",

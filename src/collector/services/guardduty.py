@@ -3,9 +3,9 @@
 from typing import Any
 
 from collector.schema.declarations import (
-    Batch,
     Call,
     Computed,
+    Describe,
     Edge,
     Entity,
     First,
@@ -113,7 +113,7 @@ finding = Entity(
         args={"DetectorId": "DetectorId"},
         absent=(NOT_OURS,),
     ),
-    batch=Batch("get_findings", "Findings", ids="FindingIds", size=50, args={"DetectorId": "DetectorId"}),
+    describe=Describe("get_findings", "Findings", ids="FindingIds", size=50, args={"DetectorId": "DetectorId"}),
     key="Arn",
     id="Id",
     name="Title",

@@ -1,9 +1,9 @@
 """Amazon Inspector Classic, which AWS has ended: not among the default services."""
 
 from collector.schema.declarations import (
-    Batch,
     Call,
     Computed,
+    Describe,
     Edge,
     Entity,
     Fixed,
@@ -32,7 +32,7 @@ assessment = Entity(
     type="aws_inspector_assessment",
     cls="Assessment",
     rows=Call("list_assessment_runs", "assessmentRunArns", {"maxResults": 100}),
-    batch=Batch("describe_assessment_runs", "assessmentRuns", ids="assessmentRunArns", size=10),
+    describe=Describe("describe_assessment_runs", "assessmentRuns", ids="assessmentRunArns", size=10),
     key="arn",
     name="name",
     created="createdAt",
@@ -70,7 +70,7 @@ finding = Entity(
     type="aws_inspector_finding",
     cls="Finding",
     rows=Call("list_findings", "findingArns", {"maxResults": 100}),
-    batch=Batch("describe_findings", "findings", ids="findingArns", size=10),
+    describe=Describe("describe_findings", "findings", ids="findingArns", size=10),
     key="arn",
     id="id",
     name="title",

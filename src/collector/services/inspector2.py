@@ -1,14 +1,14 @@
 """Amazon Inspector. What it scans in a region stands for the assessment; findings are asked for only where it is on."""
 
 from collector.schema.declarations import (
-    Batch,
     Call,
+    Describe,
     Edge,
     Entity,
     Fixed,
-    Made,
     Service,
     Source,
+    Synthetic,
     Template,
     Via,
     pick,
@@ -36,8 +36,8 @@ coverage = Entity(
     type="aws_inspector_assessment",
     cls="Assessment",
     scope="regional",
-    rows=Made(),
-    batch=Batch("batch_get_account_status", "accounts", ids="accountIds", size=100, by="AccountId"),
+    rows=Synthetic(),
+    describe=Describe("batch_get_account_status", "accounts", ids="accountIds", size=100, by="AccountId"),
     when=differs("state.status", "DISABLED"),
     key=COVERAGE,
     arn=None,

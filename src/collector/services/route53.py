@@ -12,15 +12,15 @@ from collector.schema.declarations import (
     RESOURCE,
     Call,
     Calls,
+    Custom,
     Edge,
     Entity,
-    Fetch,
     First,
     Fixed,
     Gather,
     Hydrate,
     Join,
-    Other,
+    MappedEntity,
     Row,
     Service,
     Template,
@@ -114,7 +114,7 @@ def private_address(row: Row) -> str | None:
 zone = Entity(
     type="aws_route53_zone",
     cls="DomainZone",
-    rows=Fetch(list_zones, ops=("list_hosted_zones",)),
+    rows=Custom(list_zones, ops=("list_hosted_zones",)),
     join=(
         Join(Call("list_query_logging_configs", "QueryLoggingConfigs", {"MaxResults": "100"}), "Logging", "HostedZoneId", "ZoneId"),
     ),
@@ -145,7 +145,7 @@ zone = Entity(
         Edge(
             ("Domain", "aws_route53_domain"), "HAS", "aws_route53_zone",
             at=Via("Name", domain_of), when=negated("Config.PrivateZone"),
-            outside=Other(
+            outside=MappedEntity(
                 {"_class": Fixed("Domain"), "name": Via("Name", domain_of), "domainName": Via("Name", domain_of)},
                 match=(("_class", "name"), ("_class", "domainName")), create=False,
             ),
@@ -183,17 +183,17 @@ record = Entity(
         Edge("aws_route53_zone", "HAS", "aws_route53_record", at="^.ZoneId"),
         Edge(
             "aws_route53_record", "CONNECTS", ("Gateway", RESOURCE), at=alias_target, by="dns",
-            outside=Other({"_class": Fixed("Gateway"), "dnsName": alias_target}, (("_class", "dnsName"),), create=False),
+            outside=MappedEntity({"_class": Fixed("Gateway"), "dnsName": alias_target}, (("_class", "dnsName"),), create=False),
         ),
         Edge(
             "aws_route53_record", "CONNECTS", ("Host", RESOURCE), each="ResourceRecords", when=equals("^.Type", "CNAME"),
             at=Via("Value", target_of), by="dns",
-            outside=Other({"_class": Fixed("Host"), "fqdn": Via("Value", plain_name)}, (("_class", "fqdn"),), create=False),
+            outside=MappedEntity({"_class": Fixed("Host"), "fqdn": Via("Value", plain_name)}, (("_class", "fqdn"),), create=False),
         ),
         Edge(
             "aws_route53_record", "CONNECTS", ("Host", RESOURCE), each="ResourceRecords", when=equals("^.Type", "A", "AAAA"),
             at="Value", by="address",
-            outside=Other(
+            outside=MappedEntity(
                 {"_class": Fixed("Host"), "publicIpAddress": public_address, "privateIpAddress": private_address},
                 match=(("_class", "publicIpAddress"), ("_class", "privateIpAddress")), create=False,
             ),

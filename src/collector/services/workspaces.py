@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from collector.schema.declarations import Batch, Call, Edge, Entity, Join, Service, Template, Via, pick, service_node
+from collector.schema.declarations import Call, Describe, Edge, Entity, Join, Service, Template, Via, pick, service_node
 from collector.schema.patterns import encrypted_with, guarded_by, tagged
 from collector.schema.values import equals, only
 
@@ -77,7 +77,7 @@ bundle = Entity(
 amazons_bundle = replace(
     bundle,
     rows=WORKSPACES,
-    batch=Batch("describe_workspace_bundles", "Bundles", ids="BundleIds", size=25, by="BundleId"),
+    describe=Describe("describe_workspace_bundles", "Bundles", ids="BundleIds", size=25, by="BundleId"),
     when=equals("Owner", "AMAZON"),
     key=Template("arn:{partition}:workspaces:{region}::workspacebundle/{BundleId}"),
 )

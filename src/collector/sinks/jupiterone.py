@@ -14,7 +14,7 @@ from anyio import to_thread
 from collector.sinks.base import DeliveryError
 from collector.sinks.outbox import Outbox
 from collector.sinks.spool import Spool, Summary
-from collector.sinks.synchronization import AWAITING, FINISHED, UNDER_WAY, JobEndedError, Status, Synchronization
+from collector.sinks.synchronization import AWAITING, FINISHED, UNDER_WAY, JobEndedError, JobStatus, Synchronization
 from collector.sinks.transport import shown
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from collector.model import Batch
     from collector.report import Report
-    from collector.sinks.parcel import Lines, Number, Parcel
+    from collector.sinks.encoding import EncodedBatch, Lines, Number
 
 log = structlog.get_logger()
 
@@ -45,7 +45,7 @@ class Aims:
 
 
 @dataclass(slots=True)
-class Job:
+class SyncJob:
     """A job as this side knows it. `whole`: at its end it holds everything that was collected for its account."""
 
     id: str = ""
@@ -70,7 +70,7 @@ class JupiterOneSink:
         """Nothing is opened yet."""
         self._service, self._spool, self._aims = service, spool, aims
         self._outbox = Outbox(spool, self._send, width=width, forgets=False)
-        self._jobs: dict[str, Job] = {}
+        self._jobs: dict[str, SyncJob] = {}
         self._problems: list[str] = []
         self._ended = False
 
@@ -97,7 +97,7 @@ class JupiterOneSink:
             for account, numbers in (await self._outbox.disk(self._spool.accounts)).items():
                 self._job(account).numbers += numbers
             for key in self._spool.jobs:
-                self._jobs.setdefault(key, Job())
+                self._jobs.setdefault(key, SyncJob())
             for key, job in self._jobs.items():
                 try:
                     await self._take_up(key, job, summary)
@@ -109,7 +109,7 @@ class JupiterOneSink:
         finally:
             await self._leave()
 
-    async def _take_up(self, key: str, job: Job, summary: Summary | None) -> None:
+    async def _take_up(self, key: str, job: SyncJob, summary: Summary | None) -> None:
         """Go on with the job that the batches were for, or begin anew with what is there.
 
         A job that does not hold everything must not delete anything: all types are partial then.
@@ -167,11 +167,11 @@ class JupiterOneSink:
         except DeliveryError as error:
             self._problems.append(f"{_named(key)}: {error}")
 
-    async def _abort(self, job: Job) -> None:
+    async def _abort(self, job: SyncJob) -> None:
         await self._service.abort(job.id, "the run failed")
         log.warning("the run failed: its job is aborted", job=job.id)
 
-    async def _finalize(self, key: str, job: Job, summary: Summary | None) -> None:
+    async def _finalize(self, key: str, job: SyncJob, summary: Summary | None) -> None:
         partial = self._aims.every
         if job.whole and summary is not None:
             partial = frozenset(summary.report["partialDatasets"]["types"]) | self._aims.unseen.union(
@@ -183,7 +183,7 @@ class JupiterOneSink:
         await self._outbox.disk(self._spool.remove, arrived)
         await self._outbox.disk(self._spool.end_job, key)
 
-    async def _finished(self, job: Job) -> None:
+    async def _finished(self, job: SyncJob) -> None:
         """Wait until the service has worked a job in, and compare what it counts.
 
         Raises:
@@ -199,14 +199,14 @@ class JupiterOneSink:
             await self._aims.sleep(self._aims.poll)
         raise DeliveryError(f"job {job.id} is not finished after {self._aims.longest:g} s")
 
-    def _job(self, account: str) -> Job:
-        return self._jobs.setdefault(self._key(account), Job())
+    def _job(self, account: str) -> SyncJob:
+        return self._jobs.setdefault(self._key(account), SyncJob())
 
     def _key(self, account: str) -> str:
         """An integration instance has one job for all accounts: two would delete each other's records."""
         return "" if self._aims.instance else account
 
-    async def _send(self, parcel: Parcel) -> None:
+    async def _send(self, parcel: EncodedBatch) -> None:
         job = self._job(parcel.scope.account)
         entities, relationships = await to_thread.run_sync(parcel.records)
         try:
@@ -223,7 +223,7 @@ class JupiterOneSink:
         job.entities += len(entities)
         job.relationships += len(relationships)
 
-    async def _started(self, account: str, job: Job) -> None:
+    async def _started(self, account: str, job: SyncJob) -> None:
         async with job.turn:
             if job.ended:
                 raise JobEndedError("its job had ended before")
@@ -237,7 +237,7 @@ class JupiterOneSink:
         return {"source": "api", "scope": f"aws:{account}"}
 
 
-def _compare(job: Job, status: Status) -> None:
+def _compare(job: SyncJob, status: JobStatus) -> None:
     """What the service counts against what it accepted; more is no loss: a body may have been sent twice."""
     counted = {
         "entities": status.get("numEntitiesUploaded"),

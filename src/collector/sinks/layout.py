@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from collector.sinks.parcel import Number
+    from collector.sinks.encoding import Number
 
 SUFFIX, TORN, UNNAMED = ".batch", ".torn", ".tmp"
 ABOUT, SUMMARY, LOCK = "output.json", "summary.json", "lock"

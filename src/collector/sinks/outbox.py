@@ -12,7 +12,7 @@ import structlog
 from anyio import to_thread
 
 from collector.sinks.base import DeliveryError
-from collector.sinks.parcel import Number, Parcel, packed
+from collector.sinks.encoding import EncodedBatch, Number, encoded
 from collector.sinks.spool import FullError, Spool
 from collector.sinks.transport import GaveUpError, TooLargeError
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 T = TypeVar("T")
-Send: TypeAlias = Callable[[Parcel], Awaitable[None]]
+Send: TypeAlias = Callable[[EncodedBatch], Awaitable[None]]
 
 UNSENT = "the run ended first"
 
@@ -39,10 +39,10 @@ class Outbox:
         """`send` raises `DeliveryError`. `forgets`: what was sent leaves the spool at once."""
         self.spool = spool
         self._send, self._width, self._forgets = send, width, forgets
-        self._waiting: asyncio.Queue[Parcel | Number] = asyncio.Queue(0 if spool.durable else 1)
+        self._waiting: asyncio.Queue[EncodedBatch | Number] = asyncio.Queue(0 if spool.durable else 1)
         self._senders: list[asyncio.Task[None]] = []
         self._sending: list[anyio.CancelScope] = []
-        self._interrupted: list[Parcel] = []
+        self._interrupted: list[EncodedBatch] = []
         self._again: list[Number] = []
         self._open = 0
         self._moved = asyncio.Event()
@@ -63,7 +63,7 @@ class Outbox:
         """
         if self.broken is not None:
             raise self.broken
-        parcel = await to_thread.run_sync(packed, batch)
+        parcel = await to_thread.run_sync(encoded, batch)
         if self.spool.durable:
             await self._store(parcel)
             await self._queue(parcel.number)
@@ -89,12 +89,12 @@ class Outbox:
         for scope in self._sending:
             scope.cancel()
         await asyncio.gather(*senders)
-        left: list[Parcel | Number] = [*self._interrupted]
+        left: list[EncodedBatch | Number] = [*self._interrupted]
         self._interrupted.clear()
         while not self._waiting.empty():
             left.append(self._waiting.get_nowait())
         for item in left:
-            if isinstance(item, Parcel):
+            if isinstance(item, EncodedBatch):
                 await self._keep(item, UNSENT)
             else:
                 self.failures[item] = UNSENT
@@ -117,17 +117,17 @@ class Outbox:
             parts.append(f"{batches} not delivered to {where} (batch {'.'.join(map(str, number))}: {why})")
         return "; ".join(parts) or None
 
-    async def _queue(self, item: Parcel | Number) -> None:
+    async def _queue(self, item: EncodedBatch | Number) -> None:
         self._open += 1
         try:
             await self._waiting.put(item)
         except asyncio.CancelledError:
             self._open -= 1
-            if isinstance(item, Parcel):
+            if isinstance(item, EncodedBatch):
                 self._interrupted.append(item)
             raise
 
-    async def _store(self, parcel: Parcel) -> None:
+    async def _store(self, parcel: EncodedBatch) -> None:
         """Put a parcel on disk; a full spool is waited for as long as anything is on its way out of it."""
         while True:
             moved = self._moved
@@ -143,9 +143,9 @@ class Outbox:
             while True:
                 await self._one(await self._waiting.get())
 
-    async def _one(self, item: Parcel | Number) -> None:
+    async def _one(self, item: EncodedBatch | Number) -> None:
         try:
-            parcel = item if isinstance(item, Parcel) else await self._read(item)
+            parcel = item if isinstance(item, EncodedBatch) else await self._read(item)
             if parcel is not None:
                 await self._settle(parcel)
         finally:
@@ -154,14 +154,14 @@ class Outbox:
             self._moved = asyncio.Event()
             self._waiting.task_done()
 
-    async def _read(self, number: Number) -> Parcel | None:
+    async def _read(self, number: Number) -> EncodedBatch | None:
         try:
             return await self.disk(self.spool.read, number)
         except DeliveryError as error:
             self.failures[number] = str(error)
             return None
 
-    async def _settle(self, parcel: Parcel) -> None:
+    async def _settle(self, parcel: EncodedBatch) -> None:
         try:
             await self._send(parcel)
         except TooLargeError as error:
@@ -181,7 +181,7 @@ class Outbox:
             if self._forgets:
                 await self.disk(self.spool.remove, [parcel.number])
 
-    async def _divide(self, parcel: Parcel, why: str) -> None:
+    async def _divide(self, parcel: EncodedBatch, why: str) -> None:
         halves = await to_thread.run_sync(parcel.halves)
         if halves is None:
             await self._keep(parcel, why)
@@ -199,7 +199,7 @@ class Outbox:
             self._interrupted += left
             raise
 
-    async def _keep(self, parcel: Parcel, why: str) -> None:
+    async def _keep(self, parcel: EncodedBatch, why: str) -> None:
         try:
             await self.disk(self.spool.add, parcel)
         except DeliveryError as error:

@@ -21,7 +21,7 @@ from collector.sinks.ndjson import NdjsonSink
 from collector.sinks.several import SeveralSinks
 from collector.sinks.spool import Room, Spool, taken_over
 from collector.sinks.synchronization import Synchronization
-from collector.sinks.transport import Http, Manner, Patience
+from collector.sinks.transport import Http, Manner, UploadRetryPolicy
 from collector.sinks.upload import UploadSink
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def endpoint(settings: Settings, where: str) -> tuple[str, Http]:
         ConfigurationError: when the address cannot be meant, or something is lacking for it.
     """
     url = _address(settings, where)
-    patience = Patience(attempts=settings.upload_attempts)
+    patience = UploadRetryPolicy(attempts=settings.upload_attempts)
     if not where.startswith(JUPITERONE):
         token = Token(
             "COLLECTOR_UPLOAD_TOKEN", settings.upload_token, settings.upload_token_file, settings.upload_token_command

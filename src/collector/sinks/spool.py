@@ -14,8 +14,8 @@ import orjson
 
 from collector.sinks.base import DeliveryError
 from collector.sinks.disk import Disk, locked
+from collector.sinks.encoding import EncodedBatch, Number, from_file, to_file
 from collector.sinks.layout import ABOUT, LOCK, SUMMARY, TORN, UNNAMED, batch_files, name_of, refusals
-from collector.sinks.parcel import Number, Parcel, from_file, to_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -94,7 +94,7 @@ class Spool:
         """The batches on disk, in their order."""
         return sorted(self._sizes)
 
-    def add(self, parcel: Parcel) -> None:
+    def add(self, parcel: EncodedBatch) -> None:
         """Keep a parcel; when this returns, it survives the process. A parcel that is here already stays as it is.
 
         Raises:
@@ -113,7 +113,7 @@ class Spool:
         self._sizes[parcel.number] = len(data)
         self._used = self.used() + len(data)
 
-    def read(self, number: Number) -> Parcel:
+    def read(self, number: Number) -> EncodedBatch:
         """A parcel that is kept; of a torn one what is left, with a note.
 
         Raises:
@@ -145,7 +145,7 @@ class Spool:
                 self._disk.remove(self.place / name_of(number))
                 self._forget(number)
 
-    def replace(self, parcel: Parcel, pieces: Iterable[Parcel]) -> None:
+    def replace(self, parcel: EncodedBatch, pieces: Iterable[EncodedBatch]) -> None:
         """Pieces in place of a parcel that was too large. They are not sent before this returns, nor the parcel after it."""
         if parcel.number not in self._sizes:
             return

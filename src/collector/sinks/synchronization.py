@@ -15,7 +15,7 @@ import structlog
 from anyio import to_thread
 
 from collector.sinks.base import DeliveryError
-from collector.sinks.parcel import LEVEL, Lines
+from collector.sinks.encoding import LEVEL, Lines
 from collector.sinks.shrink import shrunk
 from collector.sinks.transport import Http, RefusedError, TooLargeError
 
@@ -30,8 +30,8 @@ FINISHED = "FINISHED"
 UNDER_WAY = frozenset({"FINALIZE_PENDING", "FINALIZING_ENTITIES", "FINALIZING_RELATIONSHIPS"})
 JOB_ENDED = "JOB_NOT_AWAITING_UPLOADS"
 
-Kind: TypeAlias = Literal["entities", "relationships"]
-Status: TypeAlias = Mapping[str, Any]
+RecordKind: TypeAlias = Literal["entities", "relationships"]
+JobStatus: TypeAlias = Mapping[str, Any]
 
 
 class JobEndedError(DeliveryError):
@@ -58,11 +58,11 @@ class Synchronization:
             raise DeliveryError("JupiterOne answers the start of a job without an id")
         return str(job["id"])
 
-    async def status(self, job: str) -> Status:
+    async def status(self, job: str) -> JobStatus:
         """What has become of a job."""
         return _job(await self.http.get(f"{self._jobs}/{job}", _headers()))
 
-    async def finalize(self, job: str, partial: Iterable[str]) -> Status:
+    async def finalize(self, job: str, partial: Iterable[str]) -> JobStatus:
         """All has been uploaded; of the types in `partial` nothing that is missing is to be deleted.
 
         A job that is being finalized already, because the answer to an earlier attempt was lost, is as good.
@@ -80,12 +80,12 @@ class Synchronization:
         """Throw away what was uploaded to a job."""
         await self._post(f"/{job}/abort", {"reason": reason})
 
-    async def upload(self, job: str, kind: Kind, lines: Lines) -> None:
+    async def upload(self, job: str, kind: RecordKind, lines: Lines) -> None:
         """Upload records, in several bodies if they are too large for one."""
         for part in _parts(lines, BODY_BYTES - len(_body(kind, []))):
             await self._upload(job, kind, part)
 
-    async def _upload(self, job: str, kind: Kind, lines: Lines) -> None:
+    async def _upload(self, job: str, kind: RecordKind, lines: Lines) -> None:
         body = _body(kind, lines)
         try:
             packed = await to_thread.run_sync(gzip.compress, body, LEVEL)
@@ -99,7 +99,7 @@ class Synchronization:
             for part in parts:
                 await self._upload(job, kind, part)
 
-    async def _post(self, path: str, told: Mapping[str, Any]) -> Status:
+    async def _post(self, path: str, told: Mapping[str, Any]) -> JobStatus:
         return _job(await self._sent(path, orjson.dumps(told), {}))
 
     async def _sent(self, path: str, body: bytes, headers: Mapping[str, str]) -> bytes:
@@ -135,7 +135,7 @@ def _parts(lines: Lines, limit: int) -> Iterator[Lines]:
         yield part
 
 
-def _body(kind: Kind, lines: Lines) -> bytes:
+def _body(kind: RecordKind, lines: Lines) -> bytes:
     return b'{"' + kind.encode() + b'":[' + b",".join(lines) + b"]}"
 
 
@@ -143,7 +143,7 @@ def _headers() -> dict[str, str]:
     return {"Content-Type": "application/json"}
 
 
-def _job(answer: bytes) -> Status:
+def _job(answer: bytes) -> JobStatus:
     try:
         told = orjson.loads(answer)
     except orjson.JSONDecodeError:

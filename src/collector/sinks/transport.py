@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from collector.sinks.credentials import Token
 
-PASSING = frozenset({408, 425, 429})
+TRANSIENT = frozenset({408, 425, 429})
 SERVER_ERROR = 500
 UNAUTHORIZED = 401
 TOO_LARGE = 413
@@ -60,7 +60,7 @@ class _PassingError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class UploadRetryPolicy:
     """How long to go on trying; times in seconds.
 
     Waits are random below an exponentially growing bound (full jitter). After `attempts` the endpoint counts as down: for
@@ -89,10 +89,10 @@ class Manner:
 class Http:
     """One endpoint, with its session, its token and its pace, for several senders at a time."""
 
-    def __init__(self, manner: Manner, token: Token, patience: Patience | None = None) -> None:
+    def __init__(self, manner: Manner, token: Token, patience: UploadRetryPolicy | None = None) -> None:
         """No connection is made yet."""
         self._manner, self._token = manner, token
-        self._patience = patience or Patience()
+        self._patience = patience or UploadRetryPolicy()
         self._session: aiohttp.ClientSession | None = None
         self._held_until = 0.0
         self._rests_until: float | None = None
@@ -202,7 +202,7 @@ class Http:
         message = self._token.hide(message)
         if status == TOO_LARGE or code == TOO_LARGE_CODE:
             return TooLargeError(status, code, message)
-        if status not in PASSING and status < SERVER_ERROR:
+        if status not in TRANSIENT and status < SERVER_ERROR:
             return RefusedError(status, code, message)
         seconds = _seconds(after, datetime.now(UTC)) if after else 0.0
         self._held_until = max(self._held_until, self._patience.clock() + min(seconds, self._patience.longest_hold))

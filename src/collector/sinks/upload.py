@@ -15,7 +15,7 @@ from collector.sinks.transport import Http, shown
 if TYPE_CHECKING:
     from collector.model import Batch
     from collector.report import Report
-    from collector.sinks.parcel import Parcel
+    from collector.sinks.encoding import EncodedBatch
 
 
 class UploadSink:
@@ -97,7 +97,7 @@ class UploadSink:
             return f"the report was not delivered to {shown(self._url)} ({error})"
         return None
 
-    async def _send(self, parcel: Parcel) -> None:
+    async def _send(self, parcel: EncodedBatch) -> None:
         headers = {
             "Content-Type": "application/x-ndjson",
             "Content-Encoding": "gzip",

@@ -14,8 +14,8 @@ import anyio
 import orjson
 import structlog
 
-from collector.faults import Failed, Reason
-from collector.graph.assemble import Finished
+from collector.faults import CallFailed, Reason
+from collector.graph.assemble import OutgoingRecord
 from collector.model import Batch, Record, Scope
 from collector.report import Ledger
 from collector.sinks.base import Sink
@@ -74,7 +74,7 @@ class Writer:
                 eased, self._eased = self._eased, anyio.Event()
                 eased.set()
 
-    async def room(self) -> None:
+    async def drain(self) -> None:
         """Wait while the sink has too much to take: what would be asked for now could only wait."""
         while self._waiting >= WAITING_BYTES:
             await self._eased.wait()
@@ -85,7 +85,7 @@ class Writer:
         self._ended = True
         self._come.set()
 
-    def take(self, records: Iterable[Finished]) -> None:
+    def take(self, records: Iterable[OutgoingRecord]) -> None:
         """Take records. One that is too large for any batch loses its raw data, else is reported."""
         for record, scope, line in records:
             text = line_of(record) if line is None else line
@@ -126,7 +126,7 @@ class Writer:
         key, type_ = record["_key"], record["_type"]
         too_large = "is too large for a batch"
         why = too_large if size >= MOST_BYTES else "leads to an entity that was too large for a batch"
-        failure = Failed(f"{scope.service}:{type_}", Reason.ERROR, "RecordTooLarge", f"{key[:200]} {why}")
+        failure = CallFailed(f"{scope.service}:{type_}", Reason.ERROR, "RecordTooLarge", f"{key[:200]} {why}")
         self._ledger.plan(scope).fail(failure, {type_})
         self._ledger.uncount(record, scope)
         self._dropped.add(key)

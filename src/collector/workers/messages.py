@@ -12,13 +12,13 @@ from collector.aws.accounts import Member
 from collector.faults import Reason
 from collector.model import Batch, Scope, Target
 from collector.report import Ledger, ScopeRecord
-from collector.workers.packing import Packed
+from collector.workers.packing import PackedRow
 
 _LENGTH = struct.Struct(">I")
 
 
 @dataclass(frozen=True, slots=True)
-class Hello:
+class Configure:
     """The first word to a worker, before anything is known of AWS: what the user wants."""
 
     settings: dict[str, Any]
@@ -26,7 +26,7 @@ class Hello:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class Authenticate:
     """Who the user's own credentials are, before the first task."""
 
     account: str
@@ -35,7 +35,7 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
-class Whole:
+class CollectAccount:
     """To collect: an account with all that belongs to it."""
 
     key: str
@@ -43,7 +43,7 @@ class Whole:
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
+class CollectScopes:
     """To collect: some scopes of an account that was reached. `name` is the account's."""
 
     key: str
@@ -69,16 +69,16 @@ class Delivered:
 
 
 @dataclass(frozen=True, slots=True)
-class Parcel:
+class Rows:
     """Rows of a share."""
 
     key: str
     scope: Scope
-    rows: list[Packed]
+    rows: list[PackedRow]
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class ScopeEnded:
     """All rows of one scope of a share have been told, and this is its record."""
 
     key: str
@@ -97,7 +97,7 @@ class Done:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class AccountRefused:
     """An account could not be got into."""
 
     key: str
@@ -107,19 +107,19 @@ class Refused:
     message: str
 
 
-Task: TypeAlias = Whole | Share
-Order: TypeAlias = Hello | Known | Task | Stop
-Answer: TypeAlias = Delivered | Parcel | Ended | Done | Refused
+Task: TypeAlias = CollectAccount | CollectScopes
+Command: TypeAlias = Configure | Authenticate | Task | Stop
+Reply: TypeAlias = Delivered | Rows | ScopeEnded | Done | AccountRefused
 
 
-Hear: TypeAlias = Callable[[Any], Awaitable[None]]
+OnMessage: TypeAlias = Callable[[Any], Awaitable[None]]
 """Takes what comes of a task while it is worked on; the worker's next word is heard only after that."""
 
 
 class TaskRunner(Protocol):
     """Whoever has tasks done by worker processes."""
 
-    async def run(self, task: Task, hear: Hear, weight: int = 1) -> Done:
+    async def run(self, task: Task, on_message: OnMessage, weight: int = 1) -> Done:
         """Have a task done.
 
         Raises:
@@ -134,14 +134,14 @@ class Reader(Protocol):
         """Exactly so many bytes. Raises `IncompleteReadError` at the end."""
 
 
-def framed(word: Order | Answer) -> bytes:
+def encode(word: Command | Reply) -> bytes:
     """A word with its length before it."""
     data = pickle.dumps(word, protocol=pickle.HIGHEST_PROTOCOL)
     return _LENGTH.pack(len(data)) + data
 
 
-async def heard(reader: Reader) -> Any:
-    """The next word: an `Order` where a worker listens, an `Answer` where its parent does.
+async def receive(reader: Reader) -> Any:
+    """The next word: an `Command` where a worker listens, an `Reply` where its parent does.
 
     Raises:
         IncompleteReadError: when the other end has gone.

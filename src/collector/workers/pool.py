@@ -14,31 +14,31 @@ import anyio
 import structlog
 from anyio.abc import TaskGroup
 
-from collector.aws.accounts import Caller, Member, Reached
+from collector.aws.accounts import AccountSession, Caller, Member
 from collector.config import Settings
-from collector.engine.scopes import Outlet
-from collector.faults import Failed, Reason
-from collector.graph.assemble import Converted, Odd
+from collector.engine.scopes import ScopeOutput
+from collector.faults import CallFailed, Reason
+from collector.graph.assemble import BadRow, ConvertedRow
 from collector.report import Ledger
 from collector.sinks.base import Sink
 from collector.workers.messages import (
-    Answer,
+    AccountRefused,
+    Authenticate,
+    Command,
+    Configure,
     Delivered,
     Done,
-    Ended,
-    Hear,
-    Hello,
-    Known,
-    Order,
-    Parcel,
-    Refused,
+    OnMessage,
+    Reply,
+    Rows,
+    ScopeEnded,
     Stop,
     Task,
-    framed,
-    heard,
+    encode,
+    receive,
 )
-from collector.workers.shared_account import Shares
-from collector.workers.spread_accounts import Processes
+from collector.workers.shared_account import SharedAccount
+from collector.workers.spread_accounts import SpreadAccounts
 
 log = structlog.get_logger()
 
@@ -51,7 +51,7 @@ class _Held:
     """A task in the hands of a worker."""
 
     weight: int
-    hear: Hear
+    on_message: OnMessage
     done: asyncio.Future[Done]
 
 
@@ -71,10 +71,10 @@ class _Worker:
         """What it has to do."""
         return sum(each.weight for each in self.held.values())
 
-    def say(self, word: Order) -> None:
+    def send(self, word: Command) -> None:
         """Tell it something."""
         if not self.gone:
-            self.writer.write(framed(word))
+            self.writer.write(encode(word))
 
     def lose(self) -> None:
         """What a worker held when its process ended is lost."""
@@ -82,7 +82,9 @@ class _Worker:
         for each in self.held.values():
             if not each.done.done():
                 code = self.process.returncode
-                each.done.set_exception(Failed("worker", Reason.ERROR, "WorkerDied", f"its process ended with {code}"))
+                each.done.set_exception(
+                    CallFailed("worker", Reason.ERROR, "WorkerDied", f"its process ended with {code}")
+                )
 
 
 class WorkerProcesses:
@@ -92,7 +94,7 @@ class WorkerProcesses:
         """`count` processes at a time. `unlimited` switches rates off."""
         share = max(1, settings.max_concurrency // count)
         given = {**settings.model_dump(exclude_defaults=True), "max_concurrency": share}
-        self._hello, self._count = Hello(given, unlimited), count
+        self._hello, self._count = Configure(given, unlimited), count
         self._started: list[_Worker] = []
 
     async def __aenter__(self) -> Self:
@@ -110,7 +112,7 @@ class WorkerProcesses:
 
     def authenticate(self, caller: Caller, run_id: str, tasks: TaskGroup) -> WorkerPool:
         """Tell them who we are, and listen to them in `tasks`."""
-        return WorkerPool(self, self._started, Known(caller.account, caller.arn, run_id), tasks)
+        return WorkerPool(self, self._started, Authenticate(caller.account, caller.arn, run_id), tasks)
 
     async def start(self) -> _Worker:
         """One more process."""
@@ -120,7 +122,7 @@ class WorkerProcesses:
                 sys.executable, "-m", "collector.workers.worker", stdin=theirs.fileno(), stdout=sys.stderr
             )
         worker = _Worker(process, *await asyncio.open_connection(sock=ours, limit=AHEAD))
-        worker.say(self._hello)
+        worker.send(self._hello)
         self._started.append(worker)
         return worker
 
@@ -128,7 +130,9 @@ class WorkerProcesses:
 class WorkerPool:
     """Processes that take tasks. One that died is replaced."""
 
-    def __init__(self, processes: WorkerProcesses, workers: Iterable[_Worker], known: Known, tasks: TaskGroup) -> None:
+    def __init__(
+        self, processes: WorkerProcesses, workers: Iterable[_Worker], known: Authenticate, tasks: TaskGroup
+    ) -> None:
         """Tell the workers who we are."""
         self._processes, self._known, self._tasks = processes, known, tasks
         self._workers = list(workers)
@@ -138,27 +142,31 @@ class WorkerPool:
         for worker in self._workers:
             self._introduce(worker)
 
-    def spread(self, sink: Sink) -> Processes:
+    def spread(self, sink: Sink) -> SpreadAccounts:
         """Collect each account in one of the processes."""
-        return Processes(self, sink)
+        return SpreadAccounts(self, sink)
 
     def share(
-        self, member: Member, reached: Reached, ledger: Ledger, outlet: Outlet[Iterable[Converted | Odd]]
-    ) -> Shares:
+        self,
+        member: Member,
+        reached: AccountSession,
+        ledger: Ledger,
+        outlet: ScopeOutput[Iterable[ConvertedRow | BadRow]],
+    ) -> SharedAccount:
         """Collect the scopes of one account in all of them."""
-        return Shares(self, member, reached, ledger, outlet)
+        return SharedAccount(self, member, reached, ledger, outlet)
 
-    async def run(self, task: Task, hear: Hear, weight: int = 1) -> Done:
+    async def run(self, task: Task, on_message: OnMessage, weight: int = 1) -> Done:
         """Have a task done by the worker that has the least to do, in weights. One that died is replaced.
 
         Raises:
             Failed: when the account refuses, or the worker died.
         """
-        held = _Held(weight, hear, asyncio.get_running_loop().create_future())
+        held = _Held(weight, on_message, asyncio.get_running_loop().create_future())
         worker = await self._reserved(task.key, held)
         if worker.gone:
             worker.lose()
-        worker.say(task)
+        worker.send(task)
         try:
             done = await held.done
         finally:
@@ -169,7 +177,7 @@ class WorkerPool:
     def stop(self, signal: str) -> None:
         """Let every worker finish what it can without further calls."""
         for worker in self._workers:
-            worker.say(Stop(signal))
+            worker.send(Stop(signal))
 
     def used(self) -> list[Mapping[str, Any]]:
         """What the rate limits of all workers were asked for, as `Limits.used` tells it."""
@@ -198,13 +206,13 @@ class WorkerPool:
         self._workers = [worker for worker in self._workers if not worker.gone]
 
     def _introduce(self, worker: _Worker) -> None:
-        worker.say(self._known)
+        worker.send(self._known)
         self._tasks.start_soon(self._listen, worker)
 
     async def _listen(self, worker: _Worker) -> None:
         while True:
             try:
-                await _heard(worker, await heard(worker.reader))
+                await _handle(worker, await receive(worker.reader))
             except (asyncio.IncompleteReadError, ConnectionError):
                 break
         code = await worker.process.wait()
@@ -213,15 +221,15 @@ class WorkerPool:
         worker.lose()
 
 
-async def _heard(worker: _Worker, word: Answer) -> None:
+async def _handle(worker: _Worker, word: Reply) -> None:
     held = worker.held[word.key]
     match word:
-        case Delivered() | Parcel() | Ended():
-            await held.hear(word)
+        case Delivered() | Rows() | ScopeEnded():
+            await held.on_message(word)
         case Done():
             held.done.set_result(word)
-        case Refused(_, operation, reason, code, message):
-            held.done.set_exception(Failed(operation, reason, code, message))
+        case AccountRefused(_, operation, reason, code, message):
+            held.done.set_exception(CallFailed(operation, reason, code, message))
 
 
 def worker_processes(settings: Settings, *, unlimited: bool = False) -> WorkerProcesses | None:

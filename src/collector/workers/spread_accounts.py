@@ -11,10 +11,10 @@ import anyio
 from collector.aws.accounts import Caller, Member
 from collector.report import Ledger
 from collector.sinks.base import Sink
-from collector.workers.messages import Delivered, TaskRunner, Whole
+from collector.workers.messages import CollectAccount, Delivered, TaskRunner
 
 
-class Processes:
+class SpreadAccounts:
     """Collects accounts in worker processes; to its caller the same as `Members`."""
 
     def __init__(self, workers: TaskRunner, sink: Sink) -> None:
@@ -30,7 +30,7 @@ class Processes:
         Raises:
             Failed: when the account refuses, or its worker died.
         """
-        done = await self._workers.run(Whole(member.account, member), self._deliver)
+        done = await self._workers.run(CollectAccount(member.account, member), self._deliver)
         self.bug = self.bug or done.bug
         ledger.take(done.ledger)
 

@@ -21,9 +21,9 @@ from collector.demo.estate import (
     storage,
 )
 from collector.demo.estate.cloud import Cloud
-from collector.demo.estate.made import Made
+from collector.demo.estate.seeded import SeededIds
 
-Step: TypeAlias = Callable[[Cloud, Made], None]
+Step: TypeAlias = Callable[[Cloud, SeededIds], None]
 
 STEPS: tuple[Step, ...] = (
     identity.organization,
@@ -78,10 +78,10 @@ STEPS: tuple[Step, ...] = (
 )
 
 
-def seed(url: str) -> Made:
+def seed(url: str) -> SeededIds:
     """Makes the estate on an empty server and tells what it made."""
     cloud = Cloud(url)
-    made = Made()
+    made = SeededIds()
     for step in STEPS:
         step(cloud, made)
     cloud.close()

@@ -8,12 +8,12 @@ from collector.demo.estate.cloud import Cloud, tags
 from collector.demo.places import HOME
 
 if TYPE_CHECKING:
-    from collector.demo.estate.made import Made
+    from collector.demo.estate.seeded import SeededIds
 
 BUNDLE = "wsb-bh8rsxt14"
 
 
-def threat_detection(cloud: Cloud, made: Made) -> None:
+def threat_detection(cloud: Cloud, made: SeededIds) -> None:
     """A GuardDuty detector, and Inspector switched on for instances; their findings are fixtures."""
     made.detector = cloud.client("guardduty").create_detector(
         Enable=True, FindingPublishingFrequency="FIFTEEN_MINUTES", Tags={"Team": "security"}
@@ -21,7 +21,7 @@ def threat_detection(cloud: Cloud, made: Made) -> None:
     cloud.client("inspector2").enable(accountIds=[HOME], resourceTypes=["EC2"])
 
 
-def file_transfer(cloud: Cloud, made: Made) -> None:
+def file_transfer(cloud: Cloud, made: SeededIds) -> None:
     """An SFTP server with one user by path and one by mapping."""
     transfer = cloud.client("transfer")
     role = made.roles["transfer-access"]
@@ -45,7 +45,7 @@ def file_transfer(cloud: Cloud, made: Made) -> None:
     )
 
 
-def desktop(cloud: Cloud, made: Made) -> None:
+def desktop(cloud: Cloud, made: SeededIds) -> None:
     """A directory and a workspace in it."""
     made.directory = cloud.client("ds").create_directory(
         Name="corp.example.com",
@@ -69,7 +69,7 @@ def desktop(cloud: Cloud, made: Made) -> None:
     )
 
 
-def hardware_security(cloud: Cloud, made: Made) -> None:
+def hardware_security(cloud: Cloud, made: SeededIds) -> None:
     """A CloudHSM cluster with the security group that CloudHSM makes for each."""
     hsm = cloud.client("cloudhsmv2").create_cluster(HsmType="hsm1.medium", SubnetIds=[made.subnet])
     cloud.client("ec2").create_security_group(

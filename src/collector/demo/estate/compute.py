@@ -10,14 +10,14 @@ from collector.demo.estate.cloud import Cloud, tags
 from collector.demo.places import REGION, SECOND_REGION
 
 if TYPE_CHECKING:
-    from collector.demo.estate.made import Made
+    from collector.demo.estate.seeded import SeededIds
 
 USER_DATA = "#!/bin/sh\nexport DATABASE_PASSWORD=s3cr3t-user-data\n"
 PUBLIC_KEY = b"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGZLQE6hSl0K3NposopxYvHfQ7wkau9mHxFwfO7iO8eT operators"
 BASE_IMAGE = "ami-0abcdef1234567890"
 
 
-def instance(cloud: Cloud, made: Made) -> None:
+def instance(cloud: Cloud, made: SeededIds) -> None:
     """A web server with a role, a key pair, user data and tags that are hard to carry; an image made of it."""
     ec2 = cloud.client("ec2")
     ec2.import_key_pair(
@@ -45,7 +45,7 @@ def _tagged(kind: str, **values: str) -> list[dict[str, Any]]:
     return [{"ResourceType": kind, "Tags": tags(**values)}]
 
 
-def disks(cloud: Cloud, made: Made) -> None:
+def disks(cloud: Cloud, made: SeededIds) -> None:
     """An encrypted volume on the web server, a snapshot of it, and a volume made of that."""
     ec2 = cloud.client("ec2")
     zone = f"{REGION}a"
@@ -62,7 +62,7 @@ def disks(cloud: Cloud, made: Made) -> None:
     ec2.create_volume(AvailabilityZone=zone, SnapshotId=snapshot)
 
 
-def addresses(cloud: Cloud, made: Made) -> None:
+def addresses(cloud: Cloud, made: SeededIds) -> None:
     """An elastic address on the web server, and an interface that waits for use."""
     ec2 = cloud.client("ec2")
     address = ec2.allocate_address(Domain="vpc")
@@ -73,14 +73,14 @@ def addresses(cloud: Cloud, made: Made) -> None:
     made.spare_ip = interface["NetworkInterface"]["PrivateIpAddress"]
 
 
-def instance_abroad(cloud: Cloud, _made: Made) -> None:
+def instance_abroad(cloud: Cloud, _made: SeededIds) -> None:
     """One instance in the second region, in that region's default network."""
     cloud.client("ec2", SECOND_REGION).run_instances(
         ImageId=BASE_IMAGE, MinCount=1, MaxCount=1, TagSpecifications=_tagged("instance", Name="standby")
     )
 
 
-def scaling_group(cloud: Cloud, made: Made) -> None:
+def scaling_group(cloud: Cloud, made: SeededIds) -> None:
     """A group that keeps one instance running."""
     autoscaling = cloud.client("autoscaling")
     autoscaling.create_launch_configuration(
@@ -101,7 +101,7 @@ def scaling_group(cloud: Cloud, made: Made) -> None:
     )
 
 
-def functions(cloud: Cloud, made: Made) -> None:
+def functions(cloud: Cloud, made: SeededIds) -> None:
     """A function in the network with a secret in its environment, and one that runs at the edge."""
     made.function = _function(
         cloud,
@@ -122,7 +122,7 @@ def functions(cloud: Cloud, made: Made) -> None:
     made.edge_function = cloud.client("lambda").publish_version(FunctionName="headers")["FunctionArn"]
 
 
-def _function(cloud: Cloud, made: Made, name: str, **settings: Any) -> str:
+def _function(cloud: Cloud, made: SeededIds, name: str, **settings: Any) -> str:
     package = io.BytesIO()
     with zipfile.ZipFile(package, "w") as archive:
         # An entry made this way bears no date, so that the package is the same each time.
@@ -139,7 +139,7 @@ def _function(cloud: Cloud, made: Made, name: str, **settings: Any) -> str:
     return arn
 
 
-def batch(cloud: Cloud, made: Made) -> None:
+def batch(cloud: Cloud, made: SeededIds) -> None:
     """A compute environment on spot instances, a queue, a definition with a secret, and a job that has run."""
     client = cloud.client("batch")
     environment = client.create_compute_environment(

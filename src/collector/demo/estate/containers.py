@@ -9,7 +9,7 @@ from collector.demo.estate.cloud import Cloud, Json, policy, tags
 from collector.demo.places import HOME, REGION
 
 if TYPE_CHECKING:
-    from collector.demo.estate.made import Made
+    from collector.demo.estate.seeded import SeededIds
 
 REPOSITORY = "shop/web"
 SCANNED = "2026-01-02T03:04:05Z"
@@ -30,7 +30,7 @@ VULNERABILITIES: list[Json] = [
 ]
 
 
-def registry(cloud: Cloud, made: Made) -> None:
+def registry(cloud: Cloud, made: SeededIds) -> None:
     """A repository with one image that has been scanned."""
     ecr = cloud.client("ecr")
     ecr.create_repository(
@@ -53,7 +53,7 @@ def registry(cloud: Cloud, made: Made) -> None:
     ecr.start_image_scan(repositoryName=REPOSITORY, imageId={"imageDigest": made.container_image})
 
 
-def cluster(cloud: Cloud, made: Made) -> None:
+def cluster(cloud: Cloud, made: SeededIds) -> None:
     """An ECS cluster with the web server in it, a definition with a secret, a service and three tasks."""
     ecs = cloud.client("ecs")
     made.cluster = ecs.create_cluster(
@@ -73,7 +73,7 @@ def cluster(cloud: Cloud, made: Made) -> None:
     ecs.run_task(launchType="FARGATE", startedBy="an operator", **common)
 
 
-def _task_definition(ecs: Any, made: Made) -> str:
+def _task_definition(ecs: Any, made: SeededIds) -> str:
     container = {
         "name": "web",
         "image": f"{HOME}.dkr.ecr.{REGION}.amazonaws.com/{REPOSITORY}:latest",
@@ -95,7 +95,7 @@ def _task_definition(ecs: Any, made: Made) -> str:
     return arn
 
 
-def kubernetes(cloud: Cloud, made: Made) -> None:
+def kubernetes(cloud: Cloud, made: SeededIds) -> None:
     """An EKS cluster with the security group that EKS makes for each."""
     cloud.client("ec2").create_security_group(
         GroupName="eks-cluster-sg-shop-1234567890", Description="EKS created security group", VpcId=made.vpc

@@ -8,13 +8,13 @@ from collector.demo.estate.cloud import Cloud, Json, tags
 from collector.demo.places import REGION
 
 if TYPE_CHECKING:
-    from collector.demo.estate.made import Made
+    from collector.demo.estate.seeded import SeededIds
 
 CLASSIC_ACL = "a1b2c3d4-5678-90ab-cdef-1234567890ab"
 """The web ACL of the first generation, of which moto knows nothing."""
 
 
-def certificates(cloud: Cloud, made: Made) -> None:
+def certificates(cloud: Cloud, made: SeededIds) -> None:
     """A certificate for everything, and one for a single name."""
     acm = cloud.client("acm")
     made.certificate = acm.request_certificate(
@@ -28,7 +28,7 @@ def certificates(cloud: Cloud, made: Made) -> None:
     ]
 
 
-def load_balancers(cloud: Cloud, made: Made) -> None:
+def load_balancers(cloud: Cloud, made: SeededIds) -> None:
     """An application and a network load balancer, with listeners, a rule and targets of each kind."""
     elbv2 = cloud.client("elbv2")
     web = _load_balancer(elbv2, made, "shop-web", "application", "internet-facing")
@@ -61,7 +61,7 @@ def load_balancers(cloud: Cloud, made: Made) -> None:
     )
 
 
-def _load_balancer(elbv2: Any, made: Made, name: str, kind: str, scheme: str) -> Json:
+def _load_balancer(elbv2: Any, made: SeededIds, name: str, kind: str, scheme: str) -> Json:
     balancer: Json = elbv2.create_load_balancer(
         Name=name,
         Type=kind,
@@ -84,7 +84,7 @@ def _forward(target_group: str) -> Json:
     return {"Type": "forward", "TargetGroupArn": target_group}
 
 
-def classic_load_balancer(cloud: Cloud, made: Made) -> None:
+def classic_load_balancer(cloud: Cloud, made: SeededIds) -> None:
     """A load balancer of the first generation in front of the web server."""
     elb = cloud.client("elb")
     elb.create_load_balancer(
@@ -97,7 +97,7 @@ def classic_load_balancer(cloud: Cloud, made: Made) -> None:
     elb.register_instances_with_load_balancer(LoadBalancerName="legacy", Instances=[{"InstanceId": made.instance}])
 
 
-def rest_api(cloud: Cloud, made: Made) -> None:
+def rest_api(cloud: Cloud, made: SeededIds) -> None:
     """A REST API that calls a function."""
     gateway = cloud.client("apigateway")
     made.rest_api = gateway.create_rest_api(
@@ -119,11 +119,11 @@ def rest_api(cloud: Cloud, made: Made) -> None:
     )
 
 
-def _invocation(made: Made) -> str:
+def _invocation(made: SeededIds) -> str:
     return f"arn:aws:apigateway:{REGION}:lambda:path/2015-03-31/functions/{made.function}/invocations"
 
 
-def http_api(cloud: Cloud, made: Made) -> None:
+def http_api(cloud: Cloud, made: SeededIds) -> None:
     """An HTTP API with routes to a function, behind an authorizer, and to the load balancer."""
     gateway = cloud.client("apigatewayv2")
     api = gateway.create_api(Name="shop", ProtocolType="HTTP", Tags={"Team": "web"})["ApiId"]
@@ -147,7 +147,7 @@ def http_api(cloud: Cloud, made: Made) -> None:
     gateway.create_stage(ApiId=api, StageName="$default", AutoDeploy=True)
 
 
-def web_firewalls(cloud: Cloud, made: Made) -> None:
+def web_firewalls(cloud: Cloud, made: SeededIds) -> None:
     """A regional web ACL on the load balancer and a global one for CloudFront."""
     wafv2 = cloud.client("wafv2")
     seen = {"SampledRequestsEnabled": True, "CloudWatchMetricsEnabled": True, "MetricName": "shop"}
@@ -162,7 +162,7 @@ def web_firewalls(cloud: Cloud, made: Made) -> None:
     wafv2.associate_web_acl(WebACLArn=made.regional_acl, ResourceArn=made.load_balancer)
 
 
-def distributions(cloud: Cloud, made: Made) -> None:
+def distributions(cloud: Cloud, made: SeededIds) -> None:
     """The site with its bucket, API, certificate and edge function, and an old one under a classic web ACL."""
     cloudfront = cloud.client("cloudfront")
     bucket = _origin("site", "acme-public-site.s3.us-east-1.amazonaws.com", S3OriginConfig={"OriginAccessIdentity": ""})

@@ -8,7 +8,7 @@ from collector.demo.estate.cloud import Cloud, Json, policy, tags, trust
 from collector.demo.places import HOME, PARTNER, STRANGER
 
 if TYPE_CHECKING:
-    from collector.demo.estate.made import Made
+    from collector.demo.estate.seeded import SeededIds
 
 READ_DATA = policy(
     {
@@ -38,7 +38,7 @@ SERVICE_ROLES = {
 """The roles that services act with, each with the service that it trusts."""
 
 
-def organization(cloud: Cloud, made: Made) -> None:
+def organization(cloud: Cloud, made: SeededIds) -> None:
     """An organization with one member besides the account that is collected."""
     organizations = cloud.client("organizations")
     organizations.create_organization(FeatureSet="ALL")
@@ -47,7 +47,7 @@ def organization(cloud: Cloud, made: Made) -> None:
     organizations.tag_resource(ResourceId=made.member_account, Tags=tags(Environment="sandbox"))
 
 
-def account(cloud: Cloud, _made: Made) -> None:
+def account(cloud: Cloud, _made: SeededIds) -> None:
     """The account's own settings: alias, password policy, contact, block of public access."""
     iam = cloud.client("iam")
     iam.create_account_alias(AccountAlias="acme-prod")
@@ -71,7 +71,7 @@ def account(cloud: Cloud, _made: Made) -> None:
     )
 
 
-def policies(cloud: Cloud, made: Made) -> None:
+def policies(cloud: Cloud, made: SeededIds) -> None:
     """A policy that names resources, one that allows all of S3, one that denies."""
     iam = cloud.client("iam")
     answer = iam.create_policy(PolicyName="read-data", PolicyDocument=READ_DATA, Tags=tags(Team="data"))
@@ -80,7 +80,7 @@ def policies(cloud: Cloud, made: Made) -> None:
     iam.create_policy(PolicyName="no-deletion", PolicyDocument=NO_DELETION)
 
 
-def users(cloud: Cloud, made: Made) -> None:
+def users(cloud: Cloud, made: SeededIds) -> None:
     """A person with password, key and MFA in a group, and a user for a machine."""
     iam = cloud.client("iam")
     made.user = "alice@example.com"
@@ -106,7 +106,7 @@ def users(cloud: Cloud, made: Made) -> None:
     iam.create_access_key(UserName="build+deploy=ci")
 
 
-def roles(cloud: Cloud, made: Made) -> None:
+def roles(cloud: Cloud, made: SeededIds) -> None:
     """The roles of services, with policies on some of them."""
     iam = cloud.client("iam")
     made.roles = {}
@@ -122,7 +122,7 @@ def roles(cloud: Cloud, made: Made) -> None:
     iam.add_role_to_instance_profile(InstanceProfileName="web-server", RoleName="web-server")
 
 
-def trusted_outsiders(cloud: Cloud, made: Made) -> None:
+def trusted_outsiders(cloud: Cloud, made: SeededIds) -> None:
     """Identity providers, and roles that trust them, other accounts, users and roles."""
     iam = cloud.client("iam")
     metadata = '<EntityDescriptor entityID="https://idp.example.com"/>'.ljust(1000)
@@ -148,6 +148,6 @@ def trusted_outsiders(cloud: Cloud, made: Made) -> None:
     iam.attach_role_policy(RoleName="partner-audit", PolicyArn="arn:aws:iam::aws:policy/SecurityAudit")
 
 
-def credential_report(cloud: Cloud, _made: Made) -> None:
+def credential_report(cloud: Cloud, _made: SeededIds) -> None:
     """The report on passwords and keys, ready to be fetched; made last, so that it tells of all users."""
     cloud.client("iam").generate_credential_report()

@@ -8,14 +8,14 @@ from collector.demo.estate.cloud import Cloud, Json, tags
 from collector.demo.places import REGION
 
 if TYPE_CHECKING:
-    from collector.demo.estate.made import Made
+    from collector.demo.estate.seeded import SeededIds
 
 DOMAIN = "example.com"
 CLOUDFRONT_ZONE = "Z2FDTNDATAQYW2"
 """The zone that all aliases to CloudFront name; AWS's own."""
 
 
-def domain(cloud: Cloud, _made: Made) -> None:
+def domain(cloud: Cloud, _made: SeededIds) -> None:
     """A registered domain; registering makes its zone too."""
     contact = {
         "FirstName": "Alice",
@@ -40,7 +40,7 @@ def domain(cloud: Cloud, _made: Made) -> None:
     )
 
 
-def zones(cloud: Cloud, made: Made) -> None:
+def zones(cloud: Cloud, made: SeededIds) -> None:
     """Records in the domain's zone, and a private zone of the network."""
     route53 = cloud.client("route53")
     zone = route53.list_hosted_zones()["HostedZones"][0]["Id"]

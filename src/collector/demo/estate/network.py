@@ -8,10 +8,10 @@ from collector.demo.estate.cloud import Cloud, Json, policy, tags
 from collector.demo.places import HOME, PARTNER, REGION, SECOND_REGION
 
 if TYPE_CHECKING:
-    from collector.demo.estate.made import Made
+    from collector.demo.estate.seeded import SeededIds
 
 
-def key(cloud: Cloud, made: Made) -> None:
+def key(cloud: Cloud, made: SeededIds) -> None:
     """A key that encrypts nearly everything, with an alias and rotation."""
     kms = cloud.client("kms")
     account = {"Sid": "Account", "Principal": {"AWS": f"arn:aws:iam::{HOME}:root"}, "Action": "kms:*", "Resource": "*"}
@@ -25,7 +25,7 @@ def key(cloud: Cloud, made: Made) -> None:
     kms.enable_key_rotation(KeyId=made.key)
 
 
-def vpc(cloud: Cloud, made: Made) -> None:
+def vpc(cloud: Cloud, made: SeededIds) -> None:
     """Two networks, one of them with two subnets, gateways, a route table, an ACL and an address for NAT."""
     ec2 = cloud.client("ec2")
     made.vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
@@ -54,7 +54,7 @@ def _subnet(ec2: Any, network: str, block: str, zone: str) -> str:
     return subnet
 
 
-def security_groups(cloud: Cloud, made: Made) -> None:
+def security_groups(cloud: Cloud, made: SeededIds) -> None:
     """A group open to the world, one open to that group, and one with an odd name."""
     ec2 = cloud.client("ec2")
     made.web_group = _group(ec2, made.vpc, "web")
@@ -89,7 +89,7 @@ def _rule(port: int, **sources: Any) -> Json:
     return {"IpProtocol": "tcp", "FromPort": port, "ToPort": port, **sources}
 
 
-def peering(cloud: Cloud, made: Made) -> None:
+def peering(cloud: Cloud, made: SeededIds) -> None:
     """Peering between the two networks, and with a network of the partner in another region."""
     ec2 = cloud.client("ec2")
     near = ec2.create_vpc_peering_connection(VpcId=made.vpc, PeerVpcId=made.second_vpc)
@@ -104,7 +104,7 @@ def peering(cloud: Cloud, made: Made) -> None:
     partner.close()
 
 
-def flow_logs(cloud: Cloud, made: Made) -> None:
+def flow_logs(cloud: Cloud, made: SeededIds) -> None:
     """The traffic of the network, logged to a log group and to a bucket."""
     ec2 = cloud.client("ec2")
     common = {"ResourceIds": [made.vpc], "ResourceType": "VPC", "TrafficType": "ALL"}

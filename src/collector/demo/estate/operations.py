@@ -9,14 +9,14 @@ from collector.demo.estate.cloud import Cloud, tags
 from collector.demo.places import HOME, REGION, SECOND_REGION
 
 if TYPE_CHECKING:
-    from collector.demo.estate.made import Made
+    from collector.demo.estate.seeded import SeededIds
 
 TOPIC = f"arn:aws:sns:{REGION}:{HOME}:alerts"
 BUCKET_RULE = "buckets-not-public"
 ACCOUNT_RULE = "root-has-mfa"
 
 
-def log_groups(cloud: Cloud, made: Made) -> None:
+def log_groups(cloud: Cloud, made: SeededIds) -> None:
     """Log groups for the network, with a metric filter, for the trail, and in the second region."""
     logs = cloud.client("logs")
     for name in ("/shop/network", "/shop/trail"):
@@ -29,7 +29,7 @@ def log_groups(cloud: Cloud, made: Made) -> None:
     cloud.client("logs", SECOND_REGION).create_log_group(logGroupName="/standby")
 
 
-def trail(cloud: Cloud, made: Made) -> None:
+def trail(cloud: Cloud, made: SeededIds) -> None:
     """A trail of all regions, to a bucket and a log group."""
     cloudtrail = cloud.client("cloudtrail")
     cloudtrail.create_trail(
@@ -46,7 +46,7 @@ def trail(cloud: Cloud, made: Made) -> None:
     cloudtrail.start_logging(Name="everything")
 
 
-def alarm(cloud: Cloud, _made: Made) -> None:
+def alarm(cloud: Cloud, _made: SeededIds) -> None:
     """An alarm on the metric of the log group."""
     cloud.client("cloudwatch").put_metric_alarm(
         AlarmName="rejected traffic",
@@ -63,7 +63,7 @@ def alarm(cloud: Cloud, _made: Made) -> None:
     )
 
 
-def event_rules(cloud: Cloud, made: Made) -> None:
+def event_rules(cloud: Cloud, made: SeededIds) -> None:
     """A schedule that calls a function, and a pattern on a bus of its own."""
     events = cloud.client("events")
     events.put_rule(Name="every-five-minutes", ScheduleExpression="rate(5 minutes)", Tags=tags(Team="orders"))
@@ -72,7 +72,7 @@ def event_rules(cloud: Cloud, made: Made) -> None:
     events.put_rule(Name="ordered", EventBusName="shop", EventPattern=json.dumps({"source": ["shop.orders"]}))
 
 
-def config_rules(cloud: Cloud, made: Made) -> None:
+def config_rules(cloud: Cloud, made: SeededIds) -> None:
     """A recorder, and rules on buckets and on the whole account."""
     config = cloud.client("config")
     recorder = {"name": "default", "roleARN": made.roles["config-recorder"]}
@@ -100,7 +100,7 @@ def config_rules(cloud: Cloud, made: Made) -> None:
     )
 
 
-def stack(cloud: Cloud, _made: Made) -> None:
+def stack(cloud: Cloud, _made: SeededIds) -> None:
     """A stack that makes a queue, with a parameter that must not be shown."""
     template = {
         "Description": "The queue of returned goods",
@@ -119,7 +119,7 @@ def stack(cloud: Cloud, _made: Made) -> None:
     )
 
 
-def messages(cloud: Cloud, _made: Made) -> None:
+def messages(cloud: Cloud, _made: SeededIds) -> None:
     """A topic with a queue and a person behind it; a queue with dead letters; one in the second region."""
     sns, sqs = cloud.client("sns"), cloud.client("sqs")
     sns.create_topic(Name="alerts", Attributes={"KmsMasterKeyId": "alias/shop"}, Tags=tags(Team="platform"))

@@ -8,14 +8,14 @@ from collector.demo.estate.cloud import Cloud, Json, policy, tags
 from collector.demo.places import SECOND_REGION
 
 if TYPE_CHECKING:
-    from collector.demo.estate.made import Made
+    from collector.demo.estate.seeded import SeededIds
 
 PASSWORD = "s3cr3t-Passw0rd"
 CACHE_NODE = "cache.t3.micro"
 SEARCH_DOMAIN = "catalogue"
 
 
-def buckets(cloud: Cloud, made: Made) -> None:
+def buckets(cloud: Cloud, made: SeededIds) -> None:
     """A bucket with everything set, a public one, one for logs, one in another region."""
     s3 = cloud.client("s3")
     for bucket in ("acme-data", "acme-public-site", "acme-logs"):
@@ -35,7 +35,7 @@ def _take_logs(s3: Any) -> None:
     s3.put_bucket_acl(Bucket="acme-logs", AccessControlPolicy={"Owner": {"ID": owner["ID"]}, "Grants": grants})
 
 
-def _guard_data(s3: Any, made: Made) -> None:
+def _guard_data(s3: Any, made: SeededIds) -> None:
     bucket = "acme-data"
     encryption = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": made.key}
     s3.put_bucket_encryption(
@@ -68,7 +68,7 @@ def _publish_site(s3: Any) -> None:
     s3.put_bucket_policy(Bucket=bucket, Policy=policy(readable))
 
 
-def table(cloud: Cloud, made: Made) -> None:
+def table(cloud: Cloud, made: SeededIds) -> None:
     """A table with encryption, recovery and tags."""
     dynamodb = cloud.client("dynamodb")
     dynamodb.create_table(
@@ -84,7 +84,7 @@ def table(cloud: Cloud, made: Made) -> None:
     )
 
 
-def databases(cloud: Cloud, made: Made) -> None:
+def databases(cloud: Cloud, made: SeededIds) -> None:
     """A database and a cluster with a member, each with a snapshot."""
     rds = cloud.client("rds")
     rds.create_db_subnet_group(
@@ -118,7 +118,7 @@ def databases(cloud: Cloud, made: Made) -> None:
     rds.create_db_cluster_snapshot(DBClusterSnapshotIdentifier="reports-monthly", DBClusterIdentifier="reports")
 
 
-def warehouse(cloud: Cloud, made: Made) -> None:
+def warehouse(cloud: Cloud, made: SeededIds) -> None:
     """A Redshift cluster in the network."""
     redshift = cloud.client("redshift")
     redshift.create_cluster_subnet_group(
@@ -137,7 +137,7 @@ def warehouse(cloud: Cloud, made: Made) -> None:
     )
 
 
-def caches(cloud: Cloud, made: Made) -> None:
+def caches(cloud: Cloud, made: SeededIds) -> None:
     """A Memcached cluster of two nodes, and a Redis group of a primary and a replica."""
     elasticache = cloud.client("elasticache")
     elasticache.create_cache_subnet_group(
@@ -167,7 +167,7 @@ def caches(cloud: Cloud, made: Made) -> None:
     )
 
 
-def search(cloud: Cloud, made: Made) -> None:
+def search(cloud: Cloud, made: SeededIds) -> None:
     """An Elasticsearch domain in the network."""
     cloud.client("opensearch").create_domain(
         DomainName=SEARCH_DOMAIN,
@@ -181,7 +181,7 @@ def search(cloud: Cloud, made: Made) -> None:
     )
 
 
-def files(cloud: Cloud, made: Made) -> None:
+def files(cloud: Cloud, made: SeededIds) -> None:
     """A file system with a mount target."""
     efs = cloud.client("efs")
     made.file_system = efs.create_file_system(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from typing import TYPE_CHECKING
 
-from collector.schema.declarations import Calls, Computed, Fetch, Row, Via
+from collector.schema.declarations import Calls, Computed, Custom, Row, Via
 from collector.schema.paths import walker
 from collector.schema.values import milliseconds
 
@@ -27,9 +27,9 @@ async def credentials(calls: Calls) -> AsyncIterator[list[Row]]:
     yield parsed(answer.get("Content") or b"")
 
 
-def credential_report() -> Fetch:
+def credential_report() -> Custom:
     """The report as rows that are found by `arn`, to be joined."""
-    return Fetch(credentials, ("generate_credential_report", "get_credential_report"), client="iam")
+    return Custom(credentials, ("generate_credential_report", "get_credential_report"), client="iam")
 
 
 def parsed(content: bytes | str) -> list[Row]:

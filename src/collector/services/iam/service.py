@@ -14,10 +14,10 @@ from collector.schema.declarations import (
     Fixed,
     Hydrate,
     Join,
-    Other,
+    MappedEntity,
     Row,
+    SameAnswer,
     Service,
-    Slice,
     Template,
     Via,
     pick,
@@ -70,7 +70,7 @@ def attached(type_: str) -> Edge:
 user = Entity(
     type="aws_iam_user",
     cls="User",
-    rows=Slice(DETAILS, "UserDetailList"),
+    rows=SameAnswer(DETAILS, "UserDetailList"),
     join=(Join(REPORT, "Report", on="arn", to="Arn"),),
     key="Arn",
     id="UserId",
@@ -102,7 +102,9 @@ user = Entity(
             "aws_iam_user",
             "IS",
             "Person",
-            outside=Other({"_class": Fixed("Person"), "email": ADDRESS}, match=(("_class", "email"),), create=False),
+            outside=MappedEntity(
+                {"_class": Fixed("Person"), "email": ADDRESS}, match=(("_class", "email"),), create=False
+            ),
         ),
     ),
 )
@@ -110,7 +112,7 @@ user = Entity(
 group = Entity(
     type="aws_iam_group",
     cls="UserGroup",
-    rows=Slice(DETAILS, "GroupDetailList"),
+    rows=SameAnswer(DETAILS, "GroupDetailList"),
     key="Arn",
     id="GroupId",
     also={"name": "GroupName"},
@@ -124,7 +126,7 @@ group = Entity(
 role = Entity(
     type="aws_iam_role",
     cls="AccessRole",
-    rows=Slice(DETAILS, "RoleDetailList"),
+    rows=SameAnswer(DETAILS, "RoleDetailList"),
     key="Arn",
     id="RoleId",
     also={
@@ -156,7 +158,7 @@ role = Entity(
 policy = Entity(
     type="aws_iam_policy",
     cls="AccessPolicy",
-    rows=Slice(DETAILS, "Policies"),
+    rows=SameAnswer(DETAILS, "Policies"),
     when=Computed(is_of_account, ("Arn", "AttachmentCount", "PermissionsBoundaryUsageCount")),
     key="Arn",
     id="PolicyId",
@@ -192,7 +194,7 @@ def inline_policy(type_: str, owner: str, details: str) -> Entity:
     return Entity(
         type=type_,
         cls="AccessPolicy",
-        rows=Slice(DETAILS, details),
+        rows=SameAnswer(DETAILS, details),
         key=Template("{^.Arn}/inline-policy/{PolicyName}"),
         arn=None,
         name="PolicyName",

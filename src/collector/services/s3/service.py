@@ -12,12 +12,12 @@ from collector.schema.declarations import (
     Entity,
     Fixed,
     Hydrate,
-    Other,
+    MappedEntity,
+    Nested,
     Row,
     Service,
     Source,
     Template,
-    Within,
     pick,
     service_node,
 )
@@ -79,7 +79,7 @@ def granted_to(type_: str, uri: str, entity: dict[str, Source], match: tuple[str
         when=equals("Grantee.URI", uri),
         key="Permission",
         props=pick("Permission", granteeType="Grantee.Type", granteeURI="Grantee.URI"),
-        outside=Other(entity, match=(match,)),
+        outside=MappedEntity(entity, match=(match,)),
     )
 
 
@@ -198,7 +198,7 @@ bucket = Entity(
 bucket_policy = Entity(
     type="aws_s3_bucket_policy",
     cls="AccessPolicy",
-    rows=Within("aws_s3_bucket", "Policy"),
+    rows=Nested("aws_s3_bucket", "Policy"),
     key=Template("arn:{partition}:s3:::{^.Name}/policy"),
     arn=None,
     name=Template("{^.Name}"),

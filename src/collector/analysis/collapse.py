@@ -10,17 +10,17 @@ from collections import Counter
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from collector.analysis.actions import Masks, union
+from collector.analysis.arn_scopes import ArnScope, ArnType, arn_type, named_in
 from collector.analysis.authorization import Form, all_of, applicable, everything, shapes
 from collector.analysis.globs import head, is_wild, matches
 from collector.analysis.matching import Found, ResourceIndex, Wanted
-from collector.analysis.patterns import EVERYTHING, Pattern, Reader, of_partition, parse
-from collector.analysis.scopes import ArnType, Scope, arn_type, named_in
+from collector.analysis.patterns import EVERYTHING, Pattern, PatternReader, of_partition, parse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from collector.analysis.facts import Account, Options
-    from collector.analysis.statements import Meaning
+    from collector.analysis.facts import Account, AnalysisLimits
+    from collector.analysis.statements import StatementActions
 
 Step: TypeAlias = Literal["account", "service", "foreign", "resource"]
 
@@ -40,7 +40,7 @@ class Reach(NamedTuple):
     masks: Masks
     service: str = ""
     owner: str = ""
-    scope: Scope | None = None
+    scope: ArnScope | None = None
     keys: tuple[str, ...] = ()
     matched: int = 0
 
@@ -52,28 +52,28 @@ class Reaches(NamedTuple):
     counts: Counter[str]
 
 
-class Ladder:
+class Collapse:
     """Finds the targets of statements of one account's policies; equal statements are resolved once."""
 
-    def __init__(self, account: Account, index: ResourceIndex, options: Options) -> None:
+    def __init__(self, account: Account, index: ResourceIndex, options: AnalysisLimits) -> None:
         """Start with an index that is complete."""
         self._account = account
         self._index = index
         self._options = options
-        self._known: dict[tuple[Meaning, str | None], Reaches] = {}
+        self._known: dict[tuple[StatementActions, str | None], Reaches] = {}
         self._found_before: dict[tuple[str, str, Wanted], Found] = {}
 
-    def reaches(self, meaning: Meaning, user: str | None) -> Reaches:
+    def reaches(self, meaning: StatementActions, user: str | None) -> Reaches:
         """The targets of a statement, for a policy that may belong to a user."""
         question = (meaning, user if "${" in "".join(meaning.rule.resources) else None)
         answer = self._known.get(question)
         if answer is None:
             counts: Counter[str] = Counter()
-            reader = Reader(self._account.id, question[1])
+            reader = PatternReader(self._account.id, question[1])
             answer = self._known[question] = Reaches(tuple(self._statement(meaning, reader, counts)), counts)
         return answer
 
-    def _statement(self, meaning: Meaning, reader: Reader, counts: Counter[str]) -> Iterator[Reach]:
+    def _statement(self, meaning: StatementActions, reader: PatternReader, counts: Counter[str]) -> Iterator[Reach]:
         if meaning.unlisted:
             counts["unknownActions"] += len(meaning.unlisted)
         if meaning.rule.not_resources:
@@ -87,7 +87,7 @@ class Ladder:
             elif of_partition(pattern, self._account.partition):
                 yield from self._pattern(meaning, pattern, counts)
 
-    def _pattern(self, meaning: Meaning, pattern: Pattern, counts: Counter[str]) -> Iterator[Reach]:
+    def _pattern(self, meaning: StatementActions, pattern: Pattern, counts: Counter[str]) -> Iterator[Reach]:
         if pattern.every and self._options.wildcards == "collapse":
             yield from self._whole(meaning, pattern)
         elif pattern.every:
@@ -97,7 +97,7 @@ class Ladder:
         elif len(pattern.account) == _ACCOUNT_DIGITS and pattern.account.isdigit():
             yield from self._foreign(meaning, pattern, counts)
 
-    def _whole(self, meaning: Meaning, pattern: Pattern) -> Iterator[Reach]:
+    def _whole(self, meaning: StatementActions, pattern: Pattern) -> Iterator[Reach]:
         if meaning.all_actions or meaning.rule.not_actions:
             if meaning.masks:
                 yield Reach("account", self._account.id, pattern, everything())
@@ -108,13 +108,13 @@ class Ladder:
             if service not in meaning.masks:
                 yield Reach("service", service, pattern, {}, service)
 
-    def _expanded(self, meaning: Meaning, pattern: Pattern, counts: Counter[str]) -> Iterator[Reach]:
+    def _expanded(self, meaning: StatementActions, pattern: Pattern, counts: Counter[str]) -> Iterator[Reach]:
         for kind in filter(None, map(arn_type, self._index.types(self._account.id))):
             for scope in kind.scopes:
                 if meaning.applies(scope.masks, scope.services[0]):
                     yield from self._found(kind, scope, pattern, "*", self._account.id, counts)
 
-    def _own(self, meaning: Meaning, pattern: Pattern, counts: Counter[str]) -> Iterator[Reach]:
+    def _own(self, meaning: StatementActions, pattern: Pattern, counts: Counter[str]) -> Iterator[Reach]:
         if pattern.all_resources and pattern.any_region and self._options.wildcards == "collapse":
             yield from self._service(meaning, pattern)
             return
@@ -127,7 +127,7 @@ class Ladder:
         if not reached and not collapsed and pattern.names_one and _could_exist(meaning, pattern):
             counts["danglingArns"] += 1
 
-    def _service(self, meaning: Meaning, pattern: Pattern) -> Iterator[Reach]:
+    def _service(self, meaning: StatementActions, pattern: Pattern) -> Iterator[Reach]:
         """All resources of an ARN service: one target for each service whose actions can be allowed on them."""
         possible = union(form.masks for form in shapes(pattern.service) if _fits(pattern, form))
         own = [pattern.service] if meaning.unlisted_of(pattern.service) else []
@@ -137,7 +137,7 @@ class Ladder:
             if meaning.applies(masks, unlisted):
                 yield Reach("service", service, pattern, masks, unlisted)
 
-    def _type_wide(self, meaning: Meaning, pattern: Pattern) -> Iterator[Reach]:
+    def _type_wide(self, meaning: StatementActions, pattern: Pattern) -> Iterator[Reach]:
         """All resources of a type, whether it is collected or not: the service of their ARNs is the target."""
         if not self._collapses(pattern):
             return
@@ -150,19 +150,19 @@ class Ladder:
     def _collapses(self, pattern: Pattern) -> bool:
         return self._options.type_wide == "collapse" and pattern.any_region and is_wild(pattern.tail)
 
-    def _all_by(self, kind: ArnType, scope: Scope, pattern: Pattern) -> bool:
+    def _all_by(self, kind: ArnType, scope: ArnScope, pattern: Pattern) -> bool:
         """Whether a pattern reaches all resources of a type, by their own names or by what lies below them."""
         fits = [form for form in kind.forms if scope.elsewhere or _fits(pattern, form)]
         return any(_all_of(parent, form) for parent in scope.parents(pattern.tail) for form in fits)
 
-    def _resources(self, meaning: Meaning, pattern: Pattern, counts: Counter[str]) -> Iterator[Reach]:
+    def _resources(self, meaning: StatementActions, pattern: Pattern, counts: Counter[str]) -> Iterator[Reach]:
         collapses = self._collapses(pattern)
         for kind, scope, parent in _named(meaning, pattern):
             if not (collapses and self._all_by(kind, scope, pattern)):
                 for owner in self._owners(kind, scope, pattern, parent):
                     yield from self._found(kind, scope, pattern, parent, owner, counts)
 
-    def _owners(self, kind: ArnType, scope: Scope, pattern: Pattern, parent: str) -> Iterable[str]:
+    def _owners(self, kind: ArnType, scope: ArnScope, pattern: Pattern, parent: str) -> Iterable[str]:
         """In which accounts to look. Names without an account are looked for everywhere, wildcards at home."""
         if pattern.account == "aws":
             return ("aws",)
@@ -176,7 +176,7 @@ class Ladder:
             return ()
         return (owner,)
 
-    def _foreign(self, meaning: Meaning, pattern: Pattern, counts: Counter[str]) -> Iterator[Reach]:
+    def _foreign(self, meaning: StatementActions, pattern: Pattern, counts: Counter[str]) -> Iterator[Reach]:
         if self._options.cross_account == "off":
             return
         if pattern.account not in self._index.accounts:
@@ -188,7 +188,7 @@ class Ladder:
             yield from self._found(kind, scope, pattern, parent, pattern.account, counts)
 
     def _found(
-        self, kind: ArnType, scope: Scope, pattern: Pattern, parent: str, owner: str, counts: Counter[str]
+        self, kind: ArnType, scope: ArnScope, pattern: Pattern, parent: str, owner: str, counts: Counter[str]
     ) -> Iterator[Reach]:
         anywhere = scope.elsewhere or pattern.every
         wanted = Wanted(None if anywhere else pattern.service, pattern.region, pattern.account, parent)
@@ -213,7 +213,7 @@ class Ladder:
         return self._found_before[question]
 
 
-def _named(meaning: Meaning, pattern: Pattern) -> Iterator[tuple[ArnType, Scope, str]]:
+def _named(meaning: StatementActions, pattern: Pattern) -> Iterator[tuple[ArnType, ArnScope, str]]:
     """The collected types that a pattern may name, each way in which it may, and the pattern for the names of the entities."""
     start = head(pattern.tail)
     for kind, scope in named_in(pattern.service):
@@ -223,7 +223,7 @@ def _named(meaning: Meaning, pattern: Pattern) -> Iterator[tuple[ArnType, Scope,
                 yield kind, scope, parent
 
 
-def _could_exist(meaning: Meaning, pattern: Pattern) -> bool:
+def _could_exist(meaning: StatementActions, pattern: Pattern) -> bool:
     """Whether the one resource that a pattern names is of a type that would have been collected."""
     return any(kind.can_be(parent) for kind, _, parent in _named(meaning, pattern))
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from collector.analysis import authorization
 from collector.analysis.actions import Masks, union
-from collector.analysis.arntypes import NAMEABLE, SOMETHING, Below, Reference
+from collector.analysis.arntypes import NAMEABLE, SOMETHING, ChildResource, Reference
 from collector.analysis.globs import OPEN_END, intersects
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Scope:
+class ArnScope:
     """One way to reach entities of a type, and the actions that can be allowed in that way.
 
     For the entity itself `separator` is empty. For what lies below, the name is the entity's, `depth` parts between
@@ -68,7 +68,7 @@ class ArnType:
     """
 
     type: str
-    scopes: tuple[Scope, ...]
+    scopes: tuple[ArnScope, ...]
     forms: tuple[Form, ...]
     colons: bool
 
@@ -92,24 +92,24 @@ def arn_type(type_: str) -> ArnType | None:
     if nameable is None:
         return None
     forms = _forms(nameable.own)
-    own = Scope(_services(forms), union(map(authorization.masks_of, forms)), suffix=nameable.suffix)
+    own = ArnScope(_services(forms), union(map(authorization.masks_of, forms)), suffix=nameable.suffix)
     below = [_below(forms[0], own, one) for one in nameable.below]
     shapes = tuple(map(authorization.shape, forms))
     return ArnType(type_, (own, *below), shapes, any(":" in form.split(":", 5)[5] for form in forms))
 
 
 @cache
-def named_in(arn_service: str) -> tuple[tuple[ArnType, Scope], ...]:
+def named_in(arn_service: str) -> tuple[tuple[ArnType, ArnScope], ...]:
     """The collected types that ARNs of a service reach, with each way in which they do."""
     every = filter(None, map(arn_type, NAMEABLE))
     return tuple((one, scope) for one in every for scope in one.scopes if arn_service in scope.services)
 
 
-def _below(form: str, own: Scope, below: Below) -> Scope:
+def _below(form: str, own: ArnScope, below: ChildResource) -> ArnScope:
     forms = _forms(below.types)
     masks = [*map(authorization.masks_of, forms), *([own.masks] if below.own else [])]
     resource = form.split(":", 5)[5]
-    return Scope(
+    return ArnScope(
         services=(below.service,) if below.service else own.services,
         masks=union(masks),
         separator=below.separator,

@@ -22,11 +22,11 @@ from botocore.handlers import add_accept_header, fix_route53_ids, remove_bucket_
 
 from collector.aws.parsers.policies import PolicyDecoder
 from collector.aws.parsers.protocols import Planned
-from collector.aws.signing import Scope, sign
+from collector.aws.signing import CredentialScope, sign
 
 if TYPE_CHECKING:
-    from collector.aws.credentials import Aim
-    from collector.aws.transport import Pool, Received
+    from collector.aws.credentials import RequestTarget
+    from collector.aws.transport import ConnectionPool, Received
 
 Hook: TypeAlias = Callable[..., None]
 """A listener of botocore's, called with `params` (of the call, or the request) and `model`, which it may change."""
@@ -40,10 +40,10 @@ PREPARED: Mapping[str, Hook] = {"apigateway": add_accept_header}
 AFTER: Mapping[str, Hook] = {"iam": PolicyDecoder().after_call}
 """Services whose answers botocore changes; called with `parsed` and `model`."""
 
-ODD = frozenset({("s3", "GetBucketLocation")})
+SPECIAL = frozenset({("s3", "GetBucketLocation")})
 """Operations whose answers botocore reads in a way of its own."""
 
-HARMLESS = frozenset({"Bucket", "ResourceArn"})
+RULE_PARAMETERS = frozenset({"Bucket", "ResourceArn"})
 """Parameters that endpoint rules ask for: the bucket goes into the path, the ARN into hosts of accounts, which are switched off."""
 
 ORDINARY_SIGNATURES = frozenset({"v4", "s3v4"})
@@ -61,12 +61,12 @@ _FAILED_AFTER_ALL = re.compile(rb"\s*(<\?xml[^>]*\?>)?\s*<Error[\s>]")
 """S3 begins some answers before it knows that they fail: an error with the status of a success."""
 
 
-class Target(NamedTuple):
+class OperationEndpoint(NamedTuple):
     """Where an operation is asked in a region, the headers that takes, and what its signature is good for."""
 
     url: str
     headers: Mapping[str, str]
-    scope: Scope
+    scope: CredentialScope
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +77,10 @@ class Operation:
     of_bucket: bool
 
 
-class Direct:
+class FastPath:
     """The short way for one client."""
 
-    def __init__(self, boto: Any, pool: Pool, parsers: Any) -> None:
+    def __init__(self, boto: Any, pool: ConnectionPool, parsers: Any) -> None:
         """`parsers` is the session's response parser factory."""
         self._boto, self._pool = boto, pool
         self._service = boto.meta.service_model.service_name
@@ -88,9 +88,9 @@ class Direct:
         self._agent = boto._user_agent_creator.to_string()  # noqa: SLF001  (no public way)
         self._serializer = boto._serializer  # noqa: SLF001  (as above)
         self._operations: dict[str, Operation | None] = {}
-        self._targets: dict[tuple[str, str], Target | None] = {}
+        self._targets: dict[tuple[str, str], OperationEndpoint | None] = {}
 
-    async def call(self, api: str, params: Mapping[str, Any], aim: Aim) -> dict[str, Any] | None:
+    async def call(self, api: str, params: Mapping[str, Any], aim: RequestTarget) -> dict[str, Any] | None:
         """The parsed answer, or None if botocore has to make this call. Must run where the call's aim is set.
 
         Raises:
@@ -126,12 +126,12 @@ class Direct:
     def _is_ordinary(self, model: Any) -> bool:
         of_params = {name.name for name in model.context_parameters}
         return (
-            (self._service, model.name) not in ODD
+            (self._service, model.name) not in SPECIAL
             and not (model.has_streaming_output or model.has_streaming_input or model.has_event_stream_output)
             and not (model.idempotent_members or model.http_checksum or model.http_checksum_required)
             and not (model.endpoint or model.is_endpoint_discovery_operation or model.request_compression)
             and not (model.unsigned_payload or model.operation_context_parameters)
-            and not of_params - HARMLESS
+            and not of_params - RULE_PARAMETERS
             and isinstance(self._parser, Planned)
         )
 
@@ -140,7 +140,7 @@ class Direct:
             remove_bucket_from_url_paths_from_model(None, model, None)
         return Operation(model, of_bucket)
 
-    async def _target(self, model: Any, region: str) -> Target | None:
+    async def _target(self, model: Any, region: str) -> OperationEndpoint | None:
         """Where to ask, worked out once for each region; for each operation only where the rules tell them apart."""
         own_rules = model.static_context_parameters or model.context_parameters
         key = (region, model.name if own_rules else "")
@@ -148,7 +148,7 @@ class Direct:
             self._targets[key] = await self._resolved(model, region)
         return self._targets[key]
 
-    async def _resolved(self, model: Any, region: str) -> Target | None:
+    async def _resolved(self, model: Any, region: str) -> OperationEndpoint | None:
         context: dict[str, Any] = {"client_region": region}
         params = {"Bucket": _ANY_BUCKET} if _of_bucket(model) else {}
         url, headers, _ = await self._boto._resolve_endpoint_ruleset(model, params, context)  # noqa: SLF001  (as above)
@@ -161,10 +161,10 @@ class Direct:
             if bucket != _ANY_BUCKET:
                 return None
         name = signing.get("signing_name") or model.service_model.signing_name
-        return Target(url, headers, Scope(name, signing.get("region") or region))
+        return OperationEndpoint(url, headers, CredentialScope(name, signing.get("region") or region))
 
     def _request(
-        self, operation: Operation, params: Mapping[str, Any], target: Target
+        self, operation: Operation, params: Mapping[str, Any], target: OperationEndpoint
     ) -> tuple[str, str, dict[str, str], bytes]:
         """Method, URL, headers, body."""
         model = operation.model

@@ -24,7 +24,7 @@ Number: TypeAlias = tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Parcel:
+class EncodedBatch:
     """Records of one scope: `entities` lines, then `relationships` lines; `size` counts their bytes before compression."""
 
     run: str
@@ -50,7 +50,7 @@ class Parcel:
         lines = gzip.decompress(self.body).split(b"\n")[:-1]
         return lines[: self.entities], lines[self.entities :]
 
-    def halves(self) -> tuple[Parcel, Parcel] | None:
+    def halves(self) -> tuple[EncodedBatch, EncodedBatch] | None:
         """Two pieces, cut at the record border that is nearest to the middle; None for a single record.
 
         The same parcel always gives the same pieces, so that their keys mean the same after a restart.
@@ -62,7 +62,7 @@ class Parcel:
         middle = _middle(lines)
         return self._piece(1, lines[:middle], len(entities)), self._piece(2, lines[middle:], len(entities) - middle)
 
-    def _piece(self, which: int, lines: Sequence[bytes], entities: int) -> Parcel:
+    def _piece(self, which: int, lines: Sequence[bytes], entities: int) -> EncodedBatch:
         inside = max(0, min(entities, len(lines)))
         data = b"\n".join((*lines, b""))
         return replace(
@@ -75,10 +75,10 @@ class Parcel:
         )
 
 
-def packed(batch: Batch) -> Parcel:
+def encoded(batch: Batch) -> EncodedBatch:
     """A batch, compressed. Takes a while: not for the event loop."""
     data = batch.lines()
-    return Parcel(
+    return EncodedBatch(
         batch.run,
         (batch.sequence,),
         batch.scope,
@@ -89,7 +89,7 @@ def packed(batch: Batch) -> Parcel:
     )
 
 
-def to_file(parcel: Parcel) -> bytes:
+def to_file(parcel: EncodedBatch) -> bytes:
     """A line of JSON that says what follows, then the compressed lines."""
     about = {
         "run": parcel.run,
@@ -104,7 +104,7 @@ def to_file(parcel: Parcel) -> bytes:
     return orjson.dumps(about) + b"\n" + parcel.body
 
 
-def from_file(data: bytes) -> tuple[Parcel, int] | None:
+def from_file(data: bytes) -> tuple[EncodedBatch, int] | None:
     """The parcel that a file holds, and how many of its records a torn file has lost; None when not even its tags are left.
 
     Of a torn file the whole records before the tear are kept.
@@ -112,7 +112,7 @@ def from_file(data: bytes) -> tuple[Parcel, int] | None:
     head, _, body = data.partition(b"\n")
     try:
         about: dict[str, Any] = orjson.loads(head)
-        parcel = Parcel(
+        parcel = EncodedBatch(
             about["run"],
             tuple(about["number"]),
             Scope(**about["scope"]),
@@ -127,7 +127,7 @@ def from_file(data: bytes) -> tuple[Parcel, int] | None:
     return (parcel, 0) if whole else _mended(parcel)
 
 
-def _mended(torn: Parcel) -> tuple[Parcel, int] | None:
+def _mended(torn: EncodedBatch) -> tuple[EncodedBatch, int] | None:
     lines = list(takewhile(_is_json, _readable(torn.body).split(b"\n")[:-1]))
     lost = torn.entities + torn.relationships - len(lines)
     if not lines or lost < 0:

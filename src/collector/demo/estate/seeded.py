@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-class Made:
+class SeededIds:
     """Identifiers of seeded resources; reading one before its step has run raises ``AttributeError``."""
 
     # Organization and identity
