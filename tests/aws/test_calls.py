@@ -36,7 +36,7 @@ async def test_a_call_that_goes_well_is_made_once_and_never_sleeps():
 
 
 @pytest.mark.parametrize(
-    "passing",
+    "transient",
     [
         error("Throttling"),
         error("ThrottlingException"),

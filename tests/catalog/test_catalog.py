@@ -14,7 +14,7 @@ EVERY = [(service, declaration) for service in CATALOG.services for declaration 
 
 
 @pytest.mark.parametrize(
-    ("service", "fetched"), EVERY, ids=[f"{s.name}-{getattr(f, 'type', getattr(f, 'title', ''))}" for s, f in EVERY]
+    ("service", "declaration"), EVERY, ids=[f"{s.name}-{getattr(f, 'type', getattr(f, 'title', ''))}" for s, f in EVERY]
 )
 def test_every_name_of_a_declaration_is_known_to_aws(service: Service, declaration: Declaration):
     assert LINT.problems(service, declaration) == []
