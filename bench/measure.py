@@ -1,7 +1,7 @@
-"""How things are measured: processor time of one process, its memory, medians, and the table in README.md.
+"""Measurements: CPU time and memory of a process, medians, and the tables of README.md.
 
-What is compared runs in processes of their own that take turns, so that whatever else the machine does falls on both, and
-no setting of one (garbage collector, event loop, caches) helps or hinders the other.
+Each side of a comparison runs in a process of its own, and the sides take turns. Load from elsewhere on the machine
+then affects both, and settings of one (garbage collector, event loop, caches) do not affect the other.
 """
 
 from __future__ import annotations
@@ -27,57 +27,57 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
 ROUNDS = 5
-"""Every figure is the median of at least so many."""
+"""The minimum number of rounds behind every median."""
 
 README = Path(__file__).with_name("README.md")
 MB = 1_000_000
 
 
 class Spent(NamedTuple):
-    """Seconds of this process's processor time, and of the clock on the wall."""
+    """Seconds of CPU time of this process, and of wall time."""
 
     cpu: float
     wall: float
 
 
 class Cost(NamedTuple):
-    """Seconds of processor time, and bytes of memory that are still held."""
+    """Seconds of CPU time, and bytes of memory that stay allocated."""
 
     cpu: float
     memory: int
 
 
 class Burst(NamedTuple):
-    """How many calls went well, and what all of them took."""
+    """The number of successful calls, and the time of all calls."""
 
     good: int
     spent: Spent
 
 
 class Stopwatch:
-    """Started when it is made."""
+    """Measures CPU and wall time since its creation."""
 
     def __init__(self) -> None:
         self._cpu, self._wall = time.process_time(), time.perf_counter()
 
     def read(self) -> Spent:
-        """What was spent since."""
+        """The time since the creation of the stopwatch."""
         return Spent(time.process_time() - self._cpu, time.perf_counter() - self._wall)
 
 
 def resident() -> int:
-    """Bytes of memory that this process holds now."""
+    """The resident memory of this process in bytes."""
     return _status("VmRSS") or _largest()
 
 
 def peak() -> int:
-    """The most bytes of memory that this process ever held."""
-    # ru_maxrss also counts what the parent held when it forked; Linux tells the truth in /proc.
+    """The peak resident memory of this process in bytes."""
+    # ru_maxrss includes the memory of the parent at the fork; /proc does not.
     return _status("VmHWM") or _largest()
 
 
 def largest_child() -> int:
-    """The most bytes of memory that any child of this process ever held that has ended."""
+    """The peak resident memory in bytes among terminated children of this process."""
     return _largest(resource.RUSAGE_CHILDREN)
 
 
@@ -96,68 +96,68 @@ def _largest(whose: int = resource.RUSAGE_SELF) -> int:
 
 
 class Side(NamedTuple):
-    """The figures of one side of a comparison, round by round."""
+    """The figures of one side of a comparison, one per round."""
 
     each: Sequence[float]
 
     @property
     def median(self) -> float:
-        """The middle one."""
+        """The median of the rounds."""
         return statistics.median(self.each)
 
 
 def ratio(ours: Side, theirs: Side) -> float:
-    """Ours to theirs, by medians; below 1 is cheaper."""
+    """Our median divided by theirs; below 1 is cheaper."""
     return ours.median / theirs.median
 
 
-def spread(ours: Side, theirs: Side) -> tuple[float, float]:
-    """The lowest and the highest ratio of the rounds, each of which had both sides one after the other."""
+def ratio_range(ours: Side, theirs: Side) -> tuple[float, float]:
+    """The lowest and the highest ratio of a round, in which both sides ran one after the other."""
     rounds = [one / other for one, other in zip(ours.each, theirs.each, strict=True)]
     return min(rounds), max(rounds)
 
 
-class Asked(NamedTuple):
-    """A call: the method of a client, and where it goes."""
+class ApiCall(NamedTuple):
+    """An API call: the method of a boto3 client, its parameters and region."""
 
     service: str
     op: str
-    params: dict[str, Any] = {}  # noqa: RUF012  (a field; nobody changes it)
+    params: dict[str, Any] = {}  # noqa: RUF012  (a field that nothing mutates)
     region: str = "us-east-1"
 
 
 Contender: TypeAlias = Any
-"""An object with `open`, `close` and the asynchronous methods that a bench asks for."""
+"""An object with the asynchronous methods `open`, `close` and those that the benchmark calls."""
 
 
 class Arm:
-    """One contender in a process of its own. Its event loop and its clients live from one question to the next."""
+    """One side of a comparison in a process of its own. Its event loop and clients persist between calls."""
 
     def __init__(self, make: Callable[[], Contender], environment: Mapping[str, str], *, fast_loop: bool) -> None:
-        """`make` builds the contender there; it must be importable. `fast_loop`: on uvloop, as the command line does."""
+        """`make` creates the contender in the child process and must be importable. `fast_loop` selects uvloop."""
         self._process = ProcessPoolExecutor(1, get_context("spawn"), _begin, (make, dict(environment), fast_loop))
 
     def __enter__(self) -> Self:
-        self.ask("open")
+        self.call("open")
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.ask("close")
+        self.call("close")
         self._process.shutdown()
 
-    def ask(self, method: str, *arguments: object) -> Any:
-        """What that method of the contender gives."""
+    def call(self, method: str, *arguments: object) -> Any:
+        """Calls a method of the contender and returns its result."""
         return self._process.submit(_answer, method, arguments).result()
 
 
 class _Child:
-    """What lives in the process of an arm."""
+    """The state of an arm's process."""
 
     runner: asyncio.Runner
     contender: Contender
 
 
-def _begin(make: Callable[[], Contender], environment: Mapping[str, str], fast_loop: bool) -> None:  # noqa: FBT001  (a pool passes by place)
+def _begin(make: Callable[[], Contender], environment: Mapping[str, str], fast_loop: bool) -> None:  # noqa: FBT001  (a pool passes arguments by position)
     os.environ.update(environment)
     _Child.runner = asyncio.Runner(loop_factory=uvloop.new_event_loop if fast_loop else None)
     _Child.contender = make()
@@ -166,13 +166,13 @@ def _begin(make: Callable[[], Contender], environment: Mapping[str, str], fast_l
 def _answer(method: str, arguments: Sequence[object]) -> Any:
     try:
         return _Child.runner.run(getattr(_Child.contender, method)(*arguments))
-    except Exception as error:  # noqa: BLE001  (whatever went wrong there is told here)
-        # Not every exception survives the way to another process.
+    except Exception as error:  # noqa: BLE001  (every failure is raised in the parent)
+        # Not every exception can be pickled.
         raise RuntimeError(f"{method}: {type(error).__name__}: {error}") from None
 
 
 async def one_by_one(call: Callable[[], Awaitable[object]], times: int) -> Spent:
-    """The same call again and again, none before the last has ended."""
+    """Repeats a call sequentially."""
     watch = Stopwatch()
     for _ in range(times):
         await call()
@@ -181,60 +181,60 @@ async def one_by_one(call: Callable[[], Awaitable[object]], times: int) -> Spent
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One line of a table. `met` is None where nothing was promised."""
+    """One row of a table. `met` is None without a target."""
 
     what: str
     ours: str
     theirs: str = ""
     ratio: str = ""
-    wanted: str = ""
+    target: str = ""
     met: bool | None = None
 
     def cells(self) -> tuple[str, ...]:
-        """The line's cells."""
+        """The cells of the row."""
         mark = "" if self.met is None else "yes" if self.met else "**no**"
-        return self.what, self.ours, self.theirs, self.ratio, self.wanted, mark
+        return self.what, self.ours, self.theirs, self.ratio, self.target, mark
 
 
-class Wanted(NamedTuple):
-    """What is asked of a figure, in words and as a test."""
+class Target(NamedTuple):
+    """The target of a figure, in words and as a predicate."""
 
     words: str
     met: Callable[[float], bool]
 
 
-def most(limit: float | None, shown: Callable[[float], str] = "{:.2g}".format) -> Wanted | None:
-    """No more than the limit; nothing is wanted without one."""
-    return None if limit is None else Wanted(f"at most {shown(limit)}", lambda value: value <= limit)
+def at_most(limit: float | None, shown: Callable[[float], str] = "{:.2g}".format) -> Target | None:
+    """A target of at most `limit`; None without a limit."""
+    return None if limit is None else Target(f"at most {shown(limit)}", lambda value: value <= limit)
 
 
-def least(limit: float, shown: Callable[[float], str] = "{:.2g}".format) -> Wanted:
-    """No less than the limit."""
-    return Wanted(f"at least {shown(limit)}", lambda value: value >= limit)
+def at_least(limit: float, shown: Callable[[float], str] = "{:.2g}".format) -> Target:
+    """A target of at least `limit`."""
+    return Target(f"at least {shown(limit)}", lambda value: value >= limit)
 
 
-def beside(
-    what: str, ours: Side, theirs: Side, *, shown: Callable[[float], str], wanted: Wanted | None = None
+def compared(
+    what: str, ours: Side, theirs: Side, *, shown: Callable[[float], str], target: Target | None = None
 ) -> Figure:
-    """Both medians, their ratio with the lowest and highest of the rounds, and whether the ratio is as wanted."""
-    found, (lowest, highest) = ratio(ours, theirs), spread(ours, theirs)
-    met = None if wanted is None else wanted.met(found)
+    """A figure with both medians, their ratio and its range over the rounds, and whether the ratio meets the target."""
+    found, (lowest, highest) = ratio(ours, theirs), ratio_range(ours, theirs)
+    met = None if target is None else target.met(found)
     cells = f"{found:.2f} ({lowest:.2f} to {highest:.2f})"
-    return Figure(what, shown(ours.median), shown(theirs.median), cells, wanted.words if wanted else "", met)
+    return Figure(what, shown(ours.median), shown(theirs.median), cells, target.words if target else "", met)
 
 
-def alone(what: str, value: float, *, shown: Callable[[float], str], wanted: Wanted | None = None) -> Figure:
-    """A figure that stands beside nothing."""
+def single(what: str, value: float, *, shown: Callable[[float], str], target: Target | None = None) -> Figure:
+    """A figure without comparison."""
     return Figure(
-        what, shown(value), wanted=wanted.words if wanted else "", met=None if wanted is None else wanted.met(value)
+        what, shown(value), target=target.words if target else "", met=None if target is None else target.met(value)
     )
 
 
-HEADINGS = ("measured", "ours", "plain aioboto3", "ours / plain", "wanted", "met")
+HEADINGS = ("measured", "ours", "plain aioboto3", "ours / plain", "target", "met")
 
 
 def table(figures: Iterable[Figure]) -> str:
-    """Figures as a table of Markdown, without the columns in which nothing stands."""
+    """A Markdown table of figures, without empty columns."""
     rows = [HEADINGS, *(figure.cells() for figure in figures)]
     used = [column for column in zip(*rows, strict=True) if any(column[1:])]
     lines = [f"| {' | '.join(cells)} |" for cells in zip(*used, strict=True)]
@@ -243,7 +243,7 @@ def table(figures: Iterable[Figure]) -> str:
 
 
 def machine() -> str:
-    """What the figures were taken on."""
+    """The machine and the versions that the figures depend on."""
     load = f", load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
     packages = ", ".join(
         f"{name} {version(name)}" for name in ("aioboto3", "aiobotocore", "botocore", "aiohttp", "uvloop")
@@ -264,14 +264,14 @@ def _processor() -> str:
 
 
 def replaced(text: str, name: str, content: str) -> str:
-    """The text with what stands between the markers of that name replaced.
+    """The text with new content between the markers of that name.
 
     Raises:
-        LookupError: there are no such markers.
+        LookupError: There are no such markers.
     """
     begin, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
-    before, found, rest = text.partition(begin)
-    _, closed, after = rest.partition(end)
+    head, found, rest = text.partition(begin)
+    _, closed, tail = rest.partition(end)
     if not found or not closed:
         raise LookupError(f"no markers for {name}")
-    return f"{before}{begin}\n{content}\n{end}{after}"
+    return f"{head}{begin}\n{content}\n{end}{tail}"

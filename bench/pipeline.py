@@ -1,20 +1,20 @@
-"""From rows to lines: what conversion, resolution and serialisation cost, each alone and all together.
+"""CPU time from rows to lines: conversion, resolution and serialization, separately and all together.
 
-The rows are those of a whole collection of the canned estate, kept as they came; then each stage runs over all of them again and
-again, each time into a graph that is empty.
+The pages of a complete collection of the canned estate are recorded. Then each stage runs over all of them repeatedly,
+each time with an empty graph.
 """
 
 from __future__ import annotations
 
+import asyncio
 import gc
 from typing import TYPE_CHECKING, Any, NamedTuple
 from unittest.mock import patch
 
-import anyio
 import orjson
 
 from bench.canned import canned_server, resources
-from bench.measure import ROUNDS, Arm, Figure, Side, Stopwatch, alone
+from bench.measure import ROUNDS, Arm, Figure, Side, Stopwatch, single
 from collector import log
 from collector.catalog.catalog import Catalog
 from collector.config import load_settings
@@ -38,32 +38,34 @@ STAGES = ("entities", "pointers", "resolve", "serialise", "all")
 
 
 class Counted(NamedTuple):
-    """What a stage went through, and the seconds of processor time."""
+    """The number of records that a stage processed, and its seconds of CPU time."""
 
     records: int
     cpu: float
 
 
 def figures() -> list[Figure]:
-    """A line for each stage, and one for all together."""
+    """A figure for each stage, one for all together, and the rate of records."""
     with canned_server("100k", **tenth()) as aws, Arm(Pipeline, aws.environment(), fast_loop=True) as arm:
-        arm.ask("warm")
-        rounds = [{stage: arm.ask("stage", stage) for stage in STAGES} for _ in range(ROUNDS)]
+        arm.call("warm")
+        rounds = [{stage: arm.call("stage", stage) for stage in STAGES} for _ in range(ROUNDS)]
     figures = [_figure(stage, [each[stage] for each in rounds]) for stage in STAGES]
     every = [each["all"] for each in rounds]
     rate = Side([counted.records / counted.cpu for counted in every]).median
-    return [*figures, alone("records a second, one core", rate, shown=lambda value: f"{value:,.0f}")]
+    return [*figures, single("records per second, one core", rate, shown=lambda value: f"{value:,.0f}")]
 
 
 def tenth() -> dict[str, int]:
-    """The counts of an estate of ten thousand resources in 16 regions: large enough that no cache holds it."""
-    alone = {"aws_account", "aws_iam_account_password_policy"}
-    return {kind: max(3, count // 10) for kind, count in resources("100k").items() if kind not in alone}
+    """The counts of an estate of ten thousand resources in 16 regions, too large for CPU caches."""
+    once = {"aws_account", "aws_iam_account_password_policy"}
+    return {kind: max(3, count // 10) for kind, count in resources("100k").items() if kind not in once}
 
 
 def _figure(stage: str, counted: list[Counted]) -> Figure:
     each = Side([one.cpu / one.records for one in counted]).median
-    return alone(f"{NAMES[stage]} ({counted[0].records:,})", each, shown=lambda seconds: f"{seconds * 1e6:.1f} us each")
+    return single(
+        f"{NAMES[stage]} ({counted[0].records:,})", each, shown=lambda seconds: f"{seconds * 1e6:.1f} us each"
+    )
 
 
 NAMES = {
@@ -76,20 +78,20 @@ NAMES = {
 
 
 class Pipeline:
-    """The middle of the collector, fed with pages that were kept."""
+    """Conversion, resolution and serialization of recorded pages."""
 
     async def open(self) -> None:
-        """Nothing is collected yet."""
+        """Prepares the catalog and the converters."""
         self._pages: list[tuple[Page, Scope]] = []
         self._catalog = Catalog.all()
         self._assembler = Assembler(self._catalog, Options())
         self._target = Target("aws", "000000000001", "arn:aws:iam::000000000001:user/bench", (), ())
 
     async def close(self) -> None:
-        """Nothing of its own is open."""
+        """Does nothing: no resource is open."""
 
     async def warm(self) -> None:
-        """Collect the estate and keep its pages."""
+        """Collects the estate and records its pages."""
         log.set_up("error", "json")
         take = AccountAssembler.take
 
@@ -98,10 +100,10 @@ class Pipeline:
             return take(assembler, page, scope)
 
         with patch.object(AccountAssembler, "take", keep):
-            await Run(load_settings({}), self._catalog, _Nowhere(), unlimited=True)()
+            await Run(load_settings({}), self._catalog, _NullSink(), unlimited=True)()
 
     async def stage(self, name: str) -> Counted:
-        """Go once through a stage."""
+        """Runs a stage once."""
         gc.collect()
         stage: Callable[[], Awaitable[Counted]] = getattr(self, f"_{name}")
         return await stage()
@@ -120,7 +122,7 @@ class Pipeline:
     async def _resolve(self) -> Counted:
         nodes = self._nodes()
         pointers = self._pendings({id(row): node.key for row, node, _ in nodes})
-        watch, graph = Stopwatch(), AccountGraph(self._assembler.directory)
+        watch, graph = Stopwatch(), AccountGraph(self._assembler.index)
         for _, node, type_ in nodes:
             for waiting in graph.add(type_, node.key, node.names) or ():
                 graph.link(waiting.pending, waiting.scope)
@@ -139,7 +141,7 @@ class Pipeline:
 
     async def _all(self) -> Counted:
         watch, ledger = Stopwatch(), Ledger("bench", "0")
-        writer = Writer(_Nowhere(), ledger, anyio.Lock())
+        writer = Writer(_NullSink(), ledger, asyncio.Lock())
         writer.take(self._records(ledger))
         writer.end()
         await writer.deliver()
@@ -171,14 +173,14 @@ class Pipeline:
         ]
 
 
-class _Nowhere:
-    """A sink that takes everything and keeps nothing."""
+class _NullSink:
+    """A sink that discards everything."""
 
     async def open(self) -> None:
-        """Nothing to open."""
+        """Does nothing."""
 
     async def write(self, batch: Batch) -> None:
-        """Gone."""
+        """Discards the batch."""
 
     async def close(self, report: Report | None) -> None:
-        """Nothing to close."""
+        """Does nothing."""

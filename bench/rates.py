@@ -1,9 +1,9 @@
 """Measures how the collector shares AWS's token buckets with another client: `python -m bench.rates`.
 
-Real time, real HTTP, the collector's own call layer: EC2, IAM and Route 53 at once, each loaded for as long as `--seconds` says
-beyond its burst, beside a rival that uses half of every bucket. `time` is the time needed to the least that the buckets
-allow; `share` the rate held to the rate allowed, and over the busiest ten seconds; `rival` its throttles, and those that it
-would have met alone with its half of the bucket.
+The collector's call layer calls EC2, IAM and Route 53 over HTTP in real time, each for `--seconds` beyond its burst,
+while a rival uses half of every bucket. `time` is the time needed divided by the minimum that the buckets allow.
+`share` is the achieved rate divided by the allowed rate; `busiest` is the same for the busiest ten seconds. `rival's
+throttles` also shows how many of its calls would have been throttled if it had half of each bucket to itself.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ SCENES: tuple[tuple[float, float, Gaps], ...] = (
 
 
 class RealClock:
-    """Time as it passes."""
+    """Real time."""
 
     def working(self) -> AbstractContextManager[None]:
-        """Nothing to note."""
+        """Does nothing: real time passes anyway."""
         return nullcontext()
 
     async def rest(self, seconds: float) -> None:
-        """Sleep."""
+        """Sleeps."""
         await asyncio.sleep(seconds)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--seconds", type=float, default=60.0, help="the least time of each contest")
+    parser.add_argument("--seconds", type=float, default=60.0, help="minimum duration of each contest")
     seconds: float = parser.parse_args().seconds
     print(
         f"{'share':>5} {'rival':>16} {'service':>8} {'time':>6} {'share':>6} {'busiest':>7} {'throttled':>9}  rival's throttles"

@@ -1,7 +1,8 @@
-"""The calls of one account in fixed proportions: 560 listings, 1,500 details and 42 large pages, beside plain use.
+"""Compares the calls of a synthetic account with plain use: 560 listings, 1,500 details and 42 large pages.
 
-35 services in 16 regions are listed, then details are asked for, a hundred calls at a time, 20 ms for each answer. Plain use has a session
-for each account and a client for each service and region, as programs have that walk accounts one by one.
+35 services in 16 regions are listed, then details are requested, with 100 calls in flight and 20 ms of latency. Plain
+use has a session for each account and a client for each service and region, like programs that process accounts
+sequentially.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from bench.canned import Canned, canned_server
 from bench.canned.profiles import REGIONS
-from bench.measure import ROUNDS, Arm, Asked, Figure, Side, Spent, beside, most
+from bench.measure import ROUNDS, ApiCall, Arm, Figure, Side, Spent, at_most, compared
 from bench.ours import Ours
 from bench.plain import Plain
 
@@ -68,7 +69,7 @@ ESTATE = {
     "aws_s3_bucket_policy": 20,
     "aws_sqs_queue": 20,
 }
-"""In one region; enough for full pages, and short listings."""
+"""Resources of one region: enough for full pages of the large listings."""
 HERE = "us-east-1"
 DETAILS, INSTANCES, FUNCTIONS, AUTHORIZATIONS = 1500, 16, 16, 10
 AT_ONCE, DELAY = 100, 0.02
@@ -76,49 +77,49 @@ TWELVE_TIMES_LESS = 1 / 12
 
 
 def account_figures() -> list[Figure]:
-    """The first account, in which all is new, and each further one."""
-    with tempfile.TemporaryDirectory() as kept:
-        profile = Path(kept) / "profile.json"
+    """CPU of the first account, which includes all initialization, and of each subsequent account."""
+    with tempfile.TemporaryDirectory() as folder:
+        profile = Path(folder) / "profile.json"
         profile.write_text(json.dumps({"regions": {HERE: 1}, "counts": ESTATE}))
         with canned_server(str(profile)) as aws:
             rounds = list(_rounds(aws))
     sides = [[spent[side].cpu for spent in rounds] for side in (0, 1)]
     first = [Side(side[:1]) for side in sides]
-    further = [Side(side[1:]) for side in sides]
+    subsequent = [Side(side[1:]) for side in sides]
     return [
-        beside("synthetic account, the first one, CPU", *first, shown=_seconds),
-        beside("synthetic account, further ones, CPU", *further, shown=_seconds, wanted=most(TWELVE_TIMES_LESS)),
+        compared("synthetic account, first, CPU", *first, shown=_seconds),
+        compared("synthetic account, subsequent, CPU", *subsequent, shown=_seconds, target=at_most(TWELVE_TIMES_LESS)),
     ]
 
 
 def _rounds(aws: Canned) -> Iterator[tuple[Spent, Spent]]:
-    """Account after account, both sides in turn."""
+    """One account after another, each on both sides in turn."""
     environment = aws.environment()
     with Arm(Ours, environment, fast_loop=True) as ours, Arm(Plain, environment, fast_loop=False) as theirs:
         for number in range(1, ROUNDS + 2):
             account = f"{number:012d}"
-            asked = list(_asked(theirs, account))
+            api_calls = list(_account_calls(theirs, account))
             aws.control(delay=DELAY)
-            yield ours.ask("account", account, asked, AT_ONCE), theirs.ask("account", account, asked, AT_ONCE)
+            yield ours.call("account", account, api_calls, AT_ONCE), theirs.call("account", account, api_calls, AT_ONCE)
 
 
-def _asked(theirs: Arm, account: str) -> Iterator[Asked]:
+def _account_calls(theirs: Arm, account: str) -> Iterator[ApiCall]:
     yield from (
-        Asked(service, op, NEEDED.get(service, {}), region) for service, op in LISTINGS.items() for region in REGIONS
+        ApiCall(service, op, NEEDED.get(service, {}), region) for service, op in LISTINGS.items() for region in REGIONS
     )
     yield from islice(cycle(_details(theirs, account)), DETAILS)
-    yield from [Asked("ec2", "describe_instances", {"MaxResults": 100}, HERE)] * INSTANCES
-    yield from [Asked("lambda", "list_functions", {"MaxItems": 50}, HERE)] * FUNCTIONS
-    yield from [Asked("iam", "get_account_authorization_details", {"MaxItems": 1000}, HERE)] * AUTHORIZATIONS
+    yield from [ApiCall("ec2", "describe_instances", {"MaxResults": 100}, HERE)] * INSTANCES
+    yield from [ApiCall("lambda", "list_functions", {"MaxItems": 50}, HERE)] * FUNCTIONS
+    yield from [ApiCall("iam", "get_account_authorization_details", {"MaxItems": 1000}, HERE)] * AUTHORIZATIONS
 
 
-def _details(theirs: Arm, account: str) -> Iterator[Asked]:
-    """One of each kind."""
-    bucket = theirs.ask("answer", Asked("s3", "list_buckets"), account)["Buckets"][0]["Name"]
-    queue = theirs.ask("answer", Asked("sqs", "list_queues"), account)["QueueUrls"][0]
-    yield Asked("s3", "get_bucket_policy", {"Bucket": bucket}, HERE)
-    yield Asked("sqs", "get_queue_attributes", {"QueueUrl": queue, "AttributeNames": ["All"]}, HERE)
-    yield Asked("dynamodb", "describe_table", {"TableName": "orders"}, HERE)
+def _details(theirs: Arm, account: str) -> Iterator[ApiCall]:
+    """One call of each kind."""
+    bucket = theirs.call("answer", ApiCall("s3", "list_buckets"), account)["Buckets"][0]["Name"]
+    queue = theirs.call("answer", ApiCall("sqs", "list_queues"), account)["QueueUrls"][0]
+    yield ApiCall("s3", "get_bucket_policy", {"Bucket": bucket}, HERE)
+    yield ApiCall("sqs", "get_queue_attributes", {"QueueUrl": queue, "AttributeNames": ["All"]}, HERE)
+    yield ApiCall("dynamodb", "describe_table", {"TableName": "orders"}, HERE)
 
 
 def _seconds(value: float) -> str:

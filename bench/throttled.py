@@ -1,8 +1,9 @@
-"""A server that throttles as AWS does, and a contest for its token buckets: the collector's call layer against another client.
+"""A server that throttles as AWS does, and a contest of the collector's call layer and a rival for its token buckets.
 
-The server speaks HTTP for EC2 (each action has its own bucket), IAM and Route 53 (one bucket for the account each). It tells
-callers apart by their access keys, and notes who was served when. `contest` runs the collector's calls and a rival side by
-side. Time comes from a `Clock`, so that the same contest runs in a minute of real time or in a second of made-up time.
+The HTTP server implements EC2 (a bucket for each action), IAM and Route 53 (one bucket each for the account). It
+identifies clients by their access keys and records when it served each of them. `contest` runs the collector's calls
+and a rival concurrently. Time comes from a `Clock`, so the same contest takes a minute of real time or a second of
+virtual time.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from aiohttp import web
 
 from collector.aws.calls import CallContext, ScopeCalls
 from collector.aws.clients import Client, Clients
-from collector.aws.credentials import Identity, Issued, Keys, RequestTarget
+from collector.aws.credentials import Identity, IssuedKeys, Keys, RequestTarget
 from collector.aws.limits import RateLimits
 from collector.faults import CallFailed
 from collector.report import ScopeRecord
@@ -38,28 +39,28 @@ ENVIRONMENT = {
     "AWS_CONFIG_FILE": os.devnull,
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
 }
-"""Nothing of the user's AWS settings may show through while clients are built."""
+"""Overrides the user's AWS settings while clients are created."""
 
 
 class Clock(Protocol):
-    """Time, and who is being waited for."""
+    """The source of time; a virtual clock must not advance during work."""
 
     def working(self) -> AbstractContextManager[None]:
-        """While something goes on that no timer stands for: a request is under way."""
+        """Marks work without a timer, such as a request in flight."""
 
     async def rest(self, seconds: float) -> None:
-        """Inside of `working`: nothing goes on for so long."""
+        """Sleeps inside of `working`, without counting as work."""
 
 
 class Figures(NamedTuple):
-    """A bucket: its refill a second, and what it holds at most."""
+    """The parameters of a token bucket: refill per second and burst."""
 
     rate: float
     burst: float
 
 
 class Service(NamedTuple):
-    """What is called: the client's operation with its parameters, its bucket, and how AWS refuses."""
+    """The called operation with its parameters, its token bucket, and AWS's throttling response."""
 
     op: str
     params: dict[str, Any]
@@ -75,30 +76,29 @@ SERVICES = {
     ),
     "route53": Service("list_resource_record_sets", {"HostedZoneId": "Z1"}, Figures(5, 10), 400, "Throttling"),
 }
-"""EC2's figures are AWS's own; Route 53's 5 a second too; IAM publishes none, so here it allows what the collector assumes."""
+"""EC2's figures and Route 53's rate are documented by AWS. IAM's are not, so they equal the collector's assumption."""
 
 REQUESTS = {
     "ec2": ("POST", "/", {"Action": "DescribeVpcs", "Version": "2016-11-15"}),
     "iam": ("POST", "/", {"Action": "GetAccessKeyLastUsed", "Version": "2010-05-08"}),
     "route53": ("GET", "/2013-04-01/hostedzone/Z1/rrset", None),
 }
-"""The same calls as the rival makes them, without an SDK."""
+"""The HTTP requests of the rival for the same calls."""
 
 
 @dataclass
 class TokenBucket:
-    """What AWS documents for EC2: full at first, refilled steadily, a token for each request, a refusal when there is none."""
+    """A token bucket as AWS documents it for EC2: initially full, constant refill, one token per request."""
 
     figures: Figures
     tokens: float = field(init=False)
     at: float = 0.0
 
     def __post_init__(self) -> None:
-        """Begin full."""
         self.tokens = self.figures.burst
 
     def take(self, now: float) -> bool:
-        """Whether a request is served."""
+        """Takes a token; returns whether there was one."""
         self.tokens = min(self.figures.burst, self.tokens + (now - self.at) * self.figures.rate)
         self.at = now
         if self.tokens < 1:
@@ -108,61 +108,63 @@ class TokenBucket:
 
 
 @dataclass
-class Seen:
-    """What one caller asked of one service: when, and how often in vain."""
+class Requests:
+    """The requests of one client to one service: times of arrival, and of those served."""
 
     arrived: list[float] = field(default_factory=list)
     served: list[float] = field(default_factory=list)
 
     @property
     def throttles(self) -> int:
-        """Refusals."""
+        """The number of throttled requests."""
         return len(self.arrived) - len(self.served)
 
 
 class Server:
-    """Answers with nothing found, or with a throttle."""
+    """Responds with an empty result or a throttle.
+
+    `seed` initializes the random latencies of 20 to 80 ms.
+    """
 
     def __init__(self, clock: Clock, seed: int = 1) -> None:
-        """`seed` is that of the latencies, 20 to 80 ms."""
         self._clock, self._random = clock, Random(seed)
         self._buckets: dict[str, TokenBucket] = {}
-        self.seen: dict[tuple[str, str], Seen] = defaultdict(Seen)
+        self.requests: dict[tuple[str, str], Requests] = defaultdict(Requests)
 
     async def answer(self, request: web.Request) -> web.Response:
-        """One request: half of its latency before the bucket is asked, half after."""
+        """Handles one request. Half of the latency precedes the token bucket, half follows it."""
         signed = CREDENTIAL.search(request.headers.get("Authorization", ""))
         if signed is None:
             return web.Response(status=403)
-        who, service = signed.groups()
+        client, service = signed.groups()
         action = (await request.post()).get("Action", "ListResourceRecordSets")
         latency = self._random.uniform(0.02, 0.08)
         await self._clock.rest(latency / 2)
-        served = self._serve(who, service, str(action))
+        served = self._serve(client, service, str(action))
         await self._clock.rest(latency / 2)
-        return _answer(str(action)) if served else _refusal(SERVICES[service])
+        return _answer(str(action)) if served else _throttle(SERVICES[service])
 
-    def _serve(self, who: str, service: str, action: str) -> bool:
+    def _serve(self, client: str, service: str, action: str) -> bool:
         name = f"ec2:{action}" if service == "ec2" else service
         bucket = self._buckets.setdefault(name, TokenBucket(SERVICES[service].figures))
         now = asyncio.get_running_loop().time()
         if not bucket.at:
             bucket.at = now
-        seen = self.seen[who, service]
-        seen.arrived.append(now)
+        requests = self.requests[client, service]
+        requests.arrived.append(now)
         if not bucket.take(now):
             return False
-        seen.served.append(now)
+        requests.served.append(now)
         return True
 
 
 def _answer(action: str) -> web.Response:
-    """Nothing, in the words of all three protocols at once: their parsers look for what they know."""
+    """An empty result that is valid in all three protocols."""
     text = f"<{action}Response><{action}Result/><IsTruncated>false</IsTruncated></{action}Response>"
     return web.Response(text=text, content_type=XML)
 
 
-def _refusal(service: Service) -> web.Response:
+def _throttle(service: Service) -> web.Response:
     error = f"<Error><Code>{service.code}</Code><Message>Rate exceeded</Message></Error>"
     envelope = (
         "<Response><Errors>{}</Errors></Response>"
@@ -188,48 +190,50 @@ async def serving(server: Server, clock: Clock) -> AsyncIterator[str]:
 
 
 class WatchedClients(Clients):
-    """The collector's own clients; the clock knows of their requests."""
+    """The collector's clients, whose requests are marked as work on the clock."""
 
     clock: Clock
 
-    async def call(self, client: Client, op: str, params: Any, aim: RequestTarget) -> dict[str, Any]:
-        """One request."""
+    async def call(self, client: Client, op: str, params: Any, target: RequestTarget) -> dict[str, Any]:
+        """Makes one request."""
         with self.clock.working():
-            return await super().call(client, op, params, aim)
+            return await super().call(client, op, params, target)
 
 
 Gaps = Callable[[float, Random], Iterator[tuple[float, int]]]
-"""How a rival spreads its calls: seconds to wait, and how many calls then."""
+"""The schedule of a rival: pairs of seconds to wait and number of calls after that."""
 
 
 def steady(rate: float, random: Random) -> Iterator[tuple[float, int]]:
-    """One after another, a little unevenly."""
+    """Evenly distributed calls with some jitter."""
     while True:
         yield random.uniform(0.8, 1.2) / rate, 1
 
 
 def at_random(rate: float, random: Random) -> Iterator[tuple[float, int]]:
-    """As independent users do (a Poisson process)."""
+    """A Poisson process, like independent users."""
     while True:
         yield random.expovariate(rate), 1
 
 
 def in_bursts(rate: float, random: Random) -> Iterator[tuple[float, int]]:
-    """A dashboard that asks for everything every other second."""
+    """A burst of calls every two seconds, like a dashboard."""
     while True:
         yield 2 * random.uniform(0.95, 1.05), round(2 * rate)
 
 
 class Rival:
-    """Another client of the same account, that uses a part of each bucket and never retries."""
+    """Another client of the same account, which uses a part of each bucket and never retries.
+
+    `part` is the share of each bucket's refill that it uses; `gaps` is its schedule.
+    """
 
     def __init__(self, url: str, clock: Clock, part: float, gaps: Gaps) -> None:
-        """`part` of each bucket's refill, spread as `gaps` says."""
         self._url, self._clock, self._part, self._gaps = url, clock, part, gaps
         self.over = part == 0
 
     async def __call__(self) -> None:
-        """Go on until it is over."""
+        """Makes calls until `over` is set."""
         async with aiohttp.ClientSession() as session, asyncio.TaskGroup() as tasks:
             for number, service in enumerate(SERVICES):
                 tasks.create_task(self._use(service, Random(number), session, tasks))
@@ -254,7 +258,7 @@ class Rival:
 
 @dataclass(frozen=True)
 class Result:
-    """How a contest for one service went. Times in seconds, rates in calls a second."""
+    """The result of a contest for one service. Times in seconds, rates in calls per second."""
 
     service: str
     failed: int
@@ -270,31 +274,31 @@ class Result:
 
     @property
     def ratio(self) -> float:
-        """Time needed to the least that the buckets allow."""
+        """Time needed divided by the minimum that the buckets allow."""
         return self.seconds / self.least
 
 
 async def contest(clock: Clock, share: float, part: float, gaps: Gaps, seconds: float) -> list[Result]:
-    """Make as many calls as take so long at least, of all services at once, while a rival uses its part."""
+    """Calls all services concurrently, with as many calls as take at least `seconds`, while a rival uses its part."""
     server = Server(clock)
     async with serving(server, clock) as url:
         rival = Rival(url, clock, part, gaps)
-        async with asyncio.TaskGroup() as tasks, _calls(url, clock, share) as ask:
+        async with asyncio.TaskGroup() as tasks, _calls(url, clock, share) as call:
             tasks.create_task(rival())
-            results = await asyncio.gather(*(_drive(ask, service, share, part, seconds) for service in SERVICES))
+            results = await asyncio.gather(*(_drive(call, service, share, part, seconds) for service in SERVICES))
             rival.over = True
     return [_result(server, service, share, part, *driven) for service, driven in zip(SERVICES, results, strict=True)]
 
 
-Ask = Callable[[str], Any]
+ServiceCall = Callable[[str], Any]
 
 
 @asynccontextmanager
-async def _calls(url: str, clock: Clock, share: float) -> AsyncIterator[Ask]:
-    """The collector's call layer over its real clients."""
+async def _calls(url: str, clock: Clock, share: float) -> AsyncIterator[ServiceCall]:
+    """A function that calls a service through the collector's call layer and clients."""
 
-    async def issue() -> Issued:
-        return Issued(Keys(OURS, "secret", None))
+    async def issue() -> IssuedKeys:
+        return IssuedKeys(Keys(OURS, "secret", None))
 
     with mock.patch.dict(os.environ, {**ENVIRONMENT, "AWS_ENDPOINT_URL": url}), clock.working():
         clients = WatchedClients(aioboto3.Session(), "us-east-1")
@@ -302,13 +306,13 @@ async def _calls(url: str, clock: Clock, share: float) -> AsyncIterator[Ask]:
         for name in SERVICES:
             await clients.get(name)
     async with clients:
-        line = CallContext(clients, RateLimits(share), 100)
-        calls = ScopeCalls(line, Identity("123456789012", issue), "us-east-1", ScopeRecord())
+        context = CallContext(clients, RateLimits(share), 100)
+        calls = ScopeCalls(context, Identity("123456789012", issue), "us-east-1", ScopeRecord())
         yield lambda service: calls.once(service, SERVICES[service].op, SERVICES[service].params)
 
 
-async def _drive(ask: Ask, service: str, share: float, part: float, seconds: float) -> tuple[float, int]:
-    """How long the calls took, and how many failed."""
+async def _drive(call: ServiceCall, service: str, share: float, part: float, seconds: float) -> tuple[float, int]:
+    """Makes the calls of one service; returns their wall time and the number of failures."""
     left = iter(range(_number(service, share, part, seconds)))
     failed = 0
 
@@ -316,7 +320,7 @@ async def _drive(ask: Ask, service: str, share: float, part: float, seconds: flo
         nonlocal failed
         for _ in left:
             try:
-                await ask(service)
+                await call(service)
             except CallFailed:
                 failed += 1
 
@@ -327,7 +331,7 @@ async def _drive(ask: Ask, service: str, share: float, part: float, seconds: flo
 
 
 def _allowed(service: str, share: float, part: float) -> Figures:
-    """What is ours: our share, but no more than the rival leaves."""
+    """The part of the bucket that the collector may use: its share, but no more than the rival leaves."""
     figures = SERVICES[service].figures
     return Figures(min(figures.rate * share, figures.rate * (1 - part)), figures.burst * share)
 
@@ -339,7 +343,7 @@ def _number(service: str, share: float, part: float, seconds: float) -> int:
 
 def _result(server: Server, service: str, share: float, part: float, seconds: float, failed: int) -> Result:
     allowed = _allowed(service, share, part)
-    ours, rival = server.seen[OURS, service], server.seen[RIVAL, service]
+    ours, rival = server.requests[OURS, service], server.requests[RIVAL, service]
     half = TokenBucket(
         Figures(*(each * part for each in SERVICES[service].figures)), at=rival.arrived[0] if rival.arrived else 0
     )
@@ -359,7 +363,7 @@ def _result(server: Server, service: str, share: float, part: float, seconds: fl
 
 
 def _busiest(times: list[float], burst: float, window: float = 10.0) -> float:
-    """The highest rate over any stretch of at least `window` seconds, beyond the burst."""
+    """The highest rate over any period of at least `window` seconds, excluding the burst."""
     rates = [
         (last - first + 1 - burst) / (times[last] - times[first])
         for first in range(len(times))

@@ -1,8 +1,8 @@
-"""`python -m bench.upload`: what uploading costs beside writing a file, and what a slow endpoint costs in memory.
+"""Measures the upload compared with writing a file, and memory with a slow endpoint: `python -m bench.upload`.
 
-Made-up records go through the real batching to a file, to an endpoint in another process on loopback, and to the same with
-a durable spool. Each has a process of its own, they take turns, and figures are medians. With `--slow`, whole runs of the
-collector against the canned AWS: to a file, and to an endpoint that takes a second for each batch.
+Synthetic records pass through the real batching to a file, to an endpoint in another process on loopback, and to the
+same with a durable spool. Each destination has a process of its own, they take turns, and figures are medians. `--slow`
+measures complete runs against the canned AWS: to a file, and to an endpoint that takes a second for each batch.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ from collector.report import Ledger
 from collector.sinks import encoding
 from collector.sinks.credentials import Token
 from collector.sinks.ndjson import NdjsonSink
-from collector.sinks.spool import Room, Spool
-from collector.sinks.transport import Http, Manner
+from collector.sinks.spool import Spool, SpoolSettings
+from collector.sinks.transport import Http, HttpSettings
 from collector.sinks.upload import UploadSink
 from collector.sinks.writer import Writer
 
@@ -47,14 +47,14 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[1]
 SCOPE = Scope("123456789012", "us-east-1", "ec2")
 ROUNDS = 5
-MADE = 5_000
-"""Records that are made beforehand, and delivered again and again."""
+DISTINCT = 5_000
+"""The number of distinct records, which are delivered repeatedly."""
 
 PEAK_LINE = "peak bytes: "
 
 
 class Taken(NamedTuple):
-    """What a way of delivery took: seconds and bytes. `memory`: above the start; `size`: of lines."""
+    """Seconds and bytes of a delivery. `memory` is the peak above the start, `size` that of the lines."""
 
     cpu: float
     wall: float
@@ -65,7 +65,7 @@ class Taken(NamedTuple):
 
 
 def instance(number: int) -> dict[str, Any]:
-    """An entity of ordinary size, as conversion makes it."""
+    """A synthetic entity of typical size, as conversion returns it."""
     id_ = f"i-{number * 2654435761 % 2**68:017x}"
     arn = f"arn:aws:ec2:us-east-1:{SCOPE.account}:instance/{id_}"
     console = "https://us-east-1.console.aws.amazon.com/ec2/home?region=us-east-1#InstanceDetails:instanceId="
@@ -80,117 +80,119 @@ def instance(number: int) -> dict[str, Any]:
 
 
 class Delivery:
-    """One way of delivery, in a process of its own."""
+    """Delivers records to a destination, in a process of its own."""
 
     def __init__(self) -> None:
         self._folder = tempfile.TemporaryDirectory()
 
     async def open(self) -> None:
-        """Nothing beforehand."""
+        """Does nothing."""
 
     async def close(self) -> None:
-        """Remove what was written."""
+        """Removes the written files."""
         self._folder.cleanup()
 
-    async def deliver(self, way: str, url: str, count: int) -> Taken:
-        """Batch and deliver `count` records."""
-        sink = _sink(way, url, Path(self._folder.name))
+    async def deliver(self, destination: str, url: str, count: int) -> Taken:
+        """Batches and delivers `count` records."""
+        sink = _sink(destination, url, Path(self._folder.name))
         ledger = Ledger(f"{os.getpid()}-{time.monotonic_ns()}", "bench")
-        writer = Writer(sink, ledger, anyio.Lock())
-        records = [instance(number) for number in range(MADE)]
+        writer = Writer(sink, ledger, asyncio.Lock())
+        records = [instance(number) for number in range(DISTINCT)]
         with sampled(orjson, "dumps", 8) as serialising, sampled(encoding, "_compressed", 1) as compressing:
-            before, watch = resident(), Stopwatch()
+            start, watch = resident(), Stopwatch()
             await sink.open()
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(writer.deliver)
                 for number in range(count):
-                    writer.take((OutgoingRecord(records[number % MADE], SCOPE),))
+                    writer.take((OutgoingRecord(records[number % DISTINCT], SCOPE),))
                     await writer.drain()
                 writer.end()
             await sink.close(ledger.report(()))
             spent = watch.read()
-        return Taken(*spent, peak() - before, ledger.bytes, sum(serialising) * 8 / 1e9, sum(compressing) / 1e9)
+        return Taken(*spent, peak() - start, ledger.bytes, sum(serialising) * 8 / 1e9, sum(compressing) / 1e9)
 
 
 @contextmanager
 def sampled(module: Any, name: str, every: int) -> Iterator[list[int]]:
-    """Nanoseconds of processor time that every so-manieth call of a function takes, while the context lasts."""
+    """Patches a function so that every `every`-th call records its CPU time, in nanoseconds, in the yielded list."""
     function, taken, calls = getattr(module, name), list[int](), itertools.count()
 
     def timed(*arguments: Any, **options: Any) -> Any:
         if next(calls) % every:
             return function(*arguments, **options)
-        before = time.thread_time_ns()
+        start = time.thread_time_ns()
         result = function(*arguments, **options)
-        taken.append(time.thread_time_ns() - before)
+        taken.append(time.thread_time_ns() - start)
         return result
 
     with mock.patch.object(module, name, timed):
         yield taken
 
 
-def _sink(way: str, url: str, folder: Path) -> Sink:
-    if way == "file":
+def _sink(destination: str, url: str, folder: Path) -> Sink:
+    if destination == "file":
         return NdjsonSink(str(folder / "out.ndjson"))
-    if way == "file.gz":
+    if destination == "file.gz":
         return NdjsonSink(str(folder / "out.ndjson.gz"))
-    durable = way == "upload --spool"
-    spool = Spool(Room(folder / "spool", 10**10, durable=durable), url)
-    return UploadSink(url, Http(Manner(), Token("TOKEN")), spool)
+    durable = destination == "upload --spool"
+    spool = Spool(SpoolSettings(folder / "spool", 10**10, durable=durable), url)
+    return UploadSink(url, Http(HttpSettings(), Token("TOKEN")), spool)
 
 
-WAYS = ("file", "file.gz", "upload", "upload --spool")
+DESTINATIONS = ("file", "file.gz", "upload", "upload --spool")
 
 
 def throughput(count: int) -> None:
-    """The table of the ways."""
-    taken: dict[str, list[Taken]] = {way: [] for way in WAYS}
+    """Prints the table of all destinations."""
+    taken: dict[str, list[Taken]] = {destination: [] for destination in DESTINATIONS}
     with endpoint(0.0) as url:
         for _ in range(ROUNDS):
-            for way in WAYS:
+            for destination in DESTINATIONS:
                 with Arm(Delivery, {}, fast_loop=True) as arm:
-                    taken[way].append(arm.ask("deliver", way, url, count))
+                    taken[destination].append(arm.call("deliver", destination, url, count))
     print(f"{machine()} Medians of {ROUNDS} rounds; {count:,} records of {taken['file'][0].size // count} bytes.\n")
     print(
         "| to | MB/s | records/s | CPU s | of it serialising | gzip | memory MB |\n|---|---:|---:|---:|---:|---:|---:|"
     )
-    for way, rounds in taken.items():
+    for destination, rounds in taken.items():
         cpu, wall, memory, size, serialising, compressing = map(median, zip(*rounds, strict=True))
         zipped = f"{compressing / cpu:.0%}" if compressing else ""
         print(
-            f"| {way} | {size / wall / MB:.0f} | {count / wall:,.0f} | {cpu:.2f} | {serialising / cpu:.0%} |"
+            f"| {destination} | {size / wall / MB:.0f} | {count / wall:,.0f} | {cpu:.2f} | {serialising / cpu:.0%} |"
             f" {zipped} | {memory / MB:.0f} |"
         )
 
 
 def slow(profile: str, services: str, rounds: int) -> None:
-    """Peak memory of whole runs: to a file, and to an endpoint that takes a second for each batch.
+    """Prints the peak memory of complete runs: to a file, and to an endpoint that takes a second for each batch.
 
-    With one batch in flight the endpoint is the slowest part, and holds collection back for most of the run.
+    With one batch in flight the endpoint is the bottleneck, and backpressure limits collection for most of the run.
     """
     with tempfile.TemporaryDirectory() as folder, canned(profile) as aws, endpoint(1.0) as url:
         one = ["--upload-concurrency", "1"]
-        ways = {
+        destinations = {
             "file": [str(Path(folder) / "out.ndjson")],
             "one second a batch": [url],
             "one second a batch, one in flight": [url, *one],
             "one second a batch, one in flight, --spool": [url, *one, "--spool", str(Path(folder) / "spool")],
         }
-        peaks: dict[str, list[float]] = {way: [] for way in ways}
+        peaks: dict[str, list[float]] = {destination: [] for destination in destinations}
         for _ in range(rounds):
-            for way, output in ways.items():
+            for destination, output in destinations.items():
                 wall, memory, report = run(aws, services, output, Path(folder))
-                peaks[way].append(memory / MB)
+                peaks[destination].append(memory / MB)
                 counts = report["counts"]
                 print(
-                    f"{way}: {memory / MB:.1f} MB, {wall:.1f} s, {counts['batches']} batches, {counts['bytes'] / MB:.1f} MB of lines"
+                    f"{destination}: {memory / MB:.1f} MB, {wall:.1f} s, {counts['batches']} batches, {counts['bytes'] / MB:.1f} MB of lines"
                 )
-    for way, each in peaks.items():
-        print(f"{way}: median {median(each):.1f} MB, {median(each) - median(peaks['file']):+.1f} MB beside the file")
+    for destination, each in peaks.items():
+        print(
+            f"{destination}: median {median(each):.1f} MB, {median(each) - median(peaks['file']):+.1f} MB compared with the file"
+        )
 
 
 def run(aws: str, services: str, output: Sequence[str], folder: Path) -> tuple[float, int, dict[str, Any]]:
-    """A run of the collector in a process of its own: seconds, its peak memory in bytes, its report."""
+    """Runs the collector in a process of its own; returns seconds, peak memory in bytes, and the report."""
     words = [
         "collect",
         "--regions",
@@ -214,15 +216,15 @@ def run(aws: str, services: str, output: Sequence[str], folder: Path) -> tuple[f
     watch = Stopwatch()
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
     wall = watch.read().wall
-    told = [line for line in done.stdout.splitlines() if line.startswith(PEAK_LINE)]
-    if not told or done.returncode not in {0, 3}:
+    found = [line for line in done.stdout.splitlines() if line.startswith(PEAK_LINE)]
+    if not found or done.returncode not in {0, 3}:
         raise SystemExit(done.stderr[-2000:])
-    return wall, int(told[0].removeprefix(PEAK_LINE)), json.loads((folder / "report.json").read_bytes())
+    return wall, int(found[0].removeprefix(PEAK_LINE)), json.loads((folder / "report.json").read_bytes())
 
 
 @contextmanager
 def canned(profile: str) -> Iterator[str]:
-    """The canned AWS in a process of its own; its address."""
+    """Runs the canned AWS in a process of its own; yields its URL."""
     server = subprocess.Popen(
         [sys.executable, "-m", "bench.canned", "--profile", profile],
         cwd=ROOT,
@@ -239,7 +241,7 @@ def canned(profile: str) -> Iterator[str]:
 
 @contextmanager
 def endpoint(seconds: float) -> Iterator[str]:
-    """An endpoint in a process of its own that takes any batch, after so many seconds; its address."""
+    """Runs an endpoint in a process of its own that accepts every batch after `seconds`; yields its URL."""
     here, there = multiprocessing.get_context("spawn").Pipe()
     process = multiprocessing.get_context("spawn").Process(target=_serve, args=(there, seconds), daemon=True)
     process.start()
@@ -263,7 +265,7 @@ async def _endpoint(pipe: Any, seconds: float) -> None:
 
     app = web.Application(client_max_size=2**26)
     app.router.add_post("/{tail:.*}", take)
-    # What an endpoint does with the lines is not measured: it does not even decompress them.
+    # The endpoint's own work is not part of the measurement, so it does not even decompress the lines.
     runner = web.AppRunner(app, access_log=None, auto_decompress=False)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -273,18 +275,19 @@ async def _endpoint(pipe: Any, seconds: float) -> None:
 
 
 def main() -> None:
-    """What was asked for."""
     parser = argparse.ArgumentParser(prog="bench.upload", description=__doc__)
     parser.add_argument("--records", type=int, default=200_000)
-    parser.add_argument("--slow", action="store_true", help="measure memory with an endpoint of one second a batch")
-    parser.add_argument("--profile", default="small", help="of the canned AWS, for --slow")
+    parser.add_argument(
+        "--slow", action="store_true", help="measure memory with an endpoint that takes a second per batch"
+    )
+    parser.add_argument("--profile", default="small", help="profile of the canned AWS, for --slow")
     parser.add_argument("--services", default="", help="for --slow; default: all")
     parser.add_argument("--rounds", type=int, default=1, help="for --slow")
-    told = parser.parse_args()
-    if told.slow:
-        slow(told.profile, told.services, told.rounds)
+    options = parser.parse_args()
+    if options.slow:
+        slow(options.profile, options.services, options.rounds)
     else:
-        throughput(told.records)
+        throughput(options.records)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A compact validator of JupiterOne's class schemas, in the notation of `tests/data/classes.json`.
+"""Validates entities against JupiterOne's class schemas, in the notation of `tests/data/classes.json`.
 
 `string|null`, `array<string:ipv4>|null`, `enum(a|b)`, `integer [minimum=1,maximum=10]`, `string [pattern=…]`.
 """
@@ -22,46 +22,45 @@ _WORD = re.compile(r"[a-z]+(?::[a-zA-Z0-9-]+)?")
 Check = Callable[[Any], bool]
 
 ALLOWED = {
-    # A Function's sizes are numbers in what JupiterOne's own AWS integration sends.
+    # JupiterOne's own AWS integration sends the sizes of a Function as numbers.
     ("Function", "memorySize"): "number",
     ("Function", "codeSize"): "number",
 }
 
 
 def violations(record: dict[str, Any]) -> list[str]:
-    """What of an entity contradicts the schemas of its classes. Where two classes differ, the first holds."""
-    decided: set[str] = set()
-    found: list[str] = []
+    """The violations of the schemas of an entity's classes. If two classes define a property, the first one applies."""
+    checked: set[str] = set()
+    problems: list[str] = []
     for cls in record["_class"]:
         schema = CLASSES.get(cls)
         if schema is None:
             if cls != "Monitor":  # has no schema
-                found.append(f"no class {cls}")
+                problems.append(f"no class {cls}")
             continue
         for name, notation in {**schema["optional"], **schema["required"]}.items():
-            if name in decided or (name not in record and name not in schema["required"]):
+            if name in checked or (name not in record and name not in schema["required"]):
                 continue
-            decided.add(name)
+            checked.add(name)
             if name not in record:
-                found.append(f"{cls} requires {name}")
+                problems.append(f"{cls} requires {name}")
             elif not fits(record[name], ALLOWED.get((cls, name), notation)):
-                found.append(f"{cls}.{name}: {record[name]!r} is not {notation}")
-    return found + list(_shape(record))
+                problems.append(f"{cls}.{name}: {record[name]!r} is not {notation}")
+    return problems + list(_shape(record))
 
 
 def _shape(record: dict[str, Any]) -> Iterator[str]:
-    """Values are primitives or arrays of one kind; strings have a bound."""
+    """Values must be primitives or arrays of one type; the length of strings is limited."""
     for name, value in record.items():
         if name == "_rawData":
             continue
-        several = value if isinstance(value, list) else [value]
-        if any(isinstance(one, dict | list) for one in several):
+        values = value if isinstance(value, list) else [value]
+        if any(isinstance(one, dict | list) for one in values):
             yield f"{name} is a structure"
-        if len({type(one) for one in several} - {int, float}) > 1:
-            yield f"{name} mixes kinds"
-        if any(
-            isinstance(one, str) and len(one) > 4096 and one[:1] not in "{[" for one in several
-        ):  # JSON text is kept whole
+        if len({type(one) for one in values} - {int, float}) > 1:
+            yield f"{name} mixes types"
+        # JSON text is never truncated
+        if any(isinstance(one, str) and len(one) > 4096 and one[:1] not in "{[" for one in values):
             yield f"{name} is too long"
 
 
@@ -71,7 +70,7 @@ def fits(value: Any, notation: str) -> bool:
 
 @cache
 def _checks(notation: str) -> tuple[Check, ...]:
-    # a limit behind the whole union is meant for its first member
+    # a limit after the whole union applies to its first member
     checks, rest = [], re.sub(r"^(\w+)\|null( \[.*\])$", r"\1\2|null", notation)
     while rest:
         check, rest = _one(rest)
@@ -96,7 +95,7 @@ def _one(text: str) -> tuple[Check, str]:
     assert match, text
     kind, _, form = match[0].partition(":")
     limits, rest = _limits(text[match.end() :])
-    return lambda value: KINDS[kind](value) and FORMS.get(form, bool_true)(value) and _kept(value, limits), rest
+    return lambda value: KINDS[kind](value) and FORMS.get(form, always)(value) and _is_allowed(value, limits), rest
 
 
 def _limits(text: str) -> tuple[dict[str, str], str]:
@@ -110,7 +109,7 @@ def _limits(text: str) -> tuple[dict[str, str], str]:
     return dict(part.split("=", 1) for part in block.split(",")), text[end.end() :]
 
 
-def _kept(value: Any, limits: dict[str, str]) -> bool:
+def _is_allowed(value: Any, limits: dict[str, str]) -> bool:
     if value is None:
         return True
     if "pattern" in limits:
@@ -124,7 +123,7 @@ def _within(size: int, limits: dict[str, str], what: str) -> bool:
     return int(limits.get(f"min{what}", 0)) <= size <= int(limits.get(f"max{what}", 10**9))
 
 
-def bool_true(_: Any) -> bool:
+def always(_: Any) -> bool:
     return True
 
 
@@ -144,7 +143,7 @@ def _address(version: int | None) -> Check:
 
 
 KINDS: dict[str, Check] = {
-    "any": bool_true,
+    "any": always,
     "null": lambda value: value is None,
     "string": lambda value: isinstance(value, str),
     "boolean": lambda value: isinstance(value, bool),

@@ -1,4 +1,4 @@
-"""The sample estate for end-to-end tests: real aioboto3 against moto's server, with a stub in front that can misbehave."""
+"""The sample estate for end-to-end tests: aioboto3 against moto's server, behind a stub that injects faults."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from collector.demo.server import EstateServer, estate_server
 
 @pytest.fixture(autouse=True)
 def quiet() -> Iterator[None]:
-    """Logs are looked at where they are what a test is about."""
+    """Silences logs, except in tests that configure them."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     yield
     structlog.reset_defaults()
@@ -28,7 +28,7 @@ def running_estate() -> Iterator[EstateServer]:
 
 @pytest.fixture
 def estate(running_estate: EstateServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[EstateServer]:
-    """The server with a clean call log and no faults, and this process's AWS settings pointed at it."""
+    """The server with an empty call log and no faults; the environment points AWS clients at it."""
     for name, value in {**SETTINGS, "AWS_ENDPOINT_URL": running_estate.url}.items():
         monkeypatch.setenv(name, value)
     running_estate.stub.clear_calls()

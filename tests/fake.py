@@ -1,8 +1,8 @@
-"""An `Api` over answers in files, in AWS's words, checked against botocore's output shapes.
+"""An `Api` that answers from files, with answers checked against botocore's output shapes.
 
 `tests/answers/<service>/<client>.<operation>.json` holds one answer, or a list of cases: `{"when": {parameter: value},
-"region": "…", "answer": {…}}` or `{"when": …, "error": {"code": "…", "message": "…"}}`; the first whose `when` fits is given. A missing
-file is an empty answer. Pages: a case may carry `"pages": [answer, …]`.
+"region": "…", "answer": {…}}` or `{"when": …, "error": {"code": "…", "message": "…"}}`. The first whose
+`when` matches applies; it may hold `"pages": [answer, …]` instead. A missing file is an empty answer.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ ANSWERS = Path(__file__).parent / "answers"
 
 
 class FakeApi:
-    """Serves the answers of one service's folder and remembers what was asked."""
+    """Answers from the folder of one service, and records the calls."""
 
     def __init__(self, folder: Path, region: str) -> None:
         self._folder, self._region = folder, region
@@ -43,8 +43,13 @@ class FakeApi:
         self.calls.append((client, op, dict(params)))
         model = operation(client, op)
         path = self._folder / f"{client}.{op}.json"
-        recorded = json.loads(path.read_text()) if path.exists() else {}
-        case = recorded if isinstance(recorded, dict) else _fitting(recorded, params, region or self._region)
+        if not path.exists():
+            raise AssertionError(
+                f"no recorded answer: write what AWS returns for {model.name} to tests/answers/{self._folder.name}/{path.name}"
+                " (an empty answer is {})"
+            )
+        recorded = json.loads(path.read_text())
+        case = recorded if isinstance(recorded, dict) else _matching(recorded, params, region or self._region)
         if not isinstance(recorded, dict):
             if "error" in case:
                 error = case["error"]
@@ -56,16 +61,16 @@ class FakeApi:
         return [shaped(answer, model.output_shape, f"{client}.{op}") for answer in answers]
 
 
-def _fitting(cases: list[dict[str, Any]], params: Mapping[str, Any], region: str) -> dict[str, Any]:
+def _matching(cases: list[dict[str, Any]], params: Mapping[str, Any], region: str) -> dict[str, Any]:
     for case in cases:
-        wanted = case.get("when", {})
-        if all(params.get(name) == value for name, value in wanted.items()) and case.get("region", region) == region:
+        when = case.get("when", {})
+        if all(params.get(name) == value for name, value in when.items()) and case.get("region", region) == region:
             return case
     return {"answer": {}}
 
 
 def shaped(value: Any, shape: Any, where: str) -> Any:  # noqa: PLR0911  (one for each kind of shape)
-    """The value as botocore would have parsed it: times as datetimes; a member that AWS does not send raises."""
+    """The value as botocore parses it, with times as datetimes. Raises if AWS has no such member."""
     if shape is None or value is None or getattr(shape, "is_document_type", False):
         return value
     match shape.type_name:

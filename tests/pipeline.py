@@ -1,7 +1,8 @@
-"""Runs a service's declarations over recorded answers, without AWS and without a network."""
+"""Runs a service's declarations over recorded responses, without AWS and without a network."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,8 +10,11 @@ from collector.catalog.catalog import Catalog
 from collector.engine.job import JobRun
 from collector.engine.plan import jobs
 from collector.graph.assemble import Assembler, Page
+from collector.graph.entity_index import NON_UNIQUE
+from collector.graph.resolve import AccountGraph
 from collector.model import Options, Target
 from collector.report import Ledger
+from collector.schema.declarations import RESOURCE
 from tests.fake import ANSWERS, FakeApi
 
 ACCOUNT = "123456789012"
@@ -19,7 +23,7 @@ REGIONS = ("us-east-1", "eu-west-1")
 
 @dataclass
 class Outcome:
-    """What came out, sorted as golden files hold it."""
+    """The result of a run over recorded responses, sorted as in the golden files."""
 
     entities: list[dict[str, Any]] = field(default_factory=list)
     relationships: list[dict[str, Any]] = field(default_factory=list)
@@ -30,13 +34,11 @@ class Outcome:
 
 
 async def collect(name: str, *, folder: str | None = None, raw: bool = False) -> Outcome:
-    """The graph of one service, seen alone: `pointers` are the edges whose other end belongs to other services."""
-    everything = Catalog.all()
-    catalog = Catalog(tuple(service for service in everything.services if service.name == name))
+    """The graph of one service on its own. `pointers` are the edges whose missing end belongs to another service."""
+    catalog = Catalog(tuple(service for service in Catalog.all().services if service.name == name))
     target = Target("aws", ACCOUNT, f"arn:aws:iam::{ACCOUNT}:user/tester", REGIONS[:1], REGIONS)
     ledger = Ledger("run", "0")
-    assembler = Assembler(catalog, Options(raw=raw))
-    graph = assembler.account(target, Options(), ledger)
+    assembler = Assembler(catalog, Options(raw=raw)).account(target, Options(), ledger)
     outcome = Outcome()
     for job in jobs(catalog, target):
         api = FakeApi(ANSWERS / (folder or name), job.region)
@@ -44,15 +46,15 @@ async def collect(name: str, *, folder: str | None = None, raw: bool = False) ->
 
         def emit(page: Page, scope=job.scope) -> None:
             outcome.pages.append(page)
-            for finished in graph.take(page, scope):
-                known = outcome.entities if isinstance(finished.record["_class"], list) else outcome.relationships
-                known.append(finished.record)
+            for outgoing in assembler.take(page, scope):
+                is_entity = isinstance(outgoing.record["_class"], list)
+                (outcome.entities if is_entity else outcome.relationships).append(outgoing.record)
 
         await JobRun(job, api, record, emit, width=1).run()
         ledger.end(job.scope)
         outcome.calls += api.calls
-    outcome.pointers = sorted(_pointers(graph))
-    outcome.relationships += [finished.record for finished in graph.close(frozenset())]
+    outcome.pointers = sorted(_pointers(assembler.graph))
+    outcome.relationships += [outgoing.record for outgoing in assembler.close(frozenset())]
     outcome.entities.sort(key=lambda record: record["_key"])
     outcome.relationships.sort(key=lambda record: record["_key"])
     report = ledger.report(())
@@ -60,20 +62,12 @@ async def collect(name: str, *, folder: str | None = None, raw: bool = False) ->
     return outcome
 
 
-def _pointers(graph: Any) -> list[str]:
-    lines = [
-        f"{pending.near} {ends.verb} resource by {ends.by} {pending.name}"
-        for pending, _ in graph.graph._open
-        for ends in [graph.graph._directory.edges[pending.edge]]
-        if not graph.graph._everyone(ends, pending.name)
-    ]
-    for (types, by), names in graph.graph._waiting.items():
-        for name, several in names.items():
-            for pending, _ in several if isinstance(several, list) else [several]:
-                ends = graph.graph._directory.edges[pending.edge]
-                near = pending.near or pending.near_name
-                arrow = (
-                    f"{near} {ends.verb} {'|'.join(types)}" if ends.outward else f"{'|'.join(types)} {ends.verb} {near}"
-                )
-                lines.append(f"{arrow} by {by} {name}")
-    return lines
+def _pointers(graph: AccountGraph) -> Iterator[str]:
+    for (pending, _), name, keys in graph.remaining():
+        ends = graph.index.edges[pending.edge]
+        near = pending.near or pending.near_name or ""
+        types, kind = (ends.far, ends.by) if pending.near else (ends.near, "id")
+        missing = RESOURCE if RESOURCE in types or kind in NON_UNIQUE else "|".join(types)
+        source, target = (near, missing) if ends.outward else (missing, near)
+        if not keys:
+            yield f"{source} {ends.verb} {target} by {kind} {name}"

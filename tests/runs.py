@@ -1,4 +1,4 @@
-"""Whole runs in tests: a sink that remembers, and what a run gave."""
+"""Runs for tests: a sink that keeps its batches, and the result of a run with its records."""
 
 from __future__ import annotations
 
@@ -57,23 +57,21 @@ class Collected:
 
 
 async def no_sleep(_: float) -> None:
-    """Waiting is not what these tests are about."""
+    """A `sleep` that returns at once."""
 
 
 async def collect(
-    *, sink: Any = None, patience: RetryPolicy | None = None, unlimited: bool = True, **given: Any
+    *, sink: Any = None, retry_policy: RetryPolicy | None = None, unlimited: bool = True, **options: Any
 ) -> Collected:
-    """A whole run in this process, against whatever the environment points at."""
-    chosen = load_settings({"regions": REGIONS, "max_concurrency": 20, "processes": 1, **given})
-    kept = sink or MemorySink()
-    catalog = Catalog.all().choose(chosen.services, chosen.skip_services)
-    processes = worker_processes(chosen, unlimited=unlimited)
+    """A run against the endpoint in the environment, by default in one process."""
+    settings = load_settings({"regions": REGIONS, "max_concurrency": 20, "processes": 1, **options})
+    sink = sink or MemorySink()
     run = Run(
-        chosen,
-        catalog,
-        kept,
-        processes=processes,
-        patience=patience or RetryPolicy(sleep=no_sleep),
+        settings,
+        Catalog.all().choose(settings.services, settings.skip_services),
+        sink,
+        processes=worker_processes(settings, unlimited=unlimited),
+        retry_policy=retry_policy or RetryPolicy(sleep=no_sleep),
         unlimited=unlimited,
     )
-    return Collected(await run(), kept)
+    return Collected(await run(), sink)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections import deque
+
 import anyio
 import pytest
 from hypothesis import given, settings
@@ -7,30 +9,69 @@ from hypothesis import strategies as st
 
 from collector.concurrency import WeightedSemaphore
 
+weights = st.integers(0, 30)
+
 
 @settings(deadline=None)
-@given(st.integers(1, 20), st.lists(st.tuples(st.integers(0, 30), st.integers(0, 3)), max_size=40))
-async def test_no_more_is_taken_than_the_bound_and_everybody_has_a_turn(most, wanted):
-    semaphore, now, worst, done = WeightedSemaphore(most), [0], [0], []
+@given(st.integers(1, 20), st.lists(st.tuples(weights, st.integers(0, 3)), max_size=40))
+async def test_the_weight_held_never_exceeds_the_limit_and_every_waiter_is_served(limit, requests):
+    semaphore, held, most, served = WeightedSemaphore(limit), 0, 0, []
 
     async def use(number, weight, pauses):
+        nonlocal held, most
         await semaphore.acquire(weight)
-        now[0] += min(weight, most)
-        worst[0] = max(worst[0], now[0])
+        held += min(weight, limit)
+        most = max(most, held)
         for _ in range(pauses):
             await anyio.lowlevel.checkpoint()
-        now[0] -= min(weight, most)
+        held -= min(weight, limit)
         semaphore.release(weight)
-        done.append(number)
+        served.append(number)
 
     async with anyio.create_task_group() as tasks:
-        for number, (weight, pauses) in enumerate(wanted):
+        for number, (weight, pauses) in enumerate(requests):
             tasks.start_soon(use, number, weight, pauses)
-    assert worst[0] <= most
-    assert sorted(done) == list(range(len(wanted)))
+    assert most <= limit
+    assert sorted(served) == list(range(len(requests)))
 
 
-async def test_who_comes_first_is_served_first_even_if_a_later_one_would_fit():
+@settings(deadline=None)
+@given(st.integers(1, 20), st.lists(st.tuples(weights, st.none() | st.integers(0, 9)), max_size=40))
+async def test_reservations_are_granted_in_order_as_others_are_resized_and_released(limit, steps):
+    """Each step reserves a weight or, with a number, resizes one of the reservations."""
+    semaphore, reservations, held = WeightedSemaphore(limit), {}, {}
+    waiting: deque[tuple[int, int]] = deque()
+
+    async def reserve(number, weight):
+        reservations[number] = await semaphore.reserve(weight)
+
+    async def settle():
+        for _ in range(3):
+            await anyio.lowlevel.checkpoint()
+
+    async with anyio.create_task_group() as tasks:
+        for number, (weight, choice) in enumerate(steps):
+            if choice is None or not reservations:
+                tasks.start_soon(reserve, number, weight)
+                waiting.append((number, min(weight, limit)))
+            else:
+                resized = sorted(reservations)[choice % len(reservations)]
+                reservations[resized].resize(weight)
+                held[resized] = min(weight, limit)
+            await settle()
+            while waiting and waiting[0][1] <= limit - sum(held.values()):
+                held.update([waiting.popleft()])
+            assert reservations.keys() == held.keys()
+            assert semaphore._free == limit - sum(held.values())
+        while reservations:
+            for _, reservation in [reservations.popitem() for _ in list(reservations)]:
+                reservation.release()
+                reservation.release()  # changes nothing
+            await settle()
+    assert semaphore._free == limit
+
+
+async def test_waiters_are_served_in_order_even_if_a_later_one_would_fit():
     semaphore, order = WeightedSemaphore(10), []
 
     async def use(name, weight):
@@ -48,17 +89,17 @@ async def test_who_comes_first_is_served_first_even_if_a_later_one_would_fit():
     assert order == ["large", "small"]
 
 
-async def test_what_is_alone_may_weigh_more_than_the_bound():
+async def test_a_weight_above_the_limit_is_held_alone():
     semaphore = WeightedSemaphore(10)
     await semaphore.acquire(50)
     with anyio.move_on_after(0):
         await semaphore.acquire(1)
-        pytest.fail("there was no room")
+        pytest.fail("it was acquired beyond the limit")
     semaphore.release(50)
     await semaphore.acquire(1)
 
 
-async def test_who_stops_waiting_takes_nothing_along():
+async def test_a_cancelled_waiter_takes_nothing():
     semaphore = WeightedSemaphore(10)
     await semaphore.acquire(10)
     async with anyio.create_task_group() as tasks:
@@ -69,7 +110,7 @@ async def test_who_stops_waiting_takes_nothing_along():
     await semaphore.acquire(10)
 
 
-async def test_a_turn_that_comes_together_with_the_cancellation_is_given_back():
+async def test_a_weight_granted_together_with_the_cancellation_is_returned():
     semaphore = WeightedSemaphore(10)
 
     async def use():
@@ -82,6 +123,4 @@ async def test_a_turn_that_comes_together_with_the_cancellation_is_given_back():
         await anyio.wait_all_tasks_blocked()
         semaphore.release(10)
         tasks.cancel_scope.cancel()
-    with anyio.CancelScope(deadline=anyio.current_time() + 5) as scope:
-        await semaphore.acquire(10)
-    assert not scope.cancelled_caught
+    assert semaphore._free == 10

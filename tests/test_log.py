@@ -13,7 +13,7 @@ SECRET = "AbCdEf123456SECRET"
 
 
 @pytest.fixture(autouse=True)
-def _as_it_was():
+def _reset_logging():
     yield
     structlog.reset_defaults()
     structlog.contextvars.clear_contextvars()
@@ -33,7 +33,7 @@ def test_logs_are_json_lines_on_standard_error_with_time_and_level(capsys):
     assert line["timestamp"].endswith("Z")
 
 
-def test_where_a_line_belongs_is_bound_to_it(capsys):
+def test_bound_context_is_in_every_line(capsys):
     log.set_up("info", "json")
     with structlog.contextvars.bound_contextvars(account="111122223333", region="eu-west-1", service="ec2"):
         structlog.get_logger().info("hello")
@@ -41,14 +41,14 @@ def test_where_a_line_belongs_is_bound_to_it(capsys):
     assert (line["account"], line["region"], line["service"]) == ("111122223333", "eu-west-1", "ec2")
 
 
-def test_what_is_below_the_level_is_not_said(capsys):
+def test_events_below_the_level_are_not_logged(capsys):
     log.set_up("warning", "json")
     structlog.get_logger().info("chatter")
     structlog.get_logger().error("trouble")
     assert [line["event"] for line in _lines(capsys)] == ["trouble"]
 
 
-def test_lines_are_for_readers_when_asked(capsys):
+def test_the_console_layout_is_not_json(capsys):
     log.set_up("info", "console")
     structlog.get_logger().info("hello", region="eu-west-1")
     out, err = capsys.readouterr()
@@ -57,7 +57,7 @@ def test_lines_are_for_readers_when_asked(capsys):
     assert not err.startswith("{")
 
 
-def test_what_is_not_a_terminal_gets_json(capsys):
+def test_auto_logs_json_without_a_terminal(capsys):
     log.set_up("info", "auto")
     structlog.get_logger().info("hello")
     assert _lines(capsys)[0]["event"] == "hello"
@@ -74,7 +74,7 @@ def test_what_is_not_a_terminal_gets_json(capsys):
     ],
 )
 @pytest.mark.parametrize("layout", ["json", "console"])
-def test_no_credential_passes(text, layout, capsys):
+def test_credentials_are_redacted(text, layout, capsys):
     log.set_up("debug", layout)
     structlog.get_logger().error(text, message=text, nested={"each": [text]})
     err = capsys.readouterr().err
@@ -83,7 +83,7 @@ def test_no_credential_passes(text, layout, capsys):
 
 
 @pytest.mark.parametrize("layout", ["json", "console"])
-def test_no_credential_passes_in_a_traceback(layout, capsys):
+def test_credentials_in_a_traceback_are_redacted(layout, capsys):
     log.set_up("info", layout)
     try:
         int(f"token={SECRET}")
@@ -94,7 +94,7 @@ def test_no_credential_passes_in_a_traceback(layout, capsys):
     assert SECRET not in err
 
 
-def test_botocore_keeps_its_requests_to_itself(capsys):
+def test_botocore_does_not_log_its_requests(capsys):
     log.set_up("debug", "json")
     for name in ("botocore", "aiobotocore"):
         assert logging.getLogger(name).level == logging.CRITICAL

@@ -16,7 +16,7 @@ def _failure(reason: Reason, operation: str = "ec2:DescribeVolumes", code: str =
 
 
 def _ledger(*scopes: Scope) -> Ledger:
-    """A ledger in which these scopes began and ended, over a clock that ticks once a second."""
+    """A ledger in which these scopes have begun and ended, with a clock that advances a second at each reading."""
     seconds = iter(range(1_700_000_000, 1_700_001_000))
     ledger = Ledger("run-1", "1.2.3", clock=lambda: next(seconds))
     for scope in scopes:
@@ -29,21 +29,21 @@ def test_a_scope_that_ended_without_problems_is_complete():
     assert _ledger(EC2).scopes[EC2].status is Status.COMPLETE
 
 
-def test_a_scope_that_was_planned_and_did_not_end_is_partial():
+def test_a_planned_scope_that_has_not_ended_is_partial():
     ledger = _ledger()
     assert ledger.plan(EC2).status is Status.PARTIAL
     assert ledger.begin(EC2).status is Status.PARTIAL
 
 
 @pytest.mark.parametrize("reason", [reason for reason in Reason if reason is not Reason.VANISHED])
-def test_any_failure_makes_its_scope_partial_and_harms_its_types(reason):
+def test_a_failure_makes_its_scope_partial_and_its_types_incomplete(reason):
     ledger = _ledger(EC2)
     ledger.scopes[EC2].fail(_failure(reason), {"aws_ebs_volume"})
     assert ledger.scopes[EC2].status is Status.PARTIAL
     assert ledger.incomplete_types() == {"aws_ebs_volume"}
 
 
-def test_what_vanished_between_two_calls_is_told_and_harms_nothing():
+def test_a_vanished_resource_is_reported_and_its_scope_stays_complete():
     ledger = _ledger(EC2)
     ledger.scopes[EC2].fail(_failure(Reason.VANISHED), {"aws_ebs_volume"})
     assert ledger.scopes[EC2].status is Status.COMPLETE
@@ -52,7 +52,7 @@ def test_what_vanished_between_two_calls_is_told_and_harms_nothing():
     assert scope["problems"][0]["reason"] == "vanished"
 
 
-def test_a_skipped_scope_keeps_its_reason_and_harms_nothing():
+def test_a_skipped_scope_keeps_its_reason_and_leaves_the_run_complete():
     ledger = _ledger(EC2)
     ledger.skip(OTHER, _failure(Reason.REGION_DISABLED))
     assert ledger.scopes[OTHER].status is Status.SKIPPED
@@ -60,7 +60,7 @@ def test_a_skipped_scope_keeps_its_reason_and_harms_nothing():
     assert ledger.incomplete_types() == set()
 
 
-def test_the_same_failure_of_an_operation_is_counted_and_its_types_are_gathered():
+def test_equal_failures_are_one_problem_with_a_count_and_all_types():
     ledger = _ledger(EC2)
     for types in ({"aws_ebs_volume"}, {"aws_instance"}):
         ledger.scopes[EC2].fail(_failure(Reason.DENIED), types)
@@ -75,42 +75,42 @@ def test_the_same_failure_of_an_operation_is_counted_and_its_types_are_gathered(
     assert (second["operation"], second["count"], second["types"]) == ("ec2:DescribeVpcs", 1, [])
 
 
-def test_a_long_message_is_cut():
+def test_a_long_message_is_truncated():
     ledger = _ledger(EC2)
     ledger.scopes[EC2].fail(CallFailed("ec2:DescribeVolumes", Reason.ERROR, "Code", "x" * 10_000))
     (scope,) = ledger.report(())["scopes"]
     assert len(scope["problems"][0]["message"]) == 500
 
 
-def test_a_run_is_partial_when_a_scope_is_and_something_was_found():
+def test_a_run_with_entities_and_a_partial_scope_is_partial():
     ledger = _ledger(EC2, SQS)
     ledger.scopes[EC2].fail(_failure(Reason.DENIED))
     ledger.types["aws_sqs_queue"] += 1
     assert ledger.status is Status.PARTIAL
 
 
-def test_a_run_that_found_nothing_and_could_not_see_something_has_failed():
+def test_a_run_without_entities_and_with_a_partial_scope_has_failed():
     ledger = _ledger(EC2, SQS)
     ledger.scopes[EC2].fail(_failure(Reason.DENIED))
     assert ledger.status is Status.FAILED
 
 
-def test_a_run_in_which_nothing_was_even_planned_has_failed():
+def test_a_run_without_scopes_has_failed():
     assert _ledger().status is Status.FAILED
 
 
-def test_a_run_that_was_stopped_is_not_complete():
+def test_a_stopped_run_is_partial():
     ledger = _ledger(EC2)
     ledger.types["aws_vpc"] += 1
     ledger.stopped = True
     assert ledger.status is Status.PARTIAL
 
 
-def test_an_empty_account_that_was_seen_whole_is_complete():
+def test_an_empty_account_with_complete_scopes_is_complete():
     assert _ledger(EC2, SQS).status is Status.COMPLETE
 
 
-def test_harm_is_told_for_one_account_or_for_all():
+def test_incomplete_types_are_those_of_one_account_or_of_all():
     ledger = _ledger(EC2, OTHER)
     ledger.scopes[EC2].fail(_failure(Reason.DENIED), {"aws_vpc"})
     ledger.scopes[OTHER].fail(_failure(Reason.DENIED), {"aws_account"})
@@ -118,7 +118,7 @@ def test_harm_is_told_for_one_account_or_for_all():
     assert ledger.incomplete_types() == {"aws_vpc", "aws_account"}
 
 
-def test_records_are_counted_by_what_they_are():
+def test_entities_relationships_and_mapped_relationships_are_counted_separately():
     ledger = _ledger(EC2)
     ledger.count({"_key": "a", "_type": "aws_vpc", "_class": ["Network"]})
     ledger.count({"_type": "aws_ec2_has_vpc", "_class": "HAS", "_fromEntityKey": "x", "_toEntityKey": "a"})
@@ -127,7 +127,7 @@ def test_records_are_counted_by_what_they_are():
     assert (counts["entities"], counts["relationships"], counts["mappedRelationships"]) == (1, 1, 1)
 
 
-def test_the_report_sums_its_scopes_and_names_everything_in_order():
+def test_the_report_sums_its_scopes_and_is_sorted():
     ledger = _ledger(SQS, EC2)
     ledger.scopes[EC2].calls, ledger.scopes[SQS].calls = 3, 4
     ledger.scopes[EC2].retries, ledger.scopes[SQS].throttles = 2, 1
@@ -144,20 +144,20 @@ def test_the_report_sums_its_scopes_and_names_everything_in_order():
     assert report["partialDatasets"] == {"types": ["y", "z"]}
 
 
-def test_a_scope_that_never_began_took_no_time():
+def test_a_scope_that_never_began_has_zero_seconds():
     ledger = _ledger()
     ledger.plan(EC2)
     (scope,) = ledger.report(())["scopes"]
     assert (scope["status"], scope["seconds"]) == ("partial", 0.0)
 
 
-def test_the_ledgers_of_two_processes_add_up():
+def test_merging_the_ledger_of_another_process_adds_its_totals():
     one, other = _ledger(EC2), _ledger(OTHER)
     one.types["aws_vpc"], other.types["aws_vpc"] = 1, 2
     one.mapped, other.mapped = 1, 1
     one.bytes, other.bytes = 10, 20
     other.relationships["aws_ec2_has_vpc"] = 3
-    one.take(other)
+    one.merge(other)
     counts = one.report(())["counts"]
     assert (counts["entities"], counts["relationships"], counts["mappedRelationships"], counts["bytes"]) == (
         3,
@@ -168,15 +168,15 @@ def test_the_ledgers_of_two_processes_add_up():
     assert one.scopes.keys() == {EC2, OTHER}
 
 
-def test_what_two_processes_asked_and_found_in_one_scope_adds_up():
+def test_merging_adds_the_calls_and_problems_of_a_shared_scope():
     ledger, other = _ledger(EC2), _ledger(EC2)
     denied = CallFailed("ec2:DescribeVpcs", Reason.DENIED, "UnauthorizedOperation", "no")
-    here, there = ledger.scopes[EC2], other.begin(EC2)
-    here.entities, there.calls, there.retries, there.throttles = 4, 3, 2, 1
-    there.fail(denied, {"aws_vpc"})
-    here.fail(denied, {"aws_subnet"})
+    own, merged = ledger.scopes[EC2], other.begin(EC2)
+    own.entities, merged.calls, merged.retries, merged.throttles = 4, 3, 2, 1
+    merged.fail(denied, {"aws_vpc"})
+    own.fail(denied, {"aws_subnet"})
     other.end(EC2)
-    ledger.take(other)
+    ledger.merge(other)
     (scope,) = ledger.report(())["scopes"]
     assert (scope["entities"], scope["calls"], scope["status"]) == (4, 3, "partial")
     (problem,) = scope["problems"]

@@ -21,7 +21,7 @@ from .estate import resources
 __all__ = ["Canned", "canned_server", "resources"]
 
 _ROOT = Path(__file__).resolve().parents[2]
-_PATIENCE = 10
+_TIMEOUT = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +33,15 @@ class Canned:
     accounts: tuple[str, ...]
 
     def stats(self) -> dict[str, Any]:
-        """Requests, calls and throttles by operation, connections, bytes, and the server's own CPU seconds."""
+        """Requests; calls, throttles and errors by operation; connections; bytes; and the CPU seconds of the server."""
         return self._get("/__stats")
 
-    def control(self, **told: str | float) -> dict[str, Any]:
-        """Changes the rules of the server (``Controls.obey`` has the names); the figures after that."""
-        return self._get(f"/__control?{urlencode(told)}")
+    def control(self, **rules: str | float) -> dict[str, Any]:
+        """Changes the rules of the server (see ``Controls.change``); returns the statistics after that."""
+        return self._get(f"/__control?{urlencode(rules)}")
 
     def environment(self, account: str = "", region: str = "us-east-1") -> dict[str, str]:
-        """Environment variables that lead an AWS SDK here, as that account (the management account if none)."""
+        """Environment variables that point an AWS SDK at this server (default account: the management account)."""
         return {
             "AWS_ENDPOINT_URL": self.url,
             "AWS_ACCESS_KEY_ID": f"AKIA{account or self.accounts[0]}",
@@ -52,14 +52,23 @@ class Canned:
         }
 
     def _get(self, path: str) -> dict[str, Any]:
-        with urlopen(self.url + path, timeout=_PATIENCE) as response:
+        with urlopen(self.url + path, timeout=_TIMEOUT) as response:
             answer: dict[str, Any] = json.load(response)
         return answer
 
 
 @contextmanager
 def canned_server(profile: str = "small", **counts: int) -> Iterator[Canned]:
-    """A server with that estate on a free loopback port, some counts changed; stopped at the end of the block."""
+    """Runs a server on a free loopback port until the context exits.
+
+    Args:
+        profile: The name of a profile, or the path of a JSON file.
+        counts: Changes to the profile's counts by type; ``accounts`` is the number of accounts.
+
+    Raises:
+        RuntimeError: The server did not start.
+        subprocess.TimeoutExpired: The server did not stop when its standard input closed.
+    """
     command = [sys.executable, "-m", "bench.canned", "--profile", profile]
     for kind, number in counts.items():
         command += ["--count", f"{kind}={number}"]
@@ -75,6 +84,7 @@ def canned_server(profile: str = "small", **counts: int) -> Iterator[Canned]:
         finally:
             process.stdin.close()
             try:
-                process.wait(_PATIENCE)
+                process.wait(_TIMEOUT)
             except subprocess.TimeoutExpired:
                 process.kill()
+                raise

@@ -1,4 +1,4 @@
-"""STS, Organizations and Account answers: who asks, and which accounts there are."""
+"""STS, Organizations and Account answers."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -44,19 +44,19 @@ _ROLE_ARN = re.compile(r"arn:aws:iam::(\d{12}):role/(?:.*/)?([^/]+)")
 
 @answers("sts", "AssumeRole")
 def _assume(place: Place, params: Params) -> str:
-    told = _ROLE_ARN.fullmatch(str(params["RoleArn"]))
-    if told is None:
+    match = _ROLE_ARN.fullmatch(str(params["RoleArn"]))
+    if match is None:
         raise AwsError("ValidationError", f"{params['RoleArn']} is invalid")
-    # The account stands in the key, so that every later request tells whose it is.
+    # The key contains the account, which identifies it in every later request.
     until = datetime.now(UTC) + timedelta(seconds=int(params.get("DurationSeconds", 3600)))
-    holes = {
-        "target": told[1],
-        "role": told[2],
+    fields = {
+        "target": match[1],
+        "role": match[2],
         "session": str(params["RoleSessionName"]),
-        "key": f"ASIA{told[1]}CAN0",
+        "key": f"ASIA{match[1]}CAN0",
         "until": until.strftime("%Y-%m-%dT%H:%M:%SZ"),
     }
-    return place.fill(_ASSUMED, holes)
+    return place.fill(_ASSUMED, fields)
 
 
 @answers("sts", "GetCallerIdentity")
@@ -96,7 +96,7 @@ def _members(place: Place, _: Params) -> range:
 
 
 constant("organizations", "DescribeOrganization", {"Organization": _ORGANIZATION})
-listing("organizations", "ListAccounts", "Accounts", _member, _members, Paging(usual=20, most=20))
+listing("organizations", "ListAccounts", "Accounts", _member, _members, Paging(default=20, maximum=20))
 constant(
     "organizations",
     "ListTagsForResource",
@@ -123,5 +123,5 @@ listing(
     "Regions",
     _region,
     lambda place, _: range(len(place.estate.regions)),
-    Paging(usual=50, most=50),
+    Paging(default=50, maximum=50),
 )

@@ -1,6 +1,6 @@
 """ELBv2 answers: application and network load balancers, and their target groups.
 
-Balancer ``n`` is an application load balancer as long as there are so many, then a network load balancer.
+The first balancers are application load balancers, the others network load balancers.
 """
 
 from typing import Any
@@ -10,9 +10,9 @@ from .answers import AwsError, Paging, Params, answers, constant, listing, named
 from .estate import Place
 from .ids import basics, digits, groups_of, seat_of, subnets_of, vpc_of
 
-MARKERS = Paging("PageSize", "Marker", "NextMarker", usual=400, most=400)
+MARKERS = Paging("PageSize", "Marker", "NextMarker", default=400, maximum=400)
 ARN = "arn:aws:elasticloadbalancing:%(region)s:%(account)s"
-# With a hole for the kind (app/alb, net/nlb) and the number of the balancer.
+# Placeholders: the kind (app/alb or net/nlb) and the number of the balancer.
 BALANCER_PATH = "%(kind)s-%(here)s%(balancer)s/%(here)s%(balancer)s"
 GROUP_ARN = f"{ARN}:targetgroup/tg-%(here)s%(target)s/%(here)s%(target)s"
 BALANCER_DNS = "%(short)s-%(here)s%(balancer)s-1234567890.%(region)s.elb.amazonaws.com"
@@ -97,7 +97,7 @@ _ATTRIBUTES = {
 
 
 def balancers(place: Place) -> int:
-    """How many load balancers of both kinds there are."""
+    """The number of load balancers of both kinds."""
     return place.n["aws_alb"] + place.n["aws_nlb"]
 
 
@@ -106,15 +106,15 @@ def is_application(place: Place, balancer: int) -> bool:
     return balancer < place.n["aws_alb"]
 
 
-def balancer_holes(place: Place, balancer: int) -> dict[str, str]:
-    """What names a balancer in the text of others."""
+def balancer_fields(place: Place, balancer: int) -> dict[str, str]:
+    """The placeholders that identify a balancer in other rows."""
     short = "alb" if is_application(place, balancer) else "nlb"
     kind = "app/alb" if is_application(place, balancer) else "net/nlb"
     return {"kind": kind, "short": short, "balancer": digits(balancer)}
 
 
 def balancer_of(place: Place, params: Params) -> int:
-    """The balancer that a request names by its ARN."""
+    """The number of the balancer whose ARN the request contains."""
     return one_of(place, params.get("LoadBalancerArn", ""), balancers(place), "LoadBalancerNotFound")
 
 
@@ -127,13 +127,13 @@ def _vpc(place: Place, balancer: int) -> int:
     return vpc_of(place, balancer % place.n["aws_subnet"])
 
 
-def _holes(place: Place, n: int) -> dict[str, str]:
+def _fields(place: Place, n: int) -> dict[str, str]:
     vpc = _vpc(place, n)
     group, other = groups_of(place, vpc, n)
     subnets = zip("abc", subnets_of(place, vpc), strict=False)
     zones = [place.fill(_ZONE, {"letter": letter, "subnet": digits(subnet)}) for letter, subnet in subnets]
     more = {"vpc": digits(vpc), "group": group, "other": other, "zones": "".join(zones)}
-    return {**basics(place, n), **balancer_holes(place, n), **more}
+    return {**basics(place, n), **balancer_fields(place, n), **more}
 
 
 def _type(place: Place, n: int) -> str:
@@ -144,10 +144,10 @@ def _type(place: Place, n: int) -> str:
     return "lambda" if turn > 6 and served else "ip"  # noqa: PLR2004 - one of eight
 
 
-def _group_holes(place: Place, n: int) -> dict[str, str]:
+def _group_fields(place: Place, n: int) -> dict[str, str]:
     balancer = n % balancers(place)
     more = {"target": digits(n), "vpc": digits(_vpc(place, balancer)), "type": _type(place, n)}
-    return {**balancer_holes(place, balancer), **more}
+    return {**balancer_fields(place, balancer), **more}
 
 
 def _targets(place: Place, n: int) -> list[str]:
@@ -163,14 +163,14 @@ def _targets(place: Place, n: int) -> list[str]:
     return [seat_of(place, interface)[1] for interface in seats[:_TARGETS]]
 
 
-def _asked(place: Place, params: Params) -> list[int] | range:
+def _selected(place: Place, params: Params) -> list[int] | range:
     arns = values(params, "LoadBalancerArns.member") + values(params, "Names.member")
     if arns:
         return [one_of(place, arn, balancers(place), "LoadBalancerNotFound") for arn in arns]
     return range(balancers(place))
 
 
-def _asked_groups(place: Place, params: Params) -> list[int] | range:
+def _selected_groups(place: Place, params: Params) -> list[int] | range:
     if "LoadBalancerArn" in params:
         return target_groups(place, balancer_of(place, params))
     arns = values(params, "TargetGroupArns.member")
@@ -179,12 +179,12 @@ def _asked_groups(place: Place, params: Params) -> list[int] | range:
     return range(place.n["aws_lb_target_group"])
 
 
-_row = varied("elbv2", "DescribeLoadBalancers", "LoadBalancers", _BALANCERS, is_application, _holes)
-listing("elbv2", "DescribeLoadBalancers", "LoadBalancers", _row, _asked, MARKERS)
-_row = shaped("elbv2", "DescribeTargetGroups", "TargetGroups", _GROUP, _group_holes)
-listing("elbv2", "DescribeTargetGroups", "TargetGroups", _row, _asked_groups, MARKERS)
-for _name, _told in _ATTRIBUTES.items():
-    constant("elbv2", _name, {"Attributes": wire.tags(**_told)})
+_row = varied("elbv2", "DescribeLoadBalancers", "LoadBalancers", _BALANCERS, is_application, _fields)
+listing("elbv2", "DescribeLoadBalancers", "LoadBalancers", _row, _selected, MARKERS)
+_row = shaped("elbv2", "DescribeTargetGroups", "TargetGroups", _GROUP, _group_fields)
+listing("elbv2", "DescribeTargetGroups", "TargetGroups", _row, _selected_groups, MARKERS)
+for _name, _values in _ATTRIBUTES.items():
+    constant("elbv2", _name, {"Attributes": wire.tags(**_values)})
 
 
 @answers("elbv2", "DescribeTargetHealth")

@@ -1,4 +1,4 @@
-"""All answers that the server knows of."""
+"""Loads the handlers of all services."""
 
 from importlib import import_module
 
@@ -29,6 +29,6 @@ _MODULES = (
 
 
 def load() -> None:
-    """Brings in every module of answers: each registers what it answers."""
+    """Imports every module of handlers; each registers its handlers."""
     for name in _MODULES:
         import_module(f".{name}", __package__)

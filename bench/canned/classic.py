@@ -1,4 +1,4 @@
-"""ELB answers: classic load balancers. And the Auto Scaling groups, which once came with them."""
+"""Answers about classic load balancers and Auto Scaling groups."""
 
 from typing import Any
 
@@ -42,7 +42,7 @@ _BALANCER: dict[str, Any] = {
     "CreatedTime": "%(at)s",
     "Scheme": "internal",
 }
-_HELD = wire.row(
+_REGISTERED = wire.row(
     "elb", "DescribeLoadBalancers", "LoadBalancerDescriptions.Instances", {"InstanceId": "i-0%(here)s%(instance)s"}
 )
 _TAGS = wire.row(
@@ -114,23 +114,23 @@ _MEMBER = wire.row(
 )
 
 
-def _holes(place: Place, n: int) -> dict[str, str]:
+def _fields(place: Place, n: int) -> dict[str, str]:
     subnet, instances = n % place.n["aws_subnet"], place.n["aws_instance"]
     vpc = vpc_of(place, subnet)
-    held = {(3 * n + turn) % instances for turn in range(3)} if instances else set()
-    rows = (place.fill(_HELD, {"instance": digits(instance)}) for instance in sorted(held))
+    registered = {(3 * n + turn) % instances for turn in range(3)} if instances else set()
+    rows = (place.fill(_REGISTERED, {"instance": digits(instance)}) for instance in sorted(registered))
     more = {"subnet": digits(subnet), "vpc": digits(vpc), "group": groups_of(place, vpc, n)[0]}
     return {**basics(place, n), **more, "instances": "".join(rows)}
 
 
-def _auto_holes(place: Place, n: int) -> dict[str, str]:
+def _auto_fields(place: Place, n: int) -> dict[str, str]:
     members = range(n, in_groups(place), place.n["aws_autoscaling_group"])
-    holes = basics(place, n)
+    fields = basics(place, n)
     rows = [
         place.fill(
             _MEMBER,
             {
-                "n": holes["n"],
+                "n": fields["n"],
                 "instance": digits(instance),
                 "type": TYPES[instance % 5],
                 "zone": zone_of(place, instance % place.n["aws_subnet"]),
@@ -140,7 +140,7 @@ def _auto_holes(place: Place, n: int) -> dict[str, str]:
     ]
     subnets = sorted({instance % place.n["aws_subnet"] for instance in members[:3]} or {0})
     names = ",".join(f"subnet-0{place.here}{digits(subnet)}" for subnet in subnets)
-    return {**holes, "count": str(len(rows)), "instances": "".join(rows), "subnets": names}
+    return {**fields, "count": str(len(rows)), "instances": "".join(rows), "subnets": names}
 
 
 inventory(
@@ -149,8 +149,8 @@ inventory(
     "LoadBalancerDescriptions",
     "aws_elb",
     _BALANCER,
-    Paging("PageSize", "Marker", "NextMarker", usual=400, most=400),
-    _holes,
+    Paging("PageSize", "Marker", "NextMarker", default=400, maximum=400),
+    _fields,
 )
 detail(
     "elb",
@@ -174,8 +174,8 @@ inventory(
     "AutoScalingGroups",
     "aws_autoscaling_group",
     _AUTO,
-    Paging("MaxRecords", usual=50, most=100),
-    _auto_holes,
+    Paging("MaxRecords", default=50, maximum=100),
+    _auto_fields,
 )
 constant("autoscaling", "DescribeLaunchConfigurations", {"LaunchConfigurations": []})
 

@@ -1,4 +1,4 @@
-"""What ECS says of each thing that it runs, as rows with holes."""
+"""Rows of ECS resources, with placeholders."""
 
 from typing import Any
 
@@ -131,8 +131,8 @@ DEFINITION: dict[str, Any] = {
         for name in ("app", "proxy")
     ],
     "family": "family-%(here)s%(definition)s",
-    "taskRoleArn": "arn:aws:iam::%(account)s:role/role-%(whole)s%(role)s",
-    "executionRoleArn": "arn:aws:iam::%(account)s:role/role-%(whole)s%(helper)s",
+    "taskRoleArn": "arn:aws:iam::%(account)s:role/role-%(global)s%(role)s",
+    "executionRoleArn": "arn:aws:iam::%(account)s:role/role-%(global)s%(helper)s",
     "networkMode": "awsvpc",
     "revision": 1,
     "volumes": [],

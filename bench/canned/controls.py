@@ -1,4 +1,4 @@
-"""What a bench may ask of the server while it runs: slow answers, throttles, failures, figures."""
+"""Controls of the running server: delays, throttles, failures, statistics."""
 
 import random
 import time
@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 
 from .answers import AwsError
 from .estate import Place
-from .faults import Bucket, failure, throttle
+from .faults import TokenBucket, failure, throttle
 from .routes import Operation
 
 
@@ -18,18 +18,18 @@ class _Throttle:
     rate: float
     burst: float
     apart: bool
-    buckets: dict[tuple[str, str, str], Bucket] = field(default_factory=dict)
+    buckets: dict[tuple[str, str, str], TokenBucket] = field(default_factory=dict)
 
     def lets_through(self, operation: Operation, place: Place) -> bool:
         key = (place.account, place.region, operation.label if self.apart else "")
         bucket = self.buckets.get(key)
         if bucket is None:
-            bucket = self.buckets[key] = Bucket(self.rate, self.burst)
+            bucket = self.buckets[key] = TokenBucket(self.rate, self.burst)
         return bucket.take()
 
 
 class Controls:
-    """The rules in force and the figures of the whole server."""
+    """The current rules and the statistics of the server."""
 
     def __init__(self) -> None:
         self.delay = 0.0
@@ -43,7 +43,7 @@ class Controls:
 
     @property
     def quiet(self) -> bool:
-        """Whether no rule can turn an answer into an error."""
+        """Whether no rule can turn a response into an error."""
         return not self._throttles and not self._failing[1]
 
     def count(self, operation: Operation) -> None:
@@ -54,7 +54,7 @@ class Controls:
         operation.calls += 1
 
     def check(self, operation: Operation, place: Place) -> None:
-        """Counts and raises the error that a rule makes of this call, if any does."""
+        """Raises the error of the first rule that applies to this call, and counts it."""
         for rule in self._throttles:
             if fnmatchcase(operation.label, rule.pattern) and not rule.lets_through(operation, place):
                 operation.throttles += 1
@@ -64,38 +64,41 @@ class Controls:
             operation.errors += 1
             raise failure(operation)
 
-    def obey(self, told: Mapping[str, str]) -> None:
-        """Changes the rules, as the query of a control request tells.
+    def change(self, options: Mapping[str, str]) -> None:
+        """Changes the rules according to the query of a control request.
 
-        ``delay=0.05``; ``throttle=ec2:Describe*&rate=20&burst=100`` (one bucket for what the pattern matches, in each
-        account and region; ``apart=1`` for one of each operation); ``errors=0.1&pattern=*&seed=7``; ``clear=1`` drops
-        all rules; ``reset=1`` sets the figures to zero and fills the buckets.
+        ``delay=0.05`` delays every response by that many seconds. ``throttle=ec2:Describe*&rate=20&burst=100`` adds a
+        token bucket for each account and region, shared by all matching operations (``apart=1``: one for each
+        operation). ``errors=0.1&pattern=*&seed=7`` makes a share of calls fail. ``clear=1`` drops all rules.
+        ``reset=1`` zeroes the statistics and fills the buckets.
 
         Raises:
-            AwsError: something told is not known, or not a number.
+            AwsError: An option is unknown or not a number.
         """
-        known = {"delay", "throttle", "rate", "burst", "apart", "errors", "pattern", "seed", "clear", "reset"}
-        if unknown := sorted(told.keys() - known):
+        names = {"delay", "throttle", "rate", "burst", "apart", "errors", "pattern", "seed", "clear", "reset"}
+        if unknown := sorted(options.keys() - names):
             raise AwsError("UnknownControl", ", ".join(unknown))
         try:
-            self._change(told)
+            self._apply(options)
         except ValueError as error:
             raise AwsError("InvalidControl", str(error)) from None
-        if told.get("reset", "0") != "0":
+        if options.get("reset", "0") != "0":
             self._reset()
 
-    def _change(self, told: Mapping[str, str]) -> None:
-        if told.get("clear", "0") != "0":
+    def _apply(self, options: Mapping[str, str]) -> None:
+        if options.get("clear", "0") != "0":
             self.delay, self._failing = 0.0, ("*", 0.0)
             self._throttles.clear()
-        self.delay = float(told.get("delay", self.delay))
-        if "throttle" in told:
-            rate = float(told.get("rate", 1))
-            rule = _Throttle(told["throttle"], rate, float(told.get("burst", rate)), told.get("apart", "0") != "0")
-            self._throttles = [known for known in self._throttles if known.pattern != rule.pattern] + [rule]
-        if "errors" in told:
-            self._failing = (told.get("pattern", "*"), float(told["errors"]))
-            self._random = random.Random(int(told.get("seed", 0)))
+        self.delay = float(options.get("delay", self.delay))
+        if "throttle" in options:
+            rate = float(options.get("rate", 1))
+            rule = _Throttle(
+                options["throttle"], rate, float(options.get("burst", rate)), options.get("apart", "0") != "0"
+            )
+            self._throttles = [other for other in self._throttles if other.pattern != rule.pattern] + [rule]
+        if "errors" in options:
+            self._failing = (options.get("pattern", "*"), float(options["errors"]))
+            self._random = random.Random(int(options.get("seed", 0)))
 
     def _reset(self) -> None:
         for operation in self._called:
@@ -108,7 +111,7 @@ class Controls:
         self._since = time.process_time()
 
     def figures(self) -> dict[str, object]:
-        """What ``/__stats`` answers; ``cpu`` is the server's own seconds since the last reset."""
+        """The content of ``/__stats``; ``cpu`` is the server's processor time in seconds since the last reset."""
         return {
             "requests": self.requests,
             "calls": {op.label: op.calls for op in self._called},

@@ -1,4 +1,4 @@
-"""What RDS says of its clusters, instances and snapshots, as rows with holes."""
+"""Rows of RDS clusters, instances and snapshots, with placeholders."""
 
 from typing import Any
 

@@ -94,15 +94,15 @@ _ORIGIN_ROWS = [
 def _origin(place: Place, number: int) -> str:
     buckets = place.n["aws_s3_bucket"]
     bucket = number % buckets if buckets else 0
-    holes = {
+    fields = {
         "origin": digits(number),
         "bucket": digits(bucket),
         "bucket_region": place.estate.bucket_region(bucket) if buckets else "",
     }
-    return place.fill(_ORIGIN_ROWS[0 if buckets and number % 3 else 1], holes)
+    return place.fill(_ORIGIN_ROWS[0 if buckets and number % 3 else 1], fields)
 
 
-def _holes(place: Place, n: int) -> dict[str, str]:
+def _fields(place: Place, n: int) -> dict[str, str]:
     origins = range(n, place.n["aws_cloudfront_distribution_origin"], place.n["aws_cloudfront_distribution"])
     home = place.home
     return {
@@ -122,14 +122,14 @@ listing(
     "cloudfront",
     "ListDistributions",
     _LISTED,
-    shaped("cloudfront", "ListDistributions", _LISTED, _SUMMARY, _holes),
+    shaped("cloudfront", "ListDistributions", _LISTED, _SUMMARY, _fields),
     every("aws_cloudfront_distribution"),
     Paging(
         "MaxItems",
         "Marker",
         "DistributionList.NextMarker",
-        usual=100,
-        most=1000,
+        default=100,
+        maximum=1000,
         more="DistributionList.IsTruncated",
     ),
     DistributionList__Marker="",
@@ -146,7 +146,7 @@ _TAGS = wire.body(
 
 @answers("cloudfront", "GetDistributionConfig")
 def _config(place: Place, params: Params) -> str:
-    return place.fill(_CONFIG_TEXT, _holes(place, _number(place, params["Id"])))
+    return place.fill(_CONFIG_TEXT, _fields(place, _number(place, params["Id"])))
 
 
 @answers("cloudfront", "ListTagsForResource")

@@ -41,7 +41,7 @@ _TAGS = wire.body(
 )
 
 
-def _holes(place: Place, n: int) -> dict[str, str]:
+def _fields(place: Place, n: int) -> dict[str, str]:
     return {**basics(place, n), "domain": domain_name(place, n)}
 
 
@@ -55,14 +55,14 @@ inventory(
     "Domains",
     "aws_route53_domain",
     {"DomainName": "%(domain)s", "AutoRenew": True, "TransferLock": True, "Expiry": "1830297600.0"},
-    Paging("MaxItems", "Marker", "NextPageMarker", usual=20, most=100),
-    _holes,
+    Paging("MaxItems", "Marker", "NextPageMarker", default=20, maximum=100),
+    _fields,
 )
 
 
 @answers("route53domains", "GetDomainDetail")
 def _detail(place: Place, params: Params) -> str:
-    return place.fill(_DETAILS, _holes(place, _number(place, params)))
+    return place.fill(_DETAILS, _fields(place, _number(place, params)))
 
 
 @answers("route53domains", "ListTagsForDomain")

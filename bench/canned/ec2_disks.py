@@ -109,38 +109,38 @@ _KEY_PAIR: dict[str, Any] = {
 }
 
 
-def _volume_holes(place: Place, n: int) -> dict[str, str]:
+def _volume_fields(place: Place, n: int) -> dict[str, str]:
     instance = n % place.n["aws_instance"] if place.n["aws_instance"] else 0
-    holes = basics(place, n)
-    holes["instance"] = digits(instance)
-    holes["device"] = "/dev/xvda" if n < place.n["aws_instance"] else "/dev/sdb"
-    holes["size"] = _SIZES[n & 3]
-    holes["snapshot"] = digits(n % place.n["aws_ebs_snapshot"])
-    holes["zone"] = zone_of(place, instance % place.n["aws_subnet"]) if place.n["aws_subnet"] else "a"
-    holes["key"] = digits(n % place.n["aws_kms_key"])
-    return holes
+    fields = basics(place, n)
+    fields["instance"] = digits(instance)
+    fields["device"] = "/dev/xvda" if n < place.n["aws_instance"] else "/dev/sdb"
+    fields["size"] = _SIZES[n & 3]
+    fields["snapshot"] = digits(n % place.n["aws_ebs_snapshot"])
+    fields["zone"] = zone_of(place, instance % place.n["aws_subnet"]) if place.n["aws_subnet"] else "a"
+    fields["key"] = digits(n % place.n["aws_kms_key"])
+    return fields
 
 
 def _volume_shape(place: Place, n: int) -> tuple[bool, bool]:
     return n < place.n["aws_instance"] + with_data(place), n % 3 == 0
 
 
-def _snapshot_holes(place: Place, n: int) -> dict[str, str]:
+def _snapshot_fields(place: Place, n: int) -> dict[str, str]:
     volume = n % place.n["aws_ebs_volume"]
-    # Every other one is a copy from elsewhere; AWS gives those all the same volume.
+    # Every other snapshot is a copy; AWS returns the same volume id for all of those.
     source = f"vol-0{place.here}{digits(volume)}" if n % 2 else "vol-ffffffff"
     key, size = digits(volume % place.n["aws_kms_key"]), _SIZES[volume & 3]
     return {**basics(place, n), "volume": source, "key": key, "size": size}
 
 
-def _image_holes(place: Place, n: int) -> dict[str, str]:
+def _image_fields(place: Place, n: int) -> dict[str, str]:
     return {**basics(place, n), "snapshot": digits(n % place.n["aws_ebs_snapshot"])}
 
 
 def _snapshots(place: Place, params: Params) -> range:
-    # Nothing is shared with everyone, nor does anyone share with us.
-    asked = {*values(params, "RestorableBy"), *(set(values(params, "Owner")) - {"self", place.account})}
-    return range(0 if asked else place.n["aws_ebs_snapshot"])
+    # No snapshot is public or shared by another account.
+    foreign = {*values(params, "RestorableBy"), *(set(values(params, "Owner")) - {"self", place.account})}
+    return range(0 if foreign else place.n["aws_ebs_snapshot"])
 
 
 def _images(place: Place, params: Params) -> list[int] | range:
@@ -155,16 +155,16 @@ def _images(place: Place, params: Params) -> list[int] | range:
     return range(0 if foreign else place.n["aws_ami"])
 
 
-_volume = varied("ec2", "DescribeVolumes", "Volumes", _VOLUMES, _volume_shape, _volume_holes)
+_volume = varied("ec2", "DescribeVolumes", "Volumes", _VOLUMES, _volume_shape, _volume_fields)
 _snapshot = varied(
     "ec2",
     "DescribeSnapshots",
     "Snapshots",
     {True: {**_SNAPSHOT, **_ENCRYPTED}, False: {**_SNAPSHOT, **_PLAIN}},
     lambda place, n: n % place.n["aws_ebs_volume"] % 3 == 0,
-    _snapshot_holes,
+    _snapshot_fields,
 )
-_image = shaped("ec2", "DescribeImages", "Images", _IMAGE, _image_holes)
+_image = shaped("ec2", "DescribeImages", "Images", _IMAGE, _image_fields)
 listing("ec2", "DescribeVolumes", "Volumes", _volume, every("aws_ebs_volume"))
 listing("ec2", "DescribeSnapshots", "Snapshots", _snapshot, _snapshots)
 listing("ec2", "DescribeImages", "Images", _image, _images)

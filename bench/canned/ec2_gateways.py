@@ -1,4 +1,4 @@
-"""EC2 answers about the ways in and out of networks: lists, tables, gateways."""
+"""EC2 answers about network ACLs, route tables and gateways."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ def _entry(number: int, action: str, *, egress: bool) -> dict[str, Any]:
     return {"RuleNumber": number, "RuleAction": action, "Egress": egress, "CidrBlock": "0.0.0.0/0", "Protocol": "-1"}
 
 
-_LIST: dict[str, Any] = {
+_ACL: dict[str, Any] = {
     "NetworkAclId": "acl-0%(here)s%(n)s",
     "VpcId": "vpc-0%(here)s%(vpc)s",
     "IsDefault": "%(main)s",
@@ -23,7 +23,7 @@ _LIST: dict[str, Any] = {
     "Associations": "%(associations)s",
     "Tags": _TAGS,
 }
-_LISTED = wire.row(
+_ACL_ASSOCIATION = wire.row(
     "ec2",
     "DescribeNetworkAcls",
     "NetworkAcls.Associations",
@@ -64,7 +64,7 @@ _MAIN = wire.row(
     "RouteTables.Associations",
     {"Main": True, "RouteTableAssociationId": "rtbassoc-0%(here)s%(n)s", **_ASSOCIATED},
 )
-_ROUTED = wire.row(
+_ASSOCIATION = wire.row(
     "ec2",
     "DescribeRouteTables",
     "RouteTables.Associations",
@@ -111,12 +111,12 @@ _NAT: dict[str, Any] = {
 }
 
 
-def _lists_holes(place: Place, n: int) -> dict[str, str]:
+def _acl_fields(place: Place, n: int) -> dict[str, str]:
     vpcs = place.n["aws_vpc"]
     vpc, turn = n % vpcs, n // vpcs
     lists = len(range(vpc, place.n["aws_network_acl"], vpcs))
     covered = subnets_of(place, vpc)[turn::lists]
-    rows = (place.fill(_LISTED, {"n": digits(n), "subnet": digits(subnet)}) for subnet in covered)
+    rows = (place.fill(_ACL_ASSOCIATION, {"n": digits(n), "subnet": digits(subnet)}) for subnet in covered)
     more = {"main": str(turn == 0).lower(), "associations": "".join(rows)}
     return {**basics(place, n), **more, "vpc": digits(vpc)}
 
@@ -128,32 +128,32 @@ def _exit(place: Place, n: int) -> str:
     return "internet" if vpc < place.n["aws_internet_gateway"] else "none"
 
 
-def _table_holes(place: Place, n: int) -> dict[str, str]:
+def _table_fields(place: Place, n: int) -> dict[str, str]:
     vpcs = place.n["aws_vpc"]
     vpc, turn = n % vpcs, n // vpcs
     tables = len(range(vpc, place.n["aws_route_table"], vpcs))
-    holes = {**basics(place, n), "vpc": digits(vpc), "second": str(vpc % 256), "nat": digits(vpc)}
-    # Subnets that fall to the main table are not listed: they use it without saying so.
+    fields = {**basics(place, n), "vpc": digits(vpc), "second": str(vpc % 256), "nat": digits(vpc)}
+    # Subnets of the main table are not listed: their association is implicit.
     covered = subnets_of(place, vpc)[turn::tables] if turn else []
-    rows = [place.fill(_ROUTED, {"n": holes["n"], "subnet": digits(subnet)}) for subnet in covered]
-    holes["associations"] = "".join(rows) if turn else place.fill(_MAIN, holes)
-    return holes
+    rows = [place.fill(_ASSOCIATION, {"n": fields["n"], "subnet": digits(subnet)}) for subnet in covered]
+    fields["associations"] = "".join(rows) if turn else place.fill(_MAIN, fields)
+    return fields
 
 
-def _nat_holes(place: Place, n: int) -> dict[str, str]:
+def _nat_fields(place: Place, n: int) -> dict[str, str]:
     eni = place.n["aws_instance"] + n
     subnet, ip = seat_of(place, eni)
     where = {"subnet": digits(subnet), "vpc": digits(vpc_of(place, subnet)), "eni": digits(eni)}
     return {**basics(place, n), **where, "ip": ip, "public": public_address(place, n)}
 
 
-def _vpn_holes(place: Place, n: int) -> dict[str, str]:
+def _vpn_fields(place: Place, n: int) -> dict[str, str]:
     return {**basics(place, n), "vpc": digits(n % place.n["aws_vpc"])}
 
 
-inventory("ec2", "DescribeNetworkAcls", "NetworkAcls", "aws_network_acl", _LIST, holes=_lists_holes)
-_table = varied("ec2", "DescribeRouteTables", "RouteTables", _TABLES, _exit, _table_holes)
-listing("ec2", "DescribeRouteTables", "RouteTables", _table, every("aws_route_table"), Paging(usual=100, most=100))
+inventory("ec2", "DescribeNetworkAcls", "NetworkAcls", "aws_network_acl", _ACL, fields=_acl_fields)
+_table = varied("ec2", "DescribeRouteTables", "RouteTables", _TABLES, _exit, _table_fields)
+listing("ec2", "DescribeRouteTables", "RouteTables", _table, every("aws_route_table"), Paging(default=100, maximum=100))
 _internet = varied(
     "ec2",
     "DescribeInternetGateways",
@@ -163,5 +163,5 @@ _internet = varied(
     basics,
 )
 listing("ec2", "DescribeInternetGateways", "InternetGateways", _internet, every("aws_internet_gateway"))
-inventory("ec2", "DescribeNatGateways", "NatGateways", "aws_nat_gateway", _NAT, holes=_nat_holes)
-inventory("ec2", "DescribeVpnGateways", "VpnGateways", "aws_vpn_gateway", _VPN, UNPAGED, _vpn_holes)
+inventory("ec2", "DescribeNatGateways", "NatGateways", "aws_nat_gateway", _NAT, fields=_nat_fields)
+inventory("ec2", "DescribeVpnGateways", "VpnGateways", "aws_vpn_gateway", _VPN, UNPAGED, _vpn_fields)

@@ -69,7 +69,7 @@ _INSTANCE: dict[str, Any] = {
     "ClientToken": "b0a1c2d3-e4f5-6789-abcd-0000%(n)s",
     "Hypervisor": "xen",
     "IamInstanceProfile": {
-        "Arn": "arn:aws:iam::%(account)s:instance-profile/app-%(whole)s%(profile)s",
+        "Arn": "arn:aws:iam::%(account)s:instance-profile/app-%(global)s%(profile)s",
         "Id": "AIPA%(profile_upper)s",
     },
     "EbsOptimized": True,
@@ -100,7 +100,7 @@ _INSTANCE: dict[str, Any] = {
 _TAGS = {"Name": "web-%(n)s", "Environment": "%(env)s", "Owner": "platform@example.com", "CostCenter": "12345"}
 
 
-def _text(data: bool, public: bool, grouped: bool) -> str:  # noqa: FBT001 - the three ways in which instances differ
+def _text(data: bool, public: bool, grouped: bool) -> str:  # noqa: FBT001 - unpacked from a product of flags
     group = {"aws:autoscaling:groupName": "asg-%(here)s%(asg)s"} if grouped else {}
     instance = {
         **_INSTANCE,
@@ -119,30 +119,30 @@ _TEXTS = {which: _text(*which) for which in product((False, True), repeat=3)}
 
 @cache
 def with_data(place: Place) -> int:
-    """So many instances, from number 0, have a second volume: number ``instances + n``."""
+    """How many instances, counted from number 0, have a second volume. Its number is ``instances + n``."""
     return min(place.n["aws_instance"], (place.n["aws_ebs_volume"] - place.n["aws_instance"]) * 3 // 4)
 
 
 @cache
 def with_address(place: Place) -> int:
-    """So many instances, from number 0, have an Elastic IP: number ``gateways + n``."""
+    """How many instances, counted from number 0, have an Elastic IP. Its number is ``gateways + n``."""
     return min(place.n["aws_instance"], (place.n["aws_eip"] - place.n["aws_nat_gateway"]) * 9 // 10)
 
 
 @cache
 def in_groups(place: Place) -> int:
-    """So many instances, from number 0, belong to an Auto Scaling group: number ``n % groups``."""
+    """How many instances, counted from number 0, belong to an Auto Scaling group. Its number is ``n % groups``."""
     return place.n["aws_instance"] // 2 if place.n["aws_autoscaling_group"] else 0
 
 
 @cache
 def profiles(place: Place) -> int:
-    """So many roles of the account, from number 0, have an instance profile."""
-    return max(1, place.whole.n["aws_iam_role"] // 10)
+    """How many roles of the account, counted from number 0, have an instance profile."""
+    return max(1, place.global_place.n["aws_iam_role"] // 10)
 
 
 def groups_text(place: Place, vpc: int, interface: int) -> str:
-    """The security groups of a network interface and of its instance: two for every fourth, else one."""
+    """The security groups of a network interface and of its instance: two for every fourth interface, else one."""
     first, second = groups_of(place, vpc, interface)
     text = place.fill(_GROUP, {"group": first})
     return text if interface & 3 else text + place.fill(_GROUP, {"group": second})
@@ -152,8 +152,8 @@ def _instance(place: Place, n: int) -> str:
     counts = place.n
     subnet, ip = seat_of(place, n)
     vpc = vpc_of(place, subnet)
-    number, profile, whole = digits(n), digits(n % profiles(place)), place.whole.here
-    holes = {
+    number, profile, global_here = digits(n), digits(n % profiles(place)), place.global_place.here
+    fields = {
         "n": number,
         "image": digits(n % counts["aws_ami"]),
         "key": digits(n % counts["aws_key_pair"]),
@@ -167,22 +167,22 @@ def _instance(place: Place, n: int) -> str:
         "groups": groups_text(place, vpc, n),
         "env": ENVIRONMENTS[n & 3],
         "profile": profile,
-        "profile_upper": f"{whole}{profile}".upper(),
-        "whole": whole,
+        "profile_upper": f"{global_here}{profile}".upper(),
+        "global": global_here,
         "mac": f"{number[:2]}:{number[2:4]}:{number[4:6]}:{number[6:]}",
     }
     data, public, grouped = n < with_data(place), n < with_address(place), n < in_groups(place)
     if data:
-        holes["data"] = digits(counts["aws_instance"] + n)
+        fields["data"] = digits(counts["aws_instance"] + n)
     if public:
-        seen = holes["public"] = public_address(place, counts["aws_nat_gateway"] + n)
-        holes["public_dashed"] = seen.replace(".", "-")
+        address = fields["public"] = public_address(place, counts["aws_nat_gateway"] + n)
+        fields["public_dashed"] = address.replace(".", "-")
     if grouped:
-        holes["asg"] = digits(n % counts["aws_autoscaling_group"])
-    return place.fill(_TEXTS[data, public, grouped], holes)
+        fields["asg"] = digits(n % counts["aws_autoscaling_group"])
+    return place.fill(_TEXTS[data, public, grouped], fields)
 
 
-def _asked(place: Place, params: Params) -> range | list[int]:
+def _selected(place: Place, params: Params) -> range | list[int]:
     ids = values(params, "InstanceId")
     if not ids:
         return range(place.n["aws_instance"])
@@ -192,4 +192,4 @@ def _asked(place: Place, params: Params) -> range | list[int]:
     return [number for number in found if number is not None]
 
 
-listing("ec2", "DescribeInstances", "Reservations", _instance, _asked)
+listing("ec2", "DescribeInstances", "Reservations", _instance, _selected)

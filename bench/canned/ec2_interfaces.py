@@ -1,4 +1,4 @@
-"""EC2 answers about network interfaces and Elastic IPs, and the small ones: regions, zones, attributes."""
+"""EC2 answers about network interfaces, Elastic IPs, regions, zones and attributes."""
 
 from itertools import product
 from typing import Any
@@ -9,7 +9,7 @@ from .ec2_instances import ATTACHED, PRIVATE, PUBLIC, groups_text, with_address
 from .estate import Place
 from .ids import basics, digits, public_address, seat_of, vpc_of, zone_of
 
-_SEEN = {**PUBLIC, "AllocationId": "eipalloc-0%(here)s%(eip)s", "AssociationId": "eipassoc-0%(here)s%(eip)s"}
+_ASSOCIATED = {**PUBLIC, "AllocationId": "eipalloc-0%(here)s%(eip)s", "AssociationId": "eipassoc-0%(here)s%(eip)s"}
 _INTERFACE: dict[str, Any] = {
     "AvailabilityZone": "%(region)s%(zone)s",
     "Groups": "%(groups)s",
@@ -52,8 +52,8 @@ _USES: dict[str, dict[str, Any]] = {
 }
 
 
-def _interface(use: str, seen: dict[str, str]) -> dict[str, Any]:
-    association = {"Association": seen} if seen else {}
+def _interface(use: str, address: dict[str, str]) -> dict[str, Any]:
+    association = {"Association": address} if address else {}
     return {
         **_INTERFACE,
         **_USES[use],
@@ -62,7 +62,9 @@ def _interface(use: str, seen: dict[str, str]) -> dict[str, Any]:
     }
 
 
-_INTERFACES = {(use, seen): _interface(use, _SEEN if seen else {}) for use, seen in product(_USES, (False, True))}
+_INTERFACES = {
+    (use, public): _interface(use, _ASSOCIATED if public else {}) for use, public in product(_USES, (False, True))
+}
 _ADDRESS: dict[str, Any] = {
     "AllocationId": "eipalloc-0%(here)s%(n)s",
     "Domain": "vpc",
@@ -71,7 +73,7 @@ _ADDRESS: dict[str, Any] = {
     "PublicIpv4Pool": "amazon",
     "Tags": wire.tags(Name="ip-%(n)s", Environment="%(env)s"),
 }
-_TAKEN = {
+_USED = {
     **_ADDRESS,
     "AssociationId": "eipassoc-0%(here)s%(n)s",
     "NetworkInterfaceId": "eni-0%(here)s%(eni)s",
@@ -79,8 +81,8 @@ _TAKEN = {
     "PrivateIpAddress": "%(ip)s",
 }
 _ADDRESSES = {
-    "instance": {**_TAKEN, "InstanceId": "i-0%(here)s%(eni)s"},
-    "nat": _TAKEN,
+    "instance": {**_USED, "InstanceId": "i-0%(here)s%(eni)s"},
+    "nat": _USED,
     "free": _ADDRESS,
 }
 
@@ -92,7 +94,7 @@ def _use(place: Place, n: int) -> tuple[str, bool]:
     return ("nat", True) if gateway else ("service", False)
 
 
-def _interface_holes(place: Place, n: int) -> dict[str, str]:
+def _interface_fields(place: Place, n: int) -> dict[str, str]:
     subnet, ip = seat_of(place, n)
     vpc = vpc_of(place, subnet)
     instances, gateways = place.n["aws_instance"], place.n["aws_nat_gateway"]
@@ -114,25 +116,25 @@ def _interface_holes(place: Place, n: int) -> dict[str, str]:
     }
 
 
-def _taken(place: Place, n: int) -> str:
+def _address_use(place: Place, n: int) -> str:
     gateways = place.n["aws_nat_gateway"]
     if n < gateways:
         return "nat"
     return "instance" if n - gateways < with_address(place) else "free"
 
 
-def _address_holes(place: Place, n: int) -> dict[str, str]:
-    holes = {**basics(place, n), "public": public_address(place, n)}
-    use, gateways = _taken(place, n), place.n["aws_nat_gateway"]
+def _address_fields(place: Place, n: int) -> dict[str, str]:
+    fields = {**basics(place, n), "public": public_address(place, n)}
+    use, gateways = _address_use(place, n), place.n["aws_nat_gateway"]
     if use != "free":
         eni = place.n["aws_instance"] + n if use == "nat" else n - gateways
-        holes |= {"eni": digits(eni), "ip": seat_of(place, eni)[1]}
-    return holes
+        fields |= {"eni": digits(eni), "ip": seat_of(place, eni)[1]}
+    return fields
 
 
-_row = varied("ec2", "DescribeNetworkInterfaces", "NetworkInterfaces", _INTERFACES, _use, _interface_holes)
+_row = varied("ec2", "DescribeNetworkInterfaces", "NetworkInterfaces", _INTERFACES, _use, _interface_fields)
 listing("ec2", "DescribeNetworkInterfaces", "NetworkInterfaces", _row, every("aws_eni"))
-_row = varied("ec2", "DescribeAddresses", "Addresses", _ADDRESSES, _taken, _address_holes)
+_row = varied("ec2", "DescribeAddresses", "Addresses", _ADDRESSES, _address_use, _address_fields)
 listing("ec2", "DescribeAddresses", "Addresses", _row, every("aws_eip"), UNPAGED)
 
 _REGION = wire.row(

@@ -1,4 +1,4 @@
-"""EC2 answers about networks: VPCs, what they log and whom they peer with, subnets, security groups, prefix lists."""
+"""EC2 answers about VPCs, flow logs, peering, subnets, security groups and prefix lists."""
 
 from typing import Any
 
@@ -106,7 +106,7 @@ _FLOW_LOGS = {
     "bucket": {
         **_FLOW_LOG,
         "LogDestinationType": "s3",
-        "LogDestination": "arn:aws:s3:::data-%(whole)s%(target)s/flow-logs",
+        "LogDestination": "arn:aws:s3:::data-%(global)s%(target)s/flow-logs",
     },
 }
 
@@ -142,18 +142,18 @@ _PREFIX_LIST = {
 }
 
 
-def _vpc_holes(place: Place, n: int) -> dict[str, str]:
+def _vpc_fields(place: Place, n: int) -> dict[str, str]:
     return {**basics(place, n), "second": str(n % 256)}
 
 
-def _subnet_holes(place: Place, n: int) -> dict[str, str]:
+def _subnet_fields(place: Place, n: int) -> dict[str, str]:
     vpc = vpc_of(place, n)
     zone, third = zone_of(place, n), n // place.n["aws_vpc"] % 16 * 16
     more = {"zone": zone, "zone_number": str("abc".index(zone) + 1), "cidr": f"10.{vpc % 256}.{third}.0/20"}
     return {**basics(place, n), **more, "vpc": digits(vpc)}
 
 
-def _group_holes(place: Place, n: int) -> dict[str, str]:
+def _group_fields(place: Place, n: int) -> dict[str, str]:
     vpc = n % place.n["aws_vpc"]
     return {**basics(place, n), "vpc": digits(vpc), "peer": groups_of(place, vpc, n + 1)[1]}
 
@@ -162,29 +162,31 @@ def _flow_log_target(place: Place, n: int) -> str:
     return "group" if place.n["aws_cloudwatch_log_group"] and n % 2 == 0 else "bucket"
 
 
-def _flow_log_holes(place: Place, n: int) -> dict[str, str]:
-    targets = place.n["aws_cloudwatch_log_group"], place.whole.n["aws_s3_bucket"]
+def _flow_log_fields(place: Place, n: int) -> dict[str, str]:
+    targets = place.n["aws_cloudwatch_log_group"], place.global_place.n["aws_s3_bucket"]
     count = targets[_flow_log_target(place, n) == "bucket"]
-    return {**basics(place, n), "target": digits(n % count), "whole": place.whole.here}
+    return {**basics(place, n), "target": digits(n % count), "global": place.global_place.here}
 
 
 def _logged(place: Place, _: Params) -> range:
-    return range(place.n["aws_vpc"] if place.n["aws_cloudwatch_log_group"] and place.whole.n["aws_s3_bucket"] else 0)
+    return range(
+        place.n["aws_vpc"] if place.n["aws_cloudwatch_log_group"] and place.global_place.n["aws_s3_bucket"] else 0
+    )
 
 
-def _peering_holes(place: Place, n: int) -> dict[str, str]:
+def _peering_fields(place: Place, n: int) -> dict[str, str]:
     requester, accepter = 2 * n, 2 * n + 1
     seconds = {"requester_second": str(requester % 256), "accepter_second": str(accepter % 256)}
     return {**basics(place, n), "requester": digits(requester), "accepter": digits(accepter), **seconds}
 
 
-inventory("ec2", "DescribeVpcs", "Vpcs", "aws_vpc", _VPC, holes=_vpc_holes)
-inventory("ec2", "DescribeSubnets", "Subnets", "aws_subnet", _SUBNET, holes=_subnet_holes)
-_group = varied("ec2", "DescribeSecurityGroups", "SecurityGroups", _GROUPS, lambda _, n: n % 10 == 1, _group_holes)
+inventory("ec2", "DescribeVpcs", "Vpcs", "aws_vpc", _VPC, fields=_vpc_fields)
+inventory("ec2", "DescribeSubnets", "Subnets", "aws_subnet", _SUBNET, fields=_subnet_fields)
+_group = varied("ec2", "DescribeSecurityGroups", "SecurityGroups", _GROUPS, lambda _, n: n % 10 == 1, _group_fields)
 listing("ec2", "DescribeSecurityGroups", "SecurityGroups", _group, every("aws_security_group"))
-_flow_log = varied("ec2", "DescribeFlowLogs", "FlowLogs", _FLOW_LOGS, _flow_log_target, _flow_log_holes)
+_flow_log = varied("ec2", "DescribeFlowLogs", "FlowLogs", _FLOW_LOGS, _flow_log_target, _flow_log_fields)
 listing("ec2", "DescribeFlowLogs", "FlowLogs", _flow_log, _logged)
-_peering = shaped("ec2", "DescribeVpcPeeringConnections", "VpcPeeringConnections", _PEERING, _peering_holes)
+_peering = shaped("ec2", "DescribeVpcPeeringConnections", "VpcPeeringConnections", _PEERING, _peering_fields)
 listing(
     "ec2",
     "DescribeVpcPeeringConnections",
@@ -194,7 +196,12 @@ listing(
 )
 _prefix_list = shaped("ec2", "DescribeManagedPrefixLists", "PrefixLists", _PREFIX_LIST)
 listing(
-    "ec2", "DescribeManagedPrefixLists", "PrefixLists", _prefix_list, lambda *_: range(1), Paging(usual=100, most=100)
+    "ec2",
+    "DescribeManagedPrefixLists",
+    "PrefixLists",
+    _prefix_list,
+    lambda *_: range(1),
+    Paging(default=100, maximum=100),
 )
 constant(
     "ec2",

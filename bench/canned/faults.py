@@ -1,4 +1,4 @@
-"""Errors as AWS sends them: the throttle of each service, the failure, and a token bucket that throttles."""
+"""AWS's throttling and failure responses by service and protocol, and a token bucket."""
 
 import json
 import time
@@ -23,7 +23,7 @@ _BY_PROTOCOL = {"query": "Throttling", "rest-xml": "Throttling"}
 
 
 def throttle(operation: Operation) -> AwsError:
-    """The error with which the service says that it is asked too often."""
+    """The service's throttling error."""
     code, status = _THROTTLES.get(operation.service) or (
         _BY_PROTOCOL.get(operation.protocol, "ThrottlingException"),
         429 if operation.protocol == "rest-json" else 400,
@@ -32,13 +32,13 @@ def throttle(operation: Operation) -> AwsError:
 
 
 def failure(operation: Operation) -> AwsError:
-    """The error with which the service says that it failed."""
+    """The service's internal error."""
     json_like = "json" in operation.protocol
     return AwsError("InternalServerError" if json_like else "InternalError", "An internal error occurred.", 500)
 
 
-def written(operation: Operation, fault: AwsError) -> tuple[str, str]:
-    """The body of an error answer in the operation's protocol, and the header lines that go with it."""
+def error_body(operation: Operation, fault: AwsError) -> tuple[str, str]:
+    """The body of an error response in the operation's protocol, and its additional header lines."""
     code, message = fault.code, escape(fault.message)
     match operation.protocol:
         case "ec2":
@@ -48,7 +48,7 @@ def written(operation: Operation, fault: AwsError) -> tuple[str, str]:
             error = f"<Code>{code}</Code><Message>{message}</Message><RequestId>{REQUEST_ID}</RequestId>"
             return f'<?xml version="1.0" encoding="UTF-8"?>\n<Error>{error}<HostId>canned</HostId></Error>', ""
         case "query" | "rest-xml":
-            kind = "Receiver" if fault.status >= 500 else "Sender"  # noqa: PLR2004 - HTTP's own boundary
+            kind = "Receiver" if fault.status >= 500 else "Sender"  # noqa: PLR2004 - server errors
             error = f"<Error><Type>{kind}</Type><Code>{code}</Code><Message>{message}</Message></Error>"
             return f"<ErrorResponse>{error}<RequestId>{REQUEST_ID}</RequestId></ErrorResponse>", ""
         case "json":
@@ -58,8 +58,8 @@ def written(operation: Operation, fault: AwsError) -> tuple[str, str]:
             return json.dumps({"message": fault.message}), f"x-amzn-ErrorType: {code}\r\n"
 
 
-class Bucket:
-    """A token bucket: so many calls a second, so many at once."""
+class TokenBucket:
+    """A token bucket that refills at `rate` tokens a second and holds at most `burst`."""
 
     __slots__ = ("burst", "rate", "since", "tokens")
 
@@ -70,7 +70,7 @@ class Bucket:
         self.since = time.monotonic()
 
     def take(self) -> bool:
-        """Whether one more call is let through."""
+        """Takes a token; returns whether there was one."""
         now = time.monotonic()
         self.tokens = min(self.burst, self.tokens + (now - self.since) * self.rate)
         self.since = now

@@ -7,7 +7,7 @@ from .answers import AwsError, Paging, Params, answers, detail, every, listing, 
 from .estate import Place
 from .ids import basics, digits, groups_of, vpc_of
 
-# Written into the rows of other services, with a hole for the number.
+# Used in the rows of other services; the placeholder is the number of the function.
 FUNCTION = "arn:aws:lambda:%(region)s:%(account)s:function:fn-%(here)s%(function)s"
 
 _OWN = FUNCTION.replace("%(function)s", "%(n)s")
@@ -15,7 +15,7 @@ _FUNCTION: dict[str, Any] = {
     "FunctionName": "fn-%(here)s%(n)s",
     "FunctionArn": _OWN,
     "Runtime": "python3.13",
-    "Role": "arn:aws:iam::%(account)s:role/role-%(whole)s%(role)s",
+    "Role": "arn:aws:iam::%(account)s:role/role-%(global)s%(role)s",
     "Handler": "app.handler",
     "CodeSize": 123456,
     "Description": "Function %(n)s",
@@ -58,7 +58,7 @@ _POLICY = wire.body(
     "GetPolicy",
     {"Policy": wire.policy(_INVOKED), "RevisionId": "b0a1c2d3-e4f5-6789-abcd-1111%(n)s"},
 )
-_WHOLE = {
+_DETAILS = {
     networked: wire.body(
         "lambda",
         "GetFunction",
@@ -72,16 +72,16 @@ _WHOLE = {
 }
 
 
-def _holes(place: Place, n: int) -> dict[str, str]:
+def _fields(place: Place, n: int) -> dict[str, str]:
     subnet = n % place.n["aws_subnet"]
     vpc = vpc_of(place, subnet)
-    whole = place.whole
-    holes = basics(place, n)
+    global_place = place.global_place
+    fields = basics(place, n)
     return {
-        **holes,
-        "modified": holes["at"].replace("Z", "+0000"),
-        "whole": whole.here,
-        "role": digits((5 * n + 1) % whole.n["aws_iam_role"]),
+        **fields,
+        "modified": fields["at"].replace("Z", "+0000"),
+        "global": global_place.here,
+        "role": digits((5 * n + 1) % global_place.n["aws_iam_role"]),
         "subnet": digits(subnet),
         "vpc": digits(vpc),
         "group": groups_of(place, vpc, n)[0],
@@ -96,8 +96,8 @@ def _number(place: Place, params: Params, parameter: str = "FunctionName") -> in
     return named(place, params[parameter], "aws_lambda_function", "ResourceNotFoundException")
 
 
-_row = varied("lambda", "ListFunctions", "Functions", _FUNCTIONS, _networked, _holes)
-_PAGE = Paging("MaxItems", "Marker", "NextMarker", usual=50, most=50, cut=True)
+_row = varied("lambda", "ListFunctions", "Functions", _FUNCTIONS, _networked, _fields)
+_PAGE = Paging("MaxItems", "Marker", "NextMarker", default=50, maximum=50, clamp=True)
 listing("lambda", "ListFunctions", "Functions", _row, every("aws_lambda_function"), _PAGE)
 detail("lambda", "ListTags", "Resource", "aws_lambda_function", {"Tags": _TAGS}, missing="ResourceNotFoundException")
 
@@ -105,7 +105,7 @@ detail("lambda", "ListTags", "Resource", "aws_lambda_function", {"Tags": _TAGS},
 @answers("lambda", "GetFunction")
 def _function(place: Place, params: Params) -> str:
     number = _number(place, params)
-    return place.fill(_WHOLE[_networked(place, number)], _holes(place, number))
+    return place.fill(_DETAILS[_networked(place, number)], _fields(place, number))
 
 
 @answers("lambda", "GetPolicy")
@@ -113,4 +113,4 @@ def _policy(place: Place, params: Params) -> str:
     number = _number(place, params)
     if number % 2:
         raise AwsError("ResourceNotFoundException", "The resource you requested does not exist.", 404)
-    return place.fill(_POLICY, _holes(place, number))
+    return place.fill(_POLICY, _fields(place, number))

@@ -1,4 +1,4 @@
-"""IAM's one large answer: GetAccountAuthorizationDetails, with everything that says who may do what."""
+"""IAM's GetAccountAuthorizationDetails: users, groups, roles and policies."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,7 +8,7 @@ from .answers import Paging, Params, answers, token_of, values
 from .estate import Place
 from .ids import basics, digits
 
-MARKERS = Paging("MaxItems", "Marker", "Marker", usual=100, most=1000, more="IsTruncated")
+MARKERS = Paging("MaxItems", "Marker", "Marker", default=100, maximum=1000, more="IsTruncated")
 AWS_POLICIES = ("ReadOnlyAccess", "SecurityAudit", "AmazonS3ReadOnlyAccess")
 _SECTIONS = ("aws_iam_user", "aws_iam_group", "aws_iam_role", "aws_iam_policy")
 _LISTS = ("UserDetailList", "GroupDetailList", "RoleDetailList", "Policies")
@@ -28,7 +28,7 @@ _LOGS = (
     ),
     _allow(["xray:PutTraceSegments", "xray:PutTelemetryRecords"]),
 )
-_LOOK = _allow(["ec2:Describe*", "elasticloadbalancing:Describe*", "autoscaling:Describe*"], Sid="Look")
+_DESCRIBE = _allow(["ec2:Describe*", "elasticloadbalancing:Describe*", "autoscaling:Describe*"], Sid="Look")
 _START = _allow(
     ["ec2:StartInstances"],
     f"arn:aws:ec2:{_HOME}:instance/*",
@@ -43,10 +43,11 @@ _MESSAGES = (
     _allow(["sns:Publish"], f"arn:aws:sns:{_HOME}:topic-%(home)s%(other)s"),
 )
 _KEYS = (_allow(["kms:Decrypt", "kms:GenerateDataKey"], f"arn:aws:kms:{_HOME}:key/*", Sid="Keys"),)
-_OFTEN = (_BUCKETS, _LOGS, (_LOOK,), _MESSAGES, _KEYS)
-# One policy in fifty is for all instances of a region, which makes an edge for each of them.
+_COMMON = (_BUCKETS, _LOGS, (_DESCRIBE,), _MESSAGES, _KEYS)
+# One policy in fifty applies to all instances of a region, which yields a relationship to each of them.
 _DOCUMENTS = [
-    wire.quoted_policy(*statements) for statements in (*_OFTEN * 9, _BUCKETS, _LOGS, (_LOOK, _START), _MESSAGES, _KEYS)
+    wire.quoted_policy(*statements)
+    for statements in (*_COMMON * 9, _BUCKETS, _LOGS, (_DESCRIBE, _START), _MESSAGES, _KEYS)
 ]
 
 
@@ -171,14 +172,14 @@ _POLICY = _row(
 
 
 def policy_names(place: Place, number: int) -> tuple[str, str]:
-    """Name and ARN of a managed policy; the first few are AWS's own."""
+    """Name and ARN of a managed policy; the first ones are AWS managed."""
     if number < len(AWS_POLICIES) < place.n["aws_iam_policy"]:
         return AWS_POLICIES[number], f"arn:aws:iam::aws:policy/{AWS_POLICIES[number]}"
     name = f"policy-{place.here}{digits(number)}"
     return name, f"arn:aws:iam::{place.account}:policy/{name}"
 
 
-def _holes(place: Place, n: int) -> dict[str, str]:
+def _fields(place: Place, n: int) -> dict[str, str]:
     policies, buckets = place.n["aws_iam_policy"], place.n["aws_s3_bucket"]
     name, arn = policy_names(place, n % policies)
     other_name, other_arn = policy_names(place, (n + 7) % policies)
@@ -195,36 +196,36 @@ def _holes(place: Place, n: int) -> dict[str, str]:
     }
 
 
-def _inlines(place: Place, kind: str, n: int, owners: int, holes: dict[str, str]) -> str:
+def _inlines(place: Place, kind: str, n: int, owners: int, fields: dict[str, str]) -> str:
     numbers = range(n, place.n[kind], owners)
-    return "".join(place.fill(_INLINE[k % len(_INLINE)], {**holes, "inline": digits(k)}) for k in numbers)
+    return "".join(place.fill(_INLINE[k % len(_INLINE)], {**fields, "inline": digits(k)}) for k in numbers)
 
 
 def _user(place: Place, n: int) -> str:
-    holes = {**_holes(place, n), "group": digits(n % place.n["aws_iam_group"])}
-    holes["inlines"] = _inlines(place, "aws_iam_user_policy", n, place.n["aws_iam_user"], holes)
-    return place.fill(_USER, holes)
+    fields = {**_fields(place, n), "group": digits(n % place.n["aws_iam_group"])}
+    fields["inlines"] = _inlines(place, "aws_iam_user_policy", n, place.n["aws_iam_user"], fields)
+    return place.fill(_USER, fields)
 
 
 def _group(place: Place, n: int) -> str:
-    holes = _holes(place, n)
-    holes["inlines"] = _inlines(place, "aws_iam_group_policy", n, place.n["aws_iam_group"], holes)
-    return place.fill(_GROUP, holes)
+    fields = _fields(place, n)
+    fields["inlines"] = _inlines(place, "aws_iam_group_policy", n, place.n["aws_iam_group"], fields)
+    return place.fill(_GROUP, fields)
 
 
 def _role(place: Place, n: int) -> str:
-    holes = _holes(place, n)
-    holes["inlines"] = _inlines(place, "aws_iam_role_policy", n, place.n["aws_iam_role"], holes)
+    fields = _fields(place, n)
+    fields["inlines"] = _inlines(place, "aws_iam_role_policy", n, place.n["aws_iam_role"], fields)
     has_profile = n < max(1, place.n["aws_iam_role"] // 10)
-    return place.fill(_ROLES[0 if has_profile else 1 + n % len(_TRUSTS)], holes)
+    return place.fill(_ROLES[0 if has_profile else 1 + n % len(_TRUSTS)], fields)
 
 
 def _policy(place: Place, n: int) -> str:
-    holes = _holes(place, n)
+    fields = _fields(place, n)
     versions = n % len(_VERSIONS)
-    holes["version"] = str(1 + versions // len(_DOCUMENTS))
-    holes["versions"] = place.fill(_VERSIONS[versions], holes)
-    return place.fill(_POLICY, holes)
+    fields["version"] = str(1 + versions // len(_DOCUMENTS))
+    fields["versions"] = place.fill(_VERSIONS[versions], fields)
+    return place.fill(_POLICY, fields)
 
 
 _ROWS = (_user, _group, _role, _policy)
@@ -235,16 +236,16 @@ _LAST = wire.body("iam", "GetAccountAuthorizationDetails", {**_PAGE, "IsTruncate
 
 @answers("iam", "GetAccountAuthorizationDetails")
 def _details(place: Place, params: Params) -> str:
-    wanted = set(values(params, "Filter.member"))
+    filters = set(values(params, "Filter.member"))
     counts = [
-        0 if wanted and not wanted & names else place.n[kind] for names, kind in zip(_FILTERS, _SECTIONS, strict=True)
+        0 if filters and not filters & names else place.n[kind] for names, kind in zip(_FILTERS, _SECTIONS, strict=True)
     ]
     start, size = MARKERS.bounds(place, "GetAccountAuthorizationDetails", params)
-    holes, first = {}, 0
+    fields, first = {}, 0
     for name, count, row in zip(_LISTS, counts, _ROWS, strict=True):
-        given = range(max(start - first, 0), max(min(start + size - first, count), 0))
-        holes[name] = "".join([row(place, n) for n in given])
+        numbers = range(max(start - first, 0), max(min(start + size - first, count), 0))
+        fields[name] = "".join([row(place, n) for n in numbers])
         first += count
     if start + size < first:
-        return place.fill(_MIDDLE, {**holes, "token": token_of(place, "GetAccountAuthorizationDetails", start + size)})
-    return place.fill(_LAST, holes)
+        return place.fill(_MIDDLE, {**fields, "token": token_of(place, "GetAccountAuthorizationDetails", start + size)})
+    return place.fill(_LAST, fields)

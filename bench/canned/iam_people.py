@@ -1,4 +1,4 @@
-"""IAM answers beside the large one: keys, MFA devices, the credential report, providers, settings of the account."""
+"""IAM answers about access keys, MFA devices, the credential report, providers and account settings."""
 
 import base64
 from functools import lru_cache
@@ -47,7 +47,7 @@ _COLUMNS = (
 _NO_KEY = "false,N/A,N/A,N/A,N/A"
 
 
-def _holes(place: Place, n: int) -> dict[str, str]:
+def _fields(place: Place, n: int) -> dict[str, str]:
     user = digits(n % place.n["aws_iam_user"])
     return {
         **basics(place, n),
@@ -66,10 +66,10 @@ def _of_user(kind: str) -> Numbers:
 
 
 def _owned(name: str, items: str, kind: str, value: dict[str, str]) -> None:
-    listing("iam", name, items, shaped("iam", name, items, value, _holes), _of_user(kind), MARKERS)
+    listing("iam", name, items, shaped("iam", name, items, value, _fields), _of_user(kind), MARKERS)
 
 
-inventory("iam", "ListUsers", "Users", "aws_iam_user", {**_USER, "PasswordLastUsed": "%(at)s"}, MARKERS, _holes)
+inventory("iam", "ListUsers", "Users", "aws_iam_user", {**_USER, "PasswordLastUsed": "%(at)s"}, MARKERS, _fields)
 _owned("ListAccessKeys", "AccessKeyMetadata", "aws_iam_access_key", _KEY)
 _owned("ListMFADevices", "MFADevices", "mfa_device", _DEVICE)
 inventory(
@@ -79,7 +79,7 @@ inventory(
     "mfa_device",
     {"SerialNumber": _SERIAL, "EnableDate": "%(at)s", "User": _USER},
     MARKERS,
-    _holes,
+    _fields,
 )
 inventory(
     "iam",
@@ -157,7 +157,7 @@ _SUMMARY = wire.body(
 @answers("iam", "GetAccessKeyLastUsed")
 def _last_used(place: Place, params: Params) -> str:
     number = named(place, str(params["AccessKeyId"]).lower(), "aws_iam_access_key", "NoSuchEntity")
-    return place.fill(_USED, _holes(place, number))
+    return place.fill(_USED, _fields(place, number))
 
 
 @answers("iam", "GetAccountSummary")
@@ -169,7 +169,7 @@ def _summary(place: Place, _: Params) -> str:
         "policies": "aws_iam_policy",
         "devices": "mfa_device",
     }
-    return place.fill(_SUMMARY, {hole: str(place.n[kind]) for hole, kind in kinds.items()})
+    return place.fill(_SUMMARY, {field: str(place.n[kind]) for field, kind in kinds.items()})
 
 
 @answers("iam", "GetCredentialReport")

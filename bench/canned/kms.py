@@ -1,4 +1,4 @@
-"""KMS and ACM answers: the keys and certificates that the rest of the estate points to."""
+"""KMS and ACM answers: the keys and certificates that the rest of the estate refers to."""
 
 from functools import partial
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from . import wire
 from .answers import Paging, detail, inventory
 
-# Written into the rows of other services, with a hole for the number.
+# Used in the rows of other services; the last placeholder is the number.
 KEY_ID = "%(here)s-0000-4000-8000-0000%(key)s"
 KEY = f"arn:aws:kms:%(region)s:%(account)s:key/{KEY_ID}"
 CERTIFICATE = "arn:aws:acm:%(region)s:%(account)s:certificate/%(here)s-0000-4000-9000-0000%(certificate)s"
@@ -90,7 +90,7 @@ _CERTIFICATE: dict[str, Any] = {
     "RenewalEligibility": "ELIGIBLE",
     "Options": {"CertificateTransparencyLoggingPreference": "ENABLED"},
 }
-_MARKERS = Paging("Limit", "Marker", "NextMarker", usual=100, more="Truncated")
+_MARKERS = Paging("Limit", "Marker", "NextMarker", default=100, more="Truncated")
 
 _kms = partial(detail, "kms", parameter="KeyId", kind="aws_kms_key", missing="NotFoundException")
 _acm = partial(
@@ -107,7 +107,12 @@ _kms(
 )
 
 inventory(
-    "acm", "ListCertificates", "CertificateSummaryList", "aws_acm_certificate", _SUMMARY, Paging("MaxItems", usual=100)
+    "acm",
+    "ListCertificates",
+    "CertificateSummaryList",
+    "aws_acm_certificate",
+    _SUMMARY,
+    Paging("MaxItems", default=100),
 )
 _acm(name="DescribeCertificate", value={"Certificate": _CERTIFICATE})
 _acm(name="ListTagsForCertificate", value={"Tags": wire.tags(Environment="%(env)s", Owner="platform@example.com")})

@@ -9,7 +9,7 @@ from .balancers import (
     BALANCER_PATH,
     GROUP_ARN,
     MARKERS,
-    balancer_holes,
+    balancer_fields,
     balancer_of,
     balancers,
     is_application,
@@ -82,12 +82,12 @@ def _protocol(place: Place, n: int) -> str:
     return "HTTPS" if n // balancers(place) % 2 == 0 else "HTTP"
 
 
-def _holes(place: Place, n: int) -> dict[str, str]:
+def _fields(place: Place, n: int) -> dict[str, str]:
     turn, balancer = divmod(n, balancers(place))
     groups = target_groups(place, balancer) or range(1)
     return {
         **basics(place, n),
-        **balancer_holes(place, balancer),
+        **balancer_fields(place, balancer),
         "listener": digits(n),
         "port": str(443 if turn == 0 else 8000 + turn),
         "target": digits(groups[turn % len(groups)]),
@@ -101,7 +101,7 @@ def _application_listeners(place: Place) -> int:
 
 
 def _rules(place: Place, params: Params) -> list[int]:
-    # Rule ``n`` is the default one of listener ``n``; the rest go round the listeners of application load balancers.
+    # Rule ``n`` is the default rule of listener ``n``. The others belong to application load balancers.
     if "RuleArns.member.1" in params:
         return [named(place, arn, "aws_lb_listener_rule", "RuleNotFound") for arn in values(params, "RuleArns.member")]
     listener = _listener(place, params)
@@ -112,13 +112,13 @@ def _rules(place: Place, params: Params) -> list[int]:
     return [listener, *range(first, place.n["aws_lb_listener_rule"], _application_listeners(place))]
 
 
-def _rule_holes(place: Place, n: int) -> dict[str, str]:
+def _rule_fields(place: Place, n: int) -> dict[str, str]:
     listeners, listener, turn = place.n["aws_lb_listener"], n, 0
     if n >= listeners:
         turn, ordinal = divmod(n - listeners, _application_listeners(place))
         row, balancer = divmod(ordinal, place.n["aws_alb"])
         listener = row * balancers(place) + balancer
-    return {**_holes(place, listener), **basics(place, n), "priority": str(turn + 1)}
+    return {**_fields(place, listener), **basics(place, n), "priority": str(turn + 1)}
 
 
 def _listener(place: Place, params: Params) -> int:
@@ -133,13 +133,15 @@ def _listeners(place: Place, params: Params) -> list[int] | range:
     return range(balancer_of(place, params), place.n["aws_lb_listener"], balancers(place))
 
 
-_row = varied("elbv2", "DescribeListeners", "Listeners", _LISTENERS, _protocol, _holes)
+_row = varied("elbv2", "DescribeListeners", "Listeners", _LISTENERS, _protocol, _fields)
 listing("elbv2", "DescribeListeners", "Listeners", _row, _listeners, MARKERS)
-_row = varied("elbv2", "DescribeRules", "Rules", _RULES, lambda place, n: n < place.n["aws_lb_listener"], _rule_holes)
+_row = varied("elbv2", "DescribeRules", "Rules", _RULES, lambda place, n: n < place.n["aws_lb_listener"], _rule_fields)
 listing("elbv2", "DescribeRules", "Rules", _row, _rules, MARKERS)
 
 
 @answers("elbv2", "DescribeListenerCertificates")
 def _certificates(place: Place, params: Params) -> str:
     number = _listener(place, params)
-    return place.fill(_CERTIFICATES if _protocol(place, number) == "HTTPS" else _NO_CERTIFICATES, _holes(place, number))
+    return place.fill(
+        _CERTIFICATES if _protocol(place, number) == "HTTPS" else _NO_CERTIFICATES, _fields(place, number)
+    )

@@ -14,7 +14,7 @@ _QUEUE = "arn:aws:sqs:%(region)s:%(account)s:queue-%(here)s%(queue)s"
 _OWN_QUEUE = _QUEUE.replace("%(queue)s", "%(n)s")
 _QUEUE_URL = "https://sqs.%(region)s.amazonaws.com/%(account)s/queue-%(here)s%(n)s"
 _TAGS = {"Environment": "%(env)s", "Owner": "messages@example.com"}
-_PAGE = Paging("", usual=100, most=100)
+_PAGE = Paging("", default=100, maximum=100)
 
 
 def _owner(action: str, resource: str) -> str:
@@ -80,31 +80,33 @@ _QUEUE_ATTRIBUTES: dict[str, str] = {
     "Policy": _owner("sqs:*", _OWN_QUEUE),
     "ReceiveMessageWaitTimeSeconds": "0",
 }
-_CODED = {"KmsMasterKeyId": KEY_ID, "KmsDataKeyReusePeriodSeconds": "300", "SqsManagedSseEnabled": "false"}
-_DEAD = '{"deadLetterTargetArn":"arn:aws:sqs:%(region)s:%(account)s:queue-%(here)s00000000","maxReceiveCount":5}'
+_ENCRYPTED = {"KmsMasterKeyId": KEY_ID, "KmsDataKeyReusePeriodSeconds": "300", "SqsManagedSseEnabled": "false"}
+_DEAD_LETTERS = (
+    '{"deadLetterTargetArn":"arn:aws:sqs:%(region)s:%(account)s:queue-%(here)s00000000","maxReceiveCount":5}'
+)
 _QUEUES = {
-    (coded, dead): wire.body(
+    (encrypted, dead): wire.body(
         "sqs",
         "GetQueueAttributes",
         {
             "Attributes": {
                 **_QUEUE_ATTRIBUTES,
-                **(_CODED if coded else {"SqsManagedSseEnabled": "true"}),
-                **({"RedrivePolicy": _DEAD} if dead else {}),
+                **(_ENCRYPTED if encrypted else {"SqsManagedSseEnabled": "true"}),
+                **({"RedrivePolicy": _DEAD_LETTERS} if dead else {}),
             }
         },
     )
-    for coded in (False, True)
+    for encrypted in (False, True)
     for dead in (False, True)
 }
 
 
-def _topic_holes(place: Place, n: int) -> dict[str, str]:
+def _topic_fields(place: Place, n: int) -> dict[str, str]:
     keys, subscriptions = place.n["aws_kms_key"], range(n, place.n["aws_sns_subscription"], place.n["aws_sns_topic"])
     return {**basics(place, n), "subscribed": str(len(subscriptions)), "key": digits(n % keys) if keys else ""}
 
 
-def _subscription_holes(place: Place, n: int) -> dict[str, str]:
+def _subscription_fields(place: Place, n: int) -> dict[str, str]:
     return {
         **basics(place, n),
         "topic": digits(n % place.n["aws_sns_topic"]),
@@ -131,20 +133,20 @@ detail(
     "aws_sns_topic",
     {"Attributes": _TOPIC_ATTRIBUTES},
     "NotFound",
-    _topic_holes,
+    _topic_fields,
 )
 detail("sns", "ListTagsForResource", "ResourceArn", "aws_sns_topic", {"Tags": wire.tags(**_TAGS)}, "ResourceNotFound")
-_row = varied("sns", "ListSubscriptions", "Subscriptions", _SUBSCRIPTIONS, _end, _subscription_holes)
+_row = varied("sns", "ListSubscriptions", "Subscriptions", _SUBSCRIPTIONS, _end, _subscription_fields)
 listing("sns", "ListSubscriptions", "Subscriptions", _row, every("aws_sns_subscription"), _PAGE)
 
 
 @answers("sns", "GetSubscriptionAttributes")
 def _subscription(place: Place, params: Params) -> str:
     number = named(place, params["SubscriptionArn"], "aws_sns_subscription", "NotFound")
-    return place.fill(_SUBSCRIPTION_TEXTS[_end(place, number)], _subscription_holes(place, number))
+    return place.fill(_SUBSCRIPTION_TEXTS[_end(place, number)], _subscription_fields(place, number))
 
 
-# Without MaxResults SQS gives a thousand queues and no token, though there be more.
+# Without MaxResults, SQS returns at most a thousand queues and no token.
 _url = shaped("sqs", "ListQueues", "QueueUrls", _QUEUE_URL)
 _ALL = wire.body("sqs", "ListQueues", {"QueueUrls": "%(rows)s"})
 listing("sqs", "ListQueues", "QueueUrls", _url, every("aws_sqs_queue"))
@@ -161,10 +163,10 @@ def _queues(place: Place, params: Params) -> str:
 @answers("sqs", "GetQueueAttributes")
 def _attributes(place: Place, params: Params) -> str:
     number, keys = _queue(place, params), place.n["aws_kms_key"]
-    holes = basics(place, number)
-    holes["seconds"] = holes["epoch"].partition(".")[0]
-    holes["key"] = digits(number % keys) if keys else ""
-    return place.fill(_QUEUES[number % 2 == 0 and keys > 0, number % 4 == 1], holes)
+    fields = basics(place, number)
+    fields["seconds"] = fields["epoch"].partition(".")[0]
+    fields["key"] = digits(number % keys) if keys else ""
+    return place.fill(_QUEUES[number % 2 == 0 and keys > 0, number % 4 == 1], fields)
 
 
 detail("sqs", "ListQueueTags", "QueueUrl", "aws_sqs_queue", {"Tags": _TAGS}, "QueueDoesNotExist")

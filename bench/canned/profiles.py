@@ -1,8 +1,8 @@
-"""How large an estate is: the named profiles, and what one type needs of another."""
+"""The sizes of estates: named profiles, and the dependencies between types."""
 
 from collections.abc import Mapping
 
-# Weights, not shares: how the regional resources of an account spread over its regions.
+# The weights by which the regional resources of an account are distributed over its regions.
 REGIONS: Mapping[str, int] = {
     "us-east-1": 30,
     "eu-west-1": 15,
@@ -22,7 +22,7 @@ REGIONS: Mapping[str, int] = {
     "sa-east-1": 1,
 }
 
-# Types that an account has once over all regions; all others live in a region.
+# Global types; all others are regional.
 ACCOUNT_TYPES = frozenset({
     "aws_cloudfront_distribution",
     "aws_cloudfront_distribution_origin",
@@ -43,7 +43,7 @@ ACCOUNT_TYPES = frozenset({
     "mfa_device",
 })  # fmt: skip
 
-# A resource names these others: where it lives, there is at least one of each.
+# Type -> types that its resources refer to, of which its region has at least one each.
 NEEDS: Mapping[str, tuple[str, ...]] = {
     "aws_alb": ("aws_subnet", "aws_security_group", "aws_acm_certificate"),
     "aws_ami": ("aws_ebs_snapshot",),
@@ -87,7 +87,7 @@ NEEDS: Mapping[str, tuple[str, ...]] = {
     "mfa_device": ("aws_iam_user",),
 }
 
-# At least so many of the one for each of the others: a VPC has its default group, list and table; an instance its disk.
+# Type -> other type -> minimum number for each resource of the other type: an instance has a volume.
 FLOORS: Mapping[str, Mapping[str, int]] = {
     "aws_cloudfront_distribution_origin": {"aws_cloudfront_distribution": 1},
     "aws_ebs_volume": {"aws_instance": 1},
@@ -102,7 +102,7 @@ FLOORS: Mapping[str, Mapping[str, int]] = {
     "aws_security_group": {"aws_vpc": 2},
 }
 
-# One account of 100,000 resources, of which EC2 has the most, as in the estates that users complain of.
+# One account of 100,000 resources, most of them EC2, as in large customer estates.
 _LARGE: Mapping[str, int] = {
     "aws_acm_certificate": 150,
     "aws_alb": 300,

@@ -1,4 +1,4 @@
-"""ECR answers: repositories, their images, what a scan found in each."""
+"""ECR answers: repositories, images and scan findings."""
 
 import json
 from typing import Any
@@ -20,7 +20,7 @@ from .answers import (
 from .estate import Place
 from .ids import basics, digits
 
-_PAGE = Paging("maxResults", "nextToken", "nextToken", usual=100, most=1000)
+_PAGE = Paging("maxResults", "nextToken", "nextToken", default=100, maximum=1000)
 _REPOSITORY_ARN = "arn:aws:ecr:%(region)s:%(account)s:repository/repo-%(here)s%(n)s"
 _DIGEST = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef%(here)s%(n)s"
 _REPOSITORY: dict[str, Any] = {
@@ -68,7 +68,7 @@ _PULL = {
     "Principal": {"AWS": "arn:aws:iam::%(account)s:root"},
     "Action": ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
 }
-_LIFE = {
+_LIFECYCLE = {
     "rules": [
         {
             "rulePriority": 1,
@@ -83,15 +83,15 @@ def _repository(place: Place, params: Params) -> int:
     return named(place, params["repositoryName"], "aws_ecr_repository", "RepositoryNotFoundException")
 
 
-def _image_holes(place: Place, n: int) -> dict[str, str]:
+def _image_fields(place: Place, n: int) -> dict[str, str]:
     turn, repository = divmod(n, place.n["aws_ecr_repository"])
     return {**basics(place, n), "repository": digits(repository), "turn": str(turn)}
 
 
 def _images(place: Place, params: Params) -> list[int] | range:
-    asked = [image["imageDigest"] for image in values(params, "imageIds")]
-    if asked:
-        return [named(place, digest, "aws_ecr_image", "ImageNotFoundException") for digest in asked]
+    digests = [image["imageDigest"] for image in values(params, "imageIds")]
+    if digests:
+        return [named(place, digest, "aws_ecr_image", "ImageNotFoundException") for digest in digests]
     return range(_repository(place, params), place.n["aws_ecr_image"], place.n["aws_ecr_repository"])
 
 
@@ -104,15 +104,15 @@ def _findings(place: Place, params: Params) -> range:
     return found
 
 
-def _finding_holes(place: Place, n: int) -> dict[str, str]:
+def _finding_fields(place: Place, n: int) -> dict[str, str]:
     turn = n // place.n["aws_ecr_image"]
     return {**basics(place, n), "turn": str(turn), "severity": ("HIGH", "MEDIUM", "LOW", "INFORMATIONAL")[n & 3]}
 
 
 inventory("ecr", "DescribeRepositories", "repositories", "aws_ecr_repository", _REPOSITORY, _PAGE)
-_row = shaped("ecr", "DescribeImages", "imageDetails", _IMAGE, _image_holes)
+_row = shaped("ecr", "DescribeImages", "imageDetails", _IMAGE, _image_fields)
 listing("ecr", "DescribeImages", "imageDetails", _row, _images, _PAGE)
-_row = shaped("ecr", "DescribeImageScanFindings", "imageScanFindings.findings", _FINDING, _finding_holes)
+_row = shaped("ecr", "DescribeImageScanFindings", "imageScanFindings.findings", _FINDING, _finding_fields)
 listing(
     "ecr",
     "DescribeImageScanFindings",
@@ -131,7 +131,7 @@ constant(
 )
 for _name, _parameter, _value in (
     ("ListTagsForResource", "resourceArn", {"tags": wire.tags(Environment="%(env)s", Owner="images@example.com")}),
-    ("GetLifecyclePolicy", "repositoryName", {"lifecyclePolicyText": json.dumps(_LIFE)}),
+    ("GetLifecyclePolicy", "repositoryName", {"lifecyclePolicyText": json.dumps(_LIFECYCLE)}),
 ):
     detail("ecr", _name, _parameter, "aws_ecr_repository", _value, "RepositoryNotFoundException")
 _POLICY = wire.body(

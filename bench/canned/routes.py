@@ -1,4 +1,4 @@
-"""Which operation a request is for, told apart the cheap way."""
+"""Routes requests to operations by their header, body or path."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from botocore.model import OperationModel
 from . import wire
 from .answers import HANDLERS, Handler, Params
 
-# Every service that the collector declares operations of; those without answers of their own answer empty.
+# Every service that the collector calls. Operations without answers return empty lists.
 SERVICES = (
     "accessanalyzer", "account", "acm", "apigateway", "apigatewayv2", "autoscaling", "batch", "cloudformation",
     "cloudfront", "cloudhsmv2", "cloudtrail", "cloudwatch", "config", "dynamodb", "ec2", "ecr", "ecs", "efs",
@@ -19,7 +19,7 @@ SERVICES = (
     "lambda", "logs", "opensearch", "organizations", "rds", "redshift", "route53", "route53domains", "s3",
     "s3control", "sns", "sqs", "sts", "transfer", "waf", "waf-regional", "wafv2", "workspaces",
 )  # fmt: skip
-_WHOLE_ACCOUNT = frozenset(
+_GLOBAL_SERVICES = frozenset(
     {"account", "cloudfront", "iam", "organizations", "route53", "route53domains", "s3", "s3control", "waf"}
 )
 _CONTENT = {
@@ -33,13 +33,13 @@ _CONTENT = {
 
 @dataclass(slots=True, eq=False)
 class Operation:
-    """One operation of one service, with what is counted of it."""
+    """One operation of one service, with its call counters."""
 
     service: str
     name: str
     protocol: str
     handler: Handler
-    whole: bool
+    is_global: bool
     calls: int = 0
     throttles: int = 0
     errors: int = 0
@@ -50,7 +50,7 @@ class Operation:
 
     @property
     def label(self) -> str:
-        """As controls and statistics name it: ``ec2:DescribeInstances``."""
+        """The name in controls and statistics: ``ec2:DescribeInstances``."""
         return f"{self.service}:{self.name}"
 
 
@@ -61,23 +61,23 @@ class _Path:
     operation: Operation
 
     def fits(self, segments: list[str], query: dict[str, str]) -> bool:
-        # A loop, not all(): this is where a request to S3 spends its time.
-        for want, given in zip(self.segments, segments, strict=True):
-            if want != given and want[0] != "{":
+        # A loop is faster than all(), and requests to S3 spend their time here.
+        for pattern, segment in zip(self.segments, segments, strict=True):
+            if pattern != segment and pattern[0] != "{":
                 return False
         return query.keys() >= self.query
 
     def weight(self) -> tuple[int, bool]:
-        """The more is literal the better the fit; of two operations with one path the one that has answers."""
+        """Sorts more literal paths first, and of two operations with the same path the one with answers."""
         literals = sum(segment[:1] != "{" for segment in self.segments) + 2 * len(self.query)
         return literals, (self.operation.service, self.operation.name) in HANDLERS
 
 
 class Routes:
-    """All operations of all services, findable by what a request shows."""
+    """All operations of all services, indexed by the parts of a request that identify them."""
 
     def __init__(self) -> None:
-        self._strangers: dict[tuple[str, str], Operation] = {}
+        self._unknown_operations: dict[tuple[str, str], Operation] = {}
         self._targets: dict[str, Operation] = {}
         self._actions: dict[tuple[str, str, str], Operation] = {}
         self._paths: dict[tuple[str, str, int, str], list[_Path]] = {}
@@ -105,23 +105,23 @@ class Routes:
 
     def by_path(self, signing: str, method: str, url: str) -> tuple[Operation, dict[str, Any]]:
         """The operation of a method and path, with the parameters in its path and query."""
-        path, _, told = url.partition("?")
+        path, _, text = url.partition("?")
         segments = [part for part in path.split("/") if part]
-        query = dict(parse_qsl(told, keep_blank_values=True)) if told else {}
+        query = dict(parse_qsl(text, keep_blank_values=True)) if text else {}
         for key in (*query, ""):
-            for known in self._paths.get((signing, method, len(segments), key), ()):
-                if known.fits(segments, query):
-                    for want, given in zip(known.segments, segments, strict=True):
-                        if want[0] == "{":
-                            query[want.strip("{+}")] = unquote(given)
-                    return known.operation, query
+            for route in self._paths.get((signing, method, len(segments), key), ()):
+                if route.fits(segments, query):
+                    for pattern, segment in zip(route.segments, segments, strict=True):
+                        if pattern[0] == "{":
+                            query[pattern.strip("{+}")] = unquote(segment)
+                    return route.operation, query
         return self._unknown(signing, method, "rest-json", "{}"), query
 
     def _add(self, service: str, model: OperationModel) -> None:
         kind = model.service_model.protocol
         signing, metadata = model.service_model.signing_name, model.service_model.metadata
-        handler = HANDLERS.get((service, model.name)) or _nothing(service, model.name)
-        operation = Operation(service, model.name, kind, handler, service in _WHOLE_ACCOUNT)
+        handler = HANDLERS.get((service, model.name)) or _empty(service, model.name)
+        operation = Operation(service, model.name, kind, handler, service in _GLOBAL_SERVICES)
         if kind == "json":
             self._targets[f"{metadata['targetPrefix']}.{model.name}"] = operation
         elif kind in {"query", "ec2"}:
@@ -130,18 +130,20 @@ class Routes:
             path, _, query = model.http["requestUri"].partition("?")
             segments = tuple(part for part in path.split("/") if part)
             keys = [part.partition("=")[0] for part in query.split("&") if part]
-            known = _Path(segments, frozenset(keys), operation)
+            route = _Path(segments, frozenset(keys), operation)
             owner = (signing, model.http["method"], len(segments), keys[0] if keys else "")
-            self._paths.setdefault(owner, []).append(known)
+            self._paths.setdefault(owner, []).append(route)
 
     def _unknown(self, service: str, name: str, protocol: str, text: str) -> Operation:
-        found = self._strangers.get((service, name))
+        found = self._unknown_operations.get((service, name))
         if found is None:
-            found = self._strangers[service, name] = Operation(service, name, protocol, lambda *_: text, whole=False)
+            found = self._unknown_operations[service, name] = Operation(
+                service, name, protocol, lambda *_: text, is_global=False
+            )
         return found
 
 
-def _nothing(service: str, name: str) -> Handler:
+def _empty(service: str, name: str) -> Handler:
     texts: list[str] = []
 
     def answer(*_: object) -> str:
@@ -164,7 +166,7 @@ def _pairs(body: str) -> Iterator[tuple[str, str]]:
 
 
 def structure(body: bytes) -> dict[str, Any]:
-    """The parameters of a body of JSON; a body of something else is one parameter, ``body``."""
+    """The parameters of a JSON body. Any other body becomes the parameter ``body``."""
     if body[:1] == b"{":
         return dict(orjson.loads(body))
     return {"body": body.decode()} if body else {}

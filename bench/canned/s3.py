@@ -1,4 +1,4 @@
-"""S3 answers: the buckets of an account, and what each says about itself."""
+"""S3 answers: the buckets of an account and their settings."""
 
 from collections.abc import Callable
 from typing import Any
@@ -43,7 +43,7 @@ def _encryption(**default: str) -> dict[str, Any]:
     return {"ServerSideEncryptionConfiguration": {"Rules": [rule]}}
 
 
-def _holes(place: Place, n: int) -> dict[str, str]:
+def _fields(place: Place, n: int) -> dict[str, str]:
     home = place.estate.place(place.account, place.estate.bucket_region(n))
     keys = home.n["aws_kms_key"]
     return {
@@ -55,7 +55,7 @@ def _holes(place: Place, n: int) -> dict[str, str]:
     }
 
 
-def _asked(place: Place, params: Params) -> list[int] | range:
+def _selected(place: Place, params: Params) -> list[int] | range:
     region, prefix = params.get("bucket-region", ""), params.get("prefix", "")
     return [
         n
@@ -79,19 +79,19 @@ listing(
             "BucketRegion": "%(bucket_region)s",
             "BucketArn": _BUCKET,
         },
-        _holes,
+        _fields,
     ),
-    _asked,
-    Paging("max-buckets", "continuation-token", "ContinuationToken", usual=10_000, most=10_000),
+    _selected,
+    Paging("max-buckets", "continuation-token", "ContinuationToken", default=10_000, maximum=10_000),
     Owner=_OWNER,
 )
 constant("s3control", "GetPublicAccessBlock", _BLOCK)
 
 
-def _answered(
+def _setting(
     name: str, *choices: dict[str, Any] | None, which: Callable[[Place, int], int] = lambda *_: 0, missing: str = ""
 ) -> None:
-    # Buckets differ: each gives the choice that ``which`` says, or the error ``missing`` where that is none.
+    # ``which`` returns the index of a bucket's choice; None is answered with the error ``missing``.
     texts = [None if value is None else wire.body("s3", name, value) for value in choices]
 
     @answers("s3", name)
@@ -100,7 +100,7 @@ def _answered(
         text = texts[which(place, number)]
         if text is None:
             raise AwsError(missing, "The configuration does not exist", 404)
-        return place.fill(text, _holes(place, number))
+        return place.fill(text, _fields(place, number))
 
 
 def _one_in(count: int) -> Callable[[Place, int], int]:
@@ -111,61 +111,61 @@ def _without_policy(place: Place, number: int) -> int:
     return int(number >= place.n["aws_s3_bucket_policy"])
 
 
-_answered("HeadBucket", {})
-_answered("GetBucketAcl", {"Owner": _OWNER, "Grants": [_FULL, _PUBLIC]}, _PRIVATE, which=_one_in(40))
-_answered("GetPublicAccessBlock", None, _BLOCK, which=_one_in(40), missing="NoSuchPublicAccessBlockConfiguration")
-_answered("GetBucketOwnershipControls", {"OwnershipControls": {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}})
-_answered("GetBucketNotificationConfiguration", {})
-_answered("GetBucketVersioning", {"Status": "Enabled", "MFADelete": "Disabled"}, {}, which=_one_in(2))
-_answered(
+_setting("HeadBucket", {})
+_setting("GetBucketAcl", {"Owner": _OWNER, "Grants": [_FULL, _PUBLIC]}, _PRIVATE, which=_one_in(40))
+_setting("GetPublicAccessBlock", None, _BLOCK, which=_one_in(40), missing="NoSuchPublicAccessBlockConfiguration")
+_setting("GetBucketOwnershipControls", {"OwnershipControls": {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}})
+_setting("GetBucketNotificationConfiguration", {})
+_setting("GetBucketVersioning", {"Status": "Enabled", "MFADelete": "Disabled"}, {}, which=_one_in(2))
+_setting(
     "GetBucketEncryption",
     _encryption(SSEAlgorithm="aws:kms", KMSMasterKeyID=_KEY),
     _encryption(SSEAlgorithm="AES256"),
-    which=lambda place, number: int(number % 3 != 0 or not _holes(place, number)["key"]),
+    which=lambda place, number: int(number % 3 != 0 or not _fields(place, number)["key"]),
 )
-_answered(
+_setting(
     "GetBucketLogging",
     {"LoggingEnabled": {"TargetBucket": "data-%(here)s%(log)s", "TargetPrefix": "log/"}},
     {},
     which=_one_in(4),
 )
-_answered(
+_setting(
     "GetBucketTagging",
     None,
     {"TagSet": wire.tags(Environment="%(env)s", Owner="data@example.com", Name="data-%(n)s")},
     which=_one_in(10),
     missing="NoSuchTagSet",
 )
-_answered(
+_setting(
     "GetBucketPolicy",
     {"Policy": wire.policy(_SECURE, _READERS)},
     None,
     which=_without_policy,
     missing="NoSuchBucketPolicy",
 )
-_answered(
+_setting(
     "GetBucketPolicyStatus",
     {"PolicyStatus": {"IsPublic": False}},
     None,
     which=_without_policy,
     missing="NoSuchBucketPolicy",
 )
-_answered(
+_setting(
     "GetBucketLifecycleConfiguration",
     {"Rules": [{"ID": "expire", "Filter": {"Prefix": "tmp/"}, "Status": "Enabled", "Expiration": {"Days": 30}}]},
     None,
     which=_one_in(2),
     missing="NoSuchLifecycleConfiguration",
 )
-_answered(
+_setting(
     "GetBucketWebsite",
     {"IndexDocument": {"Suffix": "index.html"}},
     None,
     which=_one_in(50),
     missing="NoSuchWebsiteConfiguration",
 )
-_answered("GetBucketReplication", None, missing="ReplicationConfigurationNotFoundError")
-_answered(
+_setting("GetBucketReplication", None, missing="ReplicationConfigurationNotFoundError")
+_setting(
     "GetObjectLockConfiguration",
     {"ObjectLockConfiguration": {"ObjectLockEnabled": "Enabled"}},
     None,
@@ -178,6 +178,6 @@ _answered(
 def _location(place: Place, params: Params) -> str:
     number = named(place, params["Bucket"], "aws_s3_bucket", "NoSuchBucket")
     region = place.estate.bucket_region(number)
-    # The first of all regions has no name here.
+    # GetBucketLocation returns an empty element for us-east-1.
     name = "" if region == "us-east-1" else region
     return f'<LocationConstraint xmlns="http://s3.amazonaws.com/doc/2006-03-01/">{name}</LocationConstraint>'

@@ -1,7 +1,7 @@
-"""A very cheap HTTP server that answers as AWS does, for one made-up estate.
+"""A fast HTTP server that answers as AWS does, for one synthetic estate.
 
-One connection is one raw ``asyncio.Protocol``. A request costs tens of microseconds; finished answers are kept, up to a
-bound, so that a repeated run costs less still.
+Each connection is a plain ``asyncio.Protocol``. A request takes tens of microseconds. Responses are cached up to a
+limit of bytes, so a repeated run takes less.
 """
 
 import asyncio
@@ -15,11 +15,11 @@ from . import bodies
 from .answers import AwsError, Params
 from .controls import Controls
 from .estate import MANAGEMENT_ACCOUNT, Estate, Place
-from .faults import written
+from .faults import error_body
 from .routes import Operation, Routes, form, structure
 from .wire import REQUEST_ID
 
-# What keeping an answer costs beside its bytes: key, tuple, entry.
+# Bytes of a cache entry besides the response: key, tuple, entry.
 _OVERHEAD = 400
 _REASONS = {200: "OK", 400: "Bad Request", 403: "Forbidden", 404: "Not Found", 429: "Too Many Requests"}
 
@@ -31,13 +31,13 @@ class _Caller(NamedTuple):
     signing: str
 
 
-_NOBODY = _Caller("", MANAGEMENT_ACCOUNT, "us-east-1", "s3")
+_ANONYMOUS = _Caller("", MANAGEMENT_ACCOUNT, "us-east-1", "s3")
 
 
 class Server:
-    """The estate, the routes, the rules and the kept answers, which all connections share."""
+    """The estate, routes, rules and cached responses, shared by all connections."""
 
-    def __init__(self, estate: Estate, kept_bytes: int) -> None:
+    def __init__(self, estate: Estate, cache_bytes: int) -> None:
         bodies.load()
         self.estate = estate
         self.routes = Routes()
@@ -47,24 +47,24 @@ class Server:
             "Server: canned\r\n"
         )
         self._callers: dict[bytes, _Caller] = {}
-        self._kept: OrderedDict[tuple[object, ...], bytes] = OrderedDict()
-        self._room = kept_bytes
+        self._cache: OrderedDict[tuple[object, ...], bytes] = OrderedDict()
+        self._free_bytes = cache_bytes
 
     def answer(self, head: bytes, body: bytes) -> bytes:
-        """The whole response to a request."""
+        """The complete response to a request."""
         method, url = head.split(b" ", 2)[:2]
         if url.startswith(b"/__"):
-            return self._controlled(url.decode())
+            return self._control(url.decode())
         caller = self._caller(head)
-        operation, labels = self._routed(head, method, url, body, caller.signing)
-        place = self.estate.place(caller.account, "" if operation.whole else caller.region)
+        operation, labels = self._route(head, method, url, body, caller.signing)
+        place = self.estate.place(caller.account, "" if operation.is_global else caller.region)
         self.controls.count(operation)
         try:
             if not self.controls.quiet:
                 self.controls.check(operation, place)
-            response = self._made(operation, place, caller, (operation, place, url, body), labels)
+            response = self._respond(operation, place, caller, (operation, place, url, body), labels)
         except AwsError as fault:
-            text, headers = written(operation, fault)
+            text, headers = error_body(operation, fault)
             response = self._response(text, operation.content, fault.status, headers)
         if method == b"HEAD":
             response = response[: response.index(b"\r\n\r\n") + 4]
@@ -73,17 +73,17 @@ class Server:
 
     def _caller(self, head: bytes) -> _Caller:
         start = head.find(b"Credential=") + 11
-        scope = head[start : head.find(b",", start)] if start > 10 else b""  # noqa: PLR2004 - found at all
+        scope = head[start : head.find(b",", start)] if start > 10 else b""  # noqa: PLR2004 - found
         caller = self._callers.get(scope)
         if caller is None:
             parts = scope.decode().split("/")
             key = parts[0]
             account = key[4:16] if key[4:16].isdigit() else MANAGEMENT_ACCOUNT
-            caller = _Caller(key, account, *parts[2:4]) if len(parts) == 5 else _NOBODY  # noqa: PLR2004 - SigV4 has five
+            caller = _Caller(key, account, *parts[2:4]) if len(parts) == 5 else _ANONYMOUS  # noqa: PLR2004
             self._callers[scope] = caller
         return caller
 
-    def _routed(
+    def _route(
         self, head: bytes, method: bytes, url: bytes, body: bytes, signing: str
     ) -> tuple[Operation, dict[str, object]]:
         start = head.lower().find(b"\r\nx-amz-target:")
@@ -96,21 +96,21 @@ class Server:
             return self.routes.by_action(signing, version[8:].decode(), action[7:].decode()), {}
         return self.routes.by_path(signing, method.decode(), url.decode())
 
-    def _made(
+    def _respond(
         self, operation: Operation, place: Place, caller: _Caller, key: tuple[object, ...], labels: dict[str, object]
     ) -> bytes:
-        kept = self._kept.get(key)
-        if kept is not None:
+        cached = self._cache.get(key)
+        if cached is not None:
             self.controls.hits += 1
-            self._kept.move_to_end(key)
-            return kept
+            self._cache.move_to_end(key)
+            return cached
         body = key[-1]
         params: Params = {**labels, **self._params(operation, body)} if isinstance(body, bytes) else labels
         if operation.service == "sts":
-            # What STS says depends on who asks and when: never kept.
+            # An answer of STS depends on the caller and the time, so it is not cached.
             return self._response(operation.handler(place, {**params, "caller": caller.key}), operation.content)
         response = self._response(operation.handler(place, params), operation.content)
-        self._keep(key, response)
+        self._store(key, response)
         return response
 
     @staticmethod
@@ -119,11 +119,11 @@ class Server:
             return {}
         return form(body.decode()) if operation.protocol in {"ec2", "query"} else structure(body)
 
-    def _keep(self, key: tuple[object, ...], response: bytes) -> None:
-        self._room -= len(response) + _OVERHEAD
-        self._kept[key] = response
-        while self._room < 0:
-            self._room += len(self._kept.popitem(last=False)[1]) + _OVERHEAD
+    def _store(self, key: tuple[object, ...], response: bytes) -> None:
+        self._free_bytes -= len(response) + _OVERHEAD
+        self._cache[key] = response
+        while self._free_bytes < 0:
+            self._free_bytes += len(self._cache.popitem(last=False)[1]) + _OVERHEAD
 
     def _response(self, text: str, content: str, status: int = 200, headers: str = "") -> bytes:
         body = text.encode()
@@ -134,22 +134,22 @@ class Server:
         )
         return head.encode() + body
 
-    def _controlled(self, url: str) -> bytes:
+    def _control(self, url: str) -> bytes:
         path, _, query = url.partition("?")
         status = 200
         try:
             if path == "/__control":
-                self.controls.obey(dict(parse_qsl(query)))
-            told = self.controls.figures()
+                self.controls.change(dict(parse_qsl(query)))
+            content = self.controls.figures()
         except AwsError as error:
-            status, told = 400, {"error": error.code, "message": error.message}
+            status, content = 400, {"error": error.code, "message": error.message}
         if path not in {"/__control", "/__stats"}:
-            status, told = 404, {"error": "UnknownPath", "message": path}
-        return self._response(json.dumps(told), "application/json", status)
+            status, content = 404, {"error": "UnknownPath", "message": path}
+        return self._response(json.dumps(content), "application/json", status)
 
 
 class Connection(asyncio.Protocol):
-    """One client's connection: takes requests apart, and sends answers when they are due."""
+    """A client's connection: splits its bytes into requests, and sends responses after the delay."""
 
     def __init__(self, server: Server) -> None:
         self._server = server
@@ -158,7 +158,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Counts the connection."""
-        # uvloop's transports are not of asyncio's class, only like it.
+        # uvloop's transports do not inherit from asyncio's.
         self._transport = cast("asyncio.Transport", transport)
         controls = self._server.controls
         controls.connections += 1
@@ -166,11 +166,11 @@ class Connection(asyncio.Protocol):
         controls.most_connected = max(controls.most_connected, controls.connected)
 
     def connection_lost(self, _: Exception | None) -> None:
-        """Counts it off."""
+        """Counts the connection as closed."""
         self._server.controls.connected -= 1
 
     def data_received(self, data: bytes) -> None:
-        """Answers every request that is now complete."""
+        """Answers every complete request."""
         rest = self._rest + data if self._rest else data
         while (end := rest.find(b"\r\n\r\n")) >= 0:
             length = _length(rest[:end])

@@ -81,18 +81,18 @@ _TARGETS = {
 }
 
 
-def _alarm_holes(place: Place, n: int) -> dict[str, str]:
+def _alarm_fields(place: Place, n: int) -> dict[str, str]:
     instance, topic = n % max(1, place.n["aws_instance"]), n % place.n["aws_sns_topic"]
     return {**basics(place, n), "instance": digits(instance), "topic": digits(topic)}
 
 
-def _group_holes(place: Place, n: int) -> dict[str, str]:
-    holes = basics(place, n)
+def _group_fields(place: Place, n: int) -> dict[str, str]:
+    fields = basics(place, n)
     keys = place.n["aws_kms_key"]
-    holes["milliseconds"] = holes["epoch"].replace(".", "")
-    holes["filters"] = str(int(n % _FILTERED == 0))
-    holes["key"] = digits(n % keys) if keys else ""
-    return holes
+    fields["milliseconds"] = fields["epoch"].replace(".", "")
+    fields["filters"] = str(int(n % _FILTERED == 0))
+    fields["key"] = digits(n % keys) if keys else ""
+    return fields
 
 
 def _filters(place: Place, params: Params) -> range:
@@ -112,7 +112,7 @@ def _bus_name(place: Place, bus: int) -> str:
     return f"bus-{place.here}{digits(bus)}" if bus else "default"
 
 
-def _rule_holes(place: Place, n: int) -> dict[str, str]:
+def _rule_fields(place: Place, n: int) -> dict[str, str]:
     functions, queues = place.n["aws_lambda_function"], place.n["aws_sqs_queue"]
     return {
         **basics(place, n),
@@ -143,16 +143,16 @@ def _tagged(service: str, parameter: str, kind: str, value: Any) -> None:
     detail(service, "ListTagsForResource", parameter, kind, value, "ResourceNotFoundException")
 
 
-_LIMIT = Paging("limit", "nextToken", "nextToken", usual=50, most=50)
-_EVENTS = Paging("Limit", usual=100, most=100)
-_row = shaped("cloudwatch", "DescribeAlarms", "MetricAlarms", _ALARM, _alarm_holes)
+_LIMIT = Paging("limit", "nextToken", "nextToken", default=50, maximum=50)
+_EVENTS = Paging("Limit", default=100, maximum=100)
+_row = shaped("cloudwatch", "DescribeAlarms", "MetricAlarms", _ALARM, _alarm_fields)
 listing(
     "cloudwatch",
     "DescribeAlarms",
     "MetricAlarms",
     _row,
     _alarms,
-    Paging("MaxRecords", usual=50, most=100),
+    Paging("MaxRecords", default=50, maximum=100),
     CompositeAlarms=[],
 )
 _tagged("cloudwatch", "ResourceARN", "aws_cloudwatch_metric_alarm", {"Tags": _TAGS})
@@ -163,10 +163,10 @@ _row = varied(
     "logGroups",
     {True: {**_GROUP, "kmsKeyId": KEY}, False: _GROUP},
     lambda place, n: n % 4 == 0 and place.n["aws_kms_key"] > 0,
-    _group_holes,
+    _group_fields,
 )
 listing("logs", "DescribeLogGroups", "logGroups", _row, every("aws_cloudwatch_log_group"), _LIMIT)
-_row = shaped("logs", "DescribeMetricFilters", "metricFilters", _FILTER, _group_holes)
+_row = shaped("logs", "DescribeMetricFilters", "metricFilters", _FILTER, _group_fields)
 listing("logs", "DescribeMetricFilters", "metricFilters", _row, _filters, _LIMIT)
 _row = shaped("logs", "DescribeSubscriptionFilters", "subscriptionFilters", {"filterName": "%(n)s"})
 listing("logs", "DescribeSubscriptionFilters", "subscriptionFilters", _row, lambda *_: range(0), _LIMIT)
@@ -185,9 +185,9 @@ _row = varied(
     "Rules",
     {0: {**_RULE, **_OF_DEFAULT}, 1: {**_RULE, **_OF_OTHER}},
     lambda _, n: n % _BUSES,
-    _rule_holes,
+    _rule_fields,
 )
 listing("events", "ListRules", "Rules", _row, _on_bus, _EVENTS)
-_row = varied("events", "ListTargetsByRule", "Targets", _TARGETS, _target, _rule_holes)
+_row = varied("events", "ListTargetsByRule", "Targets", _TARGETS, _target, _rule_fields)
 listing("events", "ListTargetsByRule", "Targets", _row, _of_rule, _EVENTS)
 _tagged("events", "ResourceARN", "aws_cloudwatch_event_rule", {"Tags": _TAGS})

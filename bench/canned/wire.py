@@ -1,7 +1,7 @@
-"""Writes values as AWS writes them on the wire, by botocore's own models.
+"""Serializes values as AWS does, according to botocore's service models.
 
-A value is written once, when the server starts, as text with holes such as ``%(number)s``; an answer is then no more
-than that text with its holes filled. Names that the models do not know fail at the start, not in a run.
+A value is serialized once, when the server starts, to a template with placeholders such as ``%(number)s``. An answer is
+that template with its placeholders replaced. Names that the models lack fail at the start, not in a run.
 """
 
 import json
@@ -16,13 +16,13 @@ import botocore.session
 from botocore.model import OperationModel, ServiceModel, Shape
 
 REQUEST_ID = "0fd1e2c3-5a6b-4c7d-8e9f-0123456789ab"
-_QUOTED_HOLE = re.compile(r"%25%28(\w+)%29s")
+_QUOTED_PLACEHOLDER = re.compile(r"%25%28(\w+)%29s")
 _NUMERIC = frozenset({"integer", "long", "float", "double", "bigdecimal", "boolean", "timestamp"})
 
 
 @cache
 def model(service: str) -> ServiceModel:
-    """The model of one service, by the name of its boto client."""
+    """The model of a service, by the name of its boto3 client."""
     loader = _session().get_component("data_loader")
     return ServiceModel(loader.load_service_model(service, "service-2"), service)
 
@@ -33,33 +33,33 @@ def _session() -> Any:
 
 
 def operation(service: str, name: str) -> OperationModel:
-    """The model of one operation."""
+    """The model of an operation."""
     return model(service).operation_model(name)
 
 
 def policy(*statements: Mapping[str, Any]) -> str:
-    """A policy document as most services send it: JSON in a string. Holes in it stay holes."""
+    """A policy document as most services return it: JSON in a string. Placeholders are kept."""
     return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
 
 
 def quoted_policy(*statements: Mapping[str, Any]) -> str:
-    """A policy document as IAM sends it: URL-encoded JSON. Holes in it stay holes."""
-    return _QUOTED_HOLE.sub(r"%(\1)s", quote(policy(*statements), safe=""))
+    """A policy document as IAM returns it: URL-encoded JSON. Placeholders are kept."""
+    return _QUOTED_PLACEHOLDER.sub(r"%(\1)s", quote(policy(*statements), safe=""))
 
 
 def tags(key: str = "Key", value: str = "Value", **pairs: str) -> list[dict[str, str]]:
-    """A tag list; the two names differ between services."""
+    """A tag list; `key` and `value` are the member names, which differ between services."""
     return [{key: name, value: text} for name, text in pairs.items()]
 
 
 def body(service: str, name: str, value: Mapping[str, Any]) -> str:
-    """The text of a whole answer, with its holes."""
+    """The template of a complete response body."""
     op = operation(service, name)
     return _WRITERS[model(service).protocol](op, value)
 
 
 def row(service: str, name: str, path: str, value: Any) -> str:
-    """The text of one element of the list at ``path`` of an answer, with the element's own tags, if it has any."""
+    """The template of one element of the list at ``path`` of a response, including the element's own XML tags."""
     shape, tag = operation(service, name).output_shape, ""
     for step in path.split("."):
         inside = shape.member if shape.type_name == "list" else shape
@@ -71,7 +71,7 @@ def row(service: str, name: str, path: str, value: Any) -> str:
 
 
 def empty(service: str, name: str) -> str:
-    """The answer that says nothing is there: the right root, and its lists empty."""
+    """A response without results: the operation's root element, and its lists empty."""
     shape = operation(service, name).output_shape
     members = shape.members if shape is not None else {}
     return body(service, name, {key: [] for key, member in members.items() if member.type_name == "list"})
@@ -130,7 +130,7 @@ def _members(shape: Shape, value: Mapping[str, Any]) -> str:
 
 
 def _key(shape: Shape, name: str) -> str:
-    # A flattened list has no element of its own: its items carry the name.
+    # A flattened list has no element of its own: its items have the list's name.
     if shape.type_name == "list" and shape.serialization.get("flattened"):
         return str(shape.member.serialization.get("name") or shape.serialization.get("name", name))
     return str(shape.serialization.get("name", name))
@@ -149,8 +149,11 @@ def _element(shape: Shape, tag: str, value: Any) -> str:
             inner = value if isinstance(value, str) else "".join(_element(shape.member, item, v) for v in value)
             return inner if shape.serialization.get("flattened") else f"<{tag}>{inner}</{tag}>"
         case "map":
-            key, held = shape.key.serialization.get("name", "key"), shape.value.serialization.get("name", "value")
-            entries = (f"<{key}>{escape(k)}</{key}>" + _element(shape.value, held, v) for k, v in value.items())
+            key, tag_of_value = (
+                shape.key.serialization.get("name", "key"),
+                shape.value.serialization.get("name", "value"),
+            )
+            entries = (f"<{key}>{escape(k)}</{key}>" + _element(shape.value, tag_of_value, v) for k, v in value.items())
             return f"<{tag}>" + "".join(f"<entry>{entry}</entry>" for entry in entries) + f"</{tag}>"
         case _:
             text = str(value).lower() if isinstance(value, bool) else escape(str(value))
@@ -172,7 +175,7 @@ def _json(shape: Shape, value: Any) -> str:
         case "map":
             return "{" + ",".join(f"{json.dumps(k)}:{_json(shape.value, v)}" for k, v in value.items()) + "}"
         case kind:
-            # A hole in the place of a number stands bare; a time with a text format is text all the same.
+            # A placeholder for a number is not quoted; one for a time in a text format is.
             bare = kind in _NUMERIC and shape.serialization.get("timestampFormat") != "iso8601"
             return value if bare and isinstance(value, str) else json.dumps(value)
 

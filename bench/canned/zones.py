@@ -59,8 +59,8 @@ _ZONES = {
     private: wire.body("route53", "GetHostedZone", {"HostedZone": _ZONE, **(_PRIVATE if private else _PUBLIC)})
     for private in (False, True)
 }
-_PAGE = Paging("maxitems", "marker", "NextMarker", usual=100, most=100, more="IsTruncated", cut=True)
-_RECORD_PAGE = Paging("maxitems", "", usual=300, most=300, cut=True)
+_PAGE = Paging("maxitems", "marker", "NextMarker", default=100, maximum=100, more="IsTruncated", clamp=True)
+_RECORD_PAGE = Paging("maxitems", "", default=300, maximum=300, clamp=True)
 
 
 def domain_name(place: Place, number: int) -> str:
@@ -69,10 +69,10 @@ def domain_name(place: Place, number: int) -> str:
 
 
 def _private(place: Place, zone: int) -> bool:
-    return zone % 4 == 3 and place.home.n["aws_vpc"] > 0  # noqa: PLR2004 - one of four
+    return zone % 4 == 3 and place.home.n["aws_vpc"] > 0  # noqa: PLR2004 - every fourth zone
 
 
-def _holes(place: Place, zone: int) -> dict[str, str]:
+def _fields(place: Place, zone: int) -> dict[str, str]:
     number, home, domains = digits(zone), place.home, place.n["aws_route53_domain"]
     domain = domain_name(place, zone % domains) if domains else "example.com"
     return {
@@ -95,21 +95,21 @@ def _zone(place: Place, params: Params) -> int:
 
 def _kind(place: Place, record: int) -> str:
     turn = record // place.n["aws_route53_zone"]
-    if turn < 2:  # noqa: PLR2004 - each zone begins with its two apex records
+    if turn < 2:  # noqa: PLR2004 - the two apex records of a zone
         return ("NS", "SOA")[turn]
     kind = ("A", "alias", "CNAME", "A", "TXT")[turn % 5]
     return kind if kind != "alias" or place.home.n["aws_alb"] else "CNAME"
 
 
-def _record(place: Place, record: int, holes: dict[str, str]) -> str:
+def _record(place: Place, record: int, fields: dict[str, str]) -> str:
     home = place.home
-    # Half of the addresses are ours, the others of hosts elsewhere.
-    ours = home.n["aws_eip"] and record // place.n["aws_route53_zone"] % 2
-    value = public_address(home, record % home.n["aws_eip"]) if ours else f"198.51.100.{record & 255}"
+    # Half of the addresses are Elastic IPs, the others do not belong to the account.
+    own = home.n["aws_eip"] and record // place.n["aws_route53_zone"] % 2
+    value = public_address(home, record % home.n["aws_eip"]) if own else f"198.51.100.{record & 255}"
     more = {"n": digits(record), "value": value}
     if balancers := home.n["aws_alb"]:
         more |= {"short": "alb", "balancer": digits(record % balancers)}
-    return place.fill(_RECORD_TEXTS[_kind(place, record)], {**holes, **more})
+    return place.fill(_RECORD_TEXTS[_kind(place, record)], {**fields, **more})
 
 
 _RECORD_TEXTS = {
@@ -136,35 +136,35 @@ _LAST = wire.body(
 @answers("route53", "ListResourceRecordSets")
 def _records(place: Place, params: Params) -> str:
     zone, zones = _zone(place, params), place.n["aws_route53_zone"]
-    holes, (_, size) = _holes(place, zone), _RECORD_PAGE.bounds(place, "ListResourceRecordSets", params)
+    fields, (_, size) = _fields(place, zone), _RECORD_PAGE.bounds(place, "ListResourceRecordSets", params)
     name = str(params.get("name", ""))
-    # A record says its number in its name; at the apex its type tells the two apart.
-    told = re.match(r"r([0-9a-f]{8})\.", name)
-    start = int(told[1], 16) // zones if told else int(params.get("type") == "SOA")
+    # The name of a record contains its number; the two apex records differ in their type.
+    match = re.match(r"r([0-9a-f]{8})\.", name)
+    start = int(match[1], 16) // zones if match else int(params.get("type") == "SOA")
     numbers = range(zone, place.n["aws_route53_record"], zones)
-    holes["rows"] = "".join([_record(place, number, holes) for number in numbers[start : start + size]])
-    holes["size"] = str(size)
+    fields["rows"] = "".join([_record(place, number, fields) for number in numbers[start : start + size]])
+    fields["size"] = str(size)
     if start + size >= len(numbers):
-        return place.fill(_LAST, holes)
+        return place.fill(_LAST, fields)
     following = numbers[start + size]
     kind = _kind(place, following)
-    apex = f"{holes['domain']}."
-    holes["next_name"] = apex if kind in _APEX else f"r{digits(following)}.{apex}"
-    holes["next_type"] = "A" if kind == "alias" else kind
-    return place.fill(_MIDDLE, holes)
+    apex = f"{fields['domain']}."
+    fields["next_name"] = apex if kind in _APEX else f"r{digits(following)}.{apex}"
+    fields["next_type"] = "A" if kind == "alias" else kind
+    return place.fill(_MIDDLE, fields)
 
 
 @answers("route53", "GetHostedZone")
 def _hosted_zone(place: Place, params: Params) -> str:
     zone = _zone(place, params)
-    return place.fill(_ZONES[_private(place, zone)], _holes(place, zone))
+    return place.fill(_ZONES[_private(place, zone)], _fields(place, zone))
 
 
 listing(
     "route53",
     "ListHostedZones",
     "HostedZones",
-    shaped("route53", "ListHostedZones", "HostedZones", _ZONE, _holes),
+    shaped("route53", "ListHostedZones", "HostedZones", _ZONE, _fields),
     every("aws_route53_zone"),
     _PAGE,
     MaxItems="%(size)s",
@@ -179,9 +179,9 @@ listing(
     "route53",
     "ListQueryLoggingConfigs",
     "QueryLoggingConfigs",
-    shaped("route53", "ListQueryLoggingConfigs", "QueryLoggingConfigs", _LOGGED, _holes),
+    shaped("route53", "ListQueryLoggingConfigs", "QueryLoggingConfigs", _LOGGED, _fields),
     lambda place, _: range(0, place.n["aws_route53_zone"] if place.home.n["aws_cloudwatch_log_group"] else 0, 5),
-    Paging("maxresults", "nexttoken", usual=100, most=100),
+    Paging("maxresults", "nexttoken", default=100, maximum=100),
 )
 constant("route53", "GetDNSSEC", {"Status": {"ServeSignature": "NOT_SIGNING"}, "KeySigningKeys": []})
 _TAGS = wire.row(
@@ -196,5 +196,5 @@ _TAGGED = wire.body("route53", "ListTagsForResources", {"ResourceTagSets": "%(ro
 @answers("route53", "ListTagsForResources")
 def _tags(place: Place, params: Params) -> str:
     ids = re.findall(r"<ResourceId>([^<]+)</ResourceId>", str(params.get("body", "")))
-    rows = (place.fill(_TAGS, {**_holes(place, _zone(place, {"Id": name})), "id": name}) for name in ids)
+    rows = (place.fill(_TAGS, {**_fields(place, _zone(place, {"Id": name})), "id": name}) for name in ids)
     return place.fill(_TAGGED, {"rows": "".join(rows)})

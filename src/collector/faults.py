@@ -1,4 +1,4 @@
-"""What a failed call means for the run. Its meaning is decided once, where the call is made."""
+"""The classified failure of a call. Its reason is decided once, where the call is made."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _SECRETS = re.compile(
 
 
 class Reason(StrEnum):
-    """Why something is missing, in the words of the run report."""
+    """Why something is missing; the `reason` of a problem in the run report."""
 
     DENIED = "denied"
     DENIED_BY_SCP = "denied_by_scp"
@@ -26,11 +26,11 @@ class Reason(StrEnum):
     ERROR = "error"
 
 
-class CallFailed(Exception):  # noqa: N818  (reads as what it is: a call that failed for good)
-    """A call failed for good: retried where that helps, classified, and to be reported by whoever made it."""
+class CallFailed(Exception):  # noqa: N818  (an event to report, as often as an error)
+    """A call failed permanently: it was retried where that helps, and is classified. The caller reports it."""
 
     def __init__(self, operation: str, reason: Reason, code: str, message: str) -> None:
-        """`operation` as `s3:GetBucketPolicy`; `code` and `message` as AWS or the network gave them."""
+        """`operation` as `s3:GetBucketPolicy`; `code` and `message` as returned by AWS or the network."""
         super().__init__(f"{operation}: {reason}: {code}: {message}")
         self.operation = operation
         self.reason = reason
@@ -38,7 +38,7 @@ class CallFailed(Exception):  # noqa: N818  (reads as what it is: a call that fa
         self.message = message
 
     def is_one_of(self, codes: tuple[str, ...]) -> bool:
-        """Whether this is one of the declared codes; `"Code: text"` also asks for the text in the message."""
+        """Whether this is one of the declared codes; `"Code: text"` also requires the text in the message."""
         for declared in codes:
             code, _, text = declared.partition(": ")
             if code == self.code and text.lower() in self.message.lower():
@@ -47,5 +47,5 @@ class CallFailed(Exception):  # noqa: N818  (reads as what it is: a call that fa
 
 
 def redact(text: str) -> str:
-    """A message without anything that looks like a credential."""
+    """Replace the value of everything that looks like a credential by `REDACTED`."""
     return _SECRETS.sub(r"\1\2REDACTED", text)

@@ -1,4 +1,4 @@
-"""Sets up structlog: the only place. Logs go to standard error, never to standard output."""
+"""The configuration of structlog. Logs go to standard error, never to standard output."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNI
 
 
 def set_up(level: str, layout: Literal["auto", "console", "json"]) -> None:
-    """Console lines on a terminal, JSON lines elsewhere, unless told."""
+    """Configure structlog. `auto` is console on a terminal and JSON otherwise. Credentials are redacted."""
     readable = layout == "console" or (layout == "auto" and sys.stderr.isatty())
     renderer: Processor = structlog.dev.ConsoleRenderer() if readable else structlog.processors.JSONRenderer()
     structlog.configure(
@@ -24,7 +24,7 @@ def set_up(level: str, layout: Literal["auto", "console", "json"]) -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
-            _without_secrets,
+            _redact_event,
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
@@ -35,13 +35,13 @@ def set_up(level: str, layout: Literal["auto", "console", "json"]) -> None:
     logging.getLogger("aiobotocore").setLevel(logging.CRITICAL)
 
 
-def _without_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    return {name: _cleaned(value) for name, value in event.items()}
+def _redact_event(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    return {name: _redacted(value) for name, value in event.items()}
 
 
-def _cleaned(value: Any) -> Any:
+def _redacted(value: Any) -> Any:
     if isinstance(value, str):
         return redact(value)
     if isinstance(value, dict):
-        return {name: _cleaned(each) for name, each in value.items()}
-    return [_cleaned(each) for each in value] if isinstance(value, (list, tuple)) else value
+        return {name: _redacted(item) for name, item in value.items()}
+    return [_redacted(item) for item in value] if isinstance(value, (list, tuple)) else value

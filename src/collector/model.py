@@ -1,4 +1,4 @@
-"""What moves through the collector, and what leaves it."""
+"""Values that the wings pass to one another: places, scopes, targets, batches, options."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ CONSOLES = {
     "aws-cn": "console.amazonaws.cn",
     "aws-us-gov": "console.amazonaws-us-gov.com",
 }
-"""The web console of each partition."""
+"""The host of the web console, by partition."""
 
 HOMES = {"aws": "us-east-1", "aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}
-"""The region in which each partition's global services are asked."""
+"""The region that serves global services, by partition."""
 
 GLOBAL = "global"
-"""The region of what has none."""
+"""Stands for the region of global resources and scopes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a row was found; it stands beside the row, never in it."""
+    """Where a row was found. Kept beside the row, never in it."""
 
     partition: str
     account: str
@@ -33,12 +33,12 @@ class Place:
 
     @property
     def console(self) -> str:
-        """The host of the web console."""
+        """The host of the web console; that of `aws` for an unlisted partition."""
         return CONSOLES.get(self.partition, CONSOLES["aws"])
 
 
 class Scope(NamedTuple):
-    """The unit of planning and of honesty: one service in one region of one account."""
+    """The unit of planning and reporting: one service in one region of one account."""
 
     account: str
     region: str
@@ -47,7 +47,10 @@ class Scope(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """An account to collect: who it is and where it may be asked."""
+    """An account to collect.
+
+    `caller` is the ARN that calls are made as; `regions` are to be collected, `enabled` are all enabled ones.
+    """
 
     partition: str
     account: str
@@ -57,12 +60,12 @@ class Target:
 
     @property
     def home(self) -> str:
-        """The region for global services."""
+        """The region for global services; in an unlisted partition the first region to collect."""
         return HOMES.get(self.partition, self.regions[0] if self.regions else HOMES["aws"])
 
 
 class Dangling(NamedTuple):
-    """A pointer that led nowhere: the relationship's type words, and why."""
+    """A pointer that resolved to no entity: the relationship's source type, verb and target type, and the reason."""
 
     source: str
     verb: str
@@ -72,9 +75,9 @@ class Dangling(NamedTuple):
 
 @dataclass(slots=True)
 class Batch:
-    """Finished records of one scope, each one line of JSON without its line end.
+    """Records of one scope, each one line of JSON without its line end.
 
-    `run` and `sequence`, which counts the batches of a run from 1, tell it from all others.
+    `run` and `sequence`, the number of the batch within the run from 1, identify it. `size` is in bytes with line ends.
     """
 
     scope: Scope
@@ -91,7 +94,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the user adds to every entity."""
+    """The options of conversion: what is added to every entity."""
 
     account_name: str | None = None
     tag_account_name: bool = False
@@ -99,6 +102,6 @@ class Options:
     raw: bool = False
 
     def tags(self) -> dict[str, Any]:
-        """The tags that JupiterOne's own configuration calls `@tag`."""
-        named = {"tag.AccountName": self.account_name} if self.tag_account_name and self.account_name else {}
-        return named | ({"tag.Production": True} if self.tag_production else {})
+        """The properties that JupiterOne's own configuration calls `@tag`."""
+        tags = {"tag.AccountName": self.account_name} if self.tag_account_name and self.account_name else {}
+        return tags | ({"tag.Production": True} if self.tag_production else {})

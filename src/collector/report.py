@@ -1,4 +1,4 @@
-"""The ledger of a run: written where calls end, so that what was not seen is never taken for what is not there."""
+"""The ledger and report of a run. Every failure is recorded, so that what could not be read does not look deleted."""
 
 from __future__ import annotations
 
@@ -6,16 +6,34 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
-from typing import Any, TypeAlias
+from enum import IntEnum, StrEnum
+from typing import Any
 
 from collector.faults import CallFailed, Reason
 from collector.model import Dangling, Scope
 
-Report: TypeAlias = dict[str, Any]
+
+class Report(dict[str, Any]):
+    """The run report: a dictionary with the fields that README describes."""
+
+
+SIGNAL_BASE = 128
+"""The exit code of a run that a signal stopped, less the signal's number."""
+
+
+class Exit(IntEnum):
+    """The exit code of a command."""
+
+    COMPLETE = 0
+    BUG = 1
+    USAGE = 2
+    PARTIAL = 3
+    NO_ACCOUNT = 4
+    UNDELIVERED = 5
+
 
 BENIGN = frozenset({Reason.VANISHED})
-"""What is told but takes nothing from completeness: a thing that was gone before it could be described."""
+"""Reported, but not incomplete: the resource was deleted before it could be described."""
 
 
 class Status(StrEnum):
@@ -39,7 +57,7 @@ class Problem:
 
 @dataclass(slots=True)
 class ScopeRecord:
-    """What one scope asked, found and could not see."""
+    """The calls, entities and problems of one scope. `started` and `ended` are monotonic seconds."""
 
     calls: int = 0
     retries: int = 0
@@ -51,7 +69,7 @@ class ScopeRecord:
     problems: dict[tuple[str, Reason, str], Problem] = field(default_factory=dict)
 
     def fail(self, failure: CallFailed, types: Iterable[str] = (), *, benign: bool = False) -> None:
-        """Note a failure and the entity types that it touches; a harmless one is told and takes nothing from completeness."""
+        """Record a failure and the entity types that it affects; a benign one does not make the scope incomplete."""
         benign = benign or failure.reason in BENIGN
         key = (failure.operation, failure.reason, failure.code)
         problem = self.problems.setdefault(key, Problem(failure.message[:500], benign))
@@ -59,7 +77,7 @@ class ScopeRecord:
         problem.types.update(types)
 
     def add(self, other: ScopeRecord) -> None:
-        """Add what another process asked and found in the same scope. Its time is told, where it had the scope to itself."""
+        """Add another process's record of the same scope. Its times replace these if it began the scope."""
         self.calls += other.calls
         self.retries += other.retries
         self.throttles += other.throttles
@@ -67,29 +85,29 @@ class ScopeRecord:
         self.skipped = self.skipped or other.skipped
         if other.started is not None:
             self.started, self.ended = other.started, other.ended
-        for key, told in other.problems.items():
-            problem = self.problems.setdefault(key, Problem(told.message, told.benign))
-            problem.count += told.count
-            problem.types |= told.types
+        for key, added in other.problems.items():
+            problem = self.problems.setdefault(key, Problem(added.message, added.benign))
+            problem.count += added.count
+            problem.types |= added.types
 
     @property
     def status(self) -> Status:
-        """Complete only if every call that was needed succeeded, or meant "none"."""
+        """Complete only if the scope ended and every failure in it was benign."""
         if self.skipped:
             return Status.SKIPPED
-        harmful = any(not problem.benign for problem in self.problems.values())
-        return Status.PARTIAL if harmful or self.ended is None else Status.COMPLETE
+        incomplete = self.ended is None or any(not problem.benign for problem in self.problems.values())
+        return Status.PARTIAL if incomplete else Status.COMPLETE
 
     def incomplete_types(self) -> set[str]:
-        """The entity types whose absence proves nothing here."""
+        """The entity types that may be incomplete here: an entity that is absent may still exist."""
         return {type_ for problem in self.problems.values() if not problem.benign for type_ in problem.types}
 
 
 class Ledger:
-    """The book of a run: a record for every planned scope, and totals."""
+    """The records of a run: one for every planned scope, and totals."""
 
     def __init__(self, run_id: str, version: str, clock: Callable[[], float] = time.time) -> None:
-        """`clock` gives seconds since 1970."""
+        """`clock` returns seconds since 1970."""
         self.run_id = run_id
         self._version = version
         self._clock = clock
@@ -105,8 +123,8 @@ class Ledger:
         self.buckets: Sequence[Mapping[str, Any]] = ()
         self.stopped = False
 
-    def take(self, other: Ledger) -> None:
-        """Add what another process found out."""
+    def merge(self, other: Ledger) -> None:
+        """Add the records and totals of another process."""
         for scope, record in other.scopes.items():
             self.plan(scope).add(record)
         self.types.update(other.types)
@@ -118,7 +136,7 @@ class Ledger:
         self.bytes += other.bytes
 
     def plan(self, scope: Scope) -> ScopeRecord:
-        """Open a scope's record. A scope that is planned never leaves the report."""
+        """The record of a scope, created if new. A planned scope stays in the report, even if it is never begun."""
         return self.scopes.setdefault(scope, ScopeRecord())
 
     def begin(self, scope: Scope) -> ScopeRecord:
@@ -128,17 +146,17 @@ class Ledger:
         return record
 
     def end(self, scope: Scope) -> None:
-        """Stop the clock of a scope: all that it had to ask was asked."""
+        """Stop the clock of a scope: it has no more calls to make."""
         self.scopes[scope].ended = time.monotonic()
 
     def skip(self, scope: Scope, failure: CallFailed) -> None:
-        """A scope that is knowingly not collected."""
+        """Record a scope that is deliberately not collected."""
         record = self.plan(scope)
         record.skipped = True
         record.fail(failure)
 
     def count(self, record: Mapping[str, Any]) -> None:
-        """Count a record that leaves."""
+        """Count an outgoing record."""
         if "_mapping" in record:
             self.mapped += 1
         elif "_fromEntityKey" in record:
@@ -147,7 +165,7 @@ class Ledger:
             self.types[record["_type"]] += 1
 
     def uncount(self, record: Mapping[str, Any], scope: Scope) -> None:
-        """A record that was counted does not leave after all."""
+        """Take back the count of a record that is not delivered."""
         if "_mapping" in record:
             self.mapped -= 1
         elif "_fromEntityKey" in record:
@@ -158,52 +176,54 @@ class Ledger:
 
     @property
     def status(self) -> Status:
-        """Of the whole run."""
-        states = {record.status for record in self.scopes.values()}
-        if Status.PARTIAL in states or self.stopped:
+        """The status of the run: failed if it collected nothing and is not complete, or if no scope is complete."""
+        statuses = {record.status for record in self.scopes.values()}
+        if Status.PARTIAL in statuses or self.stopped:
             return Status.PARTIAL if self.types else Status.FAILED
-        return Status.COMPLETE if Status.COMPLETE in states else Status.FAILED
+        return Status.COMPLETE if Status.COMPLETE in statuses else Status.FAILED
 
     def incomplete_types(self, account: str | None = None) -> set[str]:
-        """The entity types that some scope, of one account or of all, could not, or not fully, see."""
+        """The entity types that may be incomplete in some scope of `account`, or of any account."""
         records = [
             record for scope, record in self.scopes.items() if not record.skipped and account in (None, scope.account)
         ]
         return set().union(*(record.incomplete_types() for record in records))
 
     def report(self, partial_types: Iterable[str]) -> Report:
-        """The run report as the contract has it; `partial_types` are all types whose absence proves nothing."""
+        """The run report as documented; `partial_types` are all types that may be incomplete."""
         records = self.scopes.values()
-        return {
-            "runId": self.run_id,
-            "version": self._version,
-            "startedOn": round(self._started * 1000),
-            "endedOn": round(self._clock() * 1000),
-            "status": self.status,
-            "counts": {
-                "entities": sum(self.types.values()),
-                "relationships": sum(self.relationships.values()),
-                "mappedRelationships": self.mapped,
-                "apiCalls": sum(record.calls for record in records),
-                "retries": sum(record.retries for record in records),
-                "throttles": sum(record.throttles for record in records),
-                "duplicates": self.duplicates,
-                "dangling": sum(self.dangling.values()),
-                "batches": self.batches,
-                "bytes": self.bytes,
-            },
-            "types": dict(sorted(self.types.items())),
-            "dangling": [
-                {"relationship": f"{source} {verb} {target}", "reason": reason, "count": count}
-                for (source, verb, target, reason), count in sorted(self.dangling.items())
-            ],
-            "buckets": list(self.buckets),
-            "scopes": [_scope(scope, record) for scope, record in sorted(self.scopes.items())],
-            "partialDatasets": {"types": sorted(partial_types)},
-        }
+        return Report(
+            {
+                "runId": self.run_id,
+                "version": self._version,
+                "startedOn": round(self._started * 1000),
+                "endedOn": round(self._clock() * 1000),
+                "status": self.status,
+                "counts": {
+                    "entities": sum(self.types.values()),
+                    "relationships": sum(self.relationships.values()),
+                    "mappedRelationships": self.mapped,
+                    "apiCalls": sum(record.calls for record in records),
+                    "retries": sum(record.retries for record in records),
+                    "throttles": sum(record.throttles for record in records),
+                    "duplicates": self.duplicates,
+                    "dangling": sum(self.dangling.values()),
+                    "batches": self.batches,
+                    "bytes": self.bytes,
+                },
+                "types": dict(sorted(self.types.items())),
+                "dangling": [
+                    {"relationship": f"{source} {verb} {target}", "reason": reason, "count": count}
+                    for (source, verb, target, reason), count in sorted(self.dangling.items())
+                ],
+                "buckets": list(self.buckets),
+                "scopes": [_scope(scope, record) for scope, record in sorted(self.scopes.items())],
+                "partialDatasets": {"types": sorted(partial_types)},
+            }
+        )
 
 
-def _scope(scope: Scope, record: ScopeRecord) -> Report:
+def _scope(scope: Scope, record: ScopeRecord) -> dict[str, Any]:
     seconds = (record.ended or time.monotonic()) - record.started if record.started is not None else 0.0
     return {
         **scope._asdict(),

@@ -1,8 +1,8 @@
-"""A small estate of two collected accounts, and the notation of the tables: statements as text, targets by short names.
+"""A small estate of two collected accounts, and the notation of the test tables: statements as text, targets by short names.
 
-A statement reads `Allow <actions> on <resources>`, with commas between several, `not` in front of the actions of a NotAction or the
-resources of a NotResource, and `when <operator> <key> <value>` at its end for a condition. `:A:`, `:B:` and `:C:` in an ARN are
-the own account, another one that was collected, and one that was not.
+A statement has the form `Allow <actions> on <resources>`; lists are separated by commas. The prefix `not` makes them a NotAction or
+NotResource, and the suffix `when <operator> <key> <value>` is a condition. In ARNs, `:A:` stands for the analysed account, `:B:`
+for another collected account, and `:C:` for an account that was not collected.
 """
 
 from __future__ import annotations
@@ -75,8 +75,8 @@ b-sg aws_security_group ec2:us-east-1:B:security-group/sg-b
 """
 
 
-def placed(text: str) -> str:
-    """The text with the ids of the accounts in it."""
+def with_account_ids(text: str) -> str:
+    """Replace the letters of the accounts by their ids."""
     for letter, id_ in (("A", A), ("B", B), ("C", C)):
         text = text.replace(f":{letter}:", f":{id_}:")
     return text
@@ -84,7 +84,7 @@ def placed(text: str) -> str:
 
 def rows(table: str) -> dict[str, tuple[str, str]]:
     split = (line.split() for line in table.strip().split("\n"))
-    return {name: (placed(f"arn:aws:{arn}"), type_) for name, type_, arn in split}
+    return {name: (with_account_ids(f"arn:aws:{arn}"), type_) for name, type_, arn in split}
 
 
 RESOURCES = rows(OWN)
@@ -102,30 +102,30 @@ INDEX = indexed()
 
 
 def statement(text: str) -> dict[str, Any]:
-    """A statement of the notation."""
-    text, _, condition = placed(text).partition(" when ")
+    """Parse a statement in the notation."""
+    text, _, condition = with_account_ids(text).partition(" when ")
     effect, rest = text.split(" ", 1)
     actions, resources = rest.split(" on ")
-    said: dict[str, Any] = {"Effect": effect}
+    result: dict[str, Any] = {"Effect": effect}
     for name, listed in (("Action", actions), ("Resource", resources)):
         negated = listed.startswith("not ")
         values = listed.removeprefix("not ").split(",")
-        said[f"Not{name}" if negated else name] = values if len(values) > 1 else values[0]
+        result[f"Not{name}" if negated else name] = values if len(values) > 1 else values[0]
     if condition:
         operator, key, value = condition.split(" ", 2)
-        said["Condition"] = {operator: {key: value}}
-    return said
+        result["Condition"] = {operator: {key: value}}
+    return result
 
 
 def document(*statements: str, version: str | None = VERSION) -> dict[str, Any]:
-    """A document of statements of the notation."""
+    """Build a policy document from statements in the notation."""
     return {**({"Version": version} if version else {}), "Statement": list(map(statement, statements))}
 
 
 def findings(
     fact: PolicyFact, options: AnalysisLimits | None = None, index: ResourceIndex = INDEX
 ) -> tuple[list[Result], Counter[str]]:
-    """What one policy of account A gives, and what it counts."""
+    """Return the findings of one policy of account A, and its counts."""
     counts: Counter[str] = Counter()
     permissions = Permissions(Account(A), index, options or AnalysisLimits(), Services(A), counts)
     return list(permissions.findings(fact)), counts
@@ -134,14 +134,14 @@ def findings(
 def allowed(
     *statements: str, version: str | None = VERSION, user: str | None = None, options: AnalysisLimits | None = None
 ) -> dict[str, dict[str, Any]]:
-    """The properties of what a policy allows, by the short names of the targets."""
+    """Return the properties of the relationships of a policy, by the short names of their targets."""
     fact = PolicyFact("policy", "aws_iam_policy", document(*statements, version=version), None, user)
     found, _ = findings(fact, options)
     return {name(each): dict(each.properties) for each in found if isinstance(each, Relationship | MappedRelationship)}
 
 
 def name(link: Relationship | MappedRelationship) -> str:
-    """The short name of a target: of a resource the one in the estate, of a service its type, of a foreign account `@` and its id."""
+    """Return the short name of a target: a resource's name in the estate, a service's type, or `@` and the id of a foreign account."""
     if isinstance(link, MappedRelationship):
         return f"@{link.target['accountId']}"
     return link.target_type if ":service:" in link.target_key else KEYS[link.target_key]

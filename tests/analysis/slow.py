@@ -1,7 +1,7 @@
-"""What a policy allows on one resource, found the slow way: every action by its name, every pattern as text.
+"""A slow reference implementation: what a policy allows on one resource, with actions as names and patterns as text.
 
-Shares with the analysis only the two tables, the authorization reference and the list of types; nothing is indexed, nothing
-is a bit, nothing is kept.
+It shares only two tables with the analysis, the authorization reference and the list of types. It uses no index, no bit masks and
+no cached results.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from collector.analysis import arntypes
 TABLE: dict[str, Any] = json.loads(Path(arntypes.__file__).with_name("authorization.json").read_text())["services"]
 LETTERS = {"R": "read", "L": "list", "W": "write", "T": "tagging", "P": "permissions"}
 FRESH = "\N{SNOWMAN}\N{SNOWMAN}\N{SNOWMAN}"
-"""A name that no pattern knows; what matches it matches any."""
+"""A name that occurs in no pattern; a pattern that matches it matches any name."""
 
 
 class Resource(NamedTuple):
-    """A resource: its ARN, its type, and where it was collected."""
+    """A resource: its ARN, its type, and the account from which it was collected."""
 
     arn: str
     type: str
     owner: str
 
 
-class Way(NamedTuple):
-    """A way to name a resource: itself (no separator) or what lies below it, and the actions for it."""
+class Scope(NamedTuple):
+    """The ARNs by which a policy names a resource (no separator) or its child resources, and the actions that apply to them."""
 
     actions: frozenset[str]
     separator: str = ""
@@ -41,17 +41,21 @@ class Way(NamedTuple):
 
 
 def access(document: dict[str, Any], account: str, resource: Resource) -> tuple[bool, set[str]]:
-    """Whether anything is allowed on the resource, and at which access levels."""
+    """Return whether any action is allowed on the resource, and the access levels of the allowed actions."""
     statements = document["Statement"]
     left: set[str] = set()
-    for way in ways(resource.type):
-        for action in way.actions:
-            granted = any(
-                each["Effect"] == "Allow" and speaks(each, action) and reaches(each, document, account, resource, way)
+    for scope in scopes(resource.type):
+        for action in scope.actions:
+            allowed = any(
+                each["Effect"] == "Allow"
+                and covers_action(each, action)
+                and reaches(each, document, account, resource, scope)
                 for each in statements
             )
-            if granted and not any(
-                each["Effect"] == "Deny" and speaks(each, action) and takes(each, document, account, resource, way)
+            if allowed and not any(
+                each["Effect"] == "Deny"
+                and covers_action(each, action)
+                and denies_all_of(each, document, account, resource, scope)
                 for each in statements
             ):
                 left.add(action)
@@ -62,38 +66,33 @@ def access(document: dict[str, Any], account: str, resource: Resource) -> tuple[
 
 
 @cache
-def ways(type_: str) -> tuple[Way, ...]:
+def scopes(type_: str) -> tuple[Scope, ...]:
     nameable = arntypes.NAMEABLE[type_]
     own = forms(nameable.own)
-    found = [Way(actions_of(own), suffix=nameable.suffix)]
-    for below in nameable.below:
-        below_forms = forms(below.types)
-        actions = actions_of(below_forms) | (found[0].actions if below.own else frozenset())
-        remainder = below.remainder
+    found = [Scope(actions_of(own), suffix=nameable.suffix)]
+    for child in nameable.children:
+        child_forms = forms(child.types)
+        actions = actions_of(child_forms) | (found[0].actions if child.own else frozenset())
+        remainder = child.remainder
         if remainder is None:
-            remainder = below_forms[0].removeprefix(own[0] + below.separator).replace("{}", "?*")
-        found.append(Way(actions, below.separator, remainder, "", below.prefix, below.service or ""))
+            remainder = child_forms[0].removeprefix(own[0] + child.separator).replace("{}", "?*")
+        found.append(Scope(actions, child.separator, remainder, "", child.prefix, child.service or ""))
     return tuple(found)
 
 
 def forms(references: tuple[tuple[str, str], ...]) -> list[str]:
-    return [
-        form
-        for service, name in references
-        for type_, *several in TABLE[service][1]
-        if type_ == name
-        for form in several
-    ]
+    types = [entry for service, name in references for entry in TABLE[service][1] if entry[0] == name]
+    return [form for _, *type_forms in types for form in type_forms]
 
 
-def actions_of(wanted: list[str]) -> frozenset[str]:
+def actions_of(arn_forms: list[str]) -> frozenset[str]:
     found = set()
     for service, (_, types, actions) in TABLE.items():
-        for name, limits in actions.items():
-            numbers = limits.lstrip("RLWTP")
-            if any(form in wanted for number in numbers.split(",") if number for form in types[int(number)][1:]):
+        for name, entry in actions.items():
+            numbers = entry.lstrip("RLWTP")
+            if any(form in arn_forms for number in numbers.split(",") if number for form in types[int(number)][1:]):
                 found.add(f"{service}:{name}")
-    if any(":apigateway:" in form for form in wanted):
+    if any(":apigateway:" in form for form in arn_forms):
         found |= {f"apigateway:{verb}" for verb in ("get", "put", "post", "patch", "delete")}
     return frozenset(found)
 
@@ -103,7 +102,7 @@ def levels(action: str) -> str:
     return str(TABLE[service][2][name]).rstrip("0123456789,")
 
 
-def speaks(statement: dict[str, Any], action: str) -> bool:
+def covers_action(statement: dict[str, Any], action: str) -> bool:
     negated = "NotAction" in statement
     patterns = statement["NotAction" if negated else "Action"]
     return any(glob("*:*" if each == "*" else each.lower(), action) for each in patterns) != negated
@@ -112,47 +111,53 @@ def speaks(statement: dict[str, Any], action: str) -> bool:
 # Resources -------------------------------------------------------------------------------------------------
 
 
-def reaches(statement: dict[str, Any], document: dict[str, Any], account: str, resource: Resource, way: Way) -> bool:
-    """Whether an Allow statement reaches a resource by its name; all but a few resources are never drawn one by one."""
+def reaches(
+    statement: dict[str, Any], document: dict[str, Any], account: str, resource: Resource, scope: Scope
+) -> bool:
+    """Whether an Allow statement reaches a single resource. A NotResource is never drawn to single resources."""
     if "NotResource" in statement:
         return False
-    return any(names(filled(raw, document, account), account, resource, way) for raw in statement["Resource"])
+    return any(names(filled(raw, document, account), account, resource, scope) for raw in statement["Resource"])
 
 
-def names(pattern: str, account: str, resource: Resource, way: Way) -> bool:
+def names(pattern: str, account: str, resource: Resource, scope: Scope) -> bool:
     parts = segments(pattern)
     if parts is None or not glob(parts[1], resource.arn.split(":")[1]):
         return False
     if all(not part.strip("*") for part in parts[2:]):
         return resource.owner == account
     service, region = resource.arn.split(":")[2:4]
-    if parts[2] != (way.service or service) or not glob(parts[3], region):
+    if parts[2] != (scope.service or service) or not glob(parts[3], region):
         return False
-    return below(parts, account, resource, way) if way.separator else itself(parts, account, resource, way)
+    return (
+        matches_children(parts, account, resource, scope)
+        if scope.separator
+        else matches_own(parts, account, resource, scope)
+    )
 
 
-def itself(parts: list[str], account: str, resource: Resource, way: Way) -> bool:
+def matches_own(parts: list[str], account: str, resource: Resource, scope: Scope) -> bool:
     *_, region, of, tail = parts
     own_of, own_tail = resource.arn.split(":", 5)[4:]
-    spellings = [own_tail, *([own_tail + way.suffix.replace("*", FRESH)] if way.suffix else [])]
+    spellings = [own_tail, *([own_tail + scope.suffix.replace("*", FRESH)] if scope.suffix else [])]
     return home(of, own_of, region, tail, account, resource) and any(
         glob(tail, each) or (of == "*" and glob(f"*:{tail}", f"{own_of}:{each}")) for each in spellings
     )
 
 
-def below(parts: list[str], account: str, resource: Resource, way: Way) -> bool:
+def matches_children(parts: list[str], account: str, resource: Resource, scope: Scope) -> bool:
     *_, region, of, tail = parts
     own_of, own_tail = resource.arn.split(":", 5)[4:]
-    parent = above(tail, way, resource.type)
-    if parent is None or not glob(way.prefix + parent, own_tail):
+    parent = parent_pattern(tail, scope, resource.type)
+    if parent is None or not glob(scope.prefix + parent, own_tail):
         return False
-    if way.prefix:
+    if scope.prefix:
         return glob(of, resource.owner) and resource.owner in (of, account)
     return home(of, own_of, region, parent, account, resource)
 
 
 def home(of: str, own_of: str, region: str, name: str, account: str, resource: Resource) -> bool:
-    """Whether a pattern's account is the resource's: wildcards are about the own account, names without one about all."""
+    """Whether a pattern applies to the resource's account: wildcards to the own account, exact ARNs without an account to all."""
     if not glob(of, own_of):
         return False
     if own_of:
@@ -160,62 +165,64 @@ def home(of: str, own_of: str, region: str, name: str, account: str, resource: R
     return resource.owner == account or not re.search(r"[*?]", region + name)
 
 
-def above(tail: str, way: Way, type_: str) -> str | None:
-    """The part of a pattern in front of what lies below an entity."""
+def parent_pattern(tail: str, scope: Scope, type_: str) -> str | None:
+    """Return the part of a pattern that names the parent of child resources."""
     form = forms(arntypes.NAMEABLE[type_].own)[0].split(":", 5)[5]
-    depth = 1 if way.prefix else form.count(way.separator) + 1
-    parts = tail.split(way.separator)
+    depth = 1 if scope.prefix else form.count(scope.separator) + 1
+    parts = tail.split(scope.separator)
     if len(parts) <= depth:
         return tail if tail.endswith("*") else None
-    named = way.separator.join(parts[depth:])
-    return way.separator.join(parts[:depth]) if share(named, way.remainder) else None
+    named = scope.separator.join(parts[depth:])
+    return scope.separator.join(parts[:depth]) if intersect(named, scope.remainder) else None
 
 
-def takes(statement: dict[str, Any], document: dict[str, Any], account: str, resource: Resource, way: Way) -> bool:
-    """Whether a Deny statement takes in a resource, or all that lies below it, for every request."""
+def denies_all_of(
+    statement: dict[str, Any], document: dict[str, Any], account: str, resource: Resource, scope: Scope
+) -> bool:
+    """Whether a Deny statement covers a resource, or all of its child resources, for every request."""
     if statement.get("Condition"):
         return False
     negated = "NotResource" in statement
     texts = [filled(raw, document, account) for raw in statement["NotResource" if negated else "Resource"]]
     patterns = [each for each in texts if segments(each) is not None]
     if negated:
-        # A variable can only make NotResource spare more.
-        return not any(spared(each, account, resource, way) for each in patterns)
+        # A variable can only make a NotResource exempt more.
+        return not any(exempts(each, account, resource, scope) for each in patterns)
     certain = [
         each
         for each, raw in zip(texts, statement["Resource"], strict=True)
         if each in patterns and not is_open(raw, document)
     ]
-    return any(glob(each, text) for each in certain for text in whole(resource, way))
+    return any(glob(each, text) for each in certain for text in full_texts(resource, scope))
 
 
-def spared(pattern: str, account: str, resource: Resource, way: Way) -> bool:
-    """Whether a pattern of a NotResource is about a resource, or about some of what lies below it."""
-    if any(glob(pattern, text) for text in whole(resource, way)):
+def exempts(pattern: str, account: str, resource: Resource, scope: Scope) -> bool:
+    """Whether a pattern of a NotResource matches a resource or some of its child resources."""
+    if any(glob(pattern, text) for text in full_texts(resource, scope)):
         return True
     parts = segments(pattern)
     assert parts is not None
-    if not way.separator or all(not part.strip("*") for part in parts[2:]):
+    if not scope.separator or all(not part.strip("*") for part in parts[2:]):
         return False
-    parent = above(parts[5], way, resource.type)
+    parent = parent_pattern(parts[5], scope, resource.type)
     if parent is None:
         return False
-    if way.prefix:
-        return parts[2] == way.service and glob(
-            ":".join(("arn", parts[1], "*", parts[3], "", way.prefix + parent)), resource.arn
+    if scope.prefix:
+        return parts[2] == scope.service and glob(
+            ":".join(("arn", parts[1], "*", parts[3], "", scope.prefix + parent)), resource.arn
         )
     return parts[2] == resource.arn.split(":")[2] and glob(":".join((*parts[:5], parent)), resource.arn)
 
 
-def whole(resource: Resource, way: Way) -> list[str]:
-    """The names that stand for all of a resource, or for all that lies below it."""
-    if not way.separator:
-        return [resource.arn, *([resource.arn + way.suffix.replace("*", FRESH)] if way.suffix else [])]
+def full_texts(resource: Resource, scope: Scope) -> list[str]:
+    """Return the texts of which a pattern must match one to cover the resource, or all of its child resources."""
+    if not scope.separator:
+        return [resource.arn, *([resource.arn + scope.suffix.replace("*", FRESH)] if scope.suffix else [])]
     arn = resource.arn
-    if way.prefix:
+    if scope.prefix:
         _, partition, _, region, _, tail = arn.split(":", 5)
-        arn = f"arn:{partition}:{way.service}:{region}:{resource.owner}:{tail.removeprefix(way.prefix)}"
-    return [arn + way.separator + way.remainder.replace("?*", FRESH)]
+        arn = f"arn:{partition}:{scope.service}:{region}:{resource.owner}:{tail.removeprefix(scope.prefix)}"
+    return [arn + scope.separator + scope.remainder.replace("?*", FRESH)]
 
 
 # Patterns --------------------------------------------------------------------------------------------------
@@ -249,17 +256,17 @@ def is_open(raw: str, document: dict[str, Any]) -> bool:
 
 
 def glob(pattern: str, text: str) -> bool:
-    # A question mark is one character of a name that is there, so never one of FRESH.
+    # A question mark matches one character of an existing name, so none of FRESH.
     return fnmatchcase(text, pattern.replace("[", "[[]").replace("?", f"[!{FRESH[0]}]"))
 
 
 @cache
-def share(one: str, other: str) -> bool:
-    """Whether some text is matched by both patterns."""
+def intersect(one: str, other: str) -> bool:
+    """Whether there is a text that both patterns match."""
     if not one or not other:
         return not (one + other).strip("*")
     if one[0] == "*":
-        return share(one[1:], other) or share(one, other[1:])
+        return intersect(one[1:], other) or intersect(one, other[1:])
     if other[0] == "*":
-        return share(one, other[1:]) or share(one[1:], other)
-    return (one[0] == other[0] or "?" in (one[0], other[0])) and share(one[1:], other[1:])
+        return intersect(one, other[1:]) or intersect(one[1:], other)
+    return (one[0] == other[0] or "?" in (one[0], other[0])) and intersect(one[1:], other[1:])

@@ -1,4 +1,4 @@
-"""The analysis of a whole account: its order, its steps, its counts, and that it travels between processes."""
+"""The analysis of one account: order of findings, steps, counts, and pickling of facts and findings."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from collector.analysis import account as whole
-from collector.analysis.account import analyse
+from collector.analysis.account import PAGE, analyse
 from collector.analysis.facts import (
     Account,
     AnalysisLimits,
@@ -76,8 +75,10 @@ def facts(**more: Any) -> Facts:
     )
 
 
-def all_of(given: Facts, options: AnalysisLimits | None = None, index: ResourceIndex | None = None) -> list[Result]:
-    return list(chain.from_iterable(analyse(given, options, index)))
+def all_of(
+    account_facts: Facts, options: AnalysisLimits | None = None, index: ResourceIndex | None = None
+) -> list[Result]:
+    return list(chain.from_iterable(analyse(account_facts, options, index)))
 
 
 def test_everything_is_drawn_and_the_counts_come_last():
@@ -94,15 +95,15 @@ def test_everything_is_drawn_and_the_counts_come_last():
     assert sum(isinstance(each, Counts) for each in found) == 1
 
 
-def test_a_service_is_asked_for_once_in_all_and_before_it_is_used():
-    asked: set[str] = set()
+def test_each_service_is_requested_once_before_it_is_used():
+    requested: set[str] = set()
     for each in all_of(facts()):
         if isinstance(each, ServiceNode):
-            assert each.key not in asked
-            asked.add(each.key)
+            assert each.key not in requested
+            requested.add(each.key)
         if isinstance(each, Relationship):
-            assert {key for key in (each.source_key, each.target_key) if ":service:" in key} <= asked
-    assert asked == {f"{A}:service:aws_s3", f"{A}:service:aws_sqs"}
+            assert {key for key in (each.source_key, each.target_key) if ":service:" in key} <= requested
+    assert requested == {f"{A}:service:aws_s3", f"{A}:service:aws_sqs"}
 
 
 def test_the_same_facts_give_the_same_findings_in_the_same_order():
@@ -110,15 +111,15 @@ def test_the_same_facts_give_the_same_findings_in_the_same_order():
 
 
 def test_steps_are_small():
-    many = [(f"arn:aws:sqs:us-east-1:{A}:q{number:05}", "aws_sqs_queue") for number in range(whole.PAGE * 2 + 1)]
+    many = [(f"arn:aws:sqs:us-east-1:{A}:q{number:05}", "aws_sqs_queue") for number in range(PAGE * 2 + 1)]
     policy = PolicyFact("policy", "aws_iam_policy", document("Allow sqs:* on arn:aws:sqs:us-east-1:A:q*"))
-    given = Facts(Account(A), resources=iter(many), policies=[policy])
-    steps = list(analyse(given, AnalysisLimits(max_edges_per_pattern=0)))
+    account_facts = Facts(Account(A), resources=iter(many), policies=[policy])
+    steps = list(analyse(account_facts, AnalysisLimits(max_edges_per_pattern=0)))
     assert max(map(len, steps)) == STEP_SIZE
     assert sum(isinstance(each, Relationship) for step in steps for each in step) == len(many)
 
 
-def test_many_rules_are_many_steps():
+def test_a_long_security_group_is_split_into_steps():
     rules = [
         {"IpProtocol": "tcp", "FromPort": port, "ToPort": port, "IpRanges": [{"CidrIp": "10.0.0.0/8"}]}
         for port in range(STEP_SIZE + 1)
@@ -127,13 +128,13 @@ def test_many_rules_are_many_steps():
     assert [len(step) for step in steps if step] == [STEP_SIZE, 1, 1]
 
 
-def test_facts_and_findings_travel_between_processes():
-    given = facts(unique_ids={"AROAX": EntityRef(ROLE, "aws_iam_role")})
-    assert all_of(pickle.loads(pickle.dumps(given))) == pickle.loads(pickle.dumps(all_of(given)))
+def test_facts_and_findings_can_be_pickled():
+    account_facts = facts(unique_ids={"AROAX": EntityRef(ROLE, "aws_iam_role")})
+    assert all_of(pickle.loads(pickle.dumps(account_facts))) == pickle.loads(pickle.dumps(all_of(account_facts)))
     assert pickle.loads(pickle.dumps(PrefixList("pl-1"))) == PrefixList("pl-1")
 
 
-def test_an_index_that_holds_other_accounts_is_used():
+def test_relationships_to_other_accounts_in_the_index_are_drawn():
     index = ResourceIndex()
     index.add(B, [("arn:aws:s3:::theirs", "aws_s3_bucket")])
     policy = PolicyFact("policy", "aws_iam_policy", document("Allow s3:ListBucket on arn:aws:s3:::theirs"))
@@ -141,7 +142,7 @@ def test_an_index_that_holds_other_accounts_is_used():
     assert [each.properties["crossAccount"] for each in found if isinstance(each, Relationship)] == [True]
 
 
-def test_a_key_that_is_no_arn_is_reached_by_its_arn():
+def test_a_resource_whose_key_is_not_its_arn_is_reached_by_its_arn():
     arn = f"arn:aws:ec2:us-east-1:{A}:key-pair/login"
     policy = PolicyFact(
         "policy",
@@ -153,7 +154,7 @@ def test_a_key_that_is_no_arn_is_reached_by_its_arn():
 
 
 @pytest.mark.parametrize("key", ["no-arn", "arn:aws:s3", ""])
-def test_a_key_that_no_policy_can_name_is_passed_over(key):
+def test_a_resource_that_no_policy_can_name_is_ignored(key):
     policy = PolicyFact("policy", "aws_iam_policy", document("Allow s3:* on arn:aws:s3:::a*"))
     found = all_of(Facts(Account(A), resources=[(key, "aws_s3_bucket"), ("x", "aws_ecr_image")], policies=[policy]))
     assert found == [Counts({})]
@@ -168,7 +169,7 @@ def test_an_entity_is_found_by_its_arn_and_type():
     assert index.entity("app", ("aws_s3_bucket",)) is None
 
 
-def test_a_resource_that_two_accounts_share_is_one():
+def test_a_resource_shared_by_two_accounts_is_indexed_once():
     index = ResourceIndex()
     subnet = (f"arn:aws:ec2:us-east-1:{A}:subnet/subnet-1", "aws_subnet")
     index.add(A, [subnet, subnet])
@@ -178,7 +179,7 @@ def test_a_resource_that_two_accounts_share_is_one():
 
 
 def test_another_partition_has_its_own_arns():
-    given = Facts(
+    account_facts = Facts(
         Account(A, "aws-cn"),
         resources=[("arn:aws-cn:s3:::app", "aws_s3_bucket"), (f"arn:aws-cn:iam::{A}:root", "aws_account")],
         policies=[
@@ -187,13 +188,13 @@ def test_another_partition_has_its_own_arns():
             )
         ],
     )
-    assert {each.target_key for each in all_of(given) if isinstance(each, Relationship)} == {
+    assert {each.target_key for each in all_of(account_facts) if isinstance(each, Relationship)} == {
         "arn:aws-cn:s3:::app",
         f"arn:aws-cn:iam::{A}:root",
     }
 
 
-def test_what_is_drawn_is_declared():
+def test_every_drawn_relationship_is_in_the_schema():
     declared = {(each.source, each.verb, each.target) for each in TRIPLES}
     assert len(declared) == len(TRIPLES)
     for each in all_of(facts()):

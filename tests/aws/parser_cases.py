@@ -1,4 +1,4 @@
-"""Answers of AWS made up from botocore's models: valid by their shape, and as odd as AWS could make them."""
+"""Generates synthetic responses from botocore's models: valid for their shape, in every variation AWS may send."""
 
 import base64
 import json
@@ -13,7 +13,7 @@ from tests.aws.parser_choices import EPOCHS, ISO_8601, RFC_822, SCALARS, TEXTS, 
 
 
 def answer(shape: Any, protocol: str, random: Random, *, complete: bool = False) -> dict[str, Any]:
-    """A successful response as aiobotocore gives it to a parser."""
+    """A successful response as aiobotocore passes it to a parser."""
     choices = Choices(random, complete=complete)
     payload = shape.serialization.get("payload") if shape else None
     content = shape.members[payload] if payload else shape
@@ -27,18 +27,18 @@ def answer(shape: Any, protocol: str, random: Random, *, complete: bool = False)
 
 
 def headers(shape: Any, choices: Choices) -> Any:
-    made = {"Content-Type": "text/plain", "x-AMZN-requestId": "8f7724cf"} if choices.often(0.6) else {}
+    values = {"Content-Type": "text/plain", "x-AMZN-requestId": "8f7724cf"} if choices.often(0.6) else {}
     if choices.often(0.5):
-        made["x-amz-request-id"] = "4442587FB7D0A2F9"
-        made["x-amz-id-2"] = choices.one(TEXTS[:4])
+        values["x-amz-request-id"] = "4442587FB7D0A2F9"
+        values["x-amz-id-2"] = choices.one(TEXTS[:4])
     for name, member in shape.members.items() if shape else ():
         location = member.serialization.get("location")
         key = member.serialization.get("name", name)
         if location == "headers":
-            made |= {f"{key}{choices.one('abc')}": choices.one(TEXTS[:4]), key.upper() + "Z": "upper"}
+            values |= {f"{key}{choices.one('abc')}": choices.one(TEXTS[:4]), key.upper() + "Z": "upper"}
         elif location == "header" and choices.often(0.8):
-            made[key] = header(member, choices)
-    return HeadersDict(made)
+            values[key] = header(member, choices)
+    return HeadersDict(values)
 
 
 def header(shape: Any, choices: Choices) -> str:
@@ -56,16 +56,16 @@ def json_body(shape: Any, choices: Choices) -> bytes:
     return json.dumps(value, ensure_ascii=choices.often(0.5), indent=choices.one((None, 1))).encode()
 
 
-def json_value(shape: Any, choices: Choices, within: tuple[str, ...]) -> Any:
+def json_value(shape: Any, choices: Choices, parents: tuple[str, ...]) -> Any:
     match shape.type_name:
         case "structure" if shape.is_document_type:
             return choices.document()
         case "structure":
-            return json_structure(shape, choices, within)
+            return json_structure(shape, choices, parents)
         case "list":
-            return [json_value(shape.member, choices, within) for _ in range(choices.size(within))]
+            return [json_value(shape.member, choices, parents) for _ in range(choices.size(parents))]
         case "map":
-            return {choices.one(TEXTS): json_value(shape.value, choices, within) for _ in range(choices.size(within))}
+            return {choices.one(TEXTS): json_value(shape.value, choices, parents) for _ in range(choices.size(parents))}
     return json_scalar(shape.type_name, choices)
 
 
@@ -80,10 +80,10 @@ def json_scalar(type_name: str, choices: Choices) -> Any:
     return choices.one(SCALARS.get(type_name, TEXTS))
 
 
-def json_structure(shape: Any, choices: Choices, within: tuple[str, ...]) -> dict[str, Any]:
+def json_structure(shape: Any, choices: Choices, parents: tuple[str, ...]) -> dict[str, Any]:
     value = {
-        member.serialization.get("name", name): json_value(member, choices, (*within, shape.name))
-        for name, member in choices.members(shape, within)
+        member.serialization.get("name", name): json_value(member, choices, (*parents, shape.name))
+        for name, member in choices.members(shape, parents)
     }
     if shape.is_tagged_union:
         if choices.often(0.2):
@@ -94,13 +94,13 @@ def json_structure(shape: Any, choices: Choices, within: tuple[str, ...]) -> dic
             value[member.serialization.get("name", name)] = None
     if choices.often(0.3):
         value[choices.one(("memberOfTomorrow", "__type", "message"))] = choices.document()
-    if choices.spoilt(0.003) and value:
+    if choices.corrupted(0.003) and value:
         value[choices.one(tuple(value))] = choices.one(([], {}, "text", 5, [None], {"a": None}))
     return value
 
 
 class XmlWriter:
-    """Writes XML bodies of one style: namespaces, white space and the way empty elements are written."""
+    """Writes XML bodies in one style of namespaces, white space and empty elements."""
 
     def __init__(self, choices: Choices) -> None:
         self._choices = choices
@@ -129,15 +129,15 @@ class XmlWriter:
             return f"<{tag}{attributes}/>{self._space}"
         return f"<{tag}{attributes}>{content}</{tag}>{self._space}"
 
-    def content(self, shape: Any, within: tuple[str, ...]) -> str:
+    def content(self, shape: Any, parents: tuple[str, ...]) -> str:
         match shape.type_name:
             case "structure":
-                return self._space + "".join(self.members(shape, within))
+                return self._space + "".join(self.members(shape, parents))
             case "list":
                 name = shape.member.serialization.get("name", "member")
-                return self._space + "".join(self.items(shape, name, within))
+                return self._space + "".join(self.items(shape, name, parents))
             case "map":
-                return "".join(self.element("entry", pair) for pair in self.pairs(shape, within))
+                return "".join(self.element("entry", pair) for pair in self.pairs(shape, parents))
         return self.scalar(shape.type_name)
 
     def scalar(self, type_name: str) -> str:
@@ -153,17 +153,17 @@ class XmlWriter:
             f"<![CDATA[{text}]]>" if self._choices.often(0.1) else escape(text) + self._choices.one(("", "<!-- c -->"))
         )
 
-    def items(self, shape: Any, name: str, within: tuple[str, ...]) -> Iterator[str]:
-        return (self.of(shape.member, name, within) for _ in range(self._choices.size(within)))
+    def items(self, shape: Any, name: str, parents: tuple[str, ...]) -> Iterator[str]:
+        return (self.of(shape.member, name, parents) for _ in range(self._choices.size(parents)))
 
-    def pairs(self, shape: Any, within: tuple[str, ...]) -> Iterator[str]:
-        for _ in range(self._choices.size(within)):
-            key = self.of(shape.key, shape.key.serialization.get("name", "key"), within)
-            value = self.of(shape.value, shape.value.serialization.get("name", "value"), within)
+    def pairs(self, shape: Any, parents: tuple[str, ...]) -> Iterator[str]:
+        for _ in range(self._choices.size(parents)):
+            key = self.of(shape.key, shape.key.serialization.get("name", "key"), parents)
+            value = self.of(shape.value, shape.value.serialization.get("name", "value"), parents)
             yield value + key if self._choices.often(0.2) else key + value
 
-    def of(self, shape: Any, name: str, within: tuple[str, ...]) -> str:
-        return self.element(name, self.content(shape, within), self.attributes(shape))
+    def of(self, shape: Any, name: str, parents: tuple[str, ...]) -> str:
+        return self.element(name, self.content(shape, parents), self.attributes(shape))
 
     def attributes(self, shape: Any) -> str:
         written = ""
@@ -175,25 +175,25 @@ class XmlWriter:
                 )
         return written
 
-    def members(self, shape: Any, within: tuple[str, ...]) -> Iterator[str]:
+    def members(self, shape: Any, parents: tuple[str, ...]) -> Iterator[str]:
         unknown = self.element("memberOfTomorrow", self.element("item", "x") + self.element("item", ""))
         if shape.is_tagged_union and self._choices.often(0.2):
             yield unknown
             return
-        for name, member in self._choices.members(shape, within):
+        for name, member in self._choices.members(shape, parents):
             if not member.serialization.get("xmlAttribute"):
-                yield from self.member(member, name, (*within, shape.name))
+                yield from self.member(member, name, (*parents, shape.name))
         if self._choices.often(0.2) and not shape.is_tagged_union:
             yield unknown
 
-    def member(self, shape: Any, name: str, within: tuple[str, ...]) -> Iterator[str]:
+    def member(self, shape: Any, name: str, parents: tuple[str, ...]) -> Iterator[str]:
         serialization = shape.serialization
         name = serialization.get("name", name)
         if serialization.get("flattened") and shape.type_name == "list":
-            yield from self.items(shape, shape.member.serialization.get("name", name), within)
+            yield from self.items(shape, shape.member.serialization.get("name", name), parents)
         elif serialization.get("flattened") and shape.type_name == "map":
-            yield from (self.element(name, pair) for pair in self.pairs(shape, within))
+            yield from (self.element(name, pair) for pair in self.pairs(shape, parents))
         else:
-            yield self.of(shape, name, within)
-            if self._choices.spoilt(0.001):
-                yield self.of(shape, name, within)  # twice what should be there once
+            yield self.of(shape, name, parents)
+            if self._choices.corrupted(0.001):
+                yield self.of(shape, name, parents)  # a single-valued member occurs twice

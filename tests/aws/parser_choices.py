@@ -1,4 +1,4 @@
-"""The values and the chances that made-up answers of AWS are made of."""
+"""Values and probabilities for synthetic responses."""
 
 import base64
 from collections.abc import Sequence
@@ -6,7 +6,7 @@ from random import Random
 from typing import Any, TypeVar
 
 HTML = b"<html><body>502 Bad Gateway</body></html>"
-"""What a proxy says."""
+"""A proxy's error page."""
 
 T = TypeVar("T")
 
@@ -52,13 +52,13 @@ SCALARS: dict[str, tuple[Any, ...]] = {
     "blob": tuple(base64.b64encode(raw).decode() for raw in (b"", b"\x00\xff", b"credential,report\n", b"x" * 100)),
 }
 OUTSIDE_BODY = ("header", "headers", "statusCode")
-# The share of its members that a structure is given, by its depth: shapes that hold themselves must come to an end.
+# The fraction of members that a structure has, by depth, so that recursive shapes terminate.
 DENSITY = (1.0, 1.0, 1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.0)
 DEEPEST = len(DENSITY) - 1
 
 
 class Choices:
-    """What is left to chance in an answer; a complete one has all members, and items in all lists."""
+    """The random choices of a response; a complete one has all members, and items in all lists."""
 
     def __init__(self, random: Random, *, complete: bool = False) -> None:
         self._random = random
@@ -70,29 +70,29 @@ class Choices:
     def often(self, share: float) -> bool:
         return self._random.random() < share
 
-    def spoilt(self, share: float) -> bool:
-        """Whether something is not as its shape says; it costs the whole answer, so a complete one is never spoilt."""
+    def corrupted(self, share: float) -> bool:
+        """Whether a value violates its shape, which invalidates the whole response: complete ones never do."""
         return not self._complete and self.often(share)
 
-    def members(self, shape: Any, within: tuple[str, ...]) -> list[tuple[str, Any]]:
-        """The members that a structure within others is given, mostly in the order of the model."""
+    def members(self, shape: Any, parents: tuple[str, ...]) -> list[tuple[str, Any]]:
+        """The members of a structure nested in `parents`, mostly in the order of the model."""
         members = [item for item in shape.members.items() if item[1].serialization.get("location") not in OUTSIDE_BODY]
         if shape.is_tagged_union:
             return [self.one(members)]
         if self._complete:
-            return [] if shape.name in within else members
+            return [] if shape.name in parents else members
         if self.often(0.2):
             self._random.shuffle(members)
-        density = self.one((0.4, 0.8, 1.0)) * DENSITY[min(len(within), DEEPEST)]
+        density = self.one((0.4, 0.8, 1.0)) * DENSITY[min(len(parents), DEEPEST)]
         return [item for item in members if self.often(density)]
 
-    def size(self, within: tuple[str, ...]) -> int:
-        """How many items a list or map within structures is given."""
+    def size(self, parents: tuple[str, ...]) -> int:
+        """The number of items of a list or map nested in `parents`."""
         if self._complete:
             return self.one((1, 2))
-        return 0 if len(within) >= DEEPEST else self.one((0, 1, 1, 2, 3) if len(within) < 3 else (0, 1, 1, 1, 2))
+        return 0 if len(parents) >= DEEPEST else self.one((0, 1, 1, 2, 3) if len(parents) < 3 else (0, 1, 1, 1, 2))
 
     def document(self) -> Any:
-        """A value of any form, as members have that are unknown to the model or free by it."""
+        """An arbitrary value, for document types and members that are not in the model."""
         leaves = [None, True, 1, 2.5, *TEXTS]
         return self.one((*leaves, {"a": leaves, "b": {}}, [1, [None]], {self.one(TEXTS): self.one(leaves)}))

@@ -1,4 +1,4 @@
-"""Compiled parsers beside botocore's own: the same answer through both, and where the results differ."""
+"""Compares the results of compiled parsers with those of botocore's parsers."""
 
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
@@ -34,7 +34,7 @@ def response(body: bytes, status: int = 200, **headers: str) -> dict[str, Any]:
 
 
 def difference(ours: Any, theirs: Any, path: str = "") -> str | None:
-    """Where two parsed values differ, types included."""
+    """The first difference between two parsed values, types included; None if they are equal."""
     if type(ours) is not type(theirs):
         return f"{path}: {ours!r} != {theirs!r}"
     if isinstance(ours, dict):
@@ -48,9 +48,9 @@ def difference(ours: Any, theirs: Any, path: str = "") -> str | None:
 
 
 def same(ours: Any, theirs: Any) -> bool:
-    """Whether two values are one: times if they are one moment, elements (which botocore gives by mistake) if written alike."""
+    """Whether two values are equal: times by instant, elements (which botocore returns by mistake) by their XML."""
     if isinstance(ours, datetime):
-        if outcome(theirs.utcoffset) is ValueError:  # dateutil takes offsets beyond a day, which no time can have
+        if outcome(theirs.utcoffset) is ValueError:  # dateutil accepts offsets beyond a day, which are invalid
             return outcome(ours.utcoffset) is ValueError
         if ours.tzinfo is None or theirs.tzinfo is None:
             return ours.tzinfo is theirs.tzinfo and bool(ours == theirs)
@@ -61,15 +61,15 @@ def same(ours: Any, theirs: Any) -> bool:
 
 
 def outcome(of: Callable[..., Any], *arguments: Any) -> Any:
-    """What a function gives, or the type of the exception that it raises."""
+    """The result of a function, or the type of the exception that it raises."""
     try:
         return of(*arguments)
-    except Exception as error:  # noqa: BLE001  # botocore raises whatever it stumbles on
+    except Exception as error:  # noqa: BLE001  # botocore raises arbitrary exceptions
         return type(error)
 
 
 async def parsed(parser: Any, answer: dict[str, Any], shape: Any) -> Any:
-    """What a parser gives, or the exception that it raises."""
+    """The result of a parser, or the exception that it raises."""
     try:
         return await parser.parse(dict(answer), shape)
     except Exception as error:  # noqa: BLE001  # as above
@@ -77,7 +77,7 @@ async def parsed(parser: Any, answer: dict[str, Any], shape: Any) -> Any:
 
 
 async def assert_parsed_alike(protocol: str, shape: Any, answer: dict[str, Any]) -> None:
-    """Assert that a compiled parser gives what botocore's gives; where that raises, it raises ``ResponseParserError``."""
+    """Assert that our parser returns what botocore's returns, or raises ``ResponseParserError`` if that raises."""
     theirs = await parsed(create_parser(protocol), answer, shape)
     ours = await parsed(FACTORY.create_parser(protocol), answer, shape)
     if isinstance(theirs, Exception):
@@ -93,15 +93,15 @@ _MEMBERS: dict[str, dict[str, Any]] = {
     "Flag": {"shape": "Flag", "locationName": "flag"},
     "Count": {"shape": "Count"},
     "Total": {"shape": "Total"},
-    "Share": {"shape": "Share"},
+    "Fraction": {"shape": "Fraction"},
     "Ratio": {"shape": "Ratio"},
     "At": {"shape": "At"},
     "Raw": {"shape": "Raw"},
-    "Node": {"shape": "Node"},
-    "Nodes": {"shape": "Nodes", "locationName": "nodeSet"},
+    "Tree": {"shape": "Tree"},
+    "Trees": {"shape": "Trees", "locationName": "treeSet"},
     "Names": {"shape": "Names"},
     "FlatNames": {"shape": "Names", "flattened": True},
-    "FlatNodes": {"shape": "Nodes", "flattened": True, "locationName": "Ignored"},
+    "FlatTrees": {"shape": "Trees", "flattened": True, "locationName": "Ignored"},
     "Table": {"shape": "Table"},
     "FlatTable": {"shape": "Table", "flattened": True, "locationName": "Row"},
     "Groups": {"shape": "Groups"},
@@ -112,7 +112,7 @@ _LOCATED: dict[str, dict[str, Any]] = {
     "Length": {"shape": "Count", "location": "header", "locationName": "X-Length"},
     "Modified": {"shape": "At", "location": "header", "locationName": "Last-Modified"},
     "Valid": {"shape": "Flag", "location": "header", "locationName": "X-Valid"},
-    "Several": {"shape": "Names", "location": "header", "locationName": "X-Several"},
+    "Multiple": {"shape": "Names", "location": "header", "locationName": "X-Multiple"},
     "Metadata": {"shape": "Texts", "location": "headers", "locationName": "x-amz-meta-"},
     "Status": {"shape": "Count", "location": "statusCode"},
 }
@@ -121,36 +121,36 @@ _SHAPES: dict[str, dict[str, Any]] = {
     "Flag": {"type": "boolean"},
     "Count": {"type": "integer"},
     "Total": {"type": "long"},
-    "Share": {"type": "double"},
+    "Fraction": {"type": "double"},
     "Ratio": {"type": "float"},
     "At": {"type": "timestamp"},
     "Raw": {"type": "blob"},
     "Free": {"type": "structure", "members": {}, "document": True},
     "Names": {"type": "list", "member": {"shape": "Text", "locationName": "item"}},
-    "Nodes": {"type": "list", "member": {"shape": "Node"}},
+    "Trees": {"type": "list", "member": {"shape": "Tree"}},
     "Texts": {"type": "map", "key": {"shape": "Text"}, "value": {"shape": "Text"}},
-    "Table": {"type": "map", "key": {"shape": "Text", "locationName": "Name"}, "value": {"shape": "Node"}},
+    "Table": {"type": "map", "key": {"shape": "Text", "locationName": "Name"}, "value": {"shape": "Tree"}},
     "Groups": {"type": "list", "member": {"shape": "Names", "flattened": True}},
     "Tables": {"type": "list", "member": {"shape": "Texts", "flattened": True}},
     "Choice": {
         "type": "structure",
         "union": True,
-        "members": {"Left": {"shape": "Text"}, "Right": {"shape": "Node", "locationName": "right"}},
+        "members": {"Left": {"shape": "Text"}, "Right": {"shape": "Tree", "locationName": "right"}},
     },
-    "Node": {
+    "Tree": {
         "type": "structure",
         "members": {
             "Kind": {"shape": "Text", "xmlAttribute": True, "locationName": "xsi:type"},
             "Value": {"shape": "Count", "locationName": "value"},
-            "Children": {"shape": "Nodes", "locationName": "children"},
-            "Next": {"shape": "Node"},
+            "Children": {"shape": "Trees", "locationName": "children"},
+            "Next": {"shape": "Tree"},
         },
     },
 }
 
 
 def sample_output(protocol: str, **traits: Any) -> Any:
-    """An output shape with all that outputs can have in a protocol, also what no operation in use has."""
+    """An output shape with every type of member that a protocol allows, whether an operation uses it or not."""
     members = dict(_MEMBERS)
     if "json" in protocol:
         members["Free"] = {"shape": "Free"}

@@ -1,4 +1,4 @@
-"""A client that follows a script, in place of `Clients`: each call takes the next line of its operation."""
+"""A fake for `Clients` with scripted answers: each call takes the next answer of its operation."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from collector.aws.calls import CallContext, RetryPolicy, ScopeCalls
 from collector.aws.clients import Client
-from collector.aws.credentials import Identity, Issued, Keys, RequestTarget
+from collector.aws.credentials import Identity, IssuedKeys, Keys, RequestTarget
 from collector.aws.limits import RateLimits
 from collector.aws.paging import paging_of
 from collector.report import ScopeRecord
@@ -43,27 +43,27 @@ def error(code: str, message: str = "", status: int = 400) -> ClientError:
 
 
 class ScriptedClients:
-    """Answers by operation, in order; an exception in the script is raised."""
+    """Returns the answers of an operation in order; an exception among them is raised."""
 
     def __init__(self, **script: list[Any]) -> None:
-        self._script = {op: deque(lines) for op, lines in script.items()}
+        self._script = {op: deque(answers) for op, answers in script.items()}
         self.calls: list[tuple[str, Mapping[str, Any], str, Keys]] = []
         self.counts: dict[str, int] = defaultdict(int)
 
     async def get(self, name: str) -> Client:
         return Client(None, cast("Any", None), APIS, PAGING)
 
-    async def call(self, client: Client, op: str, params: Mapping[str, Any], aim: RequestTarget) -> Any:
-        assert aim.credentials is not None
-        self.calls.append((op, dict(params), aim.region, await aim.credentials.get_frozen_credentials()))
-        line = self._script[op].popleft()
-        if isinstance(line, BaseException):
-            raise line
-        return line
+    async def call(self, client: Client, op: str, params: Mapping[str, Any], target: RequestTarget) -> Any:
+        assert target.credentials is not None
+        self.calls.append((op, dict(params), target.region, await target.credentials.get_frozen_credentials()))
+        answer = self._script[op].popleft()
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
 
 
-class Naps:
-    """A sleep that only remembers."""
+class RecordedSleep:
+    """Records the seconds of each sleep and returns at once."""
 
     def __init__(self) -> None:
         self.seconds: list[float] = []
@@ -73,25 +73,25 @@ class Naps:
 
 
 class Issuer:
-    """Hands out numbered keys that hold for an hour."""
+    """A credential provider with numbered keys that expire after an hour."""
 
     def __init__(self, clock: list[datetime] | None = None) -> None:
         self.clock = clock or [NOW]
         self.issued = 0
 
-    async def __call__(self) -> Issued:
+    async def __call__(self) -> IssuedKeys:
         self.issued += 1
-        return Issued(Keys(f"key{self.issued}", "secret", None), self.clock[0] + timedelta(hours=1))
+        return IssuedKeys(Keys(f"key{self.issued}", "secret", None), self.clock[0] + timedelta(hours=1))
 
     def now(self) -> datetime:
         return self.clock[0]
 
 
 def calls_over(
-    clients: Any, *, record: ScopeRecord | None = None, issuer: Issuer | None = None, **patience: Any
+    clients: Any, *, record: ScopeRecord | None = None, issuer: Issuer | None = None, **policy: Any
 ) -> ScopeCalls:
     issuer = issuer or Issuer()
-    naps = patience.pop("sleep", Naps())
-    line = CallContext(clients, RateLimits(unlimited=True), 10, RetryPolicy(sleep=naps, **patience))
+    sleep = policy.pop("sleep", RecordedSleep())
+    context = CallContext(clients, RateLimits(unlimited=True), 10, RetryPolicy(sleep=sleep, **policy))
     identity = Identity("123456789012", issuer, now=issuer.now)
-    return ScopeCalls(line, identity, "us-east-1", record or ScopeRecord())
+    return ScopeCalls(context, identity, "us-east-1", record or ScopeRecord())

@@ -24,7 +24,7 @@ def _scopes_of(collected, account):
     return [scope for scope in collected.report["scopes"] if scope["account"] == account]
 
 
-async def test_a_role_in_another_account_is_assumed_and_that_account_collected(estate):
+async def test_a_role_in_another_account_is_assumed_and_its_account_is_collected(estate):
     arn = f"arn:aws:iam::{PARTNER}:role/{ROLE}"
     collected = await collect(services="account,ec2", role_arn=arn, external_id="ext-1")
     assert _accounts(collected) == {PARTNER}
@@ -32,13 +32,13 @@ async def test_a_role_in_another_account_is_assumed_and_that_account_collected(e
     assert request.account == HOME
 
 
-async def test_named_accounts_are_collected_with_the_same_role_in_each(estate):
+async def test_listed_accounts_are_collected_with_the_same_role_name_in_each(estate):
     collected = await collect(services="account", accounts=f"{HOME},{PARTNER}", role_name=ROLE)
     assert _accounts(collected) == {HOME, PARTNER}
     assert collected.report["status"] == "complete"
 
 
-async def test_one_account_that_refuses_is_one_line_and_the_others_are_complete(estate):
+async def test_an_account_whose_role_is_denied_is_reported_and_the_others_are_complete(estate):
     estate.stub.faults.append(Fault("sts", "AssumeRole", when=_assumes(PARTNER), status=403, code="AccessDenied"))
     collected = await collect(services="account,sqs", accounts=f"{PARTNER},{HOME}", role_name=ROLE)
     assert collected.report["status"] == "partial"
@@ -49,33 +49,33 @@ async def test_one_account_that_refuses_is_one_line_and_the_others_are_complete(
     assert "aws_sqs_queue" in collected.report["partialDatasets"]["types"]
 
 
-async def test_the_only_account_refusing_means_that_nothing_could_be_collected(estate):
+async def test_the_run_fails_if_the_role_of_the_only_account_is_denied(estate):
     estate.stub.faults.append(Fault("sts", "AssumeRole", status=403, code="AccessDenied"))
     with pytest.raises(CallFailed, match="AssumeRole"):
         await collect(services="sqs", role_arn=f"arn:aws:iam::{PARTNER}:role/{ROLE}")
 
 
-async def test_every_account_refusing_is_a_failed_run(estate):
+async def test_the_status_is_failed_if_every_account_is_denied(estate):
     estate.stub.faults.append(Fault("sts", "AssumeRole", status=403, code="AccessDenied"))
     collected = await collect(services="sqs", accounts=f"{PARTNER},333344445555", role_name=ROLE)
     assert collected.report["status"] == "failed"
 
 
-async def test_a_role_is_assumed_by_way_of_another(estate):
+async def test_a_role_is_assumed_through_an_intermediate_role(estate):
     arn, via = f"arn:aws:iam::{PARTNER}:role/{ROLE}", "arn:aws:iam::333344445555:role/hub"
     collected = await collect(services="account", role_arn=arn, via_role_arn=via)
     assert _accounts(collected) == {PARTNER}
     assert [call.account for call in estate.stub.calls if call.operation == "AssumeRole"] == [HOME, "333344445555"]
 
 
-async def test_roles_are_assumed_through_the_regional_endpoint_of_sts(estate):
+async def test_roles_are_assumed_through_the_regional_sts_endpoint(estate):
     await collect(services="account", role_arn=f"arn:aws:iam::{PARTNER}:role/{ROLE}")
     assert {call.region for call in estate.stub.calls if call.service == "sts"} == {"us-east-1"}
 
 
 @pytest.fixture
 def member(estate):
-    """The organization's one member account; its tags are restored."""
+    """The organization's only member account; its tags are restored afterwards."""
     client = boto3.client("organizations")
     (account,) = [each for each in client.list_accounts()["Accounts"] if each["Id"] != HOME]
     estate.stub.clear_calls()
@@ -83,13 +83,13 @@ def member(estate):
     client.untag_resource(ResourceId=account["Id"], TagKeys=["j1-integration"])
 
 
-async def test_an_organization_is_collected_member_by_member(estate, member):
+async def test_all_members_of_an_organization_are_collected(estate, member):
     collected = await collect(services="account", org=True, role_name=ROLE)
     assert _accounts(collected) == {HOME, member}
     assert collected.report["status"] == "complete"
 
 
-async def test_a_member_that_is_tagged_to_be_skipped_is_reported_as_skipped(estate, member):
+async def test_a_member_with_the_skip_tag_is_reported_as_skipped(estate, member):
     boto3.client("organizations").tag_resource(ResourceId=member, Tags=[{"Key": "j1-integration", "Value": "SKIP"}])
     collected = await collect(services="account", org=True, role_name=ROLE)
     assert _accounts(collected) == {HOME}
@@ -98,13 +98,13 @@ async def test_a_member_that_is_tagged_to_be_skipped_is_reported_as_skipped(esta
     assert collected.report["status"] == "complete"
 
 
-async def test_a_member_left_out_by_option_is_reported_as_skipped(estate, member):
+async def test_a_member_excluded_by_option_is_reported_as_skipped(estate, member):
     collected = await collect(services="account", org=True, role_name=ROLE, skip_accounts=member)
     (scope,) = _scopes_of(collected, member)
     assert (scope["status"], scope["problems"][0]["code"]) == ("skipped", "SkippedByOption")
 
 
-async def test_a_suspended_member_is_reported_and_not_asked(estate, member):
+async def test_a_suspended_member_is_reported_and_not_called(estate, member):
     def suspend(answer, request):
         return {
             **answer,
@@ -123,42 +123,42 @@ async def test_a_suspended_member_is_reported_and_not_asked(estate, member):
     assert member not in {call.account for call in estate.stub.calls}
 
 
-async def test_an_organization_that_cannot_be_read_collects_nothing(estate):
+async def test_the_run_fails_if_the_organization_cannot_be_read(estate):
     estate.stub.faults.append(Fault("organizations", "ListAccounts", status=400, code="AccessDeniedException"))
     with pytest.raises(CallFailed, match="organizations:ListAccounts"):
         await collect(services="sqs", org=True, role_name=ROLE)
 
 
-async def test_the_accounts_names_stand_on_their_entities(estate, member):
+async def test_entities_carry_the_name_of_their_account(estate, member):
     collected = await collect(services="sqs", org=True, role_name=ROLE, tag_account_name=True)
     names = {record.get("tag.AccountName") for record in collected.records if record["_type"] == "aws_sqs"}
     assert len(names) == 2
     assert None not in names
 
 
-async def test_a_region_that_is_asked_for_but_disabled_is_reported_and_not_asked(estate):
+async def test_a_configured_region_that_is_disabled_is_reported_and_not_called(estate):
     collected = await collect(services="sqs", regions="us-east-1,ap-east-1")
     (scope,) = [each for each in collected.report["scopes"] if each["region"] == "ap-east-1"]
     assert (scope["status"], scope["problems"][0]["reason"]) == ("skipped", "region_disabled")
     assert "ap-east-1" not in {call.region for call in estate.stub.calls}
 
 
-async def test_facts_that_stand_in_two_services_are_asked_for_once(estate):
+async def test_calls_that_two_services_share_are_made_once(estate):
     await collect(services="account,iam,s3")
-    asked = [(call.service, call.operation) for call in estate.stub.calls]
+    calls = [(call.service, call.operation) for call in estate.stub.calls]
     for operation in ("GetCredentialReport", "GenerateCredentialReport", "GetAccountSummary", "ListVirtualMFADevices"):
-        assert asked.count(("iam", operation)) == 1, operation
-    assert asked.count(("s3control", "GetPublicAccessBlock")) == 1
+        assert calls.count(("iam", operation)) == 1, operation
+    assert calls.count(("s3control", "GetPublicAccessBlock")) == 1
 
 
-async def test_a_shared_call_that_fails_is_told_by_everyone_who_needed_it(estate):
+async def test_a_failed_shared_call_is_reported_by_every_service_that_needs_it(estate):
     estate.stub.faults.append(Fault("iam", "GetAccountSummary", status=403, code="AccessDenied"))
     collected = await collect(services="account,iam")
-    told = {(s["service"], p["operation"]) for s in collected.report["scopes"] for p in s["problems"]}
-    assert told == {("account", "iam:GetAccountSummary"), ("iam", "iam:GetAccountSummary")}
+    reported = {(s["service"], p["operation"]) for s in collected.report["scopes"] for p in s["problems"]}
+    assert reported == {("account", "iam:GetAccountSummary"), ("iam", "iam:GetAccountSummary")}
 
 
-async def test_a_reset_in_the_middle_of_assuming_is_tried_again(estate):
+async def test_a_connection_reset_while_assuming_a_role_is_retried(estate):
     estate.stub.faults.append(Fault("sts", "AssumeRole", effect=Effect.RESET, times=1))
     collected = await collect(services="account", accounts=PARTNER, role_name=ROLE)
     assert _accounts(collected) == {PARTNER}

@@ -15,11 +15,11 @@ from botocore.exceptions import (
 from botocore.parsers import ResponseParserError
 
 from collector.aws.calls import CallContext, RetryPolicy, ScopeCalls
-from collector.aws.credentials import Identity, Issued, Keys
+from collector.aws.credentials import Identity, IssuedKeys, Keys
 from collector.aws.limits import RateLimits
 from collector.faults import CallFailed, Reason
 from collector.report import ScopeRecord
-from tests.aws.script import NOW, Issuer, Naps, ScriptedClients, calls_over, error
+from tests.aws.script import NOW, Issuer, RecordedSleep, ScriptedClients, calls_over, error
 
 URL = "https://x.example"
 
@@ -28,11 +28,11 @@ async def _pages(calls, op="list_things", **params):
     return [page async for page in calls.pages("svc", op, params)]
 
 
-async def test_a_call_that_goes_well_is_made_once_and_never_sleeps():
-    clients, naps, record = ScriptedClients(get_thing=[{"A": 1}]), Naps(), ScopeRecord()
-    calls = calls_over(clients, record=record, sleep=naps)
+async def test_a_successful_call_is_made_once_without_sleeping():
+    clients, sleep, record = ScriptedClients(get_thing=[{"A": 1}]), RecordedSleep(), ScopeRecord()
+    calls = calls_over(clients, record=record, sleep=sleep)
     assert await calls.once("svc", "get_thing", {"Id": 1}) == {"A": 1}
-    assert (record.calls, record.retries, naps.seconds) == (1, 0, [])
+    assert (record.calls, record.retries, sleep.seconds) == (1, 0, [])
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ async def test_a_call_that_goes_well_is_made_once_and_never_sleeps():
     ],
     ids=str,
 )
-async def test_what_may_pass_is_tried_again(transient):
+async def test_a_transient_failure_is_retried(transient):
     clients, record = ScriptedClients(get_thing=[transient, transient, {"A": 1}]), ScopeRecord()
     assert await calls_over(clients, record=record).once("svc", "get_thing", {}) == {"A": 1}
     assert (record.calls, record.retries, record.problems) == (3, 2, {})
@@ -73,36 +73,36 @@ async def test_what_may_pass_is_tried_again(transient):
         (ConnectTimeoutError(endpoint_url=URL), Reason.UNREACHABLE),
     ],
 )
-async def test_what_will_not_pass_fails_at_once_with_its_reason(final, reason):
+async def test_a_permanent_failure_is_not_retried_and_has_its_reason(final, reason):
     clients, record = ScriptedClients(get_thing=[final]), ScopeRecord()
-    with pytest.raises(CallFailed) as failed:
+    with pytest.raises(CallFailed) as raised:
         await calls_over(clients, record=record).once("svc", "get_thing", {})
-    assert failed.value.reason is reason
-    assert failed.value.operation == "svc:GetThing"
+    assert raised.value.reason is reason
+    assert raised.value.operation == "svc:GetThing"
     assert record.calls == 1
 
 
-async def test_throttles_are_borne_longer_than_other_failures():
-    patient = ScriptedClients(get_thing=[*[error("Throttling")] * 11, {"A": 1}])
+async def test_throttles_are_retried_more_often_than_other_failures():
+    throttled = ScriptedClients(get_thing=[*[error("Throttling")] * 11, {"A": 1}])
     record = ScopeRecord()
-    assert await calls_over(patient, record=record).once("svc", "get_thing", {}) == {"A": 1}
+    assert await calls_over(throttled, record=record).once("svc", "get_thing", {}) == {"A": 1}
     assert record.throttles == 11
-    impatient = ScriptedClients(get_thing=[error("InternalError", status=500)] * 20)
+    failing = ScriptedClients(get_thing=[error("InternalError", status=500)] * 20)
     with pytest.raises(CallFailed):
-        await calls_over(impatient).once("svc", "get_thing", {})
-    assert len(impatient.calls) == 5
+        await calls_over(failing).once("svc", "get_thing", {})
+    assert len(failing.calls) == 5
 
 
 async def test_waits_are_random_and_bounded():
-    naps = Naps()
+    sleep = RecordedSleep()
     clients = ScriptedClients(get_thing=[*[error("Throttling")] * 11, {}])
-    await calls_over(clients, sleep=naps, longest_wait=2.0).once("svc", "get_thing", {})
-    assert len(naps.seconds) == 11
-    assert all(0 <= seconds <= 2.0 for seconds in naps.seconds)
-    assert len(set(naps.seconds)) > 1
+    await calls_over(clients, sleep=sleep, longest_wait=2.0).once("svc", "get_thing", {})
+    assert len(sleep.seconds) == 11
+    assert all(0 <= seconds <= 2.0 for seconds in sleep.seconds)
+    assert len(set(sleep.seconds)) > 1
 
 
-async def test_a_throttle_in_the_middle_repeats_its_page_not_the_listing():
+async def test_a_throttled_page_is_retried_without_restarting_the_listing():
     clients = ScriptedClients(
         list_things=[
             {"Things": [1], "NextToken": "a"},
@@ -123,7 +123,7 @@ async def test_an_empty_page_with_a_token_is_not_the_last():
     assert [page.get("Things") for page in await _pages(calls_over(clients))] == [[], None, [1]]
 
 
-async def test_several_tokens_go_back_together_and_stop_when_nothing_more_is_told():
+async def test_multiple_tokens_are_sent_together_until_the_listing_is_not_truncated():
     clients = ScriptedClients(
         list_records=[
             {"IsTruncated": True, "NextName": "b", "NextType": "A"},
@@ -137,31 +137,31 @@ async def test_several_tokens_go_back_together_and_stop_when_nothing_more_is_tol
     ]  # fmt: skip
 
 
-async def test_a_token_that_comes_again_ends_the_listing_as_a_failure():
+async def test_a_repeated_page_token_is_a_failure():
     clients = ScriptedClients(list_things=[{"NextToken": "a"}, {"NextToken": "b"}, {"NextToken": "a"}])
-    with pytest.raises(CallFailed) as failed:
+    with pytest.raises(CallFailed) as raised:
         await _pages(calls_over(clients))
-    assert (failed.value.reason, failed.value.code) == (Reason.INVALID, "RepeatedToken")
+    assert (raised.value.reason, raised.value.code) == (Reason.INVALID, "RepeatedToken")
 
 
-async def test_a_listing_without_a_paginator_pages_by_its_declared_token():
+async def test_a_listing_without_a_paginator_uses_its_declared_token():
     clients = ScriptedClients(list_tokens=[{"NextMarker": "m"}, {}])
     pages = [page async for page in calls_over(clients).pages("svc", "list_tokens", {}, token="NextMarker")]
     assert len(pages) == 2
     assert clients.calls[1][1] == {"NextMarker": "m"}
 
 
-async def test_expired_credentials_are_renewed_and_the_call_repeated():
+async def test_expired_credentials_are_renewed_and_the_call_is_retried():
     clients = ScriptedClients(get_thing=[error("ExpiredToken"), {"A": 1}])
     issuer = Issuer()
     assert await calls_over(clients, issuer=issuer).once("svc", "get_thing", {}) == {"A": 1}
     assert [keys.access_key for _, _, _, keys in clients.calls] == ["key1", "key2"]
 
 
-async def test_many_calls_with_the_same_expired_keys_renew_them_once():
+async def test_concurrent_calls_with_the_same_expired_keys_renew_them_once():
     class Expiring(ScriptedClients):
-        async def call(self, client, op, params, aim):
-            keys = await aim.credentials.get_frozen_credentials()
+        async def call(self, client, op, params, target):
+            keys = await target.credentials.get_frozen_credentials()
             await asyncio.sleep(0)
             if keys.access_key == "key1":
                 raise error("ExpiredToken")
@@ -173,15 +173,15 @@ async def test_many_calls_with_the_same_expired_keys_renew_them_once():
     assert issuer.issued == 2
 
 
-async def test_credentials_that_stay_expired_are_a_failure_and_not_a_loop():
+async def test_credentials_that_stay_expired_fail_the_call_after_a_bounded_number_of_attempts():
     clients = ScriptedClients(get_thing=[error("ExpiredToken")] * 50)
-    with pytest.raises(CallFailed) as failed:
+    with pytest.raises(CallFailed) as raised:
         await calls_over(clients).once("svc", "get_thing", {})
-    assert failed.value.reason is Reason.EXPIRED
+    assert raised.value.reason is Reason.EXPIRED
     assert len(clients.calls) == 5
 
 
-async def test_credentials_are_renewed_before_they_end():
+async def test_credentials_are_renewed_before_they_expire():
     clock = [NOW]
     issuer = Issuer(clock)
     clients = ScriptedClients(get_thing=[{}, {}, {}])
@@ -194,37 +194,37 @@ async def test_credentials_are_renewed_before_they_end():
     assert [keys.access_key for _, _, _, keys in clients.calls] == ["key1", "key1", "key2"]
 
 
-async def test_calls_that_wait_for_new_keys_leave_a_slot_to_the_call_that_gets_them():
+async def test_calls_that_wait_for_new_keys_do_not_block_the_call_that_obtains_them():
     clients = ScriptedClients(get_thing=[{}] * 5, list_tokens=[{}, {}])
-    line = CallContext(cast("Any", clients), RateLimits(unlimited=True), 1, RetryPolicy(deadline=5.0))
-    through = ScopeCalls(line, Identity("1", Issuer()), "us-east-1", ScopeRecord())
+    context = CallContext(cast("Any", clients), RateLimits(unlimited=True), 1, RetryPolicy(deadline=5.0))
+    hub = ScopeCalls(context, Identity("1", Issuer()), "us-east-1", ScopeRecord())
 
-    async def assumed() -> Issued:
-        await through.once("svc", "list_tokens", {})
-        return Issued(Keys("assumed", "secret", None))
+    async def assumed() -> IssuedKeys:
+        await hub.once("svc", "list_tokens", {})
+        return IssuedKeys(Keys("assumed", "secret", None))
 
-    calls = ScopeCalls(line, Identity("2", assumed), "us-east-1", ScopeRecord())
+    calls = ScopeCalls(context, Identity("2", assumed), "us-east-1", ScopeRecord())
     await asyncio.gather(*(calls.once("svc", "get_thing", {}) for _ in range(5)))
     assert [op for op, *_ in clients.calls] == ["list_tokens", *["get_thing"] * 5]
 
 
-async def test_not_ready_yet_is_asked_again():
+async def test_a_result_that_is_not_ready_is_retried():
     clients = ScriptedClients(get_thing=[error("ReportInProgress"), error("ReportInProgress"), {"Content": b"x"}])
     answer = await calls_over(clients).once("svc", "get_thing", {}, again=("ReportInProgress",))
     assert answer == {"Content": b"x"}
 
 
-async def test_a_dead_endpoint_costs_one_connect_timeout_not_one_for_each_call():
+async def test_an_unreachable_endpoint_costs_a_single_connect_timeout():
     clients = ScriptedClients(get_thing=[ConnectTimeoutError(endpoint_url=URL)], list_things=[{}])
     calls = calls_over(clients)
-    for op in ("get_thing", "get_thing", "list_things"):  # nothing in the region ever answered: all of it is given up
-        with pytest.raises(CallFailed) as failed:
+    for op in ("get_thing", "get_thing", "list_things"):  # nothing in the region has responded: all of it is given up
+        with pytest.raises(CallFailed) as raised:
             await calls.once("svc", op, {})
-        assert failed.value.reason is Reason.UNREACHABLE
+        assert raised.value.reason is Reason.UNREACHABLE
     assert len(clients.calls) == 1
 
 
-async def test_one_dead_endpoint_does_not_take_a_living_region_with_it():
+async def test_one_unreachable_endpoint_does_not_affect_the_rest_of_a_responsive_region():
     clients = ScriptedClients(get_thing=[{}, ConnectTimeoutError(endpoint_url=URL), {"A": 1}])
     calls = calls_over(clients)
     await calls.once("one", "get_thing", {})
@@ -235,42 +235,42 @@ async def test_one_dead_endpoint_does_not_take_a_living_region_with_it():
     assert await calls.once("one", "get_thing", {}) == {"A": 1}
 
 
-async def test_a_call_that_never_ends_meets_its_deadline():
+async def test_a_hanging_call_fails_at_its_deadline():
     class Silent(ScriptedClients):
-        async def call(self, client, op, params, aim):
+        async def call(self, client, op, params, target):
             await asyncio.Event().wait()
 
-    with pytest.raises(CallFailed) as failed:
+    with pytest.raises(CallFailed) as raised:
         await calls_over(Silent(), deadline=0.01).once("svc", "get_thing", {})
-    assert (failed.value.reason, failed.value.code) == (Reason.TIMEOUT, "DeadlineExceeded")
+    assert (raised.value.reason, raised.value.code) == (Reason.TIMEOUT, "DeadlineExceeded")
 
 
-async def test_a_bug_of_ours_is_not_taken_for_a_failure_of_theirs():
+async def test_a_bug_is_not_reported_as_a_failed_call():
     for bug in (KeyError("x"), ParamValidationError(report="x")):
         with pytest.raises(type(bug)):
             await calls_over(ScriptedClients(get_thing=[bug])).once("svc", "get_thing", {})
 
 
-async def test_no_secret_stands_in_a_failure():
+async def test_secrets_are_redacted_from_failures():
     leaking = error("ValidationError", "bad request X-Amz-Security-Token=abc123&Signature=def456")
-    with pytest.raises(CallFailed) as failed:
+    with pytest.raises(CallFailed) as raised:
         await calls_over(ScriptedClients(get_thing=[leaking])).once("svc", "get_thing", {})
-    assert "abc123" not in str(failed.value)
-    assert "def456" not in str(failed.value)
+    assert "abc123" not in str(raised.value)
+    assert "def456" not in str(raised.value)
 
 
-async def test_no_more_calls_are_in_flight_than_allowed():
+async def test_calls_in_flight_are_bounded_by_the_concurrency():
     class Counting(ScriptedClients):
-        flying = most = 0
+        in_flight = peak = 0
 
-        async def call(self, client, op, params, aim):
-            self.flying += 1
-            self.most = max(self.most, self.flying)
+        async def call(self, client, op, params, target):
+            self.in_flight += 1
+            self.peak = max(self.peak, self.in_flight)
             await asyncio.sleep(0)
-            self.flying -= 1
+            self.in_flight -= 1
             return {}
 
     clients = Counting()
     calls = calls_over(clients)
     await asyncio.gather(*(calls.once("svc", "get_thing", {}) for _ in range(40)))
-    assert clients.most == 10
+    assert clients.peak == 10

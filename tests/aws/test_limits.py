@@ -13,7 +13,7 @@ def _bucket(rate: float = 10, burst: float = 5, ceiling: float = 10) -> TokenBuc
     return TokenBucket("b", rate, burst, ceiling, burst, 0.0)
 
 
-def test_a_burst_goes_through_at_once_and_then_the_rate_holds():
+def test_a_burst_passes_at_once_and_then_the_rate_applies():
     bucket = _bucket()
     assert [bucket.take(0.0) for _ in range(5)] == [0] * 5
     assert bucket.take(0.0) == 0.1
@@ -30,7 +30,7 @@ def test_a_throttle_cuts_the_rate_once_in_an_interval_and_empties_the_bucket():
     assert bucket.rate == 10 * CUT * CUT
 
 
-def test_the_rate_comes_back_up_to_its_share_and_never_above():
+def test_the_rate_recovers_up_to_its_ceiling():
     bucket = _bucket()
     bucket.throttled(0.0)
     for _ in range(10_000):
@@ -38,7 +38,7 @@ def test_the_rate_comes_back_up_to_its_share_and_never_above():
     assert bucket.rate == 10
 
 
-def test_the_rate_is_never_cut_to_nothing():
+def test_the_rate_is_never_cut_below_the_minimum():
     bucket = _bucket()
     for second in range(1000):
         bucket.throttled(float(second))
@@ -46,7 +46,7 @@ def test_the_rate_is_never_cut_to_nothing():
 
 
 @given(st.lists(st.floats(0, 3), min_size=1, max_size=200))
-def test_no_window_lets_more_through_than_burst_and_rate(pauses: list[float]):
+def test_no_more_tokens_are_taken_than_burst_and_rate_allow(pauses: list[float]):
     bucket, now, taken = _bucket(), 0.0, 0
     for pause in pauses:
         now += pause
@@ -55,31 +55,31 @@ def test_no_window_lets_more_through_than_burst_and_rate(pauses: list[float]):
     assert taken <= 5 + now * 10 + 1e-6
 
 
-async def test_who_comes_first_is_served_first():
+async def test_callers_are_served_in_order_of_arrival():
     limiter = RateLimiter(TokenBucket("b", 1000, 1, 1000, 1, asyncio.get_running_loop().time()))
     served: list[int] = []
 
-    async def come(number: int) -> None:
+    async def acquire(number: int) -> None:
         await limiter.acquire()
         served.append(number)
 
-    await asyncio.gather(*(come(number) for number in range(8)))
+    await asyncio.gather(*(acquire(number) for number in range(8)))
     assert served == list(range(8))
     assert limiter.bucket.calls == 8
 
 
-async def test_a_caller_that_gives_up_while_waiting_takes_no_token():
+async def test_a_caller_that_is_cancelled_while_waiting_takes_no_token():
     limiter = RateLimiter(TokenBucket("b", 200, 1, 200, 1, asyncio.get_running_loop().time()))
     await limiter.acquire()
-    leaver = asyncio.create_task(limiter.acquire())
-    stayer = asyncio.create_task(limiter.acquire())
+    cancelled = asyncio.create_task(limiter.acquire())
+    waiting = asyncio.create_task(limiter.acquire())
     await asyncio.sleep(0)
-    leaver.cancel()
-    await stayer
+    cancelled.cancel()
+    await waiting
     assert limiter.bucket.calls == 2
 
 
-async def test_each_operation_of_ec2_has_its_own_bucket_and_an_account_shares_route_53():
+async def test_each_operation_of_ec2_has_its_own_bucket_and_route_53_has_one_for_each_account():
     limits = RateLimits(0.5)
     one = limits.limiter("1", "us-east-1", "ec2", "DescribeVpcs")
     assert one is limits.limiter("1", "us-east-1", "ec2", "DescribeVpcs")
@@ -96,10 +96,10 @@ async def test_the_share_scales_rate_and_burst():
     assert (limiter.bucket.rate, limiter.bucket.burst) == (5, 25)
 
 
-def test_every_rate_says_where_it_comes_from():
+def test_every_rate_names_its_source():
     assert all(rate.source for rate in RATES)
 
 
-def test_an_operation_without_a_published_rate_stands_alone():
+def test_an_operation_without_a_published_rate_has_its_own_bucket():
     rate, bucket = rate_of("somewhere", "ListThings")
     assert (rate.client, bucket) == ("*", "somewhere:ListThings")

@@ -1,4 +1,4 @@
-"""The models that clients are built from against botocore's own."""
+"""Equivalence of the stripped service models with botocore's."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ def _model(loader, name):
     return ServiceModel(loader.load_service_model(name, "service-2"), name)
 
 
-def _told(shape: Shape | None, seen: tuple[str, ...] = ()) -> object:
-    """Everything that serialisers and parsers ask a shape about."""
+def _described(shape: Shape | None, seen: tuple[str, ...] = ()) -> object:
+    """Everything that serializers and parsers read of a shape."""
     if shape is None or shape.name in seen:
         return shape and shape.name
-    below = (*seen, shape.name)
-    members = {name: _told(member, below) for name, member in getattr(shape, "members", {}).items()}
-    inner = [_told(getattr(shape, name), below) for name in ("member", "key", "value") if hasattr(shape, name)]
+    path = (*seen, shape.name)
+    members = {name: _described(member, path) for name, member in getattr(shape, "members", {}).items()}
+    inner = [_described(getattr(shape, name), path) for name in ("member", "key", "value") if hasattr(shape, name)]
     return shape.name, shape.type_name, shape.serialization, shape.metadata, members, inner
 
 
 @pytest.mark.parametrize("name", CLIENTS)
-def test_what_a_client_reads_of_its_model_is_unchanged(name):
+def test_the_operations_and_shapes_that_a_client_uses_are_unchanged(name):
     ours, theirs = _model(_ours(), name), _model(Loader(), name)
     assert ours.metadata == theirs.metadata
     assert ours.client_context_parameters == theirs.client_context_parameters
@@ -54,22 +54,22 @@ def test_what_a_client_reads_of_its_model_is_unchanged(name):
             other.auth_type,
             other.static_context_parameters,
         )
-        assert _told(one.input_shape) == _told(other.input_shape)
-        assert _told(one.output_shape) == _told(other.output_shape)
+        assert _described(one.input_shape) == _described(other.input_shape)
+        assert _described(one.output_shape) == _described(other.output_shape)
 
 
-async def test_every_operation_that_the_catalogue_uses_is_there():
+async def test_every_operation_of_the_catalogue_exists():
     async with Clients(aioboto3.Session(), "us-east-1") as clients:
         missing = {(name, op) for name, op in OPERATIONS if op not in (await clients.get(name)).apis}
     assert missing == set()
 
 
 @pytest.mark.parametrize("kind", ["endpoint-rule-set-1", "paginators-1"])
-def test_rules_and_paginators_are_unchanged(kind):
+def test_endpoint_rules_and_paginators_are_unchanged(kind):
     for name in CLIENTS:
         if kind in {k for k in ("endpoint-rule-set-1", "paginators-1") if name in Loader().list_available_services(k)}:
             assert _ours().load_service_model(name, kind) == Loader().load_service_model(name, kind)
 
 
-def test_a_file_that_is_not_there_is_nothing():
+def test_a_missing_file_is_none():
     assert ReadingModels().load_file("/nowhere/service-2") is None

@@ -8,14 +8,14 @@ from collector.catalog.catalog import Catalog, call_of, client_of, declarations
 from collector.catalog.permissions import api_of
 
 
-def test_a_plain_token_goes_back_under_the_input_name():
+def test_a_top_level_token_becomes_the_input_parameter():
     paging = paging_of({"input_token": "Marker", "output_token": "NextMarker"})
     assert paging.following({"NextMarker": "x"}) == {"Marker": "x"}
     assert paging.following({"NextMarker": ""}) is None
     assert paging.following({}) is None
 
 
-def test_a_nested_token_is_found_and_the_flag_decides():
+def test_a_nested_token_is_found_and_the_more_results_flag_decides():
     paging = paging_of(
         {
             "input_token": "Marker",
@@ -27,7 +27,7 @@ def test_a_nested_token_is_found_and_the_flag_decides():
     assert paging.following({"DistributionList": {"IsTruncated": False, "NextMarker": "x"}}) is None
 
 
-def test_a_declared_token_goes_back_under_its_own_name():
+def test_a_declared_token_has_the_same_name_in_request_and_response():
     assert by_token("NextToken").following({"NextToken": "x"}) == {"NextToken": "x"}
 
 
@@ -40,8 +40,7 @@ def _listings():
 
 
 @pytest.mark.parametrize(("client", "op"), sorted(set(_listings())))
-def test_the_pages_of_every_listing_are_understood(client, op):
-    """A token in the answer leads on, in the place where botocore's own paginator finds it."""
+def test_every_listing_continues_with_the_token_that_botocores_paginator_would_use(client, op):
     session = botocore.session.Session()
     try:
         model = session.get_paginator_model(client)
@@ -54,9 +53,9 @@ def test_the_pages_of_every_listing_are_understood(client, op):
     outputs = config["output_token"] if isinstance(config["output_token"], list) else [config["output_token"]]
     answer: dict = {}
     for path in [*outputs, *([config["more_results"]] if config.get("more_results") else [])]:
-        at = answer
-        *way, last = path.split(".")
-        for word in way:
-            at = at.setdefault(word, {})
-        at[last] = "token" if path in outputs else True
+        parent = answer
+        *parents, last = path.split(".")
+        for name in parents:
+            parent = parent.setdefault(name, {})
+        parent[last] = "token" if path in outputs else True
     assert paging.following(answer) == dict.fromkeys(paging.inputs, "token")

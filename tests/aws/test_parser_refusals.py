@@ -1,4 +1,4 @@
-"""What compiled parsers refuse although botocore takes it for an answer, and how they refuse what botocore stumbles over."""
+"""Bodies that compiled parsers reject, while botocore accepts them or raises arbitrary exceptions."""
 
 from typing import Any
 
@@ -35,25 +35,25 @@ async def parse_with_botocore(service: str, operation: str, body: bytes) -> Any:
 
 @pytest.mark.parametrize("body", NOT_JSON)
 @pytest.mark.parametrize(("service", "operation"), [("lambda", "ListFunctions"), ("dynamodb", "ListTables")])
-async def test_a_successful_body_that_is_not_json_is_refused(service, operation, body):
-    with pytest.raises(ResponseParserError, match=f"Invalid JSON in a successful answer of {len(body)} bytes"):
+async def test_a_successful_body_that_is_not_json_is_rejected(service, operation, body):
+    with pytest.raises(ResponseParserError, match=f"Invalid JSON in a successful response of {len(body)} bytes"):
         await parse(service, operation, body)
 
 
-async def test_the_refusal_does_not_quote_the_body():
-    with pytest.raises(ResponseParserError) as refused:
+async def test_the_error_does_not_quote_the_body():
+    with pytest.raises(ResponseParserError) as raised:
         await parse("lambda", "GetFunctionConfiguration", b'{"Environment": {"Variables": {"PASSWORD": "hunter2"}}')
-    assert "hunter2" not in str(refused.value)
-    with pytest.raises(ResponseParserError) as refused:
+    assert "hunter2" not in str(raised.value)
+    with pytest.raises(ResponseParserError) as raised:
         await parse("iam", "ListUsers", b"<R><a>hunter2</a>")
-    assert "hunter2" not in str(refused.value)
+    assert "hunter2" not in str(raised.value)
 
 
 @pytest.mark.parametrize("body", [HTML[:-9], b"<a><b></a>", b"plain", b"<a/><a/>", b'{"json": 1}', b"\xff"])
 @pytest.mark.parametrize(
     ("service", "operation"), [("ec2", "DescribeInstances"), ("iam", "ListUsers"), ("s3", "ListBuckets")]
 )
-async def test_a_successful_body_that_is_not_xml_is_refused(service, operation, body):
+async def test_a_successful_body_that_is_not_xml_is_rejected(service, operation, body):
     with pytest.raises(ResponseParserError, match="Invalid XML"):
         await parse(service, operation, body)
 
@@ -61,7 +61,7 @@ async def test_a_successful_body_that_is_not_xml_is_refused(service, operation, 
 @pytest.mark.parametrize(
     ("service", "operation"), [("ec2", "DescribeInstances"), ("iam", "ListUsers"), ("s3", "ListBuckets")]
 )
-async def test_a_page_of_html_is_refused_where_botocore_finds_an_answer_without_members(service, operation):
+async def test_an_html_page_is_rejected_that_botocore_parses_as_an_empty_result(service, operation):
     with pytest.raises(ResponseParserError, match="HTML"):
         await parse(service, operation, HTML)
 
@@ -79,7 +79,7 @@ async def test_a_page_of_html_is_refused_where_botocore_finds_an_answer_without_
         ("sns", "ListTopics"),
     ],
 )
-async def test_an_empty_body_where_members_are_expected_in_it_is_refused(service, operation, status):
+async def test_an_empty_body_is_rejected_if_the_model_reads_members_from_it(service, operation, status):
     with pytest.raises(ResponseParserError):
         await parse(service, operation, b"", status)
 
@@ -88,7 +88,7 @@ async def test_an_empty_body_where_members_are_expected_in_it_is_refused(service
     ("service", "operation"),
     [
         ("s3", "HeadBucket"),  # all members are headers
-        ("s3", "GetBucketPolicy"),  # the body is one text
+        ("s3", "GetBucketPolicy"),  # the body is one string
         ("s3", "PutBucketPolicy"),  # no output at all
         ("lambda", "Invoke"),  # the body is one blob
         ("lambda", "DeleteFunction"),
@@ -99,20 +99,20 @@ async def test_an_empty_body_where_members_are_expected_in_it_is_refused(service
         ("eks", "TagResource"),
     ],
 )
-async def test_an_empty_body_is_an_answer_where_no_members_are_in_it(service, operation):
+async def test_an_empty_body_is_accepted_if_the_model_reads_no_members_from_it(service, operation):
     expected = await parse_with_botocore(service, operation, b"")
     assert difference(await parse(service, operation, b""), expected) is None
 
 
 @pytest.mark.parametrize("body", [b"null", b"[]", b'"text"', b"5", b"true"])
 @pytest.mark.parametrize(("service", "operation"), [("lambda", "ListFunctions"), ("dynamodb", "DescribeTable")])
-async def test_a_json_body_that_is_no_structure_is_refused(service, operation, body):
+async def test_a_json_body_that_is_not_a_structure_is_rejected(service, operation, body):
     with pytest.raises(ResponseParserError):
         await parse(service, operation, body)
 
 
 @pytest.mark.parametrize("body", [b'{"Functions": 5}', b'{"Functions": [{"Layers": true}]}', b'{"Functions": ["a"]}'])
-async def test_a_json_body_of_another_form_than_its_shape_is_refused(body):
+async def test_a_json_body_that_does_not_match_its_shape_is_rejected(body):
     with pytest.raises(ResponseParserError):
         await parse("lambda", "ListFunctions", body)
 
@@ -130,12 +130,12 @@ async def test_a_json_body_of_another_form_than_its_shape_is_refused(body):
         ),
     ],
 )
-async def test_an_xml_body_of_another_form_than_its_shape_is_refused(service, operation, body):
+async def test_an_xml_body_that_does_not_match_its_shape_is_rejected(service, operation, body):
     with pytest.raises(ResponseParserError):
         await parse(service, operation, body)
 
 
-async def test_json_that_only_pythons_reader_takes_is_read_with_it():
+async def test_json_that_only_the_standard_library_accepts_is_parsed():
     body = rb'{"tableNames": NaN, "TableNames": ["\ud800"], "LastEvaluatedTableName": "t"}'
     assert (
         difference(
@@ -145,12 +145,12 @@ async def test_json_that_only_pythons_reader_takes_is_read_with_it():
     )
 
 
-async def test_an_integer_beyond_64_bits_comes_as_a_float():
+async def test_an_integer_beyond_64_bits_becomes_a_float():
     body = b'{"Table": {"ItemCount": 36893488147419103232}}'
     assert (await parse("dynamodb", "DescribeTable", body))["Table"] == {"ItemCount": 2.0**65}
 
 
-async def test_a_stream_is_handed_on_unread():
+async def test_a_streaming_body_is_not_read():
     protocol, shape = output("s3", "GetObject")
     stream = object()
     answer = {**response(b"", x_amz_request_id="r", content_length="5"), "body": stream}
@@ -170,7 +170,7 @@ async def test_a_stream_is_handed_on_unread():
         ("lambda", "InvokeWithResponseStream"),
     ],
 )
-def test_streams_of_bytes_and_of_events_and_bare_texts_have_no_plan(service, operation):
+def test_byte_streams_event_streams_and_raw_strings_have_no_plan(service, operation):
     protocol, shape = output(service, operation)
     assert FACTORY.create_parser(protocol)._plans.of(shape) is None
 

@@ -1,4 +1,4 @@
-"""Sessions with compiled parsers: their clients over a real connection, and IAM's policy documents."""
+"""Clients of sessions with compiled parsers over real connections, and IAM's policy documents."""
 
 import gc
 import json
@@ -56,27 +56,27 @@ def _no_configuration(monkeypatch, tmp_path):
 
 @asynccontextmanager
 async def clients(body: bytes, *, service: str, status: int = 200) -> AsyncIterator[list[Any]]:
-    """A client of a session as it comes and one of a session with compiled parsers, for a server that says ``body``."""
+    """A client of a plain session and one with compiled parsers, for a server that always returns ``body``."""
 
-    async def say(_: web.Request) -> web.Response:
+    async def respond(_: web.Request) -> web.Response:
         return web.Response(body=body, status=status, headers={"x-amzn-RequestId": "r", "Date": "now"})
 
     app = web.Application()
-    app.router.add_route("*", "/{path:.*}", say)
+    app.router.add_route("*", "/{path:.*}", respond)
     async with TestServer(app) as server, AsyncExitStack() as stack:
-        made = []
+        created = []
         for compiled in (False, True):
             botocore_session = AioSession()
             if compiled:
                 install(botocore_session)
             session = aioboto3.Session("key", "secret", region_name="eu-west-1", botocore_session=botocore_session)
             client = session.client(service, endpoint_url=str(server.make_url("/")))
-            made.append(await stack.enter_async_context(client))
-        yield made
+            created.append(await stack.enter_async_context(client))
+        yield created
 
 
 @pytest.mark.parametrize(("service", "operation"), ANSWERS, ids=["-".join(pair) for pair in ANSWERS])
-async def test_clients_answer_as_clients_of_an_untouched_session(service, operation):
+async def test_clients_return_the_same_results_as_clients_of_a_plain_session(service, operation):
     async with clients(ANSWERS[service, operation].encode(), service=service) as (plain, compiled):
         theirs, ours = await getattr(plain, operation)(), await getattr(compiled, operation)()
     assert difference(ours, theirs) is None
@@ -84,13 +84,13 @@ async def test_clients_answer_as_clients_of_an_untouched_session(service, operat
     assert len(ours) > 1
 
 
-async def test_the_location_of_a_bucket_still_comes_from_the_bare_text_of_the_body():
+async def test_the_location_of_a_bucket_is_read_from_the_root_element():
     body = b'<LocationConstraint xmlns="http://s3.amazonaws.com/doc/2006-03-01/">EU</LocationConstraint>'
     async with clients(body, service="s3") as (_, compiled):
         assert (await compiled.get_bucket_location(Bucket="bucket"))["LocationConstraint"] == "EU"
 
 
-async def test_an_error_raises_the_exception_of_its_code():
+async def test_an_error_raises_the_same_exception_as_a_plain_session():
     body = b'{"Message": "gone", "Type": "User"}'
     async with clients(body, service="lambda", status=404) as both:
         raised = [(await failure(client.list_functions)).response for client in both]
@@ -103,21 +103,21 @@ async def failure(call: Callable[[], Awaitable[Any]]) -> Any:
     return raised.value
 
 
-async def test_a_page_of_html_is_no_empty_list():
+async def test_an_html_page_is_not_an_empty_list():
     async with clients(HTML, service="dynamodb") as (plain, compiled):
         assert "TableNames" not in await plain.list_tables()
         with pytest.raises(ResponseParserError):
             await compiled.list_tables()
 
 
-async def test_policy_documents_are_decoded_once_and_equal_ones_are_one_object():
+async def test_equal_policy_documents_are_decoded_once_into_one_object():
     async with clients(ANSWERS["iam", "list_roles"].encode(), service="iam") as (_, compiled):
         first, second = (await compiled.list_roles())["Roles"]
     assert first["AssumeRolePolicyDocument"] == TRUST
     assert first["AssumeRolePolicyDocument"] is second["AssumeRolePolicyDocument"]
 
 
-async def test_botocores_own_handler_gives_way_and_a_second_installation_adds_nothing():
+async def test_botocores_handler_is_replaced_and_installing_twice_adds_nothing():
     session = AioSession()
     install(session)
     install(session)
@@ -133,7 +133,7 @@ async def test_botocores_own_handler_gives_way_and_a_second_installation_adds_no
 @pytest.mark.parametrize(
     "operation", ["GetAccountAuthorizationDetails", "GetPolicyVersion", "ListUsers", "TagRole", "GetRole"]
 )
-async def test_documents_are_decoded_wherever_botocore_decodes_them(operation):
+async def test_policy_documents_are_decoded_wherever_botocore_decodes_them(operation):
     document = quote(json.dumps(TRUST))
     member = {"PolicyDocument": document, "AssumeRolePolicyDocument": document, "Document": document, "Path": document}
     model = service_model("iam").operation_model(operation)
@@ -172,7 +172,7 @@ def test_any_document_is_decoded_as_botocore_decodes_it(document, ascii_only, sa
     text=st.text('%0257ABbDdEe"{}:, x=\n\r\u00e9\ud800')
     | st.from_regex(r'"(%(2[0-9A-F]|7[bBdD]|5[bBdD]|C3|A9|0[aAdD]|)|[x=\n\r])*"', fullmatch=True)
 )
-def test_any_text_has_the_outcome_that_it_has_with_botocore(text):
+def test_any_text_is_decoded_or_returned_as_botocore_does(text):
     assert difference(decode_policy(text), decode_quoted_jsondoc(text)) is None
 
 
@@ -205,16 +205,16 @@ def test_any_text_has_the_outcome_that_it_has_with_botocore(text):
         "x" * 9000,
     ],
 )
-def test_what_is_no_policy_document_comes_as_botocore_gives_it(value):
+def test_other_values_are_returned_as_botocore_returns_them(value):
     assert difference(outcome(decode_policy, value), outcome(decode_quoted_jsondoc, value)) is None
 
 
-def test_long_documents_are_decoded_too():
+def test_long_documents_are_decoded():
     document = {"Statement": [{"Sid": str(number)} for number in range(2000)]}
     assert decode_policy(quote(json.dumps(document))) == document
 
 
-async def test_parsers_are_made_once_and_anew_for_another_timestamp_parser():
+async def test_parsers_are_cached_until_the_timestamp_parser_changes():
     shape = service_model("iam").operation_model("GetUser").output_shape
     body = b"<R><GetUserResult><User><CreateDate>2024-01-02T03:04:05Z</CreateDate></User></GetUserResult></R>"
     factory = CompiledParserFactory()
@@ -224,7 +224,7 @@ async def test_parsers_are_made_once_and_anew_for_another_timestamp_parser():
     assert (await factory.create_parser("query").parse(response(body), shape))["User"] == {"CreateDate": "2024"}
 
 
-def test_a_shape_is_compiled_once_and_its_plan_goes_with_it():
+def test_a_shape_is_compiled_once_and_its_plan_is_freed_with_it():
     compiled = []
 
     def compiler():
@@ -241,6 +241,6 @@ def test_a_shape_is_compiled_once_and_its_plan_goes_with_it():
     read = weakref.ref(plan.read)
     compiled.clear()
     del plan, shapes[0]
-    gc.collect()  # the shape, in a cycle with its model
-    gc.collect()  # the plan, in a cycle with its compiler
+    gc.collect()  # frees the shape, which is in a cycle with its model
+    gc.collect()  # frees the plan, which is in a cycle with its compiler
     assert read() is None

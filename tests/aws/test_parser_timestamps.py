@@ -1,4 +1,4 @@
-"""The quick timestamp parser against botocore's."""
+"""Equivalence of the timestamp parser with botocore's."""
 
 import time
 from datetime import UTC, datetime, timedelta, timezone
@@ -21,7 +21,7 @@ FORMS = (
     "%a, %d %b %Y %H:%M:%S GMT",
     "%Y%m%dT%H%M%SZ",
 )
-ODD = (
+UNUSUAL = (
     "",
     " ",
     "Z",
@@ -35,7 +35,7 @@ ODD = (
 OFFSETS = st.integers(-23 * 60, 23 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
 
 
-def assert_alike(value: object) -> None:
+def assert_equal(value: object) -> None:
     ours, theirs = outcome(parse_timestamp, value), outcome(botocore_timestamp, value)
     if isinstance(theirs, datetime):
         assert isinstance(ours, datetime), value
@@ -45,37 +45,37 @@ def assert_alike(value: object) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [*EPOCHS, *ISO_8601, *RFC_822, *ODD, "1704164645", "1704164645.25", None, True, [], b"2024"]
+    "value", [*EPOCHS, *ISO_8601, *RFC_822, *UNUSUAL, "1704164645", "1704164645.25", None, True, [], b"2024"]
 )
-def test_what_aws_writes_and_what_it_does_not_is_the_moment_that_botocore_finds(value):
-    assert_alike(value)
+def test_a_value_is_parsed_as_botocore_parses_it(value):
+    assert_equal(value)
 
 
-@given(moment=st.datetimes(min_value=datetime(1000, 1, 1)), form=st.sampled_from(FORMS))  # its form adds the zone
-def test_any_moment_in_any_form_is_the_moment_that_botocore_finds(moment, form):
-    assert_alike(moment.strftime(form))
+@given(moment=st.datetimes(min_value=datetime(1000, 1, 1)), form=st.sampled_from(FORMS))  # the format adds the zone
+def test_any_time_in_any_format_is_parsed_as_botocore_parses_it(moment, form):
+    assert_equal(moment.strftime(form))
 
 
 @given(moment=st.datetimes(min_value=datetime(1000, 1, 2), max_value=datetime(9999, 12, 30), timezones=OFFSETS))
-def test_any_offset_is_the_offset_that_botocore_finds(moment):
+def test_any_utc_offset_is_parsed_as_botocore_parses_it(moment):
     text = moment.isoformat()
-    assert_alike(text)
+    assert_equal(text)
     assert parse_timestamp(text).utcoffset() == botocore_timestamp(text).utcoffset()
 
 
 @given(text=st.from_regex(r"[0-9]{4}-[0-9]{2}-[0-3][0-9]T[0-9]{2}:[0-5][0-9]:[0-9]{2}(\.[0-9]{1,9})?Z", fullmatch=True))
-def test_days_and_hours_that_are_none_are_refused_as_botocore_refuses_them(text):
-    assert_alike(text)
+def test_invalid_days_and_hours_are_rejected_as_botocore_rejects_them(text):
+    assert_equal(text)
 
 
 @given(text=st.text("0123456789-:.TZ+, ", max_size=30))
-def test_any_text_has_the_outcome_that_it_has_with_botocore(text):
-    assert_alike(text)
+def test_any_text_has_the_same_outcome_as_with_botocore(text):
+    assert_equal(text)
 
 
 @given(seconds=st.integers(-(2**70), 2**70) | st.integers(0, 2**32) | st.floats() | st.floats(0, 2**32))
-def test_any_number_has_the_outcome_that_it_has_with_botocore(seconds):
-    assert_alike(seconds)
+def test_any_number_has_the_same_outcome_as_with_botocore(seconds):
+    assert_equal(seconds)
 
 
 @pytest.fixture
@@ -89,5 +89,5 @@ def _new_york(monkeypatch):
 
 @pytest.mark.usefixtures("_new_york")
 @pytest.mark.parametrize("epoch", [1704164645, 1704164645.0, "1704164645"])
-def test_epoch_seconds_come_in_utc_whatever_the_zone_of_the_machine(epoch):
+def test_epoch_seconds_are_in_utc_regardless_of_the_local_time_zone(epoch):
     assert parse_timestamp(epoch).isoformat() == datetime.fromtimestamp(1704164645, UTC).isoformat()

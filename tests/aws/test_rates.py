@@ -1,4 +1,4 @@
-"""The call layer in a contest for token buckets, over HTTP, in made-up time: no test here waits."""
+"""The call layer competes with another client for AWS's token buckets, over HTTP and in virtual time."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def _contest(share: float, part: float, gaps: Gaps, seconds: float = 30.0) -> li
 
 
 @pytest.mark.parametrize("gaps", [steady, at_random, in_bursts])
-def test_half_of_each_bucket_is_used_up_and_the_other_half_is_left_to_the_rival(gaps):
+def test_half_of_each_bucket_is_used_and_the_other_half_is_left_to_the_rival(gaps):
     for result in _contest(0.5, 0.5, gaps):
         assert result.failed == 0
         assert result.ratio <= 1.15
@@ -29,14 +29,14 @@ def test_half_of_each_bucket_is_used_up_and_the_other_half_is_left_to_the_rival(
 
 
 @pytest.mark.parametrize("share", [0.25, 0.5])
-def test_the_share_is_obeyed_and_used_within_five_percent(share):
+def test_the_share_is_respected_and_used_within_five_percent(share):
     for result in _contest(share, 0.5, steady):
         assert 0.95 * result.allowed <= result.rate <= 1.05 * result.allowed
         assert result.busiest <= 1.05 * result.allowed
         assert (result.throttles, result.rival_throttles) == (0, 0)
 
 
-def test_one_who_was_told_to_take_everything_still_yields_to_a_rival():
+def test_a_share_of_one_still_yields_to_a_rival():
     for result in _contest(1.0, 0.5, steady, seconds=90):
         assert result.failed == 0
         assert result.ratio <= 1.15
@@ -44,7 +44,7 @@ def test_one_who_was_told_to_take_everything_still_yields_to_a_rival():
         assert result.rival_throttles <= 0.1 * result.rival_calls
 
 
-def test_alone_the_whole_bucket_can_be_used():
+def test_the_whole_bucket_can_be_used_without_a_rival():
     for result in _contest(1.0, 0.0, steady):
         assert result.failed == 0
         assert result.ratio <= 1.15
@@ -59,18 +59,18 @@ def _seconds_to_the_ceiling(bucket: TokenBucket) -> int:
     return seconds
 
 
-def test_a_rate_is_sought_quickly_and_after_a_throttle_regained_slowly():
+def test_the_rate_grows_quickly_before_the_first_throttle_and_slowly_after_it():
     bucket = TokenBucket("b", 100, 1, 200, 1, 0.0)
     assert _seconds_to_the_ceiling(bucket) == pytest.approx(SEARCH / 2, abs=1)
     bucket.throttled(0.0)
     assert _seconds_to_the_ceiling(bucket) == pytest.approx(RECOVERY * 0.3, abs=1)
 
 
-def test_api_gateway_counts_both_its_clients_together():
+def test_both_clients_of_api_gateway_share_a_bucket():
     assert Rates().find("apigateway", "GetRestApis")[1] == Rates().find("apigatewayv2", "GetApis")[1]
 
 
-def test_a_configured_rate_replaces_the_known_one_in_each_of_the_clients_buckets():
+def test_a_configured_rate_overrides_each_bucket_of_its_client():
     rates = Rates({"ec2": Allowance(5, 8), "iam": Allowance(1, 1)})
     vpcs, bucket = rates.find("ec2", "DescribeVpcs")
     assert (vpcs.per_second, vpcs.burst, bucket) == (5, 8, "ec2:DescribeVpcs")
@@ -85,12 +85,12 @@ def test_a_configured_operation_gets_a_bucket_of_its_own():
     assert rates.find("iam", "GetRole")[0].per_second == 1
 
 
-def test_a_configured_rate_does_not_grow_beyond_itself():
-    careful = next(rate for rate in RATES if rate.most)
-    assert Rates({careful.client: Allowance(2, 2)}).find(careful.client, "GetThing")[0].most is None
+def test_a_configured_rate_has_no_higher_ceiling():
+    growing = next(rate for rate in RATES if rate.ceiling)
+    assert Rates({growing.client: Allowance(2, 2)}).find(growing.client, "GetThing")[0].ceiling is None
 
 
-async def test_the_settings_rates_reach_the_limiter_and_the_share_applies_to_them():
+async def test_configured_rates_apply_to_the_limiter_scaled_by_the_share():
     limits = RateLimits.of(
         load_settings({"rate_share": 0.25, "rates": {"iam": 8, "ec2:DescribeVpcs": {"per_second": 4, "burst": 40}}})
     )
@@ -101,20 +101,20 @@ async def test_the_settings_rates_reach_the_limiter_and_the_share_applies_to_the
     assert (vpcs.bucket.rate, vpcs.bucket.burst) == (1, 10)
 
 
-def test_rates_may_stand_in_the_environment_and_in_the_file(tmp_path, monkeypatch):
+def test_rates_are_read_from_the_environment_and_the_file(tmp_path, monkeypatch):
     file = tmp_path / "collector.toml"
     file.write_text('[rates]\n"iam" = 4\n"ec2:DescribeVpcs" = {per_second = 30, burst = 60}\n')
-    found = Rates.of(load_settings({}, file).rates)
-    assert found.find("iam", "GetUser")[0].burst == 4
-    assert found.find("ec2", "DescribeVpcs")[0].burst == 60
+    rates = Rates.of(load_settings({"config": file}).rates)
+    assert rates.find("iam", "GetUser")[0].burst == 4
+    assert rates.find("ec2", "DescribeVpcs")[0].burst == 60
     monkeypatch.setenv("COLLECTOR_RATES", "iam=0.5")
     assert Rates.of(load_settings({}).rates).find("iam", "GetUser")[0].burst == 1
 
 
 @pytest.mark.parametrize(
-    "given", [{"iam": 0}, {"iam": "much"}, {"iam": {"burst": 3}}, {"iam": {"per_second": 1, "brust": 3}}, "iam", 3]
+    "rates", [{"iam": 0}, {"iam": "much"}, {"iam": {"burst": 3}}, {"iam": {"per_second": 1, "brust": 3}}, "iam", 3]
 )
-def test_a_rate_that_is_none_is_named_in_one_line(given):
-    with pytest.raises(ConfigurationError, match="rates") as refused:
-        load_settings({"rates": given})
-    assert "\n" not in str(refused.value)
+def test_an_invalid_rate_is_reported_in_one_line(rates):
+    with pytest.raises(ConfigurationError, match="rates") as raised:
+        load_settings({"rates": rates})
+    assert "\n" not in str(raised.value)

@@ -1,4 +1,4 @@
-"""Our signatures against botocore's, for requests of every form that botocore serialises."""
+"""Equivalence of signatures with botocore's."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _scopes = st.builds(
 )
 
 
-class _Asked(NamedTuple):
+class _Request(NamedTuple):
     method: str
     url: str
     headers: dict[str, str]
@@ -57,32 +57,32 @@ _urls = st.builds(
     _escaped,
     _queries,
 )
-_requests = st.builds(_Asked, st.sampled_from(["GET", "POST", "HEAD"]), _urls, _headers, st.binary(max_size=30))
+_requests = st.builds(_Request, st.sampled_from(["GET", "POST", "HEAD"]), _urls, _headers, st.binary(max_size=30))
 
 
-def _ours(asked: _Asked, scope: CredentialScope, keys: Keys) -> dict[str, str]:
-    headers = dict(asked.headers)
-    sign(headers, asked.method, asked.url, asked.body, scope, keys, NOW)
+def _ours(request: _Request, scope: CredentialScope, keys: Keys) -> dict[str, str]:
+    headers = dict(request.headers)
+    sign(headers, request.method, request.url, request.body, scope, keys, NOW)
     return {name: headers[name] for name in SIGNED if name in headers}
 
 
-def _of_botocore(asked: _Asked, scope: CredentialScope, keys: Keys) -> dict[str, str]:
-    request = AWSRequest(asked.method, asked.url, asked.headers, asked.body)
-    kind = auth.S3SigV4Auth if scope.service in S3_NAMES else auth.SigV4Auth
+def _of_botocore(request: _Request, scope: CredentialScope, keys: Keys) -> dict[str, str]:
+    signed = AWSRequest(request.method, request.url, request.headers, request.body)
+    signer = auth.S3SigV4Auth if scope.service in S3_NAMES else auth.SigV4Auth
     with patch.object(auth, "get_current_datetime", lambda: NOW.replace(tzinfo=None)):
-        kind(keys, scope.service, scope.region).add_auth(request)
-    return {name: request.headers[name] for name in SIGNED if name in request.headers}
+        signer(keys, scope.service, scope.region).add_auth(signed)
+    return {name: signed.headers[name] for name in SIGNED if name in signed.headers}
 
 
 @given(_requests, _scopes, _keys)
-def test_a_signature_is_botocores(asked, scope, keys):
-    assert _ours(asked, scope, keys) == _of_botocore(asked, scope, keys)
+def test_a_signature_equals_botocores(request, scope, keys):
+    assert _ours(request, scope, keys) == _of_botocore(request, scope, keys)
 
 
-def test_a_url_without_a_path_is_signed_as_its_root():
-    asked = _Asked("POST", "https://sts.us-east-1.amazonaws.com", {}, b"")
+def test_a_url_without_a_path_is_signed_with_the_root_path():
+    request = _Request("POST", "https://sts.us-east-1.amazonaws.com", {}, b"")
     scope, keys = CredentialScope("sts", "us-east-1"), Keys("AKIA", "secret", None)
-    assert _ours(asked, scope, keys) == _of_botocore(asked, scope, keys)
+    assert _ours(request, scope, keys) == _of_botocore(request, scope, keys)
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_a_url_without_a_path_is_signed_as_its_root():
     ],
     ids=["day", "service", "region", "secret"],
 )
-def test_a_kept_key_is_not_taken_for_another(day, scope, secret):
+def test_a_cached_signing_key_is_used_only_for_its_day_scope_and_secret(day, scope, secret):
     def signature(day: int, scope: CredentialScope, secret: str) -> str:
         headers: dict[str, str] = {}
         sign(headers, "GET", "https://x.example/", b"", scope, Keys("AKIA", secret, None), NOW.replace(day=day))

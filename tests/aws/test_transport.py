@@ -1,4 +1,4 @@
-"""Our requests against botocore's own, for every operation that the catalogue uses, and what is left to botocore."""
+"""Equivalence of the fast path's requests with botocore's for every operation of the catalogue."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class _Sent(Exception):
     pass
 
 
-class _Left(Exception):
+class _Delegated(Exception):
     pass
 
 
@@ -57,8 +57,8 @@ class _Request(NamedTuple):
     body: bytes
 
 
-class _Wiretap:
-    """In place of the pool: keeps what would be sent, and answers from a list or not at all."""
+class _FakePool:
+    """Fake connection pool: records each request, then returns the next of `answers` or raises `_Sent`."""
 
     def __init__(self) -> None:
         self.requests: list[Any] = []
@@ -83,17 +83,17 @@ class _Wiretap:
 
 
 @pytest.fixture
-async def tapped(monkeypatch, tmp_path):
+async def fake_pool(monkeypatch, tmp_path):
     for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
         monkeypatch.setenv(name, str(tmp_path / name))
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    tap = _Wiretap()
+    pool = _FakePool()
     with (
-        patch.object(transport, "ConnectionPool", lambda *_: tap),
-        patch("collector.aws.clients.ConnectionPool", lambda *_: tap),
+        patch.object(transport, "ConnectionPool", lambda *_: pool),
+        patch("collector.aws.clients.ConnectionPool", lambda *_: pool),
     ):
         async with Clients(aioboto3.Session(), "us-east-1") as clients:
-            yield clients, tap
+            yield clients, pool
 
 
 SCALARS = {"integer": 7, "long": 7, "float": 7.0, "double": 7.0, "boolean": True, "timestamp": NOW, "blob": b"blob"}
@@ -101,11 +101,11 @@ NAMES = {"BucketName": "a-bucket", "AccountId": "123456789012"}
 
 
 def _value(shape: Any, depth: int = 0) -> Any:
-    """A value that the shape allows: in the first two levels with all members, below with the required ones."""
+    """A valid value: with all members on the first two levels, and with the required members on the next two."""
     match shape.type_name:
         case "structure":
-            wanted = shape.members if depth < 2 else shape.required_members if depth < 4 else ()
-            return {name: _value(shape.members[name], depth + 1) for name in wanted}
+            names = shape.members if depth < 2 else shape.required_members if depth < 4 else ()
+            return {name: _value(shape.members[name], depth + 1) for name in names}
         case "list":
             return [_value(shape.member, depth + 1)]
         case "map":
@@ -120,144 +120,144 @@ def _params(boto: Any, api: str) -> dict[str, Any]:
     return _value(shape) if shape is not None else {}
 
 
-def _seen(request: Any) -> tuple[str, str, bytes, dict[str, str]]:
+def _comparable(request: Any) -> tuple[str, str, bytes, dict[str, str]]:
     headers = {
         name.lower(): value.decode() if isinstance(value, bytes) else value for name, value in request.headers.items()
     }
-    headers.pop("content-length", None)  # aiohttp counts
-    headers["user-agent"] = headers["user-agent"].partition(" ")[0]  # botocore adds what features it used on its way
+    headers.pop("content-length", None)  # aiohttp adds it
+    headers["user-agent"] = headers["user-agent"].partition(" ")[0]  # botocore appends the features it used
     body = request.body or b""
     return request.method, request.url, body.encode() if isinstance(body, str) else body, headers
 
 
-async def _leaves(clients: Clients, tap: _Wiretap, client: Any, op: str, params: dict[str, Any], region: str) -> Any:
+async def _sent(clients: Clients, pool: _FakePool, client: Any, op: str, params: dict[str, Any], region: str) -> Any:
     with pytest.raises(_Sent), patch.object(auth, "get_current_datetime", lambda: NOW.replace(tzinfo=None)):
         await clients.call(client, op, params, RequestTarget(region, _Signer()))
-    return _seen(tap.requests.pop())
+    return _comparable(pool.requests.pop())
 
 
 @pytest.mark.parametrize("name", CLIENTS)
-async def test_requests_are_those_that_botocore_would_send(name, tapped):
-    clients, tap = tapped
+async def test_requests_equal_those_of_botocore(name, fake_pool):
+    clients, pool = fake_pool
     client = await clients.get(name)
     client.boto.meta.events.unregister("request-created", add_retry_headers)
     ops = [op for each, op in OPERATIONS if each == name]
-    asked = [(op, _params(client.boto, client.apis[op]), region) for op in ops for region in REGIONS for _ in range(2)]
+    calls = [(op, _params(client.boto, client.apis[op]), region) for op in ops for region in REGIONS for _ in range(2)]
     with patch.object(fast_path, "datetime") as clock:
         clock.now.return_value = NOW
-        ours = [await _leaves(clients, tap, client, *each) for each in asked]
+        ours = [await _sent(clients, pool, client, *each) for each in calls]
     with patch.object(FastPath, "call", AsyncMock(return_value=None)):
-        assert ours == [await _leaves(clients, tap, client, *each) for each in asked]
+        assert ours == [await _sent(clients, pool, client, *each) for each in calls]
 
 
-OF_NO_EFFECT = frozenset({
+WITHOUT_EFFECT = frozenset({
     "ParameterAlias.alias_parameter_in_call", "RetryQuotaChecker.release_retry_quota", "_handle_request_validation_mode_member",
-    "_handle_sqs_compatible_error", "_sign_for_aim", "add_recursion_detection_header", "block_endpoint_discovery_required_operations",
+    "_handle_sqs_compatible_error", "_sign_for_target", "add_recursion_detection_header", "block_endpoint_discovery_required_operations",
     "generate_idempotent_uuid", "inject_api_version_header_if_needed",
 })  # fmt: skip
-"""botocore's hooks that change nothing of an operation that goes the short way: old names, retries, tokens, Lambda's trace."""
-FOLLOWED = frozenset({"PolicyDecoder.after_call", "add_accept_header", "fix_route53_ids"})
+"""Handlers without effect on fast-path operations: aliases, retries, idempotency tokens, Lambda's trace header."""
+REPRODUCED = frozenset({"PolicyDecoder.after_call", "add_accept_header", "fix_route53_ids"})
 OF_S3 = frozenset({
     "ClientCreator._inject_s3_input_parameters", "S3ExpressIdentityResolver.apply_signing_cache_key",
     "S3RegionRedirectorv2.annotate_request_context", "_handle_200_error", "add_expect_header", "handle_expires_header",
     "remove_bucket_from_url_paths_from_model", "validate_bucket_name",
 })  # fmt: skip
-"""Hooks of S3: for its redirects, directory buckets and uploads, and what `FastPath` does in their place."""
+"""Handlers of S3 for redirects, directory buckets and uploads, and those that `FastPath` reproduces."""
 LEFT_TO_BOTOCORE = {("s3", "get_bucket_location"), ("s3control", "get_public_access_block")}
 
 
 @pytest.mark.parametrize("name", CLIENTS)
-async def test_no_hook_of_botocores_is_passed_by(name, tapped):
-    clients, _ = tapped
+async def test_the_fast_path_bypasses_only_handlers_without_effect(name, fake_pool):
+    clients, _ = fake_pool
     client = await clients.get(name)
-    known = OF_NO_EFFECT | FOLLOWED | (OF_S3 if name == "s3" else frozenset())
+    expected = WITHOUT_EFFECT | REPRODUCED | (OF_S3 if name == "s3" else frozenset())
     for op in [op for each, op in OPERATIONS if each == name and (each, op) not in LEFT_TO_BOTOCORE]:
         for event in ("provide-client-params", "before-parameter-build", "before-call", "before-parse", "after-call"):
             service = client.boto.meta.service_model.service_id.hyphenize()
             listeners = client.boto.meta.events._emitter._handlers.prefix_search(f"{event}.{service}.{client.apis[op]}")
-            assert {getattr(each, "func", each).__qualname__ for each in listeners} <= known
+            assert {getattr(each, "func", each).__qualname__ for each in listeners} <= expected
 
 
 @pytest.mark.parametrize("name", CLIENTS)
-async def test_only_what_is_out_of_the_ordinary_is_left_to_botocore(name, tapped):
-    clients, _ = tapped
+async def test_only_special_operations_are_left_to_botocore(name, fake_pool):
+    clients, _ = fake_pool
     client = await clients.get(name)
     ops = [op for each, op in OPERATIONS if each == name]
     with (
         patch.object(fast_path, "datetime") as clock,
-        patch("collector.aws.clients.by_botocore", AsyncMock(side_effect=_Left)),
+        patch("collector.aws.clients.by_botocore", AsyncMock(side_effect=_Delegated)),
     ):
         clock.now.return_value = NOW
         for op in ops:
-            with pytest.raises(_Left if (name, op) in LEFT_TO_BOTOCORE else _Sent):
+            with pytest.raises(_Delegated if (name, op) in LEFT_TO_BOTOCORE else _Sent):
                 await clients.call(
                     client, op, _params(client.boto, client.apis[op]), RequestTarget("eu-west-1", _Signer())
                 )
 
 
 @pytest.mark.parametrize("bucket", ["Big_Bucket", "arn:aws:s3:us-east-1:1:accesspoint/a", "logs--use1-az1--x-s3", "a"])
-async def test_odd_names_of_buckets_are_left_to_botocore(bucket, tapped):
-    clients, _ = tapped
+async def test_calls_to_unusual_bucket_names_are_left_to_botocore(bucket, fake_pool):
+    clients, _ = fake_pool
     client = await clients.get("s3")
-    with patch("collector.aws.clients.by_botocore", AsyncMock(side_effect=_Left)), pytest.raises(_Left):
+    with patch("collector.aws.clients.by_botocore", AsyncMock(side_effect=_Delegated)), pytest.raises(_Delegated):
         await clients.call(client, "get_bucket_acl", {"Bucket": bucket}, RequestTarget("eu-west-1", _Signer()))
 
 
 @pytest.mark.parametrize("bucket", ["plain", "with.dots.in-it", "0digits0", "a" * 63])
-async def test_a_bucket_is_asked_where_botocore_would_ask(bucket, tapped):
-    clients, tap = tapped
+async def test_requests_to_a_bucket_equal_those_of_botocore(bucket, fake_pool):
+    clients, pool = fake_pool
     client = await clients.get("s3")
     client.boto.meta.events.unregister("request-created", add_retry_headers)
-    asked = [("get_bucket_acl", {"Bucket": bucket}, region) for region in REGIONS]
+    calls = [("get_bucket_acl", {"Bucket": bucket}, region) for region in REGIONS]
     with patch.object(fast_path, "datetime") as clock:
         clock.now.return_value = NOW
-        ours = [await _leaves(clients, tap, client, *each) for each in asked]
+        ours = [await _sent(clients, pool, client, *each) for each in calls]
     with patch.object(FastPath, "call", AsyncMock(return_value=None)):
-        assert ours == [await _leaves(clients, tap, client, *each) for each in asked]
+        assert ours == [await _sent(clients, pool, client, *each) for each in calls]
 
 
-async def test_an_answer_is_parsed_and_an_error_raised_as_botocore_does(tapped):
-    clients, tap = tapped
+async def test_a_response_is_parsed_and_an_error_is_raised(fake_pool):
+    clients, pool = fake_pool
     client = await clients.get("sts")
-    tap.answers = [
+    pool.answers = [
         (200, b"<R><GetCallerIdentityResult><Account>1</Account></GetCallerIdentityResult></R>"),
         (403, b"<ErrorResponse><Error><Code>ExpiredToken</Code><Message>too late</Message></Error></ErrorResponse>"),
     ]
     answer = await clients.call(client, "get_caller_identity", {}, RequestTarget("us-east-1", _Signer()))
-    assert answer == {"Account": "1"}, "and nothing of the transport, which would stay in memory with each answer"
+    assert answer == {"Account": "1"}, "without ResponseMetadata"
     with pytest.raises(ClientError, match="too late") as caught:
         await clients.call(client, "get_caller_identity", {}, RequestTarget("us-east-1", _Signer()))
     assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403
 
 
-async def test_an_error_of_s3_in_an_answer_that_went_well_is_an_error(tapped):
-    clients, tap = tapped
+async def test_an_error_body_of_s3_with_a_success_status_is_raised(fake_pool):
+    clients, pool = fake_pool
     client = await clients.get("s3")
-    tap.answers = [(200, b"<Error><Code>InternalError</Code><Message>oh</Message></Error>")]
+    pool.answers = [(200, b"<Error><Code>InternalError</Code><Message>oh</Message></Error>")]
     with pytest.raises(ClientError, match="InternalError"):
         await clients.call(client, "get_bucket_acl", {"Bucket": "b-1"}, RequestTarget("us-east-1", _Signer()))
 
 
-async def test_a_bucket_in_another_region_is_asked_there(tapped):
-    clients, tap = tapped
+async def test_a_call_is_redirected_to_the_region_of_its_bucket(fake_pool):
+    clients, pool = fake_pool
     client = await clients.get("s3")
     wrong = b"<Error><Code>AuthorizationHeaderMalformed</Code><Region>eu-west-1</Region></Error>"
-    tap.answers = [
+    pool.answers = [
         (400, wrong),
         (400, wrong),
         (200, b"<AccessControlPolicy><Owner><ID>me</ID></Owner></AccessControlPolicy>"),
     ]
     answer = await clients.call(client, "get_bucket_acl", {"Bucket": "b-1"}, RequestTarget("us-east-1", _Signer()))
     assert answer["Owner"] == {"ID": "me"}
-    assert "/eu-west-1/s3/" in _seen(tap.requests[-1])[3]["authorization"]
+    assert "/eu-west-1/s3/" in _comparable(pool.requests[-1])[3]["authorization"]
 
 
-async def test_calls_side_by_side_go_each_to_its_own_region(tapped):
-    clients, tap = tapped
+async def test_concurrent_calls_each_go_to_their_own_region(fake_pool):
+    clients, pool = fake_pool
     client = await clients.get("sqs")
     calls = [clients.call(client, "list_queues", {}, RequestTarget(region, _Signer())) for region in REGIONS * 5]
     await asyncio.gather(*calls, return_exceptions=True)
-    for request in tap.requests:
+    for request in pool.requests:
         region = request.url.split(".")[1]
         assert f"/{region}/sqs/" in request.headers["Authorization"]
-    assert len({request.url for request in tap.requests}) == len(REGIONS)
+    assert len({request.url for request in pool.requests}) == len(REGIONS)

@@ -1,4 +1,4 @@
-"""An event loop with a time of its own: where nothing is under way, it goes to the next timer at once."""
+"""An event loop with virtual time, which advances to the next timer at once whenever nothing else is pending."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 STUCK = 20.0
-"""Real seconds after which something that is under way is thought never to come."""
+"""Real seconds after which pending I/O is considered hung."""
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """A `Clock`: `working` holds time still until what is under way in reality (sockets, threads) has come."""
+    """A `Clock`: virtual time stops inside `working`, while real I/O (sockets, threads) is pending."""
 
     def __init__(self) -> None:
         self.now = 1.0
-        self.under_way = 0
+        self.pending = 0
         super().__init__(_Selector(self))
 
     def time(self) -> float:
@@ -27,18 +27,18 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     @contextmanager
     def working(self) -> Iterator[None]:
-        self.under_way += 1
+        self.pending += 1
         try:
             yield
         finally:
-            self.under_way -= 1
+            self.pending -= 1
 
     async def rest(self, seconds: float) -> None:
-        self.under_way -= 1
+        self.pending -= 1
         try:
             await asyncio.sleep(seconds)
         finally:
-            self.under_way += 1
+            self.pending += 1
 
 
 class _Selector(DefaultSelector):
@@ -50,10 +50,10 @@ class _Selector(DefaultSelector):
         ready = super().select(0)
         if ready or timeout == 0:
             return ready
-        if self._loop.under_way or timeout is None:
+        if self._loop.pending or timeout is None:
             ready = super().select(STUCK)
             if not ready:
-                raise TimeoutError("nothing came")
+                raise TimeoutError("no I/O event arrived")
             return ready
         self._loop.now += timeout
         return []

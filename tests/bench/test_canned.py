@@ -1,6 +1,6 @@
-"""The benches' own AWS: it must answer as AWS does, or what is measured against it means nothing."""
+"""The canned AWS of the benchmarks: it must answer as AWS does, or the figures are meaningless."""
 
-import os
+import json
 import signal
 import socket
 import subprocess
@@ -18,13 +18,16 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from botocore.retries.standard import RetryContext, ThrottledRetryableChecker
 
-# The benches are scripts, not a package that mypy would find.
+# The benchmarks are scripts, which mypy does not find as a package.
 _canned = import_module("bench.canned")
+Profile = import_module("bench.canned.estate").Profile
+NAMED = import_module("bench.canned.profiles").NAMED
 canned_server, resources = _canned.canned_server, _canned.resources
 Canned: TypeAlias = Any
 
-REGIONS = ("us-east-1", "eu-west-1", "ap-southeast-2")
+REGIONS = ("us-east-1", "eu-west-1")
 HERE = "us-east-1"
+COUNTS = {kind: max(3, count // 100) for kind, count in NAMED["100k"][2].items()}
 CONFIG = Config(
     retries={"total_max_attempts": 1},
     s3={"addressing_style": "path"},
@@ -37,24 +40,28 @@ Row = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
-def aws() -> Iterator[Canned]:
-    with canned_server("small", accounts=2) as server:
+def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Canned]:
+    profile = tmp_path_factory.mktemp("canned") / "profile.json"
+    profile.write_text(json.dumps({"accounts": 2, "regions": dict.fromkeys(REGIONS, 1), "counts": COUNTS}))
+    with canned_server(str(profile)) as server:
         yield server
     for client in CLIENTS.values():
         client.close()
     CLIENTS.clear()
 
 
-@pytest.fixture(autouse=True)
-def _no_rules_left(aws: Canned) -> Iterator[None]:
-    yield
+@pytest.fixture
+def controlled(aws: Canned) -> Iterator[Canned]:
+    """The server with zeroed statistics; its rules are dropped after the test."""
+    aws.control(reset=1)
+    yield aws
     aws.control(clear=1, reset=1)
 
 
 def client(aws: Canned, service: str, region: str = HERE, account: str = "000000000001") -> Any:
     key = (aws.url, service, region, account)
     if key not in CLIENTS:
-        made = CLIENTS[key] = boto3.client(
+        created = CLIENTS[key] = boto3.client(
             service,
             region_name=region,
             endpoint_url=aws.url,
@@ -62,8 +69,8 @@ def client(aws: Canned, service: str, region: str = HERE, account: str = "000000
             aws_secret_access_key="canned",
             config=CONFIG,
         )
-        # S3 Control puts the account before any host, even before an address.
-        made.meta.events.register("before-sign.s3-control", partial(without_account, account=account))
+        # S3 Control prefixes every host with the account id, even an IP address.
+        created.meta.events.register("before-sign.s3-control", partial(without_account, account=account))
     return CLIENTS[key]
 
 
@@ -72,52 +79,52 @@ def without_account(request: Any, account: str, **_: Any) -> None:
 
 
 def pages(
-    aws: Canned, service: str, operation: str, region: str = HERE, size: int | None = 7, **told: Any
+    aws: Canned, service: str, operation: str, region: str = HERE, size: int | None = 7, **params: Any
 ) -> list[Row]:
     paginator = client(aws, service, region).get_paginator(operation)
-    return list(paginator.paginate(PaginationConfig={"PageSize": size} if size else {}, **told))
+    return list(paginator.paginate(PaginationConfig={"PageSize": size} if size else {}, **params))
 
 
-def rows(aws: Canned, service: str, operation: str, items: str, region: str = HERE, **told: Any) -> list[Any]:
+def rows(aws: Canned, service: str, operation: str, items: str, region: str = HERE, **params: Any) -> list[Any]:
     found: list[Any] = []
-    for page in pages(aws, service, operation, region, **told):
-        held: Any = page
+    for page in pages(aws, service, operation, region, **params):
+        value: Any = page
         for step in items.split("."):
-            held = held.get(step) or []
-        found += held
+            value = value.get(step) or []
+        found += value
     return found
 
 
-def everywhere(aws: Canned, service: str, operation: str, items: str, **told: Any) -> list[Any]:
-    return [row for region in REGIONS for row in rows(aws, service, operation, items, region, **told)]
+def everywhere(aws: Canned, service: str, operation: str, items: str, **params: Any) -> list[Any]:
+    return [row for region in REGIONS for row in rows(aws, service, operation, items, region, **params)]
 
 
-EXPECTED = {kind: count // 2 for kind, count in resources("small", accounts=2).items()}
+EXPECTED = Profile(COUNTS, regions=dict.fromkeys(REGIONS, 1)).resources()
 
-# Type -> service, operation, where the rows stand; a page size where seven would not do.
+# Type -> service, operation, path of the rows, and the page size unless it is 7.
 LISTS: dict[str, tuple[Any, ...]] = {
     "aws_acm_certificate": ("acm", "list_certificates", "CertificateSummaryList"),
     "aws_ami": ("ec2", "describe_images", "Images"),
     "aws_autoscaling_group": ("autoscaling", "describe_auto_scaling_groups", "AutoScalingGroups"),
     "aws_cloudfront_distribution": ("cloudfront", "list_distributions", "DistributionList.Items", 2),
-    "aws_cloudwatch_log_group": ("logs", "describe_log_groups", "logGroups"),
+    "aws_cloudwatch_log_group": ("logs", "describe_log_groups", "logGroups", 20),
     "aws_cloudwatch_metric_alarm": ("cloudwatch", "describe_alarms", "MetricAlarms"),
     "aws_db_cluster_snapshot": ("rds", "describe_db_cluster_snapshots", "DBClusterSnapshots"),
     "aws_db_instance": ("rds", "describe_db_instances", "DBInstances"),
     "aws_db_snapshot": ("rds", "describe_db_snapshots", "DBSnapshots"),
-    "aws_ebs_snapshot": ("ec2", "describe_snapshots", "Snapshots", 100),
-    "aws_ebs_volume": ("ec2", "describe_volumes", "Volumes", 50),
+    "aws_ebs_snapshot": ("ec2", "describe_snapshots", "Snapshots", 40),
+    "aws_ebs_volume": ("ec2", "describe_volumes", "Volumes", 20),
     "aws_ecr_repository": ("ecr", "describe_repositories", "repositories"),
     "aws_ecs_cluster": ("ecs", "list_clusters", "clusterArns"),
     "aws_ecs_task_definition": ("ecs", "list_task_definitions", "taskDefinitionArns"),
     "aws_elb": ("elb", "describe_load_balancers", "LoadBalancerDescriptions"),
-    "aws_eni": ("ec2", "describe_network_interfaces", "NetworkInterfaces", 50),
+    "aws_eni": ("ec2", "describe_network_interfaces", "NetworkInterfaces", 20),
     "aws_iam_saml_provider": ("iam", "list_saml_providers", "SAMLProviderList"),
     "aws_iam_user": ("iam", "list_users", "Users", 2),
-    "aws_instance": ("ec2", "describe_instances", "Reservations", 50),
+    "aws_instance": ("ec2", "describe_instances", "Reservations"),
     "aws_internet_gateway": ("ec2", "describe_internet_gateways", "InternetGateways"),
     "aws_kms_key": ("kms", "list_keys", "Keys", 3),
-    "aws_lambda_function": ("lambda", "list_functions", "Functions", 20),
+    "aws_lambda_function": ("lambda", "list_functions", "Functions"),
     "aws_lb_target_group": ("elbv2", "describe_target_groups", "TargetGroups"),
     "aws_nat_gateway": ("ec2", "describe_nat_gateways", "NatGateways"),
     "aws_network_acl": ("ec2", "describe_network_acls", "NetworkAcls"),
@@ -139,7 +146,7 @@ UNPAGED = {
     "aws_key_pair": ("ec2", "describe_key_pairs", "KeyPairs"),
     "aws_vpn_gateway": ("ec2", "describe_vpn_gateways", "VpnGateways"),
 }
-WHOLE = {"iam", "s3", "route53", "route53domains", "cloudfront"}
+GLOBAL = {"iam", "s3", "route53", "route53domains", "cloudfront"}
 
 
 def listed(aws: Canned, kind: str) -> list[Any]:
@@ -149,28 +156,28 @@ def listed(aws: Canned, kind: str) -> list[Any]:
     service, operation, items, *size = LISTS[kind]
     if kind == "aws_iam_saml_provider":
         return list(client(aws, service).list_saml_providers()[items])
-    told = {"size": size[0]} if size else {}
-    if service in WHOLE:
-        return rows(aws, service, operation, items, **told)
-    return everywhere(aws, service, operation, items, **told)
+    params = {"size": size[0]} if size else {}
+    if service in GLOBAL:
+        return rows(aws, service, operation, items, **params)
+    return everywhere(aws, service, operation, items, **params)
 
 
 @pytest.mark.parametrize("kind", sorted({*LISTS, *UNPAGED}))
-def test_a_list_pages_through_to_exactly_the_counts_of_the_profile(aws: Canned, kind: str) -> None:
+def test_the_pages_of_a_list_have_as_many_rows_as_the_profile(aws: Canned, kind: str) -> None:
     found = listed(aws, kind)
 
     assert len(found) == EXPECTED[kind]
     assert len({str(row) for row in found}) == len(found)
 
 
-def test_a_list_comes_in_pages_of_the_size_asked_for(aws: Canned) -> None:
-    sizes = [len(page["Volumes"]) for page in pages(aws, "ec2", "describe_volumes", size=50)]
+def test_pages_have_the_requested_size(aws: Canned) -> None:
+    sizes = [len(page["Volumes"]) for page in pages(aws, "ec2", "describe_volumes", size=10)]
 
     assert len(sizes) > 1
-    assert set(sizes[:-1]) == {50}
+    assert set(sizes[:-1]) == {10}
 
 
-def test_load_balancers_listeners_and_rules_are_all_found(aws: Canned) -> None:
+def test_all_load_balancers_listeners_and_rules_are_listed(aws: Canned) -> None:
     found: Counter[str] = Counter()
     for region in REGIONS:
         for balancer in rows(aws, "elbv2", "describe_load_balancers", "LoadBalancers", region):
@@ -190,7 +197,7 @@ def test_load_balancers_listeners_and_rules_are_all_found(aws: Canned) -> None:
     }
 
 
-def test_what_runs_in_the_clusters_is_all_found_and_described(aws: Canned) -> None:
+def test_all_resources_of_ecs_clusters_are_listed_and_described(aws: Canned) -> None:
     found: Counter[str] = Counter()
     for region in REGIONS:
         ecs = client(aws, "ecs", region)
@@ -214,21 +221,21 @@ def test_what_runs_in_the_clusters_is_all_found_and_described(aws: Canned) -> No
     }
 
 
-def test_images_and_their_findings_are_all_found(aws: Canned) -> None:
+def test_all_images_and_their_findings_are_listed(aws: Canned) -> None:
     found: Counter[str] = Counter()
     for region in REGIONS:
         for repository in rows(aws, "ecr", "describe_repositories", "repositories", region):
             name = {"repositoryName": repository["repositoryName"]}
             for image in rows(aws, "ecr", "describe_images", "imageDetails", region, **name):
                 found["image"] += 1
-                told = {**name, "imageId": {"imageDigest": image["imageDigest"]}}
-                findings = pages(aws, "ecr", "describe_image_scan_findings", region, size=1, **told)
+                params = {**name, "imageId": {"imageDigest": image["imageDigest"]}}
+                findings = pages(aws, "ecr", "describe_image_scan_findings", region, size=4, **params)
                 found["finding"] += sum(len(page["imageScanFindings"]["findings"]) for page in findings)
 
     assert found == {"image": EXPECTED["aws_ecr_image"], "finding": EXPECTED["aws_ecr_image_scan_finding"]}
 
 
-def test_rules_of_all_buses_are_found_with_their_targets(aws: Canned) -> None:
+def test_all_rules_of_all_buses_are_listed_and_have_targets(aws: Canned) -> None:
     found = 0
     for region in REGIONS:
         events = client(aws, "events", region)
@@ -240,10 +247,10 @@ def test_rules_of_all_buses_are_found_with_their_targets(aws: Canned) -> None:
     assert found == EXPECTED["aws_cloudwatch_event_rule"]
 
 
-def test_records_of_all_zones_are_found_in_order(aws: Canned) -> None:
+def test_all_records_of_all_zones_are_listed_in_order(aws: Canned) -> None:
     found = 0
     for zone in rows(aws, "route53", "list_hosted_zones", "HostedZones"):
-        # One a page: the two records of the apex are told apart by type alone.
+        # One record a page, because the two records of the apex differ only in their type.
         records = rows(
             aws, "route53", "list_resource_record_sets", "ResourceRecordSets", size=1, HostedZoneId=zone["Id"]
         )
@@ -254,14 +261,14 @@ def test_records_of_all_zones_are_found_in_order(aws: Canned) -> None:
     assert found == EXPECTED["aws_route53_record"]
 
 
-def test_origins_are_all_found(aws: Canned) -> None:
+def test_all_origins_are_listed(aws: Canned) -> None:
     items = rows(aws, "cloudfront", "list_distributions", "DistributionList.Items", size=2)
 
     assert sum(len(item["Origins"]["Items"]) for item in items) == EXPECTED["aws_cloudfront_distribution_origin"]
     assert all(item["Origins"]["Quantity"] == len(item["Origins"]["Items"]) for item in items)
 
 
-def test_the_authorization_details_hold_all_of_iam(aws: Canned) -> None:
+def test_authorization_details_contain_all_of_iam(aws: Canned) -> None:
     found: Counter[str] = Counter()
     for page in pages(aws, "iam", "get_account_authorization_details", size=10):
         found["aws_iam_user"] += len(page["UserDetailList"])
@@ -275,7 +282,7 @@ def test_the_authorization_details_hold_all_of_iam(aws: Canned) -> None:
     assert found == {kind: EXPECTED[kind] for kind in found}
 
 
-def test_the_policies_of_iam_are_documents_with_one_default_version(aws: Canned) -> None:
+def test_iam_policies_have_one_default_version_with_a_document(aws: Canned) -> None:
     page = client(aws, "iam").get_account_authorization_details(MaxItems=1000)
 
     for policy in page["Policies"]:
@@ -286,7 +293,7 @@ def test_the_policies_of_iam_are_documents_with_one_default_version(aws: Canned)
     assert all(role["AssumeRolePolicyDocument"]["Statement"] for role in page["RoleDetailList"])
 
 
-def test_keys_and_devices_are_found_user_by_user(aws: Canned) -> None:
+def test_all_access_keys_and_mfa_devices_are_listed_by_user(aws: Canned) -> None:
     iam = client(aws, "iam")
     found: Counter[str] = Counter()
     for user in iam.list_users(MaxItems=1000)["Users"]:
@@ -299,7 +306,7 @@ def test_keys_and_devices_are_found_user_by_user(aws: Canned) -> None:
     assert found == {kind: EXPECTED[kind] for kind in found}
 
 
-def test_the_credential_report_has_the_root_and_every_user(aws: Canned) -> None:
+def test_the_credential_report_contains_the_root_user_and_every_user(aws: Canned) -> None:
     iam = client(aws, "iam")
 
     assert iam.generate_credential_report()["State"] == "COMPLETE"
@@ -310,7 +317,7 @@ def test_the_credential_report_has_the_root_and_every_user(aws: Canned) -> None:
     assert {line.count(",") for line in lines} == {21}
 
 
-def test_a_bucket_says_everything_about_itself_or_that_there_is_nothing(aws: Canned) -> None:
+def test_every_setting_of_a_bucket_is_returned_or_reported_as_missing(aws: Canned) -> None:
     s3 = client(aws, "s3")
     policies, missing = 0, set()
     for bucket in rows(aws, "s3", "list_buckets", "Buckets", size=4):
@@ -351,7 +358,7 @@ def test_a_bucket_says_everything_about_itself_or_that_there_is_nothing(aws: Can
     }
 
 
-def test_instances_point_only_to_what_exists(aws: Canned) -> None:
+def test_instances_refer_only_to_existing_resources(aws: Canned) -> None:
     ec2 = client(aws, "ec2")
     subnets = {row["SubnetId"]: row["VpcId"] for row in ec2.describe_subnets()["Subnets"]}
     groups = {row["GroupId"]: row["VpcId"] for row in ec2.describe_security_groups()["SecurityGroups"]}
@@ -369,8 +376,8 @@ def test_instances_point_only_to_what_exists(aws: Canned) -> None:
         for mapping in row["BlockDeviceMappings"]:
             (attachment,) = volumes[mapping["Ebs"]["VolumeId"]]["Attachments"]
             assert attachment["InstanceId"] == row["InstanceId"]
-        for held in row["NetworkInterfaces"]:
-            interface = interfaces[held["NetworkInterfaceId"]]
+        for attached in row["NetworkInterfaces"]:
+            interface = interfaces[attached["NetworkInterfaceId"]]
             assert interface["Attachment"]["InstanceId"] == row["InstanceId"]
             assert interface["PrivateIpAddress"] == row["PrivateIpAddress"]
             assert interface.get("Association", {}).get("PublicIp") == row.get("PublicIpAddress")
@@ -385,7 +392,7 @@ def test_no_two_interfaces_of_a_vpc_share_an_address(aws: Canned) -> None:
         assert len({(row["VpcId"], row["PrivateIpAddress"]) for row in found}) == len(found)
 
 
-def test_disks_databases_and_networks_point_only_to_what_exists(aws: Canned) -> None:
+def test_volumes_databases_and_networks_refer_only_to_existing_resources(aws: Canned) -> None:
     ec2 = client(aws, "ec2")
     keys = {row["KeyArn"] for row in client(aws, "kms").list_keys()["Keys"]}
     volumes = ec2.describe_volumes()["Volumes"]
@@ -400,29 +407,29 @@ def test_disks_databases_and_networks_point_only_to_what_exists(aws: Canned) -> 
     assert {row["SnapshotId"] for row in volumes} <= {row["SnapshotId"] for row in snapshots}
     assert {row["VolumeId"] for row in snapshots} <= {"vol-ffffffff", *(row["VolumeId"] for row in volumes)}
     lists = ec2.describe_network_acls()["NetworkAcls"]
-    covered = [held["SubnetId"] for row in lists for held in row["Associations"]]
+    covered = [association["SubnetId"] for row in lists for association in row["Associations"]]
     assert sorted(covered) == sorted(subnets)
     tables = ec2.describe_route_tables()["RouteTables"]
-    assert {row["VpcId"] for row in tables if any(held["Main"] for held in row["Associations"])} == vpcs
+    assert {row["VpcId"] for row in tables if any(one["Main"] for one in row["Associations"])} == vpcs
     routes = [route for row in tables for route in row["Routes"]]
     assert {route["NatGatewayId"] for route in routes if "NatGatewayId" in route} <= nats
     assert {route["GatewayId"] for route in routes if "GatewayId" in route} <= {*gateways, "local"}
 
 
-def test_services_point_only_to_what_exists(aws: Canned) -> None:
+def test_functions_targets_topics_and_flow_logs_refer_only_to_existing_resources(aws: Canned) -> None:
     page = client(aws, "iam").get_account_authorization_details(Filter=["Role"], MaxItems=1000)
     roles = {role["Arn"] for role in page["RoleDetailList"]}
     functions = rows(aws, "lambda", "list_functions", "Functions")
     assert {function["Role"] for function in functions} <= roles
     balancers = {row["LoadBalancerArn"] for row in rows(aws, "elbv2", "describe_load_balancers", "LoadBalancers")}
     instances = {row["Instances"][0]["InstanceId"] for row in rows(aws, "ec2", "describe_instances", "Reservations")}
-    known = {*instances, *(function["FunctionArn"] for function in functions)}
+    targets = {*instances, *(function["FunctionArn"] for function in functions)}
     elbv2 = client(aws, "elbv2")
     for group in rows(aws, "elbv2", "describe_target_groups", "TargetGroups"):
         assert set(group["LoadBalancerArns"]) <= balancers
         health = elbv2.describe_target_health(TargetGroupArn=group["TargetGroupArn"])["TargetHealthDescriptions"]
         assert health
-        assert group["TargetType"] == "ip" or {row["Target"]["Id"] for row in health} <= known
+        assert group["TargetType"] == "ip" or {row["Target"]["Id"] for row in health} <= targets
     topics = {row["TopicArn"] for row in rows(aws, "sns", "list_topics", "Topics", size=None)}
     assert {row["TopicArn"] for row in rows(aws, "sns", "list_subscriptions", "Subscriptions", size=None)} <= topics
     alarms = rows(aws, "cloudwatch", "describe_alarms", "MetricAlarms")
@@ -433,7 +440,12 @@ def test_services_point_only_to_what_exists(aws: Canned) -> None:
 
 
 def first(aws: Canned, kind: str) -> Any:
-    return listed(aws, kind)[0]
+    """The first resource of a type in the first region."""
+    service, operation, items, *_ = LISTS[kind]
+    value: Any = getattr(client(aws, service), operation)()
+    for step in items.split("."):
+        value = value[step]
+    return value[0]
 
 
 DETAILS: list[tuple[str, str, str, Callable[[Any], Row]]] = [
@@ -514,23 +526,23 @@ DETAILS: list[tuple[str, str, str, Callable[[Any], Row]]] = [
 ]
 
 
-@pytest.mark.parametrize(("kind", "service", "operation", "told"), DETAILS, ids=lambda value: str(value)[:40])
-def test_a_detail_is_told_of_what_was_listed(
-    aws: Canned, kind: str, service: str, operation: str, told: Callable[[Any], Row]
+@pytest.mark.parametrize(("kind", "service", "operation", "params"), DETAILS, ids=lambda value: str(value)[:40])
+def test_the_details_of_a_listed_resource_are_returned(
+    aws: Canned, kind: str, service: str, operation: str, params: Callable[[Any], Row]
 ) -> None:
-    answer = getattr(client(aws, service), operation)(**told(first(aws, kind)))
+    answer = getattr(client(aws, service), operation)(**params(first(aws, kind)))
 
     assert any(value for key, value in answer.items() if key not in {"ResponseMetadata", "IsTruncated", "Truncated"})
 
 
-def test_what_is_elsewhere_does_not_exist_here(aws: Canned) -> None:
+def test_a_resource_of_another_region_is_not_found(aws: Canned) -> None:
     (instance,) = client(aws, "ec2", REGIONS[1]).describe_instances(MaxResults=5)["Reservations"][0]["Instances"]
 
     with pytest.raises(ClientError, match=r"InvalidInstanceID\.NotFound"):
         client(aws, "ec2").describe_instances(InstanceIds=[instance["InstanceId"]])
 
 
-def test_the_account_answers_about_itself(aws: Canned) -> None:
+def test_the_settings_of_the_account_are_returned(aws: Canned) -> None:
     iam = client(aws, "iam")
 
     assert {row["RegionName"] for row in client(aws, "ec2").describe_regions()["Regions"]} == set(REGIONS)
@@ -543,7 +555,7 @@ def test_the_account_answers_about_itself(aws: Canned) -> None:
         client(aws, "account").get_alternate_contact(AlternateContactType="BILLING")
 
 
-def test_two_accounts_have_as_much_but_not_the_same(aws: Canned) -> None:
+def test_two_accounts_have_equally_many_but_different_resources(aws: Canned) -> None:
     one, two = (
         {row["VolumeId"] for row in client(aws, "ec2", account=account).describe_volumes()["Volumes"]}
         for account in aws.accounts
@@ -553,11 +565,11 @@ def test_two_accounts_have_as_much_but_not_the_same(aws: Canned) -> None:
     assert not one & two
 
 
-def test_an_assumed_role_leads_into_its_account(aws: Canned) -> None:
+def test_an_assumed_role_acts_in_its_account(aws: Canned) -> None:
     other = aws.accounts[1]
     sts = client(aws, "sts")
-    told = {"RoleArn": f"arn:aws:iam::{other}:role/reader", "RoleSessionName": "bench", "ExternalId": "canned"}
-    credentials = sts.assume_role(**told)["Credentials"]
+    params = {"RoleArn": f"arn:aws:iam::{other}:role/reader", "RoleSessionName": "bench", "ExternalId": "canned"}
+    credentials = sts.assume_role(**params)["Credentials"]
     session = boto3.Session(
         credentials["AccessKeyId"], credentials["SecretAccessKey"], credentials["SessionToken"], region_name=HERE
     )
@@ -579,62 +591,51 @@ def test_only_the_management_account_lists_the_accounts(aws: Canned) -> None:
         member.list_accounts()
 
 
-def test_a_token_holds_only_where_it_was_given(aws: Canned) -> None:
+def test_a_token_is_valid_only_for_its_operation(aws: Canned) -> None:
     ec2 = client(aws, "ec2")
     token = ec2.describe_volumes(MaxResults=5)["NextToken"]
 
-    for told in ({"NextToken": token}, {"NextToken": "none"}):
+    for params in ({"NextToken": token}, {"NextToken": "none"}):
         with pytest.raises(ClientError, match="InvalidNextToken"):
-            ec2.describe_snapshots(OwnerIds=["self"], **told)
+            ec2.describe_snapshots(OwnerIds=["self"], **params)
 
 
-def test_more_than_aws_allows_in_a_page_is_refused(aws: Canned) -> None:
+def test_a_page_size_above_the_limit_of_aws_is_rejected(aws: Canned) -> None:
     with pytest.raises(ClientError, match="InvalidParameterValue"):
         client(aws, "ec2").describe_route_tables(MaxResults=1000)
 
 
 @pytest.mark.parametrize(
-    ("service", "operation", "told", "items"),
+    ("service", "operation", "params", "items"),
     [
+        # Services whose signing name differs from their name or is shared, and one of each other protocol.
         ("accessanalyzer", "list_analyzers", {}, "analyzers"),
         ("apigateway", "get_rest_apis", {}, "items"),
         ("apigatewayv2", "get_apis", {}, "Items"),
-        ("batch", "describe_job_queues", {}, "jobQueues"),
-        ("cloudformation", "describe_stacks", {}, "Stacks"),
         ("cloudhsmv2", "describe_clusters", {}, "Clusters"),
-        ("cloudtrail", "describe_trails", {}, "trailList"),
         ("config", "describe_config_rules", {}, "ConfigRules"),
-        ("dynamodb", "list_tables", {}, "TableNames"),
         ("efs", "describe_file_systems", {}, "FileSystems"),
-        ("eks", "list_clusters", {}, "clusters"),
-        ("elasticache", "describe_cache_clusters", {}, "CacheClusters"),
-        ("guardduty", "list_detectors", {}, "DetectorIds"),
-        ("inspector", "list_assessment_runs", {}, "assessmentRunArns"),
-        ("inspector2", "batch_get_account_status", {}, "accounts"),
         ("opensearch", "list_domain_names", {}, "DomainNames"),
         ("redshift", "describe_clusters", {}, "Clusters"),
-        ("transfer", "list_servers", {}, "Servers"),
-        ("waf", "list_web_acls", {}, "WebACLs"),
         ("waf-regional", "list_web_acls", {}, "WebACLs"),
         ("wafv2", "list_web_acls", {"Scope": "REGIONAL"}, "WebACLs"),
-        ("workspaces", "describe_workspaces", {}, "Workspaces"),
-        # Not of the collector's services, and not of those that it has answers for.
+        # A service that the collector does not call, or an operation without answers.
         ("glue", "get_databases", {}, None),
         ("ec2", "describe_hosts", {}, "Hosts"),
         ("ses", "list_identities", {}, None),
         ("polly", "list_lexicons", {}, None),
     ],
 )
-def test_an_operation_without_answers_of_its_own_says_that_there_is_nothing(
-    aws: Canned, service: str, operation: str, told: Row, items: str | None
+def test_an_operation_without_answers_returns_empty_lists(
+    aws: Canned, service: str, operation: str, params: Row, items: str | None
 ) -> None:
-    answer = getattr(client(aws, service), operation)(**told)
+    answer = getattr(client(aws, service), operation)(**params)
 
     assert items is None or answer[items] == []
 
 
 @pytest.mark.parametrize(
-    ("service", "operation", "told"),
+    ("service", "operation", "params"),
     [
         ("ec2", "describe_vpcs", {}),
         ("iam", "list_users", {}),
@@ -651,69 +652,68 @@ def test_an_operation_without_answers_of_its_own_says_that_there_is_nothing(
         ("organizations", "list_accounts", {}),
     ],
 )
-def test_a_throttle_is_one_that_botocore_recognises(aws: Canned, service: str, operation: str, told: Row) -> None:
-    aws.control(throttle=f"{service}:*", rate=0, burst=1)
-    call = getattr(client(aws, service), operation)
-    call(**told)
+def test_botocore_recognises_a_throttle(controlled: Canned, service: str, operation: str, params: Row) -> None:
+    controlled.control(throttle=f"{service}:*", rate=0, burst=1)
+    call = getattr(client(controlled, service), operation)
+    call(**params)
 
     with pytest.raises(ClientError) as caught:
-        call(**told)
+        call(**params)
 
     context = RetryContext(1, parsed_response=caught.value.response)
     assert ThrottledRetryableChecker().is_retryable(context)
-    assert sum(aws.stats()["throttles"].values()) == 1
+    assert sum(controlled.stats()["throttles"].values()) == 1
 
 
-def test_buckets_are_apart_by_region_and_account_and_if_told_by_operation(aws: Canned) -> None:
-    aws.control(throttle="ec2:*", rate=0, burst=1, apart=1)
+def test_token_buckets_can_be_separate_by_region_account_and_operation(controlled: Canned) -> None:
+    controlled.control(throttle="ec2:*", rate=0, burst=1, apart=1)
 
-    for region in REGIONS:
-        for account in aws.accounts:
-            ec2 = client(aws, "ec2", region, account)
+    for region in REGIONS[:2]:
+        for account in controlled.accounts:
+            ec2 = client(controlled, "ec2", region, account)
             ec2.describe_vpcs()
             ec2.describe_subnets()
             with pytest.raises(ClientError, match="RequestLimitExceeded"):
                 ec2.describe_vpcs()
 
 
-def test_failures_come_as_often_as_told_and_the_same_again_for_the_same_seed(aws: Canned) -> None:
+def test_failures_have_the_requested_rate_and_are_reproducible(controlled: Canned) -> None:
     def status() -> int:
         try:
-            answer = client(aws, "ec2").describe_vpcs()
+            answer = client(controlled, "ec2").describe_vpcs()
         except ClientError as error:
             answer = error.response
         return int(answer["ResponseMetadata"]["HTTPStatusCode"])
 
     def run() -> list[int]:
-        aws.control(errors=0.5, pattern="ec2:DescribeVpcs", seed=11)
+        controlled.control(errors=0.5, pattern="ec2:DescribeVpcs", seed=11)
         return [status() for _ in range(20)]
 
     first_run = run()
 
     assert set(first_run) == {200, 500}
     assert run() == first_run
-    assert client(aws, "ec2").describe_subnets()["Subnets"]
+    assert client(controlled, "ec2").describe_subnets()["Subnets"]
 
 
-def test_the_figures_count_calls_by_operation_until_they_are_reset(aws: Canned) -> None:
-    aws.control(reset=1)
+def test_statistics_count_calls_by_operation_until_reset(controlled: Canned) -> None:
     for _ in range(3):
-        client(aws, "ec2").describe_vpcs()
+        client(controlled, "ec2").describe_vpcs()
 
-    figures = aws.stats()
+    figures = controlled.stats()
 
     assert figures["calls"] == {"ec2:DescribeVpcs": 3}
     assert figures["requests"] == 3
     assert figures["cpu"] > 0
-    assert aws.control(reset=1)["requests"] == 0
+    assert controlled.control(reset=1)["requests"] == 0
 
 
-def test_a_delayed_answer_holds_up_no_other(aws: Canned) -> None:
-    aws.control(delay=3600, reset=1)
-    host, port = aws.url.removeprefix("http://").split(":")
+def test_a_delayed_answer_does_not_block_others(controlled: Canned) -> None:
+    controlled.control(delay=3600, reset=1)
+    host, port = controlled.url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port))) as waiting:
         waiting.sendall(b"GET / HTTP/1.1\r\nHost: canned\r\n\r\n")
-        while not (figures := aws.stats())["requests"]:
+        while not (figures := controlled.stats())["requests"]:
             pass
         waiting.setblocking(False)
 
@@ -722,12 +722,12 @@ def test_a_delayed_answer_holds_up_no_other(aws: Canned) -> None:
             waiting.recv(1)
 
 
-def test_a_control_that_is_not_known_is_refused(aws: Canned) -> None:
+def test_an_unknown_control_is_rejected(aws: Canned) -> None:
     with pytest.raises(OSError, match="400"):
         aws.control(dealy=1)
 
 
-def test_the_named_profiles_have_the_sizes_they_promise() -> None:
+def test_the_named_profiles_have_the_documented_sizes() -> None:
     totals = {name: sum(resources(name).values()) for name in ("100k", "1m")}
     cloudbeat = resources("cloudbeat")
 
@@ -740,7 +740,7 @@ def test_the_named_profiles_have_the_sizes_they_promise() -> None:
     assert (cloudbeat["aws_security_group"], cloudbeat["aws_s3_bucket"]) == (398, 391)
 
 
-def test_a_count_brings_with_it_what_it_needs() -> None:
+def test_a_count_implies_the_resources_that_it_refers_to() -> None:
     found = resources("empty", aws_instance=30)
 
     assert found["aws_instance"] == 30
@@ -748,24 +748,25 @@ def test_a_count_brings_with_it_what_it_needs() -> None:
     assert {"aws_subnet", "aws_vpc", "aws_security_group", "aws_iam_role"} <= found.keys()
 
 
-def test_a_type_that_is_not_known_is_refused() -> None:
+def test_an_unknown_type_is_rejected() -> None:
     with pytest.raises(ValueError, match="aws_instanse"):
         resources("small", aws_instanse=1)
 
 
-def test_a_profile_may_be_a_file(tmp_path: Path) -> None:
+def test_a_profile_can_be_a_file(tmp_path: Path) -> None:
     path = tmp_path / "mine.json"
     path.write_text('{"accounts": 3, "regions": {"eu-north-1": 1}, "counts": {"aws_sqs_queue": 5}}')
 
     assert resources(str(path))["aws_sqs_queue"] == 15
 
 
-def test_the_server_stops_on_sigterm_and_when_its_input_closes() -> None:
+def test_the_server_stops_on_sigterm() -> None:
+    # That it stops when its input closes is what every use of canned_server() proves: it raises otherwise.
     command = [sys.executable, "-m", "bench.canned", "--profile", "empty"]
-    root = Path(__file__).parents[2]
-    for stop in (lambda process: process.stdin.close(), lambda process: os.kill(process.pid, signal.SIGTERM)):
-        with subprocess.Popen(command, cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-            assert process.stdout is not None
-            assert process.stdout.readline().startswith(b'{"url": "http://127.0.0.1:')
-            stop(process)
-            assert process.wait(10) == 0
+    with subprocess.Popen(
+        command, cwd=Path(__file__).parents[2], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith(b'{"url": "http://127.0.0.1:')
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0

@@ -10,13 +10,13 @@ from tests.declarations import Lint
 
 CATALOG = Catalog.all()
 LINT = Lint(CATALOG)
-EVERY = [(service, declaration) for service in CATALOG.services for declaration in declarations(service)]
+CASES = [(service, declaration) for service in CATALOG.services for declaration in declarations(service)]
 
 
 @pytest.mark.parametrize(
-    ("service", "declaration"), EVERY, ids=[f"{s.name}-{getattr(f, 'type', getattr(f, 'title', ''))}" for s, f in EVERY]
+    ("service", "declaration"), CASES, ids=[f"{s.name}-{getattr(d, 'type', getattr(d, 'title', ''))}" for s, d in CASES]
 )
-def test_every_name_of_a_declaration_is_known_to_aws(service: Service, declaration: Declaration):
+def test_every_name_in_a_declaration_is_valid(service: Service, declaration: Declaration):
     assert LINT.problems(service, declaration) == []
 
 
@@ -27,7 +27,7 @@ def _lint(entity: Entity) -> list[str]:
 
 
 def _subnet(**changes) -> Entity:
-    given: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "type": "aws_subnet",
         "cls": "Configuration",
         "rows": Call("describe_subnets", "Subnets"),
@@ -35,11 +35,11 @@ def _subnet(**changes) -> Entity:
         "name": "SubnetId",
         "props": pick("CidrBlock"),
     }
-    return Entity(**(given | changes))
+    return Entity(**(fields | changes))
 
 
 @pytest.mark.parametrize(
-    ("changes", "complaint"),
+    ("changes", "problem"),
     [
         ({}, None),
         ({"props": pick("CidrBlok")}, "CidrBlok: Subnet has no CidrBlok"),
@@ -47,27 +47,31 @@ def _subnet(**changes) -> Entity:
         ({"rows": Call("describe_subnets", "Subnetz")}, "has no Subnetz"),
         ({"rows": Call("describe_subnets", "Subnets", {"MaxResultz": 5})}, "takes no ['MaxResultz']"),
         ({"props": pick("Tags")}, "property tags would be a struct"),
-        ({"cls": "Network"}, "class Network requires ['public']"),
-        ({"edges": (Edge("aws_vpc", "CONTAINS", "aws_subnet", at="VpcId"),)}, "edge end aws_vpc is unknown"),
-        ({"edges": (Edge("aws_vpc", "CONTAINS", "aws_eni", at="VpcId"),)}, "is not its own"),
-        ({"edges": (Edge("aws_subnet", "USES", "aws_subnet", at="SubnetId", by="nick"),)}, "is known by 'nick'"),
+        ({"cls": "Network"}, "class Network requires ['public']: declare them in `props`"),
+        ({"cls": "Queu"}, "no class 'Queu' (did you mean 'Queue'?); write one of JupiterOne's classes to `cls`"),
+        (
+            {"edges": (Edge("aws_vpc", "CONTAINS", "aws_subnet", at="VpcId"),)},
+            "no entity has the type 'aws_vpc'; correct it in src/collector/services, declare that entity",
+        ),
+        ({"edges": (Edge("aws_vpc", "CONTAINS", "aws_eni", at="VpcId"),)}, "has no end of its type"),
+        ({"edges": (Edge("aws_subnet", "USES", "aws_subnet", at="SubnetId", by="nick"),)}, "of the kind 'nick'"),
     ],
 )
-def test_a_misspelt_name_is_found(changes, complaint):
+def test_the_lint_finds_an_invalid_name(changes, problem):
     problems = _lint(_subnet(**changes))
-    assert problems == [] if complaint is None else any(complaint in problem for problem in problems)
+    assert problems == [] if problem is None else any(problem in each for each in problems)
 
 
-def test_all_stands_for_the_default_services():
+def test_all_selects_the_default_services():
     defaults = {service.name for service in CATALOG.services if service.default}
     assert {service.name for service in CATALOG.choose(["all"]).services} == defaults
     assert {service.name for service in CATALOG.choose().services} == defaults
 
 
-def test_a_skipped_service_is_left_out():
+def test_a_skipped_service_is_not_selected():
     assert "sqs" not in {service.name for service in CATALOG.choose(skip=["sqs"]).services}
 
 
-def test_an_unknown_service_is_named():
+def test_an_unknown_service_is_an_error_with_its_name():
     with pytest.raises(UnknownServiceError, match="unknown service 'sqz'"):
         CATALOG.choose(["sqz"])

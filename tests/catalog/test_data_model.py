@@ -1,7 +1,7 @@
-"""The published tables, parsed as they stand, against what is declared and against what the sample estate shows.
+"""Compares JupiterOne's published tables with the declarations and with a run over the sample estate.
 
-`tests/data/data_model.md` holds the tables word for word. Every departure from their letter is in `SLIPS`, `MEANT` or
-`RELABELLED` here, and told in docs/data-model.md.
+`tests/data/data_model.md` is a literal copy of the tables. Every correction to them is in `TYPOS`, `ALIASES` or `LABELS`
+here, and listed in docs/data-model.md.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from collector.catalog.catalog import Catalog
-from collector.catalog.document import drawn
+from collector.catalog.document import declared_triples
 from collector.catalog.published import Seen, names, published, row_covers
 from collector.demo.process import SETTINGS
 from tests.class_schemas import violations
@@ -35,20 +35,20 @@ ABSENT_TITLE = "## Properties that queries read and that are not sent"
 CATALOG = Catalog.all()
 NAMES = names(CATALOG)
 
-SLIPS = {"Accessment": "Assessment"}
+TYPOS = {"Accessment": "Assessment"}
 """Misspelt classes."""
 
-RELABELLED = {
+LABELS = {
     "aws_account": "Account",
     "aws_cloudfront_distribution_origin": "Origin",
     "aws_api_gateway_v2_integration": "Integration",
     "aws_api_gateway_v2_authorizer": "Authorizer",
 }
-"""Resources whose label is missing or stands in another's row."""
+"""Labels of resources that have none or that of another row."""
 
 POLICIES = ("aws_iam_policy", "aws_iam_user_policy", "aws_iam_group_policy", "aws_iam_role_policy")
 
-MEANT = {
+ALIASES = {
     "aws_efs_mount_point": ("aws_efs_mount_target",),
     "aws_elasticache_cluster": ("aws_elasticache_memcached_cluster", "aws_elasticache_redis_cluster"),
     "aws_lb": ("aws_alb", "aws_nlb"),
@@ -60,7 +60,7 @@ MEANT = {
 """Words of the tables that stand for other types."""
 
 DRAWN_BY_ANALYSIS = {152, 153, 154}
-"""Rows that follow from trust and permission policies, not from a pointer."""
+"""Rows that follow from trust and permission policies instead of pointers."""
 
 
 def _table_rows(title: str) -> list[list[str]]:
@@ -74,57 +74,53 @@ def _entities() -> Iterator[tuple[str, str, str, list[str]]]:
     for named, resource, cell in _table_rows("Entities"):
         service = named or service
         type_, *classes = re.findall(r"`([^`]+)`", cell.replace("\\_", "_"))
-        yield service, RELABELLED.get(type_, resource), type_, [SLIPS.get(cls, cls) for cls in classes]
+        yield service, LABELS.get(type_, resource), type_, [TYPOS.get(cls, cls) for cls in classes]
 
 
 def _relationships() -> Iterator[tuple[str, str, list[list[str]]]]:
     for title in ("Basic relationships", "Mapped relationships", "Advanced mappings"):
         for (cell,) in _table_rows(title):
             text = re.sub(r" _See.*_$", "", cell.replace("\\|", "|").replace("`", "").replace("**", ""))
-            yield title.split()[0].lower(), text, _spread(text)
+            yield title.split()[0].lower(), text, _triples(text)
 
 
-def _spread(text: str) -> list[list[str]]:
-    """`a or b HAS|USES c (some note)`: each source with each verb and each target."""
+def _triples(text: str) -> list[list[str]]:
+    """The triples of `a or b HAS|USES c (some note)`: each source with each verb and each target."""
     bare = re.sub(r" \([^)]*\)", "", text)
     source, verb, target = re.fullmatch(r"(.+?) ([A-Z|]+) (.+)", bare).groups()  # type: ignore[union-attr]
-    sources = POLICIES if (source, verb) == ("aws_iam_policy", "ALLOWS") else _meant(source)
-    return [list(triple) for triple in product(sources, verb.split("|"), _meant(target))]
+    sources = POLICIES if (source, verb) == ("aws_iam_policy", "ALLOWS") else _types(source)
+    return [list(triple) for triple in product(sources, verb.split("|"), _types(target))]
 
 
-def _meant(ends: str) -> list[str]:
-    return [type_ for end in ends.split(" or ") for type_ in MEANT.get(end, (end,))]
+def _types(ends: str) -> list[str]:
+    return [type_ for end in ends.split(" or ") for type_ in ALIASES.get(end, (end,))]
 
 
-def test_the_published_entities_are_held_as_the_tables_have_them():
-    given = [(each["service"], each["resource"], each["type"], each["classes"]) for each in published().entities]
-    assert sorted(given, key=str) == sorted(_entities(), key=str)
-    assert len(given) == 94
+def test_the_published_entities_are_those_of_the_tables():
+    entities = [(each["service"], each["resource"], each["type"], each["classes"]) for each in published().entities]
+    assert sorted(entities, key=str) == sorted(_entities(), key=str)
+    assert len(entities) == 94
 
 
-def test_the_published_rows_are_held_as_the_tables_have_them():
-    given = [(row["kind"], row["row"], row["relationships"]) for row in published().rows]
-    assert given == list(_relationships())
-    assert len(given) == 154
+def test_the_published_rows_are_those_of_the_tables():
+    rows = [(row["kind"], row["row"], row["relationships"]) for row in published().rows]
+    assert rows == list(_relationships())
+    assert len(rows) == 154
 
 
 def test_every_published_type_is_declared_with_its_classes():
-    declared = {
-        (entity.type, cls)
-        for entity in CATALOG.entities
-        for cls in ((entity.cls,) if isinstance(entity.cls, str) else entity.cls)
-    }
-    wanted = {(each["type"], cls) for each in published().entities for cls in each["classes"]}
-    assert wanted - declared == set()
+    declared = {(entity.type, cls) for entity in CATALOG.entities for cls in entity.classes}
+    expected = {(each["type"], cls) for each in published().entities for cls in each["classes"]}
+    assert expected - declared == set()
 
 
 def test_every_published_row_is_declared():
     places: dict[int, set[str]] = {}
-    for triple, place in drawn(CATALOG):
+    for triple, place in declared_triples(CATALOG):
         for number in published().covered((triple,), NAMES):
             places.setdefault(number, set()).add(place)
     assert set(range(1, 155)) - places.keys() == set()
-    assert {number for number, several in places.items() if several == {"analysis"}} == DRAWN_BY_ANALYSIS
+    assert {number for number, found in places.items() if found == {"analysis"}} == DRAWN_BY_ANALYSIS
 
 
 @pytest.mark.parametrize(
@@ -142,13 +138,13 @@ def test_every_published_row_is_declared():
         (("aws_iam_user", "IS", "Person"), ("aws_iam_user", "HAS", "Person"), False),
     ],
 )
-def test_a_row_names_types_classes_services_or_any_resource(row, triple, expected):
+def test_a_row_covers_types_classes_services_or_any_resource(row, triple, expected):
     assert row_covers({"relationships": [list(row)]}, triple, NAMES) is expected
 
 
 @pytest.fixture(scope="module")
 def sample(running_estate: EstateServer) -> Collected:
-    """A run over the whole sample estate, every service, with the tags that options give."""
+    """A run over the whole sample estate with all services and with the tags from options."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in {**SETTINGS, "AWS_ENDPOINT_URL": running_estate.url}.items():
             patch.setenv(name, value)
@@ -165,11 +161,11 @@ def seen(sample: Collected) -> Seen:
     return seen
 
 
-def test_the_sample_estate_shows_an_entity_of_every_published_type(seen: Seen):
+def test_the_sample_estate_has_an_entity_of_every_published_type(seen: Seen):
     assert published().types - seen.types == set()
 
 
-def test_the_sample_estate_shows_a_relationship_of_every_published_row(seen: Seen):
+def test_the_sample_estate_has_a_relationship_of_every_published_row(seen: Seen):
     assert set(range(1, 155)) - published().covered(seen.triples, NAMES) == set()
 
 
@@ -178,20 +174,20 @@ def test_every_entity_of_every_service_satisfies_the_schemas_of_its_classes(samp
     assert [f"{record['_key']}: {line}" for record in entities for line in violations(record)] == []
 
 
-def test_relationships_to_people_hosts_and_domains_outside_are_mapped(sample: Collected):
+def test_relationships_to_people_hosts_and_peered_vpcs_are_mapped(sample: Collected):
     mapped = {record["_type"] for record in sample.records if "_mapping" in record}
     assert {"aws_iam_user_is_person", "aws_route53_record_connects_host", "aws_vpc_connects_vpc"} <= mapped
 
 
-def test_what_was_seen_is_told_in_one_line(seen: Seen):
-    assert seen.told(CATALOG) == "94 of 94 types, 154 of 154 rows"
-    assert Seen().told(CATALOG) == "0 of 94 types, 0 of 154 rows"
+def test_the_coverage_of_the_published_model_is_summarised_in_one_line(seen: Seen):
+    assert seen.summary(CATALOG) == "94 of 94 types, 154 of 154 rows"
+    assert Seen().summary(CATALOG) == "0 of 94 types, 0 of 154 rows"
 
 
 def _sent(sample: Collected) -> dict[str, set[str]]:
-    """Every property with a value, by type, in the golden graphs and in the sample estate."""
+    """The properties that have a value in a golden graph or in the sample estate, by entity type."""
     golden = [json.loads(path.read_text())["entities"] for path in sorted((HERE / "golden").glob("*.json"))]
-    entities: list[dict[str, Any]] = [record for several in golden for record in several]
+    entities: list[dict[str, Any]] = [record for graph in golden for record in graph]
     entities += [record for record in sample.records if isinstance(record["_class"], list)]
     sent: dict[str, set[str]] = {}
     for record in entities:
@@ -199,8 +195,8 @@ def _sent(sample: Collected) -> dict[str, set[str]]:
     return sent
 
 
-def _excused() -> set[tuple[str, str]]:
-    """The (type, property) pairs of the table in docs/data-model.md; `*` stands for any type."""
+def _not_sent() -> set[tuple[str, str]]:
+    """The (type, property) pairs that docs/data-model.md lists as not sent; `*` stands for any type."""
     text = (HERE.parent / "docs" / "data-model.md").read_text(encoding="utf-8")
     lines = [line for line in text.split(ABSENT_TITLE)[1].split("\n## ")[0].splitlines() if line.startswith("| `")]
     cells = [re.split(r"(?<!\\)\|", line)[1:-1] for line in lines]
@@ -211,18 +207,16 @@ def _excused() -> set[tuple[str, str]]:
     }
 
 
-def test_every_property_that_queries_read_is_sent_or_excused(sample: Collected):
-    sent, excused = _sent(sample), _excused()
-    silent = {
-        (type_, label) for type_, labels in READ_BY_QUERIES.items() for label in {*labels} - sent.get(type_, set())
-    }
-    assert silent - excused - {(type_, label) for type_, label in silent if ("*", label) in excused} == set()
-
-
-def test_no_property_is_excused_that_is_sent_or_that_no_query_reads(sample: Collected):
+def _missing(sample: Collected) -> set[tuple[str, str]]:
     sent = _sent(sample)
-    silent = {
-        (type_, label) for type_, labels in READ_BY_QUERIES.items() for label in {*labels} - sent.get(type_, set())
-    }
-    anywhere = {("*", label) for _, label in silent}
-    assert _excused() - silent - anywhere == set()
+    return {(type_, label) for type_, labels in READ_BY_QUERIES.items() for label in {*labels} - sent.get(type_, set())}
+
+
+def test_every_property_that_queries_read_is_sent_or_listed_as_not_sent(sample: Collected):
+    missing, not_sent = _missing(sample), _not_sent()
+    assert missing - not_sent - {(type_, label) for type_, label in missing if ("*", label) in not_sent} == set()
+
+
+def test_properties_listed_as_not_sent_are_not_sent_and_are_read_by_queries(sample: Collected):
+    missing = _missing(sample)
+    assert _not_sent() - missing - {("*", label) for _, label in missing} == set()

@@ -1,4 +1,4 @@
-"""The seeded estate, read back through boto3: at least one call for each group of services."""
+"""The seeded estate, read back through boto3 with at least one call for each group of services."""
 
 from __future__ import annotations
 
@@ -18,19 +18,13 @@ SECRET = "s3cr3t-"
 
 
 @pytest.fixture(scope="module")
-def server():
-    with estate_server() as running:
-        yield running
+def ids(running_estate):
+    return running_estate.ids
 
 
 @pytest.fixture(scope="module")
-def made(server):
-    return server.made
-
-
-@pytest.fixture(scope="module")
-def cloud(server):
-    cloud = Cloud(server.url)
+def cloud(running_estate):
+    cloud = Cloud(running_estate.url)
     yield cloud
     cloud.close()
 
@@ -63,7 +57,7 @@ def named(items: list[Any], field: str, value: object) -> Any:
 # --- Accounts and regions
 
 
-def test_some_regions_are_enabled_and_the_others_told_on_request(read):
+def test_disabled_regions_are_returned_only_on_request(read):
     enabled = read("ec2", "describe_regions")["Regions"]
     every = read("ec2", "describe_regions", AllRegions=True)["Regions"]
 
@@ -75,11 +69,11 @@ def test_some_regions_are_enabled_and_the_others_told_on_request(read):
     assert len(disabled) == len(every) - len(enabled)
 
 
-def test_organization_lists_its_accounts_to_the_master_only(cloud, read, made):
+def test_only_the_management_account_lists_the_accounts(cloud, read, ids):
     accounts = read("organizations", "list_accounts")["Accounts"]
 
-    assert {account["Id"] for account in accounts} == {HOME, made.member_account}
-    for account, code in ((made.member_account, "AccessDenied"), (PARTNER, "AWSOrganizationsNotInUse")):
+    assert {account["Id"] for account in accounts} == {HOME, ids.member_account}
+    for account, code in ((ids.member_account, "AccessDenied"), (PARTNER, "AWSOrganizationsNotInUse")):
         with pytest.raises(ClientError, match=code):
             cloud.of_account(account).client("organizations").list_accounts()
 
@@ -94,7 +88,7 @@ def test_account_has_alias_contact_and_public_access_block(read):
 # --- Identity
 
 
-def test_policies_are_told_by_name_and_aws_managed_ones_only_if_attached(identities):
+def test_policies_have_names_and_aws_managed_ones_appear_only_if_attached(identities):
     policies = {policy["PolicyName"]: policy for policy in identities["Policies"]}
 
     assert policies.keys() == {
@@ -108,8 +102,8 @@ def test_policies_are_told_by_name_and_aws_managed_ones_only_if_attached(identit
     assert all(policies[name]["AttachmentCount"] for name in ("AdministratorAccess", "ReadOnlyAccess"))
 
 
-def test_users_and_groups_have_policies_of_both_kinds(identities, made):
-    user = named(identities["UserDetailList"], "UserName", made.user)
+def test_users_and_groups_have_policies_of_both_kinds(identities, ids):
+    user = named(identities["UserDetailList"], "UserName", ids.user)
     group = named(identities["GroupDetailList"], "GroupName", "developers")
 
     assert user["GroupList"] == ["developers"]
@@ -118,22 +112,22 @@ def test_users_and_groups_have_policies_of_both_kinds(identities, made):
         assert holder["AttachedManagedPolicies"]
 
 
-def test_roles_trust_services_users_roles_accounts_and_providers(identities, made):
+def test_roles_trust_services_users_roles_accounts_and_providers(identities, ids):
     trusted = set()
     for role in identities["RoleDetailList"]:
         for statement in role["AssumeRolePolicyDocument"]["Statement"]:
-            for kind, who in statement["Principal"].items():
-                trusted |= {(kind, one) for one in (who if isinstance(who, list) else [who])}
+            for kind, value in statement["Principal"].items():
+                trusted |= {(kind, one) for one in (value if isinstance(value, list) else [value])}
 
     assert {
         ("Service", "lambda.amazonaws.com"),
-        ("AWS", made.user_arn),
-        ("AWS", made.roles["web-server"]),
+        ("AWS", ids.user_arn),
+        ("AWS", ids.roles["web-server"]),
         ("AWS", f"arn:aws:iam::{PARTNER}:root"),
         ("AWS", "arn:aws:iam::999988887777:role/scanner"),
         ("AWS", "arn:aws:iam::999988887777:user/bob"),
-        ("Federated", made.saml_provider),
-        ("Federated", made.oidc_provider),
+        ("Federated", ids.saml_provider),
+        ("Federated", ids.oidc_provider),
     } <= trusted
 
 
@@ -144,9 +138,9 @@ def test_credential_report_begins_with_the_root_user(read):
     assert len(users) == 2
 
 
-def test_keys_and_devices_are_told_without_their_seeds(read, made):
-    assert len(read("iam", "list_access_keys", UserName=made.user)["AccessKeyMetadata"]) == 1
-    assert len(read("iam", "list_mfa_devices", UserName=made.user)["MFADevices"]) == 1
+def test_virtual_mfa_devices_have_no_seeds(read, ids):
+    assert len(read("iam", "list_access_keys", UserName=ids.user)["AccessKeyMetadata"]) == 1
+    assert len(read("iam", "list_mfa_devices", UserName=ids.user)["MFADevices"]) == 1
     device = only(read("iam", "list_virtual_mfa_devices")["VirtualMFADevices"])
     assert "Base32StringSeed" not in device
 
@@ -154,23 +148,23 @@ def test_keys_and_devices_are_told_without_their_seeds(read, made):
 # --- Network
 
 
-def test_security_groups_are_open_to_the_world_to_a_group_and_to_ranges(read, made):
+def test_security_groups_are_open_to_the_world_to_a_group_and_to_ranges(read, ids):
     groups = read("ec2", "describe_security_groups")["SecurityGroups"]
-    web = named(groups, "GroupId", made.web_group)["IpPermissions"]
-    data = named(groups, "GroupId", made.data_group)["IpPermissions"]
+    web = named(groups, "GroupId", ids.web_group)["IpPermissions"]
+    data = named(groups, "GroupId", ids.data_group)["IpPermissions"]
 
     assert named(web, "FromPort", 22)["IpRanges"][0]["CidrIp"] == "0.0.0.0/0"
-    assert named(data, "FromPort", 5432)["UserIdGroupPairs"][0]["GroupId"] == made.web_group
+    assert named(data, "FromPort", 5432)["UserIdGroupPairs"][0]["GroupId"] == ids.web_group
     ranges = {one["CidrIp"].rsplit("/")[1] for rule in data for one in rule["IpRanges"]}
     assert ranges == {"32", "16"}
 
 
-def test_peering_reaches_a_network_here_and_one_of_another_account(read, made):
+def test_peering_connects_a_vpc_of_the_same_and_one_of_another_account(read, ids):
     peerings = read("ec2", "describe_vpc_peering_connections")["VpcPeeringConnections"]
 
     assert {peering["Status"]["Code"] for peering in peerings} == {"active"}
     accepters = {(one["AccepterVpcInfo"]["OwnerId"], one["AccepterVpcInfo"]["VpcId"]) for one in peerings}
-    assert accepters == {(HOME, made.second_vpc), (PARTNER, made.partner_vpc)}
+    assert accepters == {(HOME, ids.second_vpc), (PARTNER, ids.partner_vpc)}
 
 
 def test_traffic_is_logged_to_a_group_and_a_bucket(read):
@@ -179,20 +173,20 @@ def test_traffic_is_logged_to_a_group_and_a_bucket(read):
     assert kinds == {"cloud-watch-logs", "s3"}
 
 
-def test_addresses_lead_to_the_instance_and_the_nat_gateway(read, made):
+def test_addresses_belong_to_the_instance_and_the_nat_gateway(read, ids):
     addresses = read("ec2", "describe_addresses")["Addresses"]
     gateway = only(read("ec2", "describe_nat_gateways")["NatGateways"])
 
-    assert named(addresses, "PublicIp", made.address)["InstanceId"] == made.instance
-    taken = {address["AllocationId"] for address in addresses}
-    assert gateway["NatGatewayAddresses"][0]["AllocationId"] in taken
+    assert named(addresses, "PublicIp", ids.address)["InstanceId"] == ids.instance
+    allocations = {address["AllocationId"] for address in addresses}
+    assert gateway["NatGatewayAddresses"][0]["AllocationId"] in allocations
 
 
 # --- Computing
 
 
-def test_instance_has_role_key_disks_and_hard_tags(read, made):
-    answer = read("ec2", "describe_instances", InstanceIds=[made.instance])
+def test_instance_has_role_volumes_and_tags_that_need_escaping(read, ids):
+    answer = read("ec2", "describe_instances", InstanceIds=[ids.instance])
     instance = answer["Reservations"][0]["Instances"][0]
     tags = {tag["Key"]: tag["Value"] for tag in instance["Tags"]}
 
@@ -202,19 +196,19 @@ def test_instance_has_role_key_disks_and_hard_tags(read, made):
     assert tags["Classification"] == "internal"
 
 
-def test_own_snapshots_only(read):
+def test_snapshots_are_filtered_by_owner(read):
     snapshots = read("ec2", "describe_snapshots", OwnerIds=["self"])["Snapshots"]
 
     assert {snapshot["OwnerId"] for snapshot in snapshots} == {HOME}
     assert read("ec2", "describe_snapshots", OwnerIds=["amazon"])["Snapshots"] == []
 
 
-def test_function_is_in_the_network_of_its_subnet(read, made):
+def test_function_is_in_the_vpc_of_its_subnet(read, ids):
     functions = read("lambda", "list_functions")["Functions"]
-    function = named(functions, "FunctionArn", made.function)
+    function = named(functions, "FunctionArn", ids.function)
 
-    assert function["VpcConfig"]["VpcId"] == made.vpc
-    assert read("lambda", "get_function", FunctionName="orders")["Configuration"]["VpcConfig"]["VpcId"] == made.vpc
+    assert function["VpcConfig"]["VpcId"] == ids.vpc
+    assert read("lambda", "get_function", FunctionName="orders")["Configuration"]["VpcConfig"]["VpcId"] == ids.vpc
 
 
 def test_batch_job_has_run_in_a_queue_of_a_cluster(read):
@@ -226,27 +220,27 @@ def test_batch_job_has_run_in_a_queue_of_a_cluster(read):
     assert len(jobs["jobSummaryList"]) == 1
 
 
-def test_tasks_keep_running_however_often_they_are_described(read, made):
-    arns = read("ecs", "list_tasks", cluster=made.cluster)["taskArns"]
+def test_tasks_keep_running_however_often_they_are_described(read, ids):
+    arns = read("ecs", "list_tasks", cluster=ids.cluster)["taskArns"]
 
     for _ in range(3):
-        tasks = read("ecs", "describe_tasks", cluster=made.cluster, tasks=arns)["tasks"]
+        tasks = read("ecs", "describe_tasks", cluster=ids.cluster, tasks=arns)["tasks"]
         assert {task["lastStatus"] for task in tasks} == {"RUNNING"}
     assert {task["launchType"] for task in tasks} == {"EC2", "FARGATE"}
     assert {task["group"] for task in tasks} == {"service:web", "family:web"}
 
 
-def test_kubernetes_cluster_has_its_network_and_own_group(read, made):
+def test_kubernetes_cluster_has_its_vpc_and_security_group(read, ids):
     network = read("eks", "describe_cluster", name="shop")["cluster"]["resourcesVpcConfig"]
     group = read("ec2", "describe_security_groups", GroupIds=[network["clusterSecurityGroupId"]])
 
-    assert network["vpcId"] == made.vpc
+    assert network["vpcId"] == ids.vpc
     assert group["SecurityGroups"][0]["GroupName"].startswith("eks-cluster-sg-shop")
 
 
-def test_image_has_been_scanned(read, made):
+def test_image_has_been_scanned(read, ids):
     image = only(read("ecr", "describe_images", repositoryName="shop/web")["imageDetails"])
-    digest = {"imageDigest": made.container_image}
+    digest = {"imageDigest": ids.container_image}
     scan = read("ecr", "describe_image_scan_findings", repositoryName="shop/web", imageId=digest)
 
     assert image["imageScanFindingsSummary"]["findingSeverityCounts"] == {"CRITICAL": 1, "LOW": 1}
@@ -256,7 +250,7 @@ def test_image_has_been_scanned(read, made):
 # --- Storage
 
 
-def test_buckets_are_told_with_their_regions_and_in_pages(read):
+def test_buckets_are_paginated_and_have_their_regions(read):
     pages = read("s3", "list_buckets", PaginationConfig={"PageSize": 3})["Buckets"]
 
     assert {bucket["Name"]: bucket["BucketRegion"] for bucket in pages} == {
@@ -267,12 +261,12 @@ def test_buckets_are_told_with_their_regions_and_in_pages(read):
     }
 
 
-def test_one_bucket_is_public_and_one_encrypted(read, made):
+def test_one_bucket_is_public_and_one_encrypted(read, ids):
     status = read("s3", "get_bucket_policy_status", Bucket="acme-public-site")["PolicyStatus"]
     rules = read("s3", "get_bucket_encryption", Bucket="acme-data")["ServerSideEncryptionConfiguration"]["Rules"]
 
     assert status["IsPublic"]
-    assert rules[0]["ApplyServerSideEncryptionByDefault"]["KMSMasterKeyID"] == made.key
+    assert rules[0]["ApplyServerSideEncryptionByDefault"]["KMSMasterKeyID"] == ids.key
 
 
 def test_databases_have_members_and_snapshots(read):
@@ -283,46 +277,46 @@ def test_databases_have_members_and_snapshots(read):
     assert read("rds", "describe_db_cluster_snapshots")["DBClusterSnapshots"]
 
 
-def test_table_is_encrypted_with_the_key(read, made):
+def test_table_is_encrypted_with_the_key(read, ids):
     table = read("dynamodb", "describe_table", TableName="orders")["Table"]
 
-    assert table["SSEDescription"]["KMSMasterKeyArn"] == made.key
+    assert table["SSEDescription"]["KMSMasterKeyArn"] == ids.key
 
 
-def test_caches_tell_groups_and_nodes_and_the_members_of_a_group(read, made):
+def test_cache_clusters_have_security_groups_nodes_and_replication_groups(read, ids):
     clusters = read("elasticache", "describe_cache_clusters", ShowCacheNodeInfo=True)["CacheClusters"]
     group = only(read("elasticache", "describe_replication_groups")["ReplicationGroups"])
 
     assert len(named(clusters, "CacheClusterId", "pages")["CacheNodes"]) == 2
-    assert all(one["SecurityGroups"][0]["SecurityGroupId"] == made.data_group for one in clusters)
+    assert all(one["SecurityGroups"][0]["SecurityGroupId"] == ids.data_group for one in clusters)
     members = [one["CacheClusterId"] for one in clusters if one.get("ReplicationGroupId") == "sessions"]
     assert members == group["MemberClusters"]
 
 
-def test_search_warehouse_and_vault_are_in_the_network(read, made):
+def test_search_warehouse_and_hsm_are_in_the_vpc(read, ids):
     domain = only(read("opensearch", "describe_domains", DomainNames=["catalogue"])["DomainStatusList"])
     warehouse = only(read("redshift", "describe_clusters")["Clusters"])
     vault = only(read("cloudhsmv2", "describe_clusters")["Clusters"])
 
     assert only(read("opensearch", "list_domain_names")["DomainNames"])["EngineType"] == "Elasticsearch"
-    assert {domain["VPCOptions"]["VPCId"], warehouse["VpcId"], vault["VpcId"]} == {made.vpc}
+    assert {domain["VPCOptions"]["VPCId"], warehouse["VpcId"], vault["VpcId"]} == {ids.vpc}
     assert read("ec2", "describe_security_groups", GroupIds=[vault["SecurityGroup"]])["SecurityGroups"]
 
 
-def test_file_system_has_a_mount_target(read, made):
-    target = only(read("efs", "describe_mount_targets", FileSystemId=made.file_system)["MountTargets"])
+def test_file_system_has_a_mount_target(read, ids):
+    target = only(read("efs", "describe_mount_targets", FileSystemId=ids.file_system)["MountTargets"])
 
-    assert target["SubnetId"] == made.subnet
+    assert target["SubnetId"] == ids.subnet
 
 
 # --- Delivery
 
 
-def test_load_balancers_are_named_by_type(read, made):
+def test_load_balancer_arns_contain_the_type(read, ids):
     balancers = read("elbv2", "describe_load_balancers")["LoadBalancers"]
     network = named(balancers, "Type", "network")
-    listener = only(read("elbv2", "describe_listeners", LoadBalancerArn=made.network_load_balancer)["Listeners"])
-    tags = read("elbv2", "describe_tags", ResourceArns=[made.network_load_balancer])["TagDescriptions"]
+    listener = only(read("elbv2", "describe_listeners", LoadBalancerArn=ids.network_load_balancer)["Listeners"])
+    tags = read("elbv2", "describe_tags", ResourceArns=[ids.network_load_balancer])["TagDescriptions"]
 
     assert ":loadbalancer/net/shop-tcp/" in network["LoadBalancerArn"]
     assert ":listener/net/shop-tcp/" in listener["ListenerArn"]
@@ -330,56 +324,56 @@ def test_load_balancers_are_named_by_type(read, made):
     assert only(tags)["Tags"]
 
 
-def test_targets_are_instances_functions_and_addresses(read, made):
+def test_targets_are_instances_functions_and_addresses(read, ids):
     targets = set()
     for group in read("elbv2", "describe_target_groups")["TargetGroups"]:
         health = read("elbv2", "describe_target_health", TargetGroupArn=group["TargetGroupArn"])
         targets |= {one["Target"]["Id"] for one in health["TargetHealthDescriptions"]}
 
-    assert targets == {made.instance, made.function, made.spare_ip, made.instance_ip}
+    assert targets == {ids.instance, ids.function, ids.spare_ip, ids.instance_ip}
     classic = only(read("elb", "describe_load_balancers")["LoadBalancerDescriptions"])
-    assert classic["Instances"] == [{"InstanceId": made.instance}]
+    assert classic["Instances"] == [{"InstanceId": ids.instance}]
 
 
-def test_certificate_is_used_by_the_load_balancer(read, made):
-    certificate = read("acm", "describe_certificate", CertificateArn=made.certificate)["Certificate"]
+def test_certificate_is_used_by_the_load_balancer(read, ids):
+    certificate = read("acm", "describe_certificate", CertificateArn=ids.certificate)["Certificate"]
 
     assert certificate["Status"] == "ISSUED"
-    assert certificate["InUseBy"] == [made.load_balancer]
+    assert certificate["InUseBy"] == [ids.load_balancer]
 
 
-def test_distribution_keeps_edge_function_and_origins(read, made):
+def test_distribution_keeps_edge_function_and_origins(read, ids):
     distributions = read("cloudfront", "list_distributions")["DistributionList"]["Items"]
-    site = named(distributions, "Id", made.distribution)
+    site = named(distributions, "Id", ids.distribution)
     associations = site["DefaultCacheBehavior"]["LambdaFunctionAssociations"]["Items"]
 
-    assert associations[0]["LambdaFunctionARN"] == made.edge_function
+    assert associations[0]["LambdaFunctionARN"] == ids.edge_function
     assert ["S3OriginConfig" in origin for origin in site["Origins"]["Items"]] == [True, False]
     classic = {acl["WebACLId"] for acl in read("waf", "list_web_acls")["WebACLs"]}
-    assert named(distributions, "Id", made.legacy_distribution)["WebACLId"] in classic
+    assert named(distributions, "Id", ids.legacy_distribution)["WebACLId"] in classic
 
 
-def test_apis_call_the_function(read, made):
-    (resource,) = read("apigateway", "get_resources", restApiId=made.rest_api, embed=["methods"])["items"]
+def test_apis_invoke_the_function(read, ids):
+    (resource,) = read("apigateway", "get_resources", restApiId=ids.rest_api, embed=["methods"])["items"]
     api = only(read("apigatewayv2", "get_apis")["Items"])["ApiId"]
     authorizer = only(read("apigatewayv2", "get_authorizers", ApiId=api)["Items"])
     routes = read("apigatewayv2", "get_routes", ApiId=api)["Items"]
 
-    assert made.function in resource["resourceMethods"]["GET"]["methodIntegration"]["uri"]
-    assert made.function in authorizer["AuthorizerUri"]
+    assert ids.function in resource["resourceMethods"]["GET"]["methodIntegration"]["uri"]
+    assert ids.function in authorizer["AuthorizerUri"]
     assert authorizer["AuthorizerId"] in {route.get("AuthorizerId") for route in routes}
 
 
-def test_web_firewalls_protect_and_global_ones_are_in_one_region(read, made):
-    protected = read("wafv2", "list_resources_for_web_acl", WebACLArn=made.regional_acl)
+def test_web_acl_protects_the_load_balancer_and_global_ones_are_in_one_region(read, ids):
+    protected = read("wafv2", "list_resources_for_web_acl", WebACLArn=ids.regional_acl)
 
-    assert protected["ResourceArns"] == [made.load_balancer]
+    assert protected["ResourceArns"] == [ids.load_balancer]
     assert len(read("wafv2", "list_web_acls", Scope="CLOUDFRONT")["WebACLs"]) == 1
     with pytest.raises(ClientError, match="WAFInvalidParameter"):
         read("wafv2", "list_web_acls", SECOND_REGION, Scope="CLOUDFRONT")
 
 
-def test_records_lead_to_other_resources(read, made):
+def test_records_point_to_other_resources(read, ids):
     zones = read("route53", "list_hosted_zones")["HostedZones"]
     zone = named(zones, "Name", "example.com.")["Id"]
     records = {
@@ -387,10 +381,10 @@ def test_records_lead_to_other_resources(read, made):
         for record in read("route53", "list_resource_record_sets", HostedZoneId=zone)["ResourceRecordSets"]
     }
 
-    assert made.load_balancer_host in records["shop.example.com."]["AliasTarget"]["DNSName"]
-    assert made.distribution_host in records["www.example.com."]["AliasTarget"]["DNSName"]
-    assert records["database.example.com."]["ResourceRecords"][0]["Value"] == made.database_host
-    assert records["ssh.example.com."]["ResourceRecords"][0]["Value"] == made.address
+    assert ids.load_balancer_host in records["shop.example.com."]["AliasTarget"]["DNSName"]
+    assert ids.distribution_host in records["www.example.com."]["AliasTarget"]["DNSName"]
+    assert records["database.example.com."]["ResourceRecords"][0]["Value"] == ids.database_host
+    assert records["ssh.example.com."]["ResourceRecords"][0]["Value"] == ids.address
     assert r"\052.wild.example.com." in records
     assert read("route53domains", "list_domains")["Domains"][0]["DomainName"] == "example.com"
     assert read("route53domains", "list_tags_for_domain", DomainName="example.com")["TagList"]
@@ -407,16 +401,16 @@ def test_trail_logs_management_events(read):
     assert selectors["EventSelectors"][0]["IncludeManagementEvents"]
 
 
-def test_what_is_watched_and_scheduled(read, made):
+def test_log_group_alarm_and_schedule_exist(read, ids):
     groups = read("logs", "describe_log_groups")["logGroups"]
     targets = read("events", "list_targets_by_rule", Rule="every-five-minutes")["Targets"]
 
     assert named(groups, "logGroupName", "/shop/network")["metricFilterCount"] == 1
-    assert only(targets)["Arn"] == made.function
+    assert only(targets)["Arn"] == ids.function
     assert only(read("cloudwatch", "describe_alarms")["MetricAlarms"])["MetricName"] == "Rejected"
 
 
-def test_rules_evaluate_the_account_and_resources(read, made):
+def test_rules_evaluate_the_account_and_resources(read, ids):
     compliance = read("config", "describe_compliance_by_config_rule")["ComplianceByConfigRules"]
     evaluated = set()
     for rule in compliance:
@@ -427,7 +421,7 @@ def test_rules_evaluate_the_account_and_resources(read, made):
 
     assert {
         ("AWS::::Account", HOME),
-        ("AWS::EC2::Instance", made.instance),
+        ("AWS::EC2::Instance", ids.instance),
         ("AWS::S3::Bucket", "acme-data"),
     } < evaluated
 
@@ -439,14 +433,14 @@ def test_subscription_by_mail_waits_for_confirmation(read):
     assert len(read("sqs", "list_queues")["QueueUrls"]) == 3
 
 
-def test_guardduty_found_something_on_the_instance(read, made):
-    found = read("guardduty", "list_findings", DetectorId=made.detector, PaginationConfig={"PageSize": 1})
-    findings = read("guardduty", "get_findings", DetectorId=made.detector, FindingIds=found["FindingIds"])["Findings"]
+def test_guardduty_has_a_finding_on_the_instance(read, ids):
+    found = read("guardduty", "list_findings", DetectorId=ids.detector, PaginationConfig={"PageSize": 1})
+    findings = read("guardduty", "get_findings", DetectorId=ids.detector, FindingIds=found["FindingIds"])["Findings"]
 
-    assert named(findings, "Id", "attack")["Resource"]["InstanceDetails"]["InstanceId"] == made.instance
+    assert named(findings, "Id", "attack")["Resource"]["InstanceDetails"]["InstanceId"] == ids.instance
 
 
-def test_access_analyzer_found_the_public_bucket(read):
+def test_access_analyzer_has_findings_of_both_analyzers(read):
     external, unused = (analyzer["arn"] for analyzer in read("accessanalyzer", "list_analyzers")["analyzers"])
 
     assert any(one["isPublic"] for one in read("accessanalyzer", "list_findings", analyzerArn=external)["findings"])
@@ -455,35 +449,35 @@ def test_access_analyzer_found_the_public_bucket(read):
         read("accessanalyzer", "list_findings", analyzerArn=unused)
 
 
-def test_inspector_found_something_on_the_instance_in_both_generations(read, made):
+def test_both_generations_of_inspector_have_a_finding_on_the_instance(read, ids):
     runs = read("inspector", "list_assessment_runs")["assessmentRunArns"]
     arns = read("inspector", "list_findings", assessmentRunArns=runs)["findingArns"]
     classic = read("inspector", "describe_findings", findingArns=arns)["findings"]
     recent = read("inspector2", "list_findings")["findings"]
 
-    assert only(classic)["assetAttributes"]["agentId"] == made.instance
-    assert only(recent)["resources"][0]["id"] == made.instance
+    assert only(classic)["assetAttributes"]["agentId"] == ids.instance
+    assert only(recent)["resources"][0]["id"] == ids.instance
     status = only(read("inspector2", "batch_get_account_status")["accounts"])
     assert status["resourceState"]["ec2"]["status"] == "ENABLED"
 
 
-def test_transfer_users_have_homes_in_buckets(read, made):
-    users = read("transfer", "list_users", ServerId=made.server)["Users"]
+def test_transfer_users_have_home_directories_in_buckets(read, ids):
+    users = read("transfer", "list_users", ServerId=ids.server)["Users"]
 
     assert {user["UserName"] for user in users} == {"supplier", "auditor"}
-    described = read("transfer", "describe_user", ServerId=made.server, UserName="supplier")["User"]
+    described = read("transfer", "describe_user", ServerId=ids.server, UserName="supplier")["User"]
     assert described["HomeDirectory"] == "/acme-data/in"
 
 
-def test_workspace_has_bundle_and_subnet(read, made):
+def test_workspace_has_bundle_and_subnet(read, ids):
     workspace = only(read("workspaces", "describe_workspaces")["Workspaces"])
     bundle = only(read("workspaces", "describe_workspace_bundles")["Bundles"])
 
-    assert workspace["SubnetId"] == made.subnet
+    assert workspace["SubnetId"] == ids.subnet
     assert workspace["BundleId"] == bundle["BundleId"]
 
 
-# --- Secrets, and what is elsewhere
+# --- Secrets, other regions and accounts
 
 
 @pytest.mark.parametrize(
@@ -494,18 +488,18 @@ def test_workspace_has_bundle_and_subnet(read, made):
         ("batch", "describe_job_definitions", {}),
     ],
 )
-def test_secrets_are_there_to_be_left_out(read, service, operation, params):
+def test_responses_contain_secrets(read, service, operation, params):
     assert SECRET in str(read(service, operation, **params))
 
 
-def test_hidden_parameter_of_a_stack_is_not_told(read):
+def test_noecho_parameter_of_a_stack_is_masked(read):
     parameters = only(read("cloudformation", "describe_stacks")["Stacks"])["Parameters"]
 
     assert named(parameters, "ParameterKey", "Token")["ParameterValue"] == "****"
     assert SECRET not in str(parameters)
 
 
-def test_second_region_has_a_little_and_no_findings(read):
+def test_second_region_has_few_resources_and_no_findings(read):
     assert read("ec2", "describe_instances", SECOND_REGION)["Reservations"]
     assert read("sqs", "list_queues", SECOND_REGION)["QueueUrls"]
     assert read("logs", "describe_log_groups", SECOND_REGION)["logGroups"]
@@ -521,9 +515,16 @@ def test_other_accounts_have_no_fixtures(cloud):
     partner.close()
 
 
-def test_process_tells_its_url_and_ends_with_its_input():
+@pytest.mark.usefixtures("running_estate")
+def test_a_process_serves_one_estate_at_a_time():
+    with pytest.raises(RuntimeError, match="already"), estate_server(seeded=False):
+        pass
+
+
+def test_process_prints_its_url_and_exits_when_its_input_closes():
+    # Not seeded: tests/cli runs `collector demo` against a seeded process.
     with subprocess.Popen(
-        [sys.executable, "-m", "collector.demo.server"],
+        [sys.executable, "-c", "from collector.demo.server import main; main(seeded=False)"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -1,4 +1,4 @@
-"""The stub as boto3 sees it, with retries off."""
+"""The stub as seen by boto3 without retries."""
 
 from __future__ import annotations
 
@@ -13,20 +13,19 @@ from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from collector.demo.estate.cloud import Cloud
 from collector.demo.places import HOME, PARTNER
-from collector.demo.server import estate_server
 from collector.demo.stub import Call, Effect, Fault, StubError
 
 BUCKET = {"Bucket": "acme"}
 
 READS = [
-    # service, method, operation, parameters: one of each protocol first
+    # Service, method, operation, parameters; the first six have different protocols.
     ("sqs", "list_queues", "ListQueues", {}),
     ("lambda", "list_functions", "ListFunctions", {}),
     ("iam", "list_users", "ListUsers", {}),
     ("ec2", "describe_vpcs", "DescribeVpcs", {}),
     ("s3", "list_buckets", "ListBuckets", {}),
     ("route53", "list_hosted_zones", "ListHostedZones", {}),
-    # services that share a signing name, or sign with a name that is not theirs
+    # Services that share a signing name or sign with another name than their own.
     ("accessanalyzer", "list_analyzers", "ListAnalyzers", {}),
     ("apigateway", "get_rest_apis", "GetRestApis", {}),
     ("apigateway", "get_resources", "GetResources", {"restApiId": "a", "embed": ["methods"]}),
@@ -50,7 +49,7 @@ READS = [
     ("waf", "list_web_acls", "ListWebACLs", {}),
     ("waf-regional", "list_web_acls", "ListWebACLs", {}),
     ("wafv2", "list_web_acls", "ListWebACLs", {"Scope": "REGIONAL"}),
-    # operations that differ in the query string only
+    # Operations that differ in the query string only.
     ("s3", "get_bucket_acl", "GetBucketAcl", BUCKET),
     ("s3", "get_bucket_policy", "GetBucketPolicy", BUCKET),
     ("s3", "get_bucket_policy_status", "GetBucketPolicyStatus", BUCKET),
@@ -68,21 +67,15 @@ PROTOCOLS = READS[:6]
 
 
 @pytest.fixture(scope="module")
-def server():
-    with estate_server(seeded=False) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def cloud(server):
-    cloud = Cloud(server.url)
+def cloud(running_estate):
+    cloud = Cloud(running_estate.url)
     yield cloud
     cloud.close()
 
 
 @pytest.fixture
-def stub(server):
-    stub = server.stub
+def stub(running_estate):
+    stub = running_estate.stub
     fixtures, patches = dict(stub.fixtures), dict(stub.patches)
     stub.clear_calls()
     yield stub
@@ -96,14 +89,14 @@ def call(cloud: Cloud, service: str, method: str, params: dict[str, Any], region
 
 
 @pytest.mark.parametrize(("service", "method", "operation", "params"), READS)
-def test_logs_which_operation_of_which_service_was_called(cloud, stub, service, method, operation, params):
+def test_a_call_is_logged_with_service_and_operation(cloud, stub, service, method, operation, params):
     with suppress(ClientError):
         call(cloud, service, method, params)
 
     assert stub.calls == [Call(service, operation, "us-east-1", HOME)]
 
 
-def test_logs_region_and_account_and_can_be_cleared(cloud, stub):
+def test_a_call_is_logged_with_region_and_account_and_the_log_can_be_cleared(cloud, stub):
     partner = cloud.of_account(PARTNER)
     stub.clear_calls()
 
@@ -115,7 +108,7 @@ def test_logs_region_and_account_and_can_be_cleared(cloud, stub):
 
 
 @pytest.mark.parametrize(("service", "method", "operation", "params"), PROTOCOLS)
-def test_error_comes_in_the_form_of_the_protocol(cloud, stub, service, method, operation, params):
+def test_an_error_has_the_format_of_the_protocol(cloud, stub, service, method, operation, params):
     stub.faults.append(
         Fault(service, operation, status=503, code="SlowDown", message="<slow> & steady", headers={"Retry-After": "7"})
     )
@@ -130,7 +123,7 @@ def test_error_comes_in_the_form_of_the_protocol(cloud, stub, service, method, o
 
 
 @pytest.mark.parametrize(("service", "method", "operation", "params"), PROTOCOLS)
-def test_reset_closes_the_connection_without_an_answer(cloud, stub, service, method, operation, params):
+def test_reset_closes_the_connection_without_a_response(cloud, stub, service, method, operation, params):
     stub.faults.append(Fault(service, operation, Effect.RESET))
 
     with pytest.raises(ConnectionClosedError):
@@ -138,7 +131,7 @@ def test_reset_closes_the_connection_without_an_answer(cloud, stub, service, met
 
 
 @pytest.mark.parametrize(("service", "method", "operation", "params"), PROTOCOLS)
-def test_truncated_answer_is_shorter_than_it_says(cloud, stub, service, method, operation, params):
+def test_a_truncated_response_is_shorter_than_its_content_length(cloud, stub, service, method, operation, params):
     stub.faults.append(Fault(service, operation, Effect.TRUNCATE))
 
     with pytest.raises(ConnectionClosedError) as caught:
@@ -156,42 +149,41 @@ def test_malformed_xml_cannot_be_parsed(cloud, stub, service, method, operation,
 
 
 def test_malformed_json_is_a_success_to_boto3(cloud, stub):
-    cloud.client("sqs").create_queue(QueueName="here")
     stub.faults.append(Fault("sqs", "ListQueues", Effect.MALFORM))
 
     assert "QueueUrls" not in call(cloud, "sqs", "list_queues", {})
 
 
-def test_delayed_answer_is_the_true_one(cloud, stub, monkeypatch):
-    naps: list[float] = []
-    monkeypatch.setattr(stub, "_sleep", naps.append)
+def test_a_delayed_response_is_the_real_one(cloud, stub, monkeypatch):
+    delays: list[float] = []
+    monkeypatch.setattr(stub, "_sleep", delays.append)
     stub.faults.append(Fault("sts", effect=Effect.NONE, delay=30))
 
     assert call(cloud, "sts", "get_caller_identity", {})["Account"] == HOME
-    assert naps == [30]
+    assert delays == [30]
 
 
-def test_fault_strikes_so_many_times_and_no_more(cloud, stub):
+def test_a_fault_applies_a_limited_number_of_times(cloud, stub):
     stub.faults.append(Fault("ec2", "DescribeVpcs", code="RequestLimitExceeded", status=503, times=2))
 
-    outcomes = [strikes(cloud, "ec2", "describe_vpcs") for _ in range(4)]
+    outcomes = [fails(cloud, "ec2", "describe_vpcs") for _ in range(4)]
 
     assert outcomes == [True, True, False, False]
 
 
-def test_fault_by_chance_depends_on_the_seed_only(cloud, stub, monkeypatch):
+def test_a_fault_with_a_probability_depends_on_the_seed_only(cloud, stub, monkeypatch):
     stub.faults.append(Fault(code="Throttling", probability=0.5))
 
     def outcomes() -> list[bool]:
         monkeypatch.setattr(stub, "_random", Random(7))
-        return [strikes(cloud, "sts", "get_caller_identity") for _ in range(10)]
+        return [fails(cloud, "sts", "get_caller_identity") for _ in range(10)]
 
     first = outcomes()
     assert set(first) == {True, False}
     assert outcomes() == first
 
 
-def strikes(cloud: Cloud, service: str, method: str, region: str = "us-east-1") -> bool:
+def fails(cloud: Cloud, service: str, method: str, region: str = "us-east-1") -> bool:
     try:
         call(cloud, service, method, {}, region)
     except ClientError:
@@ -199,19 +191,23 @@ def strikes(cloud: Cloud, service: str, method: str, region: str = "us-east-1") 
     return False
 
 
-def test_fault_may_concern_one_region_or_account(cloud, stub):
+def test_a_fault_can_be_limited_to_a_region_or_account(cloud, stub):
     partner = cloud.of_account(PARTNER)
     stub.faults += [Fault("ec2", region="eu-west-1"), Fault("sqs", account=PARTNER)]
 
-    assert not strikes(cloud, "ec2", "describe_vpcs")
-    assert strikes(cloud, "ec2", "describe_vpcs", "eu-west-1")
-    assert not strikes(cloud, "sqs", "list_queues")
-    assert strikes(partner, "sqs", "list_queues")
+    assert not fails(cloud, "ec2", "describe_vpcs")
+    assert fails(cloud, "ec2", "describe_vpcs", "eu-west-1")
+    assert not fails(cloud, "sqs", "list_queues")
+    assert fails(partner, "sqs", "list_queues")
 
 
-def test_fault_may_depend_on_what_is_asked(cloud, stub):
+def test_a_fault_can_depend_on_the_parameters(cloud, stub):
     wrong = Fault(
-        "sts", "AssumeRole", status=403, code="AccessDenied", when=lambda asked: asked.params["ExternalId"] != "demo"
+        "sts",
+        "AssumeRole",
+        status=403,
+        code="AccessDenied",
+        when=lambda request: request.params["ExternalId"] != "demo",
     )
     stub.faults.append(wrong)
     role = {"RoleArn": f"arn:aws:iam::{PARTNER}:role/Reader", "RoleSessionName": "test"}
@@ -232,7 +228,7 @@ def test_fault_may_depend_on_what_is_asked(cloud, stub):
         ("route53", "GetDNSSEC", "get_dnssec", {"HostedZoneId": "Z1"}, {"Status": {"ServeSignature": "SIGNING"}}),
     ],
 )
-def test_fixture_answers_in_every_protocol(cloud, stub, service, operation, method, params, fixture):
+def test_a_fixture_is_serialized_in_every_protocol(cloud, stub, service, operation, method, params, fixture):
     stub.fixtures[service, operation] = fixture
 
     answer = call(cloud, service, method, params)
@@ -240,12 +236,12 @@ def test_fixture_answers_in_every_protocol(cloud, stub, service, operation, meth
     assert {name: answer[name] for name in fixture} == fixture
 
 
-def test_fixture_may_be_computed_from_what_is_asked(cloud, stub):
+def test_a_fixture_can_be_a_function_of_the_request(cloud, stub):
     identifiers = [f"finding-{number}" for number in range(120)]
 
-    def page(asked):
-        first = int(asked.params.get("NextToken") or 0)
-        end = first + asked.params["MaxResults"]
+    def page(request):
+        first = int(request.params.get("NextToken") or 0)
+        end = first + request.params["MaxResults"]
         more = {"NextToken": str(end)} if end < len(identifiers) else {}
         return {"FindingIds": identifiers[first:end], **more}
 
@@ -258,17 +254,17 @@ def test_fixture_may_be_computed_from_what_is_asked(cloud, stub):
     assert len(stub.calls) == 3
 
 
-def test_fixture_may_refuse(cloud, stub):
-    def refuse(_asked):
+def test_a_fixture_can_raise_an_aws_error(cloud, stub):
+    def fail(_request):
         raise StubError(404, "NoSuchThing", "there is none")
 
-    stub.fixtures["route53", "ListHostedZones"] = refuse
+    stub.fixtures["route53", "ListHostedZones"] = fail
 
     with pytest.raises(ClientError, match="NoSuchThing"):
         call(cloud, "route53", "list_hosted_zones", {})
 
 
-def test_fixture_with_a_member_that_the_operation_lacks_is_a_mistake(stub):
+def test_a_fixture_with_a_member_that_the_operation_lacks_is_rejected(stub):
     stub.fixtures["ec2", "DescribeVpcs"] = {"Vpcs": [{"VpcID": "vpc-1"}]}
     request = EnvironBuilder(
         method="POST",
@@ -292,17 +288,17 @@ def test_fixture_with_a_member_that_the_operation_lacks_is_a_mistake(stub):
         ("route53", "ListHostedZones", "list_hosted_zones", {"Marker": "more"}),
     ],
 )
-def test_patch_changes_what_it_names_and_keeps_the_rest(cloud, stub, service, operation, method, change):
-    before = call(cloud, service, method, {})
-    stub.patches[service, operation] = lambda answer, _asked: {**answer, **change}
+def test_a_patch_changes_the_response(cloud, stub, service, operation, method, change):
+    # The patch of the estate, if there is one, would not be applied to the second response.
+    stub.patches.pop((service, operation), None)
+    original = call(cloud, service, method, {})
+    stub.patches[service, operation] = lambda answer, _request: {**answer, **change}
 
-    after = call(cloud, service, method, {})
-
-    assert after == {**before, **change}
+    assert call(cloud, service, method, {}) == {**original, **change}
 
 
-def test_patch_leaves_errors_alone(cloud, stub):
-    stub.patches["s3", "GetBucketPolicy"] = lambda _answer, _asked: pytest.fail("not for errors")
+def test_a_patch_is_not_applied_to_errors(cloud, stub):
+    stub.patches["s3", "GetBucketPolicy"] = lambda _answer, _request: pytest.fail("not for errors")
 
     with pytest.raises(ClientError, match="NoSuchBucket"):
         call(cloud, "s3", "get_bucket_policy", {"Bucket": "nowhere"})
@@ -316,7 +312,7 @@ def test_patch_leaves_errors_alone(cloud, stub):
         ("detective", "list_graphs", {}),
     ],
 )
-def test_operation_that_moto_lacks_is_refused_and_not_worth_a_retry(cloud, stub, service, method, params):
+def test_an_operation_that_moto_lacks_fails_permanently(cloud, stub, service, method, params):
     with pytest.raises(ClientError) as caught:
         call(cloud, service, method, params)
 
@@ -324,18 +320,13 @@ def test_operation_that_moto_lacks_is_refused_and_not_worth_a_retry(cloud, stub,
     assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
 
 
-def test_region_that_moto_does_not_know_for_a_service_is_empty(cloud, stub):
+def test_a_region_that_moto_does_not_know_is_empty(cloud, stub):
     assert call(cloud, "workspaces", "describe_workspaces", {}, "us-east-2") == {"Workspaces": []}
 
 
-def test_unsigned_request_goes_to_moto(stub):
-    chunks, status, _ = run_wsgi_app(stub, EnvironBuilder(path="/moto-api/data.json").get_environ())
+def test_an_unsigned_request_is_forwarded_to_moto(stub):
+    chunks, status, _ = run_wsgi_app(stub, EnvironBuilder(path="/moto-api/config").get_environ())
 
     assert status == "200 OK"
     assert b"".join(chunks).startswith(b"{")
     assert stub.calls == []
-
-
-def test_one_estate_at_a_time(server):
-    with pytest.raises(RuntimeError, match="already"), estate_server():
-        pass

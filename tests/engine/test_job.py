@@ -39,19 +39,19 @@ HOME = "us-east-1"
 
 
 class TableApi:
-    """Answers from a table: operation to pages, to a function of the parameters, or to a failure."""
+    """An `Api` over a table of operations: each maps to pages, a function of the parameters, or a failure."""
 
     def __init__(self, **table: Any) -> None:
         self._table = table
         self.calls: list[tuple[str, dict[str, Any], str | None]] = []
-        self.flying = self.most = 0
+        self.in_flight = self.most = 0
 
     async def once(self, client, op, params, *, region=None, again=()):
         self.calls.append((op, dict(params), region))
-        self.flying += 1
-        self.most = max(self.most, self.flying)
+        self.in_flight += 1
+        self.most = max(self.most, self.in_flight)
         await anyio.lowlevel.checkpoint()
-        self.flying -= 1
+        self.in_flight -= 1
         answer = self._table[op]
         answer = answer(params) if callable(answer) else answer
         if isinstance(answer, CallFailed):
@@ -68,7 +68,7 @@ class TableApi:
                 raise page
             yield page
 
-    def asked(self, op: str) -> list[dict[str, Any]]:
+    def params(self, op: str) -> list[dict[str, Any]]:
         return [params for name, params, _ in self.calls if name == op]
 
 
@@ -85,9 +85,9 @@ def entity(type_="aws_thing", rows=None, **changes) -> Entity:
     )
 
 
-async def collect(api: TableApi, *declared, width=16, budgets=None):
-    entities = tuple(each for each in declared if isinstance(each, Entity))
-    links = tuple(each for each in declared if isinstance(each, Links))
+async def collect(api: TableApi, *declarations, width=16, budgets=None):
+    entities = tuple(each for each in declarations if isinstance(each, Entity))
+    links = tuple(each for each in declarations if isinstance(each, Links))
     service = Service(name="svc", client="svc", title="Svc", entities=entities, links=links)
     target = Target("aws", "1", "arn:aws:iam::1:user/u", (HOME, "eu-west-1"), (HOME, "eu-west-1", "eu-west-2"))
     job = Job(Scope("1", HOME, "svc"), service, (*entities, *links), Place("aws", "1", HOME), HOME, target)
@@ -109,18 +109,18 @@ def ids(pages, declaration=None):
     return [row["Id"] for row in rows_of(pages, declaration)]
 
 
-async def test_a_listing_gives_the_rows_of_all_its_pages():
+async def test_the_rows_of_all_pages_are_emitted():
     pages, record = await collect(TableApi(list=[{"Things": [{"Id": 1}]}, {}, {"Things": [{"Id": 2}]}]), entity())
     assert ids(pages) == [1, 2]
     assert record.status is Status.COMPLETE
 
 
-async def test_an_empty_account_gives_nothing_and_is_complete():
+async def test_an_empty_listing_emits_nothing_and_is_complete():
     pages, record = await collect(TableApi(list={}), entity())
     assert (pages, record.status, record.problems) == ([], Status.COMPLETE, {})
 
 
-async def test_rows_that_are_not_wanted_are_left_out():
+async def test_rows_that_fail_the_condition_are_dropped():
     api = TableApi(list={"Things": [{"Id": 1, "Type": "a"}, {"Id": 2, "Type": "b"}]})
     pages, _ = await collect(api, entity(when=equals("Type", "b")))
     assert ids(pages) == [2]
@@ -132,10 +132,10 @@ async def test_declarations_that_name_one_call_share_its_answer():
     api = TableApi(list={"Things": [{"Id": "a", "T": 1}, {"Id": "b", "T": 2}]})
     pages, _ = await collect(api, one, two)
     assert (ids(pages, one), ids(pages, two)) == (["a"], ["b"])
-    assert len(api.asked("list")) == 1
+    assert len(api.params("list")) == 1
 
 
-async def test_slices_of_one_call_share_its_pages_and_know_what_they_lie_in():
+async def test_nested_rows_of_one_call_share_its_pages_and_hold_their_parent():
     call = Call("list", "@")
     users = entity("aws_user", SameAnswer(call, "Users[]"))
     policies = entity("aws_policy", SameAnswer(call, "Users[].Policies[]"))
@@ -143,20 +143,20 @@ async def test_slices_of_one_call_share_its_pages_and_know_what_they_lie_in():
     pages, _ = await collect(api, users, policies)
     assert (ids(pages, users), ids(pages, policies)) == (["u"], ["p"])
     assert rows_of(pages, policies)[0]["^"]["Id"] == "u"
-    assert len(api.asked("list")) == 2
+    assert len(api.params("list")) == 2
 
 
-async def test_identifiers_are_described_in_batches_of_the_size_that_aws_takes():
-    batch = Describe("describe", "Things[]", ids="Ids", size=2, params={"Include": ["TAGS"]})
+async def test_ids_are_described_in_batches_of_the_declared_size():
+    describe = Describe("describe", "Things[]", ids="Ids", size=2, params={"Include": ["TAGS"]})
     api = TableApi(
         list={"Arns": ["a", "b", "c"]}, describe=lambda params: {"Things": [{"Id": one} for one in params["Ids"]]}
     )
-    pages, _ = await collect(api, entity(rows=Call("list", "Arns"), batch=batch))
+    pages, _ = await collect(api, entity(rows=Call("list", "Arns"), describe=describe))
     assert sorted(ids(pages)) == ["a", "b", "c"]
-    assert api.asked("describe") == [{"Include": ["TAGS"], "Ids": ["a", "b"]}, {"Include": ["TAGS"], "Ids": ["c"]}]
+    assert api.params("describe") == [{"Include": ["TAGS"], "Ids": ["a", "b"]}, {"Include": ["TAGS"], "Ids": ["c"]}]
 
 
-async def test_a_further_call_for_each_row_adds_its_answer():
+async def test_hydrating_adds_the_answer_to_each_row():
     api = TableApi(list={"Names": ["a", "b"]}, get=lambda params: {"Size": ord(params["Name"])})
     pages, _ = await collect(
         api, entity(rows=Call("list", "Names", wrap="Id"), hydrate=(Hydrate("get", "Detail", {"Name": "Id"}),))
@@ -164,7 +164,7 @@ async def test_a_further_call_for_each_row_adds_its_answer():
     assert {row["Id"]: row["Detail"] for row in rows_of(pages)} == {"a": {"Size": 97}, "b": {"Size": 98}}
 
 
-async def test_further_calls_of_one_row_run_side_by_side_and_stay_within_the_width():
+async def test_hydrating_calls_of_one_row_are_concurrent_within_the_width():
     hydrates = tuple(Hydrate("get", f"D{number}", {"Name": "Id"}, {"N": number}) for number in range(6))
     api = TableApi(list={"Names": ["a", "b", "c"]}, get={})
     await collect(api, entity(rows=Call("list", "Names", wrap="Id"), hydrate=hydrates), width=4)
@@ -174,34 +174,33 @@ async def test_further_calls_of_one_row_run_side_by_side_and_stay_within_the_wid
     assert api.most == 6
 
 
-async def test_a_further_call_that_reads_anothers_answer_waits_for_it():
+async def test_a_hydrating_call_that_reads_another_answer_waits_for_it():
     hydrates = (
-        Hydrate("rotation", "Rotation", {"Key": "Id"}, when=equals("Meta.Manager", "CUSTOMER")),
         Hydrate("describe", "Meta", {"Key": "Id"}),
+        Hydrate("rotation", "Rotation", {"Key": "Id"}, when=equals("Meta.Manager", "CUSTOMER")),
     )
-    declared = (hydrates[1], hydrates[0])
     api = TableApi(
         list={"Things": [{"Id": "a"}, {"Id": "b"}]},
         describe=lambda params: {"Manager": "CUSTOMER" if params["Key"] == "a" else "AWS"},
         rotation={"On": True},
     )
-    pages, _ = await collect(api, entity(hydrate=declared))
+    pages, _ = await collect(api, entity(hydrate=hydrates))
     assert [row.get("Rotation") for row in rows_of(pages)] == [{"On": True}, None]
 
 
-async def test_a_row_is_judged_after_the_call_that_its_condition_reads():
+async def test_a_condition_on_a_hydrated_field_is_checked_after_hydrating():
     api = TableApi(list={"Things": [{"Id": "a"}, {"Id": "b"}]}, get=lambda params: {"On": params["Name"] == "b"})
     pages, _ = await collect(api, entity(hydrate=(Hydrate("get", "D", {"Name": "Id"}),), when=equals("D.On", True)))
     assert ids(pages) == ["b"]
 
 
-async def test_all_pages_of_a_further_call_are_read():
+async def test_all_pages_of_a_hydrating_call_are_read():
     api = TableApi(list={"Things": [{"Id": "a"}]}, tags=[{"Tags": [1]}, {"Tags": []}, {"Tags": [2]}])
     pages, _ = await collect(api, entity(hydrate=(Hydrate("tags", "Tagging", {"Name": "Id"}, items="Tags[]"),)))
     assert rows_of(pages)[0]["Tagging"] == [1, 2]
 
 
-async def test_a_gathering_call_serves_many_rows_and_each_gets_its_own():
+async def test_gathering_reads_many_rows_in_one_call_and_gives_each_its_items():
     gather = Gather("tags", "Tagging", "Tags[]", ids="Arns", by="Id", on="Arn", size=2)
     api = TableApi(
         list={"Things": [{"Id": "a"}, {"Id": "b"}, {"Id": "c"}]},
@@ -211,10 +210,10 @@ async def test_a_gathering_call_serves_many_rows_and_each_gets_its_own():
     )
     pages, _ = await collect(api, entity(gather=(gather,)))
     assert [row["Tagging"] for row in rows_of(pages)] == [[{"Arn": "a", "T": "A"}], [], [{"Arn": "c", "T": "C"}]]
-    assert len(api.asked("tags")) == 2
+    assert len(api.params("tags")) == 2
 
 
-async def test_a_joined_listing_is_read_once_for_all_who_join_it():
+async def test_a_joined_listing_is_read_once_for_all_declarations():
     aliases = Call("aliases", "Aliases[]")
     one = entity("aws_one", join=(Join(aliases, "Aliases", on="Target", to="Id"),))
     two = entity("aws_two", Call("list2", "Things[]"), join=(Join(aliases, "Aliases", on="Target", to="Id"),))
@@ -227,19 +226,19 @@ async def test_a_joined_listing_is_read_once_for_all_who_join_it():
         [1, 2],
         [3],
     ]
-    assert len(api.asked("aliases")) == 2  # its two pages, once
+    assert len(api.params("aliases")) == 2  # its two pages, once
 
 
-async def test_a_listing_that_is_also_joined_is_still_read_once():
+async def test_a_listing_that_is_also_joined_is_read_once():
     tables = Call("tables", "Tables[]")
     table = entity("aws_table", tables)
     thing = entity("aws_thing", join=(Join(tables, "Tables", on="Vpc", to="Vpc"),))
     api = TableApi(list={"Things": [{"Id": "a", "Vpc": "v"}]}, tables={"Tables": [{"Id": "t", "Vpc": "v"}]})
     pages, _ = await collect(api, thing, table)
-    assert (ids(pages, table), len(rows_of(pages, thing)[0]["Tables"]), len(api.asked("tables"))) == (["t"], 1, 1)
+    assert (ids(pages, table), len(rows_of(pages, thing)[0]["Tables"]), len(api.params("tables"))) == (["t"], 1, 1)
 
 
-async def test_children_are_asked_for_each_parent_and_know_it():
+async def test_children_are_listed_for_each_parent_and_hold_it():
     parent = entity("aws_parent")
     child = entity("aws_child", Call("children", "Kids[]", each="aws_parent", args={"Of": "Id"}))
     grandchild = entity("aws_grandchild", Nested("aws_child", "Toys[]"))
@@ -253,16 +252,16 @@ async def test_children_are_asked_for_each_parent_and_know_it():
     assert {row["^"]["^"]["Id"] for row in rows_of(pages, grandchild)} == {"p", "q"}
 
 
-async def test_children_of_unwanted_parents_are_not_asked():
+async def test_children_are_not_listed_for_parents_that_fail_the_condition():
     child = entity(
         "aws_child", Call("children", "Kids[]", each="aws_thing", args={"Of": "Id"}, when=equals("Kind", "x"))
     )
     api = TableApi(list={"Things": [{"Id": "p", "Kind": "x"}, {"Id": "q"}]}, children={})
     await collect(api, entity(), child)
-    assert api.asked("children") == [{"Of": "p"}]
+    assert api.params("children") == [{"Of": "p"}]
 
 
-async def test_a_row_with_its_own_region_is_asked_about_there():
+async def test_calls_for_a_row_go_to_its_own_region():
     api = TableApi(list={"Things": [{"Id": "a", "Region": "eu-west-1"}, {"Id": "b", "Region": HOME}]}, get={})
     await collect(api, entity(region="Region", hydrate=(Hydrate("get", "D", {"Name": "Id"}),)))
     assert sorted((params["Name"], region) for op, params, region in api.calls if op == "get") == [
@@ -271,7 +270,7 @@ async def test_a_row_with_its_own_region_is_asked_about_there():
     ]
 
 
-async def test_the_row_that_the_run_makes_knows_the_account_and_every_region_is_asked():
+async def test_a_synthetic_row_holds_the_account_and_is_hydrated_in_every_region():
     node = entity("aws_node", Synthetic(), key="AccountId", hydrate=(Hydrate("settings", "Settings", regions=True),))
     api = TableApi(settings=lambda params: {"On": True})
     pages, _ = await collect(api, node)
@@ -280,7 +279,7 @@ async def test_the_row_that_the_run_makes_knows_the_account_and_every_region_is_
     assert [(answer["Region"], answer["On"]) for answer in row["Settings"]] == [(HOME, True), ("eu-west-1", True)]
 
 
-async def test_a_fetch_runs_its_own_loop_over_the_same_calls():
+async def test_a_custom_listing_yields_rows_of_its_own_calls():
     async def loop(calls):
         first = await calls.once("start", Name="x")
         yield [{"Id": first["Id"]}]
@@ -289,10 +288,10 @@ async def test_a_fetch_runs_its_own_loop_over_the_same_calls():
     api = TableApi(start={"Id": "y"})
     pages, _ = await collect(api, entity(rows=Custom(loop, ops=("start",))))
     assert ids(pages) == ["y", "z"]
-    assert api.asked("start") == [{"Name": "x"}]
+    assert api.params("start") == [{"Name": "x"}]
 
 
-async def test_links_give_rows_without_being_entities():
+async def test_the_rows_of_links_are_emitted():
     links = Links(title="logs", rows=Call("list", "Logs[]"), edges=(Edge("aws_a", "LOGS", "aws_b", of="A", at="B"),))
     pages, _ = await collect(TableApi(list={"Logs": [{"A": 1, "B": 2}]}), links)
     assert rows_of(pages, links) == [{"A": 1, "B": 2}]
@@ -303,7 +302,7 @@ def _problem(record: ScopeRecord):
     return operation, reason, code, problem
 
 
-async def test_a_denied_listing_makes_its_scope_partial_and_stops_nothing_else():
+async def test_a_denied_listing_makes_its_scope_partial_and_others_are_read():
     one, two = entity("aws_one"), entity("aws_two", Call("list2", "Things[]"))
     pages, record = await collect(TableApi(list=failed(), list2={"Things": [{"Id": 1}]}), one, two)
     assert ids(pages, two) == [1]
@@ -326,14 +325,14 @@ async def test_a_failure_after_some_pages_keeps_them():
     assert record.status is Status.PARTIAL
 
 
-async def test_what_hangs_below_a_failed_listing_is_named_too():
+async def test_child_types_of_a_failed_listing_are_incomplete_too():
     child = entity("aws_child", Call("children", "Kids[]", each="aws_thing", args={"Of": "Id"}))
     inner = entity("aws_inner", Nested("aws_child", "Toys[]"))
     _, record = await collect(TableApi(list=failed()), entity(), child, inner)
     assert _problem(record)[3].types == {"aws_thing", "aws_child", "aws_inner"}
 
 
-async def test_one_denied_child_costs_only_itself():
+async def test_a_denied_child_listing_affects_only_its_own_type():
     child = entity("aws_child", Call("children", "Kids[]", each="aws_thing", args={"Of": "Id"}))
     api = TableApi(
         list={"Things": [{"Id": "p"}, {"Id": "q"}]},
@@ -361,7 +360,7 @@ async def test_one_denied_child_costs_only_itself():
         ),
     ],
 )
-async def test_only_declared_codes_mean_that_there_is_none(failure, absent, status):
+async def test_only_declared_codes_mean_absent(failure, absent, status):
     hydrate = Hydrate("get", "Policy", {"Bucket": "Id"}, absent=absent)
     pages, record = await collect(TableApi(list={"Things": [{"Id": "a"}]}, get=failure), entity(hydrate=(hydrate,)))
     assert ids(pages) == ["a"]
@@ -369,7 +368,7 @@ async def test_only_declared_codes_mean_that_there_is_none(failure, absent, stat
     assert record.status is status
 
 
-async def test_a_row_that_vanished_before_it_was_described_is_gone_and_the_scope_complete():
+async def test_a_row_that_vanishes_before_hydrating_is_dropped_and_the_scope_is_complete():
     gone = failed("NoSuchHostedZone", Reason.VANISHED)
     api = TableApi(
         list={"Things": [{"Id": "a"}, {"Id": "b"}]}, get=lambda params: gone if params["Name"] == "a" else {}
@@ -380,19 +379,19 @@ async def test_a_row_that_vanished_before_it_was_described_is_gone_and_the_scope
     assert _problem(record)[1] is Reason.VANISHED
 
 
-async def test_a_listing_that_says_not_found_has_not_vanished_but_failed():
+async def test_not_found_for_a_listing_is_a_failure():
     _, record = await collect(TableApi(list=failed("ResourceNotFoundException", Reason.VANISHED)), entity())
     assert record.status is Status.PARTIAL
 
 
-async def test_a_join_that_failed_is_noted_for_those_who_join_and_they_go_on():
+async def test_rows_whose_joined_listing_failed_are_emitted_with_the_field_unknown():
     thing = entity(join=(Join(Call("aliases", "Aliases[]"), "Aliases", on="T", to="Id"),))
     pages, record = await collect(TableApi(list={"Things": [{"Id": "a"}]}, aliases=failed()), thing)
     assert rows_of(pages)[0] == {"Id": "a", UNKNOWN: {"Aliases"}}
     assert _problem(record)[3].types == {"aws_thing"}
 
 
-async def test_everyone_who_joins_a_listing_that_failed_is_named():
+async def test_all_types_that_join_a_failed_listing_are_incomplete():
     aliases = Call("aliases", "Aliases[]")
     one = entity("aws_one", join=(Join(aliases, "Aliases", on="T", to="Id"),))
     two = entity("aws_two", Call("list2", "Things[]"), join=(Join(aliases, "Aliases", on="T", to="Id"),))
@@ -402,25 +401,25 @@ async def test_everyone_who_joins_a_listing_that_failed_is_named():
     assert _problem(record)[3].types == {"aws_one", "aws_two"}
 
 
-async def test_one_that_vanished_does_not_take_its_batch_with_it():
+async def test_a_vanished_id_does_not_fail_its_batch():
     gone = failed("ResourceNotFoundException", Reason.VANISHED)
-    batch = Describe("describe", "Things[]", ids="Ids", size=5)
+    describe = Describe("describe", "Things[]", ids="Ids", size=5)
     api = TableApi(
         list={"Names": ["a", "b", "c"]},
         describe=lambda params: gone if "b" in params["Ids"] else {"Things": [{"Id": one} for one in params["Ids"]]},
     )
-    pages, record = await collect(api, entity(rows=Call("list", "Names"), batch=batch))
+    pages, record = await collect(api, entity(rows=Call("list", "Names"), describe=describe))
     assert ids(pages) == ["a", "c"]
     assert record.status is Status.COMPLETE
 
 
-async def test_a_further_call_without_its_argument_is_not_made():
+async def test_a_hydrating_call_without_its_argument_is_not_made():
     api = TableApi(list={"Things": [{"Id": "a", "Key": "k"}, {"Id": "b"}]}, get={})
     await collect(api, entity(hydrate=(Hydrate("get", "D", {"Name": "Key"}),)))
-    assert api.asked("get") == [{"Name": "k"}]
+    assert api.params("get") == [{"Name": "k"}]
 
 
-async def test_a_region_that_fails_for_a_setting_does_not_hide_the_others():
+async def test_a_region_that_fails_leaves_the_answers_of_the_others():
     node = entity("aws_node", Synthetic(), key="AccountId", hydrate=(Hydrate("settings", "Settings", regions=True),))
 
     class OneDenied(TableApi):
@@ -434,25 +433,25 @@ async def test_a_region_that_fails_for_a_setting_does_not_hide_the_others():
     assert record.status is Status.PARTIAL
 
 
-async def test_a_huge_page_starts_no_more_tasks_than_the_width():
+async def test_for_each_starts_no_more_tasks_than_the_width():
     most = 0
 
-    async def look(_: int) -> None:
+    async def count(_: int) -> None:
         nonlocal most
         most = max(most, len(anyio.get_running_tasks()))
         await anyio.lowlevel.checkpoint()
 
-    before = len(anyio.get_running_tasks())
-    await for_each(range(10_000), look, 8)
-    assert most - before <= 8
+    already = len(anyio.get_running_tasks())
+    await for_each(range(10_000), count, 8)
+    assert most - already <= 8
 
 
-def test_chunks_are_whole_and_no_longer_than_their_size():
+def test_chunks_hold_all_items_and_are_no_longer_than_their_size():
     assert list(chunks([1, 2, 3, 4, 5], 2)) == [[1, 2], [3, 4], [5]]
     assert list(chunks([], 2)) == []
 
 
-async def test_declarations_that_share_a_call_do_not_see_each_others_additions():
+async def test_declarations_that_share_a_call_do_not_share_hydrated_fields():
     call = Call("list", "Things[]")
     one = entity("aws_one", call, hydrate=(Hydrate("get", "D", {"Name": "Id"}),))
     two = entity("aws_two", call)
@@ -461,54 +460,54 @@ async def test_declarations_that_share_a_call_do_not_see_each_others_additions()
     assert "D" not in rows_of(pages, two)[0]
 
 
-async def test_a_fixed_or_computed_condition_holds_for_children_too():
+async def test_children_have_fixed_and_computed_conditions():
     computed = Computed(lambda row: row["Id"] == "q", ("Id",))
     child = entity("aws_child", Call("children", "Kids[]", each="aws_thing", args={"Of": "Id"}, when=computed))
     never = entity("aws_never", Call("never", "Kids[]", each="aws_thing", when=Fixed(False)))
     api = TableApi(list={"Things": [{"Id": "p"}, {"Id": "q"}]}, children={}, never={})
     await collect(api, entity(), child, never)
-    assert (api.asked("children"), api.asked("never")) == ([{"Of": "q"}], [])
+    assert (api.params("children"), api.params("never")) == ([{"Of": "q"}], [])
 
 
-def unheld(budgets: RowBudgets, depth: int) -> bool:
-    """Whether everything that was taken of a depth's budget was given back."""
-    return budgets.at(depth)._free == budgets.at(depth)._most
+def is_free(budgets: RowBudgets, depth: int) -> bool:
+    """Whether nothing of a depth's budget is held."""
+    return budgets.at(depth)._free == budgets.at(depth)._limit
 
 
 @pytest.mark.parametrize("last", [{"Things": [{"Id": 5}]}, failed()])
-async def test_rows_that_need_further_calls_are_bounded_and_given_back_whatever_happens(last):
-    in_work = most = 0
+async def test_rows_that_need_further_calls_are_bounded_and_always_released(last):
+    held = most = 0
 
     class Counting(TableApi):
         async def once(self, *args, **kwargs):
             nonlocal most
-            most = max(most, in_work)
+            most = max(most, held)
             await anyio.lowlevel.checkpoint()
             return await super().once(*args, **kwargs)
 
-    class Counted(RowBudgets):
+    class CountedBudgets(RowBudgets):
         def at(self, depth):
-            nonlocal in_work
+            nonlocal held
             budget = super().at(depth)
-            in_work = budget._most - budget._free
+            held = budget._limit - budget._free
             return budget
 
-    described = Hydrate("get", "Detail", {"Id": "Id"})
+    hydrate = Hydrate("get", "Detail", {"Id": "Id"})
     rows = [{"Things": [{"Id": page * 100 + each} for each in range(30)]} for page in range(4)]
-    one = entity("aws_one", Call("one", "Things[]"), hydrate=(described,))
-    two = entity("aws_two", Call("two", "Things[]"), hydrate=(described,))
-    budgets = Counted(60, 60)
-    api = Counting(one=[*rows, last], two=rows, get={"Told": 1})
+    one = entity("aws_one", Call("one", "Things[]"), hydrate=(hydrate,))
+    two = entity("aws_two", Call("two", "Things[]"), hydrate=(hydrate,))
+    budgets = CountedBudgets(60, 60)
+    api = Counting(one=[*rows, last], two=rows, get={"Size": 1})
     pages, record = await collect(api, one, two, budgets=budgets)
     assert len(ids(pages)) == 240 + (last == {"Things": [{"Id": 5}]})
     assert most == 60
-    assert unheld(budgets, 0)
+    assert is_free(budgets, 0)
     assert record.status is (Status.PARTIAL if isinstance(last, CallFailed) else Status.COMPLETE)
 
 
 @pytest.mark.parametrize("last", [{"Kids": []}, failed()])
 async def test_rows_below_rows_have_a_budget_for_each_depth(last):
-    """Many listings below the rows of one page: their pages are not all in memory at once, and none waits for ever."""
+    """With many child listings per page, their pages are not all in memory at once, and there is no deadlock."""
     held: dict[int, int] = {1: 0, 2: 0}
     most = dict(held)
 
@@ -534,11 +533,11 @@ async def test_rows_below_rows_have_a_budget_for_each_depth(last):
     assert [len(rows_of(pages, each)) for each in (child, grandchild)] == [40 * 60, 40 * 60 * 10]
     assert 20 <= most[1] <= 60
     assert 5 <= most[2] <= 60
-    assert all(unheld(budgets, depth) for depth in range(3))
+    assert all(is_free(budgets, depth) for depth in range(3))
     assert record.status is (Status.PARTIAL if isinstance(last, CallFailed) else Status.COMPLETE)
 
 
-async def test_a_collection_that_is_cancelled_gives_its_rows_back():
+async def test_a_cancelled_job_releases_its_rows():
     stuck = anyio.Event()
 
     class Stuck(TableApi):
@@ -546,7 +545,7 @@ async def test_a_collection_that_is_cancelled_gives_its_rows_back():
             stuck.set()
             await anyio.sleep_forever()
 
-    below = entity(
+    child = entity(
         "aws_child",
         Call("kids", "Kids[]", each="aws_thing", args={"Of": "Id"}),
         hydrate=(Hydrate("get", "D", {"Id": "Id"}),),
@@ -554,10 +553,10 @@ async def test_a_collection_that_is_cancelled_gives_its_rows_back():
     api = Stuck(list={"Things": [{"Id": "p"}]}, kids={"Kids": [{"Id": "q"}]})
     budgets = RowBudgets(60, 60)
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(partial(collect, api, entity(), below, budgets=budgets))
+        tasks.start_soon(partial(collect, api, entity(), child, budgets=budgets))
         await stuck.wait()
-        assert not unheld(budgets, 0)
-        assert not unheld(budgets, 1)
+        assert not is_free(budgets, 0)
+        assert not is_free(budgets, 1)
         tasks.cancel_scope.cancel()
-    assert unheld(budgets, 0)
-    assert unheld(budgets, 1)
+    assert is_free(budgets, 0)
+    assert is_free(budgets, 1)

@@ -1,4 +1,4 @@
-"""An organization of sixty accounts in three regions, with everything that goes wrong in one."""
+"""An organization of sixty accounts in three regions, with the failures that organizations have."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from collector.cli.main import Exit
 from collector.demo.stub import Fault, StubError
+from collector.report import Exit
 from tests.runs import collect
 
 HOME = "123456789012"
@@ -18,11 +18,11 @@ SUSPENDED, TAGGED, REFUSING, EXPIRING = MEMBERS[5], MEMBERS[20], MEMBERS[30], ME
 REGIONS = "us-east-1,us-east-2,eu-west-1"
 
 SECONDS = 120
-"""More than the command takes; one that hangs fails its test."""
+"""The timeout of a command; far more than it takes."""
 
 
 def _listed(request):
-    """Pages of twenty, as Organizations gives them."""
+    """Pages of twenty accounts, as Organizations returns them."""
     if request.account != HOME:
         raise StubError(400, "AccessDeniedException", "You don't have permissions to access this resource.")
     start = int(request.params.get("NextToken") or 0)
@@ -61,7 +61,7 @@ def organization(estate):
 
 @pytest.fixture
 def troubled(organization):
-    """One account refuses the role, and the credentials for another expire in the middle."""
+    """One account denies the role, and the credentials for another expire during the run."""
     organization.stub.faults += [
         Fault(
             "sts",
@@ -75,15 +75,15 @@ def troubled(organization):
     return organization
 
 
-def _told(report):
-    """The problems of a report, by account."""
+def _problems(report):
+    """The account and code of each problem in a report."""
     return {(scope["account"], problem["code"]) for scope in report["scopes"] for problem in scope["problems"]}
 
 
-ALL_TOLD = {(SUSPENDED, "SUSPENDED"), (TAGGED, "SkippedByTag"), (REFUSING, "AccessDenied")}
+ALL_PROBLEMS = {(SUSPENDED, "SUSPENDED"), (TAGGED, "SkippedByTag"), (REFUSING, "AccessDenied")}
 
 
-async def test_sixty_accounts_are_collected_and_all_that_went_wrong_is_told(troubled):
+async def test_sixty_accounts_are_collected_and_every_problem_is_reported(troubled):
     collected = await collect(
         services="account,sqs,sns", org=True, role_name="audit", regions=REGIONS, max_concurrency=50
     )
@@ -94,52 +94,52 @@ async def test_sixty_accounts_are_collected_and_all_that_went_wrong_is_told(trou
         states.setdefault(scope["account"], set()).add(scope["status"])
     assert states[SUSPENDED] == states[TAGGED] == {"skipped"}
     assert states[REFUSING] == {"partial"}
-    assert _told(collected.report) == ALL_TOLD
+    assert _problems(collected.report) == ALL_PROBLEMS
     assert {each: states[each] for each in collected_accounts if states[each] != {"complete"}} == {}
     assert collected.report["status"] == "partial"
     assert (
         len([c for c in troubled.stub.calls if c.operation == "AssumeRole" and c.account == HOME]) == 58
-    )  # the 57 that are asked, and one again when its keys had expired
+    )  # the 57 accounts, and once more when keys had expired
     assert [c.operation for c in troubled.stub.calls].count(
         "ListAccounts"
-    ) == 3 + 3  # the run's own, and the account entity's
+    ) == 3 + 3  # of the run, and of the account entity
 
 
 @pytest.mark.parametrize("processes", ["1", "2"])
-def test_one_command_collects_all_and_ends_with_three(troubled, tmp_path, monkeypatch, processes):
-    monkeypatch.setenv("COLLECTOR_RATES", "organizations=1000")  # at AWS's own rate it takes a minute
-    where = ("--services", "account,sqs,sns", "--regions", REGIONS, "--processes", processes)
-    whereto = ("--output", str(tmp_path / "out.ndjson"), "--report", str(tmp_path / "report.json"))
-    command = (sys.executable, "-m", "collector", "--org", "--role-name", "audit", *where, *whereto, "--no-progress")
+def test_the_command_collects_all_accounts_and_exits_with_partial(troubled, tmp_path, monkeypatch, processes):
+    monkeypatch.setenv("COLLECTOR_RATES", "organizations=1000")  # the default rate would take a minute
+    scope = ("--services", "account,sqs,sns", "--regions", REGIONS, "--processes", processes)
+    outputs = ("--output", str(tmp_path / "out.ndjson"), "--report", str(tmp_path / "report.json"))
+    command = (sys.executable, "-m", "collector", "--org", "--role-name", "audit", *scope, *outputs, "--no-progress")
     done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
     assert done.returncode == Exit.PARTIAL, done.stderr
     assert "Traceback" not in done.stderr
-    assert _told(json.loads((tmp_path / "report.json").read_text())) == ALL_TOLD
+    assert _problems(json.loads((tmp_path / "report.json").read_text())) == ALL_PROBLEMS
     records = [json.loads(line) for line in (tmp_path / "out.ndjson").read_text().splitlines()]
     queues = {record["accountId"] for record in records if record["_type"] == "aws_sqs"}
     assert queues == {HOME, *MEMBERS} - {SUSPENDED, TAGGED, REFUSING}
 
 
-async def test_organizations_is_never_asked_twice_at_the_same_time_for_the_list(organization):
+async def test_accounts_are_listed_once(organization):
     await collect(services="sqs", org=True, role_name="audit", regions="us-east-1", max_concurrency=50)
     pages = [c for c in organization.stub.calls if c.operation == "ListAccounts"]
     assert len(pages) == 3
 
 
-async def test_no_more_accounts_than_the_window_are_open_at_once(organization, monkeypatch):
+async def test_no_more_than_accounts_at_once_are_collected_at_the_same_time(organization, monkeypatch):
     from collector.engine.account import AccountRun
 
-    open_now, most = set(), 0
-    begun = AccountRun.collect
+    running, most = set(), 0
+    collect_account = AccountRun.collect
 
     async def counted(self):
         nonlocal most
-        open_now.add(id(self))
-        most = max(most, len(open_now))
+        running.add(id(self))
+        most = max(most, len(running))
         try:
-            await begun(self)
+            await collect_account(self)
         finally:
-            open_now.discard(id(self))
+            running.discard(id(self))
 
     monkeypatch.setattr(AccountRun, "collect", counted)
     await collect(services="sqs", org=True, role_name="audit", regions="us-east-1", accounts_at_once=3)

@@ -5,8 +5,8 @@ from itertools import pairwise
 
 import pytest
 
-from collector.aws.accounts import chosen_regions
-from collector.aws.rates import is_everywhere
+from collector.aws.accounts import select_regions
+from collector.aws.rates import is_account_wide
 from collector.catalog.catalog import Catalog, declarations, operations
 from collector.engine.plan import jobs, sharing_limits
 from collector.model import Scope, Target
@@ -36,7 +36,7 @@ def _places(*services: Service, target: Target) -> list[tuple[str, str]]:
     return [(job.scope.region, job.scope.service) for job in jobs(Catalog(services), target)]
 
 
-def test_global_scopes_come_first_then_region_by_region_the_widest_service_first():
+def test_global_jobs_come_first_then_each_region_with_the_widest_service_first():
     assert _places(NARROW, MIXED, WIDE, target=_target("eu-west-1", "us-east-1")) == [
         ("global", "mixed"),
         *(("eu-west-1", name) for name in ("mixed", "wide", "narrow")),
@@ -44,20 +44,20 @@ def test_global_scopes_come_first_then_region_by_region_the_widest_service_first
     ]
 
 
-def test_services_of_one_width_go_by_name():
+def test_services_with_equally_many_operations_are_sorted_by_name():
     twin = _service("also", _entity("aws_f", "list_f"))
     assert _places(NARROW, twin, target=_target("eu-west-1")) == [("eu-west-1", "also"), ("eu-west-1", "narrow")]
 
 
-def test_a_service_has_a_scope_only_where_it_declares_something():
-    whole = _service("whole", _entity("aws_g", "list_g"), scope="global")
-    assert _places(whole, target=_target("eu-west-1", "us-east-1")) == [("global", "whole")]
+def test_a_global_service_has_no_regional_job():
+    everywhere = _service("everywhere", _entity("aws_g", "list_g"), scope="global")
+    assert _places(everywhere, target=_target("eu-west-1", "us-east-1")) == [("global", "everywhere")]
 
 
-def test_a_job_holds_the_declarations_of_its_own_kind():
+def test_a_job_holds_only_the_declarations_of_its_scope():
     by_region = {job.scope.region: job for job in jobs(Catalog((MIXED,)), _target("eu-west-1"))}
-    assert by_region["global"].declaration == (MIXED.entities[1],)
-    assert by_region["eu-west-1"].declaration == (MIXED.entities[0],)
+    assert by_region["global"].declarations == (MIXED.entities[1],)
+    assert by_region["eu-west-1"].declarations == (MIXED.entities[0],)
 
 
 @pytest.mark.parametrize(
@@ -68,39 +68,39 @@ def test_global_calls_go_to_the_home_region_of_the_partition(partition, home):
     assert (job.scope, job.region, job.place.region) == (Scope(ACCOUNT, "global", "mixed"), home, "global")
 
 
-def test_an_unknown_partition_is_at_home_in_its_first_region():
+def test_the_home_of_an_unknown_partition_is_its_first_region():
     assert _target("xx-iso-1", "xx-iso-2", partition="aws-iso-x").home == "xx-iso-1"
     assert _target(partition="aws-iso-x").home == "us-east-1"
 
 
 def test_neighbours_in_the_queue_belong_to_different_services():
-    every = jobs(Catalog.all(), _target("eu-west-1", "us-east-1", "us-east-2"))
-    assert all(one.scope.service != other.scope.service for one, other in pairwise(every))
+    planned = jobs(Catalog.all(), _target("eu-west-1", "us-east-1", "us-east-2"))
+    assert all(one.scope.service != other.scope.service for one, other in pairwise(planned))
 
 
-def _grouped(*services: Service, target: Target, everywhere: str = "") -> list[list[tuple[str, str]]]:
-    groups = sharing_limits(jobs(Catalog(services), target), lambda client: client == everywhere)
+def _grouped(*services: Service, target: Target, account_wide: str = "") -> list[list[tuple[str, str]]]:
+    groups = sharing_limits(jobs(Catalog(services), target), lambda client: client == account_wide)
     return [[(job.scope.region, job.scope.service) for job in group] for group in groups]
 
 
-def test_scopes_of_other_clients_or_other_regions_may_go_to_other_processes():
+def test_jobs_of_different_clients_or_regions_are_in_different_groups():
     assert _grouped(WIDE, NARROW, target=_target("a", "b")) == [
         [("a", "wide")], [("a", "narrow")], [("b", "wide")], [("b", "narrow")],
     ]  # fmt: skip
 
 
-def test_what_calls_with_one_client_in_one_region_stays_together():
+def test_jobs_with_one_client_in_one_region_are_in_one_group():
     home = "us-east-1"
     assert _grouped(MIXED, target=_target(home, "b")) == [[("global", "mixed"), (home, "mixed")], [("b", "mixed")]]
 
 
-def test_a_client_whose_allowance_is_one_for_all_regions_stays_together_everywhere():
-    assert _grouped(WIDE, NARROW, target=_target("a", "b"), everywhere="wide") == [
+def test_jobs_of_an_account_wide_client_are_in_one_group_for_all_regions():
+    assert _grouped(WIDE, NARROW, target=_target("a", "b"), account_wide="wide") == [
         [("a", "wide"), ("b", "wide")], [("a", "narrow")], [("b", "narrow")],
     ]  # fmt: skip
 
 
-def test_a_service_that_calls_with_two_clients_ties_those_of_both_together():
+def test_a_service_with_two_clients_joins_the_groups_of_both():
     entity = _entity("aws_f", "list_f")
     joining = Service(
         name="z", client="wide", title="Z", entities=(entity, replace(entity, type="aws_g", client="narrow"))
@@ -109,43 +109,46 @@ def test_a_service_that_calls_with_two_clients_ties_those_of_both_together():
     assert sorted(group) == [("a", "narrow"), ("a", "wide"), ("a", "z")]
 
 
-def test_no_two_groups_of_the_catalogue_call_with_one_client_in_one_region():
+def test_groups_of_the_catalogue_share_no_rate_limit():
     target = _target("us-east-1", "eu-west-1", "eu-north-1")
-    every = jobs(Catalog.all(), target)
-    groups = sharing_limits(every, is_everywhere)
-    assert sorted(job.scope for group in groups for job in group) == sorted(job.scope for job in every)
-    drawn = [
+    planned = jobs(Catalog.all(), target)
+    groups = sharing_limits(planned, is_account_wide)
+    assert sorted(job.scope for group in groups for job in group) == sorted(job.scope for job in planned)
+    limits = [
         {
-            (client, "" if is_everywhere(client) else job.region)
+            (client, "" if is_account_wide(client) else job.region)
             for job in group
-            for declaration in job.declaration
+            for declaration in job.declarations
             for client, _ in operations(job.service, declaration)
         }
         for group in groups
     ]
-    assert sum(map(len, drawn)) == len(set().union(*drawn))
-    assert len(groups) > len(every) / 2  # there is something to share
+    assert sum(map(len, limits)) == len(set().union(*limits))
+    assert len(groups) > len(planned) / 2  # there is something to distribute
 
 
 def test_every_declaration_of_the_catalogue_is_planned_once_in_each_place():
     catalog = Catalog.all()
-    every = jobs(catalog, _target("eu-west-1", "us-east-1"))
-    assert len({job.scope for job in every}) == len(every)
-    planned = [
-        declaration for job in every if job.scope.region in ("global", "eu-west-1") for declaration in job.declaration
+    planned = jobs(catalog, _target("eu-west-1", "us-east-1"))
+    assert len({job.scope for job in planned}) == len(planned)
+    collected = [
+        declaration
+        for job in planned
+        if job.scope.region in ("global", "eu-west-1")
+        for declaration in job.declarations
     ]
     declared = [declaration for service in catalog.services for declaration in declarations(service)]
-    assert len(planned) == len(declared)
-    assert set(map(id, planned)) == set(map(id, declared))
+    assert len(collected) == len(declared)
+    assert set(map(id, collected)) == set(map(id, declared))
 
 
 @pytest.mark.parametrize(
-    ("asked", "expected"),
+    ("requested", "expected"),
     [
         ((), ("eu-west-1", "us-east-1")),
         (("us-east-1", "eu-west-1"), ("us-east-1", "eu-west-1")),
         (("us-east-1", "us-east-1"), ("us-east-1",)),
     ],
 )
-def test_regions_are_those_asked_for_in_their_order_or_all_enabled_by_name(asked, expected):
-    assert chosen_regions(asked, ["us-east-1", "eu-west-1"]) == expected
+def test_regions_are_the_requested_ones_in_order_or_all_enabled_ones_by_name(requested, expected):
+    assert select_regions(requested, ["us-east-1", "eu-west-1"]) == expected

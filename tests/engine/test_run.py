@@ -1,14 +1,19 @@
 from __future__ import annotations
 
+import asyncio
 import json
+import time
 from random import Random
 
+import anyio
 import pytest
 
 from collector.aws.calls import RetryPolicy
+from collector.aws.clients import Clients
 from collector.catalog.catalog import Catalog
 from collector.config import ConfigurationError
 from collector.demo.stub import Effect, Fault
+from collector.engine.scopes import STALL
 from collector.faults import CallFailed
 from collector.sinks.base import ClosedError, DeliveryError
 from tests.class_schemas import violations
@@ -21,7 +26,7 @@ def _without_times(records):
     return sorted(json.dumps(record, sort_keys=True) for record in records)
 
 
-async def test_the_sample_estate_is_collected_whole(estate):
+async def test_the_sample_estate_is_collected_completely(estate):
     collected = await collect()
     assert collected.report["status"] == "complete"
     assert collected.report["counts"]["entities"] > 100
@@ -33,11 +38,11 @@ async def test_the_sample_estate_is_collected_whole(estate):
 
 async def test_every_entity_of_the_sample_estate_satisfies_its_class_schemas(estate):
     collected = await collect()
-    told = [f"{r['_key']}: {v}" for r in collected.records if isinstance(r["_class"], list) for v in violations(r)]
-    assert told == []
+    invalid = [f"{r['_key']}: {v}" for r in collected.records if isinstance(r["_class"], list) for v in violations(r)]
+    assert invalid == []
 
 
-async def test_keys_are_unique_and_a_relationship_comes_after_both_its_ends(estate):
+async def test_keys_are_unique_and_relationships_follow_their_entities(estate):
     seen: set[str] = set()
     for record in (await collect()).records:
         assert record["_key"] not in seen
@@ -48,7 +53,7 @@ async def test_keys_are_unique_and_a_relationship_comes_after_both_its_ends(esta
             assert record["_mapping"]["sourceEntityKey"] in seen
 
 
-async def test_the_report_counts_what_left(estate):
+async def test_the_report_counts_match_the_delivered_records(estate):
     collected = await collect(services=FEW)
     counts, records = collected.report["counts"], collected.records
     assert counts["entities"] == sum(isinstance(r["_class"], list) for r in records)
@@ -61,13 +66,13 @@ async def test_the_report_counts_what_left(estate):
     assert collected.sink.closed_with is not None
 
 
-async def test_no_secret_of_the_estate_leaves_even_with_raw_data(estate):
+async def test_no_secret_is_delivered_even_with_raw_data(estate):
     collected = await collect(raw=True)
     assert "s3cr3t-" not in json.dumps(collected.records)
     assert "s3cr3t-" not in json.dumps(collected.report)
 
 
-async def test_one_call_at_a_time_gives_the_same_bytes_twice(estate):
+async def test_two_runs_with_one_call_at_a_time_deliver_the_same_bytes(estate):
     one, two = [await collect(max_concurrency=1, services=FEW) for _ in range(2)]
     assert [batch.lines() for batch in one.sink.batches] == [batch.lines() for batch in two.sink.batches]
 
@@ -92,7 +97,7 @@ async def test_a_denied_operation_makes_its_scope_partial_and_changes_nothing_el
     assert all(after[key] == before[key] for key in before.keys() & after.keys())
 
 
-async def test_a_third_of_all_calls_throttled_changes_nothing_but_the_count(estate):
+async def test_throttling_a_third_of_all_calls_changes_only_the_counts(estate):
     undisturbed = await collect()
     estate.stub._random = Random(7)
     estate.stub.faults += [
@@ -101,36 +106,36 @@ async def test_a_third_of_all_calls_throttled_changes_nothing_but_the_count(esta
         ),
         Fault("ec2", code="RequestLimitExceeded", status=503, probability=1 / 3),
     ]
-    throttled = await collect(patience=RetryPolicy(sleep=no_sleep, patient_attempts=60))
+    throttled = await collect(retry_policy=RetryPolicy(sleep=no_sleep, throttle_attempts=60))
     assert throttled.report["status"] == "complete"
     assert throttled.report["counts"]["throttles"] > 100
     assert _without_times(throttled.records) == _without_times(undisturbed.records)
 
 
 @pytest.mark.parametrize("effect", [Effect.RESET, Effect.TRUNCATE, Effect.MALFORM])
-async def test_broken_answers_are_asked_for_again(estate, effect):
+async def test_broken_responses_are_retried(estate, effect):
     undisturbed = await collect(services="sqs,sns,ec2,iam,s3,lambda,ecs")
     estate.stub._random = Random(3)
-    # half of a bucket's policy is text as much as the whole: no client can tell
+    # half of a bucket policy is valid text too: no client can detect it
     estate.stub.faults.append(
         Fault(effect=effect, probability=1 / 10, when=lambda request: request.operation != "GetBucketPolicy")
     )
     broken = await collect(
-        services="sqs,sns,ec2,iam,s3,lambda,ecs", patience=RetryPolicy(sleep=no_sleep, other_attempts=20)
+        services="sqs,sns,ec2,iam,s3,lambda,ecs", retry_policy=RetryPolicy(sleep=no_sleep, other_attempts=20)
     )
     assert broken.report["counts"]["retries"] > 5
     assert broken.report["status"] == "complete"
     assert _without_times(broken.records) == _without_times(undisturbed.records)
 
 
-async def test_expiry_in_the_middle_of_a_run_is_not_taken_for_absence(estate):
+async def test_expired_credentials_are_reported_and_do_not_look_like_absence(estate):
     estate.stub.faults.append(Fault("sqs", code="ExpiredToken", status=403))
     collected = await collect(services="sqs,sns")
     assert collected.scope("sqs", "us-east-1")["problems"][0]["reason"] == "expired_credentials"
     assert collected.scope("sns", "us-east-1")["status"] == "complete"
 
 
-async def test_an_account_in_which_everything_is_denied_has_nothing_and_says_so(estate):
+async def test_an_account_in_which_every_call_is_denied_is_reported_as_partial(estate):
     estate.stub.faults.append(Fault(code="AccessDenied", status=403, when=lambda request: request.service != "sts"))
     collected = await collect(services="sqs,ec2,s3")
     assert {scope["status"] for scope in collected.report["scopes"] if scope["region"] != "global"} == {"partial"}
@@ -139,7 +144,7 @@ async def test_an_account_in_which_everything_is_denied_has_nothing_and_says_so(
     assert "aws_sqs_queue" in collected.report["partialDatasets"]["types"]
 
 
-async def test_types_of_services_that_were_not_asked_prove_nothing_by_their_absence(estate):
+async def test_types_of_unselected_services_are_partial_datasets(estate):
     collected = await collect(services="sqs")
     partial = set(collected.report["partialDatasets"]["types"])
     assert collected.report["status"] == "complete"
@@ -147,18 +152,18 @@ async def test_types_of_services_that_were_not_asked_prove_nothing_by_their_abse
     assert "aws_sqs_queue" not in partial
 
 
-async def test_refused_credentials_collect_nothing(estate):
+async def test_refused_credentials_raise(estate):
     estate.stub.faults.append(Fault("sts", code="InvalidClientTokenId", status=403))
     with pytest.raises(CallFailed, match="InvalidClientTokenId"):
         await collect(services="sqs")
 
 
-async def test_an_unknown_region_is_named(estate):
+async def test_an_unknown_region_raises_with_its_name(estate):
     with pytest.raises(ConfigurationError, match="unknown region 'us-east-77'"):
         await collect(services="sqs", regions="us-east-77")
 
 
-async def test_all_enabled_regions_are_collected_when_none_is_named(estate):
+async def test_all_enabled_regions_are_collected_by_default(estate):
     collected = await collect(services="sqs", regions="")
     assert {scope["region"] for scope in collected.report["scopes"]} > {
         "us-east-1",
@@ -169,7 +174,7 @@ async def test_all_enabled_regions_are_collected_when_none_is_named(estate):
     assert not any(scope["region"] == "ap-south-1" for scope in collected.report["scopes"])
 
 
-async def test_a_closed_output_ends_the_run_quietly(estate):
+async def test_a_closed_output_ends_the_run_without_an_error(estate):
     class Closing(MemorySink):
         async def write(self, batch):
             raise ClosedError("-")
@@ -179,7 +184,7 @@ async def test_a_closed_output_ends_the_run_quietly(estate):
     assert collected.report["status"] != "complete"
 
 
-async def test_an_output_that_fails_is_told_and_the_report_still_made(estate):
+async def test_a_failed_output_is_in_the_result_and_the_report_is_still_made(estate):
     class Full(MemorySink):
         async def write(self, batch):
             raise DeliveryError("cannot write x: No space left on device")
@@ -189,7 +194,7 @@ async def test_an_output_that_fails_is_told_and_the_report_still_made(estate):
     assert collected.report["status"] != "complete"
 
 
-async def test_a_bug_in_one_declaration_costs_its_own_scope(estate, monkeypatch):
+async def test_a_bug_in_a_declaration_makes_only_its_scope_partial(estate, monkeypatch):
     monkeypatch.setattr("collector.engine.listings.found", _raising_for("QueueUrls"))
     collected = await collect(services="sqs,ec2")
     assert collected.outcome.bug
@@ -208,18 +213,40 @@ def _raising_for(items: str):
     return raising
 
 
-async def test_regions_are_found_without_the_permission_to_list_them(estate):
+async def test_a_stalled_scope_is_abandoned_and_the_others_complete(estate, monkeypatch):
+    call = Clients.call
+
+    async def hang_once(self, client, op, params, target):
+        if (op, target.region) == ("list_queues", "us-east-1"):
+            # one call at a time: no other scope is in progress when the clock of the loop jumps ahead
+            monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: time.monotonic() + 2 * STALL)
+            await anyio.sleep_forever()
+        return await call(self, client, op, params, target)
+
+    monkeypatch.setattr(Clients, "call", hang_once)
+    endless = RetryPolicy(deadline=10 * STALL)
+    collected = await collect(services="sqs,sns,ecs", max_concurrency=1, retry_policy=endless)
+    assert collected.report["status"] == "partial"
+    stalled = collected.scope("sqs", "us-east-1")
+    assert [scope for scope in collected.report["scopes"] if scope["status"] != "complete"] == [stalled]
+    (problem,) = stalled["problems"]
+    assert (problem["reason"], problem["code"]) == ("timeout", "Stalled")
+    assert "aws_sqs_queue" in collected.report["partialDatasets"]["types"]
+    assert {"aws_sqs_queue", "aws_sns_topic"} <= {record["_type"] for record in collected.records}
+
+
+async def test_regions_are_found_without_the_permission_to_describe_them(estate):
     estate.stub.faults.append(Fault("ec2", "DescribeRegions", code="UnauthorizedOperation", status=403))
     collected = await collect(services="sqs")
     assert collected.scope("sqs", "eu-west-1")["status"] == "complete"
 
 
-async def test_an_empty_account_is_complete_and_holds_what_every_account_has(estate):
+async def test_an_empty_account_is_complete_and_holds_only_default_resources(estate):
     collected = await collect(accounts="555566667777", role_name="audit", services="all,inspector,waf")
     assert collected.report["status"] == "complete"
     found = {record["_type"] for record in collected.records if isinstance(record["_class"], list)}
     nodes = {service.node.type for service in Catalog.all().services if service.node}
-    born_with = {
+    defaults = {
         "aws_account",
         "aws_vpc",
         "aws_subnet",
@@ -228,11 +255,11 @@ async def test_an_empty_account_is_complete_and_holds_what_every_account_has(est
         "aws_route_table",
         "aws_internet_gateway",
     }
-    assert found - nodes <= born_with | {"aws_config_rule", "aws_cloudwatch_event_bus"}
+    assert found - nodes <= defaults | {"aws_config_rule", "aws_cloudwatch_event_bus"}
     assert nodes <= found
 
 
-async def test_a_service_that_is_disabled_or_not_subscribed_says_so_and_names_its_types(estate):
+async def test_the_reason_that_a_service_is_unavailable_is_reported(estate):
     estate.stub.faults += [
         Fault("sqs", code="OptInRequired", status=403),
         Fault("sns", code="AuthFailure", status=401),

@@ -1,4 +1,4 @@
-"""What the sample estate's policies, trusts and firewall rules come to in the graph."""
+"""The relationships that follow from the policies, trusts and firewall rules of the sample estate."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _from(edges, key: str, verb: str) -> list[dict[str, Any]]:
     return [edge for edge in edges if edge["_class"] == verb and edge.get("_fromEntityKey") == key]
 
 
-async def test_an_administrators_policy_is_one_edge_to_the_account(edges):
+async def test_an_administrator_policy_is_one_edge_to_the_account(edges):
     (edge,) = _from(edges, "arn:aws:iam::aws:policy/AdministratorAccess", "ALLOWS")
     assert (edge["_toEntityKey"], edge["admin"], edge["actions"], edge["resources"]) == (ACCOUNT, True, "*", "*")
 
@@ -69,24 +69,24 @@ async def test_a_rule_that_names_a_group_is_an_edge_between_the_groups(edges):
     assert (5432, True) in [(edge["fromPort"], edge["ingress"]) for edge in between]
 
 
-async def test_relationships_hold_primitives_only(edges):
-    told = {
+async def test_relationship_properties_are_primitives(edges):
+    structures = {
         (edge["_type"], name)
         for edge in edges
         for name, value in edge.items()
         if name != "_mapping" and isinstance(value, list | dict)
     }
-    assert told == set()
+    assert structures == set()
 
 
-async def test_the_account_that_was_not_asked_for_is_a_mapped_end(estate):
+async def test_an_account_that_is_not_collected_is_a_mapped_end(estate):
     collected: Collected = await collect(services="iam")
     mapped = [r for r in collected.records if r.get("_mapping", {}).get("targetEntity", {}).get("_key") == ACCOUNT]
     assert mapped
     assert all("_fromEntityKey" not in record for record in mapped)
 
 
-async def test_a_policy_that_cannot_be_read_is_told_and_costs_only_itself(estate):
+async def test_an_invalid_policy_is_reported_and_does_not_affect_others(estate):
     def broken(answer, request):
         for policy in answer["Policies"]:
             if policy["Arn"].endswith("read-data"):
@@ -96,12 +96,14 @@ async def test_a_policy_that_cannot_be_read_is_told_and_costs_only_itself(estate
         return answer
 
     key = ("iam", "GetAccountAuthorizationDetails")
-    kept = estate.stub.patches.get(key)
-    estate.stub.patches[key] = lambda answer, request: broken(kept(answer, request) if kept else answer, request)
+    original = estate.stub.patches.get(key)
+    estate.stub.patches[key] = lambda answer, request: broken(
+        original(answer, request) if original else answer, request
+    )
     try:
         collected = await collect(services="account,iam,s3")
     finally:
-        estate.stub.patches.pop(key) if kept is None else estate.stub.patches.update({key: kept})
+        estate.stub.patches.pop(key) if original is None else estate.stub.patches.update({key: original})
     problems = [p for s in collected.report["scopes"] for p in s["problems"]]
     assert [(p["operation"], p["reason"]) for p in problems] == [("analysis:aws_iam_policy", "invalid_response")]
     assert _from(collected.records, POLICY + "storage/all-of-s3", "ALLOWS")

@@ -16,7 +16,7 @@ PLACE = Place("aws", "123456789012", "eu-west-1")
 
 
 def _entity(**changes) -> Entity:
-    given_fields: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "type": "aws_vpc",
         "cls": "Network",
         "rows": Call("describe_vpcs", "Vpcs"),
@@ -26,17 +26,18 @@ def _entity(**changes) -> Entity:
         "tags": "Tags",
         "props": pick("CidrBlock", public=Fixed(False)),
     }
-    return Entity(**(given_fields | changes))
+    return Entity(**(fields | changes))
 
 
-def _node(row, options=None, **changes):
-    return EntityConverter(_entity(**changes), options or Options())(row, PLACE)
+def _converted(row, options=None, **changes):
+    entity = EntityConverter(_entity(**changes), options or Options())(row, PLACE)
+    assert entity is not None
+    return entity
 
 
-def test_a_row_becomes_an_entity_of_the_contract():
-    node = _node({"VpcId": "vpc-1", "OwnerId": "111122223333", "CidrBlock": "10.0.0.0/16"})
-    assert node is not None
-    assert node.record == {
+def test_a_row_becomes_an_entity():
+    entity = _converted({"VpcId": "vpc-1", "OwnerId": "111122223333", "CidrBlock": "10.0.0.0/16"})
+    assert entity.record == {
         "_key": "arn:aws:ec2:eu-west-1:111122223333:vpc/vpc-1",
         "_type": "aws_vpc",
         "_class": ["Network"],
@@ -51,58 +52,51 @@ def test_a_row_becomes_an_entity_of_the_contract():
         "region": "eu-west-1",
         "arn": "arn:aws:ec2:eu-west-1:111122223333:vpc/vpc-1",
     }
-    assert node.names == [("id", "vpc-1")]
+    assert entity.names == [("id", "vpc-1")]
 
 
-def test_a_row_without_what_its_key_needs_is_no_entity():
-    assert _node({"OwnerId": "1"}) is None
+def test_a_row_without_the_fields_of_its_key_is_no_entity():
+    assert EntityConverter(_entity(), Options())({"OwnerId": "1"}, PLACE) is None
 
 
-def test_the_name_tag_is_shown_and_names_what_has_no_name():
+def test_the_name_tag_is_the_display_name_and_replaces_a_missing_name():
     tagged = {"VpcId": "vpc-1", "Tags": [{"Key": "Name", "Value": "main"}]}
-    named, unnamed = _node(tagged), _node(tagged, name="Missing")
-    assert named is not None
-    assert unnamed is not None
+    named, unnamed = _converted(tagged), _converted(tagged, name="Missing")
     assert (named.record["name"], named.record["displayName"]) == ("vpc-1", "main")
     assert (unnamed.record["name"], unnamed.record["displayName"]) == ("main", "main")
 
 
-def test_an_unknown_fact_is_left_out():
-    node = _node({"VpcId": "vpc-1"})
-    assert node is not None
-    assert "cidrBlock" not in node.record
+def test_a_property_without_a_value_is_omitted():
+    entity = _converted({"VpcId": "vpc-1"})
+    assert "cidrBlock" not in entity.record
 
 
-def test_a_key_that_is_no_arn_gives_no_arn():
-    node = _node({"VpcId": "vpc-1"}, arn=None)
-    assert node is not None
-    assert "arn" not in node.record
+def test_an_entity_without_an_arn_has_no_arn_property():
+    entity = _converted({"VpcId": "vpc-1"}, arn=None)
+    assert "arn" not in entity.record
 
 
-def test_the_rows_own_region_holds():
-    node = _node({"VpcId": "b", "Region": "ap-south-1"}, region="Region")
-    assert node is not None
-    assert node.record["region"] == "ap-south-1"
-    assert ":ap-south-1:" in node.key
+def test_the_rows_own_region_overrides_the_scopes():
+    entity = _converted({"VpcId": "b", "Region": "ap-south-1"}, region="Region")
+    assert entity.record["region"] == "ap-south-1"
+    assert ":ap-south-1:" in entity.key
 
 
-def test_what_the_user_adds_is_named_as_jupiterone_names_it():
+def test_tags_from_options_have_jupiterones_names():
     options = Options(account_name="prod", tag_account_name=True, tag_production=True)
     assert options.tags() == {"tag.AccountName": "prod", "tag.Production": True}
     assert Options(account_name="prod").tags() == {}
 
 
 def test_a_classification_tag_fills_the_property_that_the_class_requires():
-    node = _node({"VpcId": "v", "Tags": [{"Key": "Classification", "Value": "Secret"}]}, cls="DataStore")
-    assert node is not None
-    assert node.record["classification"] == "secret"
+    entity = _converted({"VpcId": "v", "Tags": [{"Key": "Classification", "Value": "Secret"}]}, cls="DataStore")
+    assert entity.record["classification"] == "secret"
 
 
-def test_raw_data_hides_the_values_of_secrets_and_keeps_their_names():
+def test_raw_data_redacts_the_values_of_secrets_and_keeps_their_names():
     row = {"VpcId": "v", "Env": {"Variables": {"PASSWORD": "x"}}, "Defs": [{"Secret": "y", "Open": 1}], "^": {"A": 1}}
-    node = _node(row, Options(raw=True), secrets=("Env.Variables", "Defs[].Secret", "Missing.Path"))
-    assert node is not None
-    assert node.record["_rawData"] == [
+    entity = _converted(row, Options(raw=True), secrets=("Env.Variables", "Defs[].Secret", "Missing.Path"))
+    assert entity.record["_rawData"] == [
         {
             "name": "default",
             "rawData": {
@@ -115,23 +109,21 @@ def test_raw_data_hides_the_values_of_secrets_and_keeps_their_names():
     assert row["Env"] == {"Variables": {"PASSWORD": "x"}}
 
 
-def test_what_a_failed_call_owes_is_unknown_and_left_out():
+def test_values_that_read_a_failed_call_are_omitted():
     row = {"VpcId": "v", "CidrBlock": "10.0.0.0/16", UNKNOWN: {"Routes"}}
-    node = _node(row, props=pick("CidrBlock", public=present("Routes[].Gateway"), name2="CidrBlock"))
-    assert node is not None
-    assert "public" not in node.record
-    assert node.record["cidrBlock"] == "10.0.0.0/16"
+    entity = _converted(row, props=pick("CidrBlock", public=present("Routes[].Gateway"), name2="CidrBlock"))
+    assert "public" not in entity.record
+    assert entity.record["cidrBlock"] == "10.0.0.0/16"
     assert _links(Edge("aws_vpc", "HAS", "aws_x", at=First("Routes[].Id", "VpcId")), row) == []
     assert _links(Edge("aws_vpc", "HAS", "aws_x", at=First("VpcId", "Routes[].Id")), row)
     assert _links(Edge("aws_vpc", "HAS", "aws_x", at="VpcId"), row)
 
 
-def test_what_a_failed_call_owes_to_the_parent_is_unknown_below_it_too():
+def test_values_that_read_a_failed_call_of_the_parent_are_omitted():
     row = {"VpcId": "v", "^": {"Id": "p", UNKNOWN: {"Policy"}}}
-    node = _node(row, props=pick(public=present("^.Policy.Statement"), parent="^.Id"))
-    assert node is not None
-    assert "public" not in node.record
-    assert node.record["parent"] == "p"
+    entity = _converted(row, props=pick(public=present("^.Policy.Statement"), parent="^.Id"))
+    assert "public" not in entity.record
+    assert entity.record["parent"] == "p"
 
 
 @pytest.mark.parametrize(
@@ -150,7 +142,7 @@ def test_what_a_failed_call_owes_to_the_parent_is_unknown_below_it_too():
         (False, False),
     ],
 )
-def test_values_become_what_a_property_may_hold(value, expected):
+def test_values_become_valid_property_values(value, expected):
     assert plain(value) == expected
 
 
@@ -161,23 +153,23 @@ def test_values_become_what_a_property_may_hold(value, expected):
     )
 )
 def test_no_value_becomes_a_structure_or_a_mixed_list(value):
-    got = plain(value)
-    several = got if isinstance(got, list) else [got]
-    assert not any(isinstance(one, dict | list) for one in several)
-    assert len({type(one) for one in several} - {int, float}) <= 1
+    result = plain(value)
+    values = result if isinstance(result, list) else [result]
+    assert not any(isinstance(one, dict | list) for one in values)
+    assert len({type(one) for one in values} - {int, float}) <= 1
 
 
 def _links(edge: Edge, row, key="k"):
     return list(EdgeConverter(edge, _entity(), 7)(row, key, PLACE))
 
 
-def test_each_pointer_of_a_row_is_drawn_once():
+def test_a_repeated_pointer_of_a_row_gives_one_edge():
     edge = Edge("aws_vpc", "HAS", "aws_security_group", at="Groups[].GroupId")
     row = {"Groups": [{"GroupId": "a"}, {"GroupId": "b"}, {"GroupId": "a"}, {}]}
     assert [pending.name for pending in _links(edge, row)] == ["a", "b"]
 
 
-def test_a_pointer_that_is_empty_is_none():
+def test_an_empty_pointer_gives_no_edge():
     assert _links(Edge("aws_vpc", "HAS", "aws_x", at="Id"), {"Id": ""}) == []
     assert _links(Edge("aws_vpc", "HAS", "aws_x", at="Id"), {}) == []
 
@@ -192,7 +184,7 @@ def test_an_edge_for_each_item_reads_the_item_and_its_row():
     assert (pending.name, pending.key, pending.props) == ("v/1", "1", {"role": "writer"})
 
 
-def test_bare_items_are_read_as_item():
+def test_scalar_items_are_read_as_item():
     edge = Edge("aws_vpc", "HAS", "aws_x", each="Names[]", at=Template("{region}/{Item}"))
     assert [pending.name for pending in _links(edge, {"Names": ["a", "b"]})] == ["eu-west-1/a", "eu-west-1/b"]
 
@@ -208,7 +200,7 @@ def test_edge_properties_are_primitives():
     assert pending.props == {"actions": '["a","b"]'}
 
 
-def test_a_described_end_needs_one_whole_group_of_what_finds_it():
+def test_a_described_end_needs_all_values_of_one_match_group():
     person = MappedEntity({"_class": Fixed("Person"), "email": "Email"}, match=(("_class", "email"),))
     edge = Edge("aws_vpc", "IS", "Person", outside=person)
     assert _links(edge, {}) == []
@@ -217,6 +209,6 @@ def test_a_described_end_needs_one_whole_group_of_what_finds_it():
     assert pending.outside.entity == {"_class": "Person", "email": "a@b.c"}
 
 
-def test_the_row_is_the_source_where_both_ends_are_of_its_type():
+def test_the_row_is_the_source_if_both_ends_are_of_its_type():
     converter = EdgeConverter(Edge("aws_vpc", "CONNECTS", "aws_vpc", at="Peer"), _entity(), 0)
     assert converter.ends.outward

@@ -12,14 +12,14 @@ JSON: Any = st.recursive(st.none() | st.booleans() | st.integers(-(2**53), 2**53
 
 
 @given(st.lists(st.tuples(st.text(), st.text(), st.text() | st.dictionaries(st.text(), JSON), st.none() | st.text())))
-def test_packed_facts_come_out_as_they_went_in_each_time(facts):
-    packed = CompressedFacts(PolicyFact)
+def test_compressed_facts_are_equal_on_every_iteration(facts):
+    compressed = CompressedFacts(PolicyFact)
     for fact in facts:
-        packed.add(*fact)
-    assert list(packed) == list(packed) == [PolicyFact(*fact) for fact in facts]
+        compressed.add(*fact)
+    assert list(compressed) == list(compressed) == [PolicyFact(*fact) for fact in facts]
 
 
-def test_rules_of_a_group_are_kept_with_their_place():
-    packed = CompressedFacts(SecurityGroupFact)
-    packed.add("sg", "r", None, [{"IpProtocol": "-1"}], ())
-    assert list(packed) == [SecurityGroupFact("sg", "r", None, [{"IpProtocol": "-1"}], [])]
+def test_the_rules_of_a_group_are_stored_with_its_region():
+    compressed = CompressedFacts(SecurityGroupFact)
+    compressed.add("sg", "r", None, [{"IpProtocol": "-1"}], ())
+    assert list(compressed) == [SecurityGroupFact("sg", "r", None, [{"IpProtocol": "-1"}], [])]

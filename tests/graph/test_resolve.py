@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -28,7 +30,13 @@ def _pointer(name, *, edge=0, near="a", near_name=None, key=None, props=None, ou
     return PendingEdge(edge, near, near_name, name, key, props, outside)
 
 
-def test_a_relationship_leaves_when_its_second_end_is_seen_and_not_before():
+def _drawn(graph: AccountGraph, pending: PendingEdge) -> dict[str, Any]:
+    record = graph.link(pending, SCOPE)
+    assert record is not None
+    return record
+
+
+def test_a_relationship_is_drawn_when_its_second_end_is_added():
     graph = _graph(_ends("aws_a", "USES", "aws_b"))
     graph.add("aws_a", "a", [])
     assert graph.link(_pointer("b"), SCOPE) is None
@@ -44,44 +52,41 @@ def test_a_relationship_leaves_when_its_second_end_is_seen_and_not_before():
     }
 
 
-def test_the_arrow_points_as_declared_whichever_row_holds_the_pointer():
+def test_the_direction_is_as_declared_whichever_row_has_the_pointer():
     graph = _graph(_ends("aws_vpc", "CONTAINS", "aws_subnet", outward=False))
     graph.add("aws_vpc", "vpc", [])
     graph.add("aws_subnet", "a", [])
-    record = graph.link(_pointer("vpc"), SCOPE)
-    assert record is not None
+    record = _drawn(graph, _pointer("vpc"))
     assert (record["_fromEntityKey"], record["_toEntityKey"]) == ("vpc", "a")
 
 
-def test_an_end_is_found_by_key_by_identifier_and_by_other_names():
+def test_an_end_is_found_by_key_id_or_another_name():
     graph = _graph(_ends("aws_a", "USES", "aws_b"), _ends("aws_a", "HAS", "aws_b", by="name"))
     graph.add("aws_a", "a", [])
     graph.add("aws_b", "arn:b", [("id", "b-1"), ("name", "bee"), ("unused", "x")])
     for edge, name in ((0, "arn:b"), (0, "b-1"), (1, "bee")):
-        record = graph.link(_pointer(name, edge=edge), SCOPE)
-        assert record is not None
+        record = _drawn(graph, _pointer(name, edge=edge))
         assert record["_toEntityKey"] == "arn:b"
 
 
-def test_a_name_of_another_type_is_not_taken_for_the_end():
+def test_an_entity_of_another_type_is_no_match():
     graph = _graph(_ends("aws_a", "USES", "aws_b"))
     graph.add("aws_a", "a", [])
     graph.add("aws_c", "b-1", [])
     assert graph.link(_pointer("b-1"), SCOPE) is None
 
 
-def test_one_of_several_types_is_enough():
+def test_an_entity_of_any_of_the_types_is_a_match():
     graph = _graph(_ends(("aws_alb", "aws_nlb"), "CONNECTS", "aws_group", outward=False))
     graph.add("aws_group", "a", [])
     graph.link(_pointer("lb"), SCOPE)
     (waiting,) = graph.add("aws_nlb", "lb", []) or []
     assert waiting.pending.name == "lb"
-    record = graph.link(waiting.pending, SCOPE)
-    assert record is not None
+    record = _drawn(graph, waiting.pending)
     assert record["_type"] == "aws_nlb_connects_group"
 
 
-def test_an_open_target_is_every_entity_of_that_name_whatever_its_type_and_order():
+def test_an_open_target_matches_every_entity_with_the_name_in_any_order():
     graph = _graph(_ends("aws_record", "CONNECTS", RESOURCE, by="address"))
     graph.add("aws_eip", "eip", [("address", "1.2.3.4")])
     graph.add("aws_record", "a", [])
@@ -93,23 +98,14 @@ def test_an_open_target_is_every_entity_of_that_name_whatever_its_type_and_order
     ]
 
 
-def test_the_same_key_twice_is_dropped_and_counted():
+def test_a_repeated_key_is_dropped_and_counted():
     graph = _graph(_ends("aws_a", "USES", "aws_b"))
     assert graph.add("aws_a", "a", []) == []
     assert graph.add("aws_a", "a", []) is None
     assert graph.duplicates == 1
 
 
-def test_two_declarations_of_one_relationship_send_it_once():
-    graph = _graph(_ends("aws_a", "USES", "aws_b"), _ends("aws_a", "USES", "aws_b", outward=False))
-    graph.add("aws_a", "a", [])
-    graph.add("aws_b", "b", [])
-    assert graph.link(_pointer("b"), SCOPE) is not None
-    assert graph.link(_pointer("a", edge=1, near="b"), SCOPE) is None
-    assert graph.duplicates == 1
-
-
-def test_a_mark_sets_several_relationships_of_one_pair_apart():
+def test_a_key_distinguishes_relationships_of_one_pair():
     graph = _graph(_ends("aws_a", "LOGS", "aws_b", of="X"))
     graph.add("aws_a", "a", [])
     graph.add("aws_b", "b", [])
@@ -117,15 +113,14 @@ def test_a_mark_sets_several_relationships_of_one_pair_apart():
     assert keys == ["a|logs|b|one", "a|logs|b|two"]
 
 
-def test_links_wait_for_both_of_their_ends():
+def test_links_wait_for_both_ends():
     graph = _graph(_ends("aws_vpc", "LOGS", "aws_bucket", of="V"))
     pending = _pointer("bucket", near=None, near_name="vpc-1", props={"status": "ACTIVE"})
     assert graph.link(pending, SCOPE) is None
     (waiting,) = graph.add("aws_vpc", "arn:vpc", [("id", "vpc-1")]) or []
     assert graph.link(waiting.pending, SCOPE) is None
     (waiting,) = graph.add("aws_bucket", "bucket", []) or []
-    record = graph.link(waiting.pending, SCOPE)
-    assert record is not None
+    record = _drawn(graph, waiting.pending)
     assert (record["_fromEntityKey"], record["_toEntityKey"], record["status"]) == ("arn:vpc", "bucket", "ACTIVE")
 
 
@@ -152,7 +147,7 @@ def test_an_arn_of_another_account_becomes_a_mapped_relationship():
     assert "_fromEntityKey" not in record
 
 
-def test_a_described_end_is_mapped_only_if_nothing_collected_answers():
+def test_a_described_end_is_mapped_only_if_no_collected_entity_matches():
     graph = _graph(_ends("aws_record", "CONNECTS", RESOURCE, by="address"))
     outside = MappedTarget(
         {"_class": "Host", "publicIpAddress": "1.2.3.4"}, [["_class", "publicIpAddress"]], create=False
@@ -167,7 +162,7 @@ def test_a_described_end_is_mapped_only_if_nothing_collected_answers():
 
 
 @pytest.mark.parametrize("order", [("here", "there"), ("there", "here")])
-def test_an_address_that_two_of_a_type_bear_means_neither_whoever_comes_first(order):
+def test_an_address_that_two_entities_of_a_type_share_matches_neither(order):
     host = MappedTarget(
         {"_class": "Host", "privateIpAddress": "10.0.0.4"}, [["_class", "privateIpAddress"]], create=False
     )
@@ -200,7 +195,7 @@ def test_an_address_that_two_of_a_type_bear_means_neither_whoever_comes_first(or
         ("b-1", frozenset({"aws_c"}), "not found"),
     ],
 )
-def test_a_pointer_that_leads_nowhere_is_counted_with_its_reason(name, unseen, reason):
+def test_a_dangling_pointer_is_counted_with_its_reason(name, unseen, reason):
     graph = _graph(_ends("aws_a", "USES", "aws_b"))
     graph.add("aws_a", "a", [])
     graph.link(_pointer(name), SCOPE)
@@ -227,67 +222,68 @@ def test_relationship_types_follow_jupiterones_rule(source, verb, target, expect
 @given(
     st.permutations(
         [
-            ("n", "aws_a", "a"),
-            ("n", "aws_b", "b"),
-            ("n", "aws_b", "c"),
-            ("l", "a", "b"),
-            ("l", "a", "c"),
-            ("l", "a", "z"),
+            ("entity", "aws_a", "a"),
+            ("entity", "aws_b", "b"),
+            ("entity", "aws_b", "c"),
+            ("link", "a", "b"),
+            ("link", "a", "c"),
+            ("link", "a", "z"),
         ]
     )
 )
-def test_the_order_of_arrival_changes_nothing(steps):
+def test_the_order_of_entities_and_pointers_does_not_matter(steps):
     graph, sent = _graph(_ends("aws_a", "USES", "aws_b")), []
-    known: set[str] = set()
-    waiting_links = [step for step in steps if step[0] == "l"]
+    added: set[str] = set()
+    links = [step for step in steps if step[0] == "link"]
     for kind, first, second in steps:
-        if kind == "n":
-            known.add(second)
+        if kind == "entity":
+            added.add(second)
             freed = graph.add(first, second, []) or []
             records = [graph.link(each.pending, each.scope) for each in freed]
-        elif first in known:
+        elif first in added:
             records = [graph.link(_pointer(second, near=first), SCOPE)]
         else:
-            continue  # a row's pointers come with the row itself
+            continue  # a pointer comes with the entity of its row
         for record in filter(None, records):
-            assert {record["_fromEntityKey"], record["_toEntityKey"]} <= known
+            assert {record["_fromEntityKey"], record["_toEntityKey"]} <= added
             sent.append(record["_key"])
     possible = {
         f"a|uses|{second}"
-        for _, first, second in waiting_links
-        if second != "z" and steps.index(("l", first, second)) > steps.index(("n", "aws_a", "a"))
+        for _, first, second in links
+        if second != "z" and steps.index(("link", first, second)) > steps.index(("entity", "aws_a", "a"))
     }
     assert set(sent) == possible
     assert len(sent) == len(set(sent))
 
 
-def test_two_pointers_of_one_row_that_mean_the_same_draw_one_relationship():
+def test_two_pointers_of_one_row_to_the_same_entity_draw_one_relationship():
     graph = _graph(_ends("aws_a", "USES", "aws_b"), _ends("aws_a", "USES", "aws_b", by="alias"))
     graph.add("aws_a", "a", [])
     graph.add("aws_b", "b", [("alias", "bee")])
     row = [_pointer("b"), _pointer("bee", edge=1)]
-    drawn = [graph.link(pending, SCOPE) for pending in graph._directory.marked(row)]
+    drawn = [graph.link(pending, SCOPE) for pending in graph.index.mark_repeats(row)]
     assert [record is not None for record in drawn] == [True, False]
     assert graph.duplicates == 1
 
 
-def test_a_pointer_that_is_alone_in_its_row_is_not_remembered():
+def test_a_relationship_that_cannot_repeat_is_not_remembered():
     graph = _graph(_ends("aws_a", "USES", "aws_b"), _ends("aws_a", "USES", "aws_b", by="alias"))
     graph.add("aws_b", "b", [("alias", "bee")])
     for number in range(3):
         graph.add("aws_a", f"a{number}", [])
-        (pointer,) = graph._directory.marked([_pointer("bee", edge=1, near=f"a{number}")])
+        (pointer,) = graph.index.mark_repeats([_pointer("bee", edge=1, near=f"a{number}")])
         assert graph.link(pointer, SCOPE) is not None
-    assert not any(graph._sent.values())
+    assert not any(graph._drawn.values())
 
 
-def test_what_both_ends_can_tell_is_drawn_once():
+def test_a_relationship_declared_at_both_ends_is_drawn_once():
     graph = _graph(_ends("aws_a", "USES", "aws_b"), _ends("aws_a", "USES", "aws_b", outward=False))
     graph.add("aws_a", "a", [])
     graph.add("aws_b", "b", [])
     rows = ([_pointer("b")], [_pointer("a", edge=1, near="b")])
-    drawn = [graph.link(pending, SCOPE) for row in rows for pending in graph._directory.marked(row)]
+    drawn = [graph.link(pending, SCOPE) for row in rows for pending in graph.index.mark_repeats(row)]
     assert [record is not None for record in drawn] == [True, False]
+    assert graph.duplicates == 1
 
 
 INSTANCE, FINDING = "aws_instance", "aws_ecr_image_scan_finding"
@@ -305,22 +301,21 @@ KEYS = st.tuples(
 
 
 @given(st.lists(st.tuples(KEYS, st.sampled_from((INSTANCE, FINDING)), st.booleans())))
-def test_every_entity_is_known_by_its_key_and_by_its_names_however_its_key_is_kept(entities):
+def test_every_entity_is_found_by_key_and_by_name_however_its_key_is_stored(entities):
     graph = _graph(_ends("aws_a", "USES", INSTANCE), _ends("aws_a", "HAS", FINDING))
     graph.add("aws_a", "a", [])
     first: dict[str, str] = {}
     named: dict[tuple[str, str], str] = {}
-    for key, type_, ends_key in entities:
-        name = key.rpartition("/")[2] if ends_key else f"name of {key}"
+    for key, type_, is_suffix in entities:
+        name = key.rpartition("/")[2] if is_suffix else f"name of {key}"
         assert (graph.add(type_, key, [("id", name)]) is None) == (key in first or key == "a")
         if key not in first and key != "a":
             first[key] = type_
             named.setdefault((type_, name), key)
-    assert all(key in graph for key in first)
-    assert "arn:aws:ec2:eu-west-1:1:instance/none" not in graph
+    assert all(key in graph.entities for key in first)
+    assert "arn:aws:ec2:eu-west-1:1:instance/none" not in graph.entities
     for (type_, name), key in named.items():
-        record = graph.link(_pointer(name, edge=0 if type_ == INSTANCE else 1, key=key), SCOPE)
-        assert record is not None
-        by_key = name if first.get(name) == type_ else key  # a name that is also a key means the one of that key
+        record = _drawn(graph, _pointer(name, edge=0 if type_ == INSTANCE else 1, key=key))
+        by_key = name if first.get(name) == type_ else key  # a name that is also a key matches the entity with that key
         assert (record["_toEntityKey"], record["_type"]) == (by_key, type_of("aws_a", record["_class"], type_))
-    assert dict(graph.nameable()) == {key: type_ for key, type_ in first.items() if type_ == INSTANCE}
+    assert dict(graph.entities.nameable()) == {key: type_ for key, type_ in first.items() if type_ == INSTANCE}

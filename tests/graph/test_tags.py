@@ -14,7 +14,7 @@ from collector.graph.tags import flatten
         {"env": "prod"},
     ],
 )
-def test_every_form_of_tags_that_aws_has_is_read(tags):
+def test_every_form_of_tags_is_read(tags):
     assert flatten(tags) == {"tag.env": "prod"}
 
 
@@ -22,7 +22,7 @@ def test_no_tags_are_no_properties():
     assert flatten(None) == flatten([]) == flatten({}) == {}
 
 
-def test_flags_become_flags_and_their_names_tags():
+def test_true_and_false_become_booleans_and_true_and_empty_tags_are_listed():
     assert flatten({"Production": "TRUE", "Old": "false", "Bare": ""}) == {
         "tag.Production": True,
         "tag.Old": False,
@@ -31,11 +31,11 @@ def test_flags_become_flags_and_their_names_tags():
     }
 
 
-def test_digits_stay_text_so_that_account_numbers_keep_their_zeros():
+def test_digits_stay_text_so_that_account_ids_keep_their_zeros():
     assert flatten({"account": "012345678901"}) == {"tag.account": "012345678901"}
 
 
-def test_classification_owner_and_email_are_lifted_in_lower_case():
+def test_classification_owner_and_email_become_properties_in_lower_case():
     assert flatten({"Classification": "Secret", "OWNER": "Ann"}) == {
         "tag.Classification": "Secret",
         "tag.OWNER": "Ann",
@@ -44,7 +44,7 @@ def test_classification_owner_and_email_are_lifted_in_lower_case():
     }
 
 
-def test_odd_names_and_missing_values_are_kept():
+def test_unusual_names_and_missing_values_are_kept():
     assert flatten([{"Key": "aws:cloudformation:stack-name", "Value": None}, {"Key": "ü b", "Value": '"'}]) == {
         "tag.aws:cloudformation:stack-name": "",
         "tag.ü b": '"',

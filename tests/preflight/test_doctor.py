@@ -17,21 +17,21 @@ from collector.demo.stub import Effect, Fault
 from collector.model import Target
 from collector.preflight.call_estimate import CallKind, estimate_calls
 from collector.preflight.doctor import Diagnosis, diagnose
-from collector.preflight.policy import GATEWAY, needs
-from collector.preflight.reach import FIRM
+from collector.preflight.policy import GATEWAY, required_actions
+from collector.preflight.reach import QUICK_RETRIES
 from tests.runs import no_sleep
 from tests.sinks.endpoint import Endpoint, serving
 
 PARTNER = "222233334444"
 ROLE = f"arn:aws:iam::{PARTNER}:role/audit"
 QUICK = {"ec2": 1000, "iam": 1000, "organizations": 1000, "route53": 1000, "sts": 1000}
-"""Rates that nobody waits for."""
+"""Rates so high that no call waits for a token."""
 
 
-async def _diagnosed(**given: Any) -> Diagnosis:
-    chosen = load_settings({"regions": "us-east-1,eu-west-1", "rates": QUICK, **given})
-    catalog = Catalog.all().choose(chosen.services, chosen.skip_services)
-    return await diagnose(chosen, catalog, replace(FIRM, sleep=no_sleep))
+async def _diagnosed(**options: Any) -> Diagnosis:
+    settings = load_settings({"regions": "us-east-1,eu-west-1", "rates": QUICK, **options})
+    catalog = Catalog.all().choose(settings.services, settings.skip_services)
+    return await diagnose(settings, catalog, replace(QUICK_RETRIES, sleep=no_sleep))
 
 
 def _closed_port() -> str:
@@ -40,25 +40,25 @@ def _closed_port() -> str:
         return f"http://127.0.0.1:{free.getsockname()[1]}"
 
 
-def _external_id(wanted):
-    """What a role does that trusts whoever names the right external id."""
+def _external_id(required):
+    """AssumeRole fails as for a role whose trust policy requires this external id."""
     return Fault(
         "sts",
         "AssumeRole",
         status=403,
         code="AccessDenied",
         message="User is not authorized to perform: sts:AssumeRole on the role",
-        when=lambda request: request.params.get("ExternalId") != wanted,
+        when=lambda request: request.params.get("ExternalId") != required,
     )
 
 
-async def test_a_healthy_estate_has_no_fault(estate):
+async def test_a_healthy_estate_has_no_finding(estate):
     diagnosis = await _diagnosed(services="all,inspector,waf")
     assert (diagnosis.findings, diagnosis.exit_code) == ([], 0)
-    assert list(diagnosis.lines())[-1] == "✓ no fault was found"
+    assert list(diagnosis.lines())[-1] == "✓ no problems found"
 
 
-# The five faults --------------------------------------------------------------------------------------------
+# One fault of each kind --------------------------------------------------------------------------------------------
 
 
 async def test_a_bad_external_id_is_found_with_its_remedy(estate):
@@ -67,19 +67,19 @@ async def test_a_bad_external_id_is_found_with_its_remedy(estate):
     (finding,) = diagnosis.findings
     assert (finding.check, finding.subject) == ("role", f"{ROLE} in {PARTNER}")
     assert "sts:AssumeRole: denied (AccessDenied)" in finding.fault
-    assert "the external id must be the one that its trust policy names (--external-id)" in finding.remedy
+    assert "--external-id must match the external id in its trust policy" in finding.remedy
     assert set(Catalog.all().choose().types) == set(finding.missing)
     assert diagnosis.exit_code == 4
     assert (await _diagnosed(services="sqs", role_arn=ROLE, external_id="right")).exit_code == 0
 
 
 @pytest.mark.parametrize("code", ["UnauthorizedOperation", "AccessDenied"])
-async def test_a_denied_action_is_found_with_the_types_that_it_costs(estate, code):
+async def test_a_denied_action_is_found_with_the_missing_types(estate, code):
     estate.stub.faults.append(Fault("ec2", "DescribeVolumes", status=403, code=code))
     diagnosis = await _diagnosed(services="ec2,sqs")
     (finding,) = diagnosis.findings
     assert (finding.check, finding.subject) == ("permission", "ec2:DescribeVolumes in 123456789012")
-    assert (finding.fault, finding.missing) == ("AWS denies it", ("aws_ebs_volume",))
+    assert (finding.fault, finding.missing) == ("AWS denied the call", ("aws_ebs_volume",))
     assert "`collector policy` prints the whole policy" in finding.remedy
     assert diagnosis.exit_code == 2
 
@@ -116,8 +116,8 @@ async def test_a_bad_upload_token_is_found_with_its_remedy(estate):
         diagnosis = await _diagnosed(services="sqs", output=url, upload_token="wr0ng-s3cret")
         (finding,) = diagnosis.findings
         assert (finding.check, finding.subject) == ("output", url)
-        assert finding.fault == "the token is refused: 401 UNAUTHORIZED no"
-        assert finding.remedy == "give the right COLLECTOR_UPLOAD_TOKEN"
+        assert finding.fault == "the token is rejected: 401 UNAUTHORIZED no"
+        assert finding.remedy == "set a valid COLLECTOR_UPLOAD_TOKEN"
         assert diagnosis.exit_code == 2
         assert "wr0ng-s3cret" not in "\n".join(diagnosis.lines())
         assert (await _diagnosed(services="sqs", output=url, upload_token="right")).exit_code == 0
@@ -138,15 +138,15 @@ async def test_missing_credentials_are_found(estate, monkeypatch):
     assert "AWS_PROFILE" in finding.remedy
 
 
-async def test_refused_credentials_are_found(estate):
+async def test_rejected_credentials_are_found(estate):
     estate.stub.faults.append(Fault("sts", code="InvalidClientTokenId", status=403))
     diagnosis = await _diagnosed()
     (finding,) = diagnosis.findings
     assert (finding.check, diagnosis.exit_code) == ("credentials", 4)
-    assert finding.remedy == "renew the credentials, and see that AWS_PROFILE names the right ones"
+    assert finding.remedy == "renew the credentials, and check that AWS_PROFILE names the right profile"
 
 
-async def test_an_aws_that_cannot_be_reached_at_all_is_found(estate, monkeypatch):
+async def test_an_unreachable_sts_endpoint_is_found(estate, monkeypatch):
     monkeypatch.setenv("AWS_ENDPOINT_URL", _closed_port())
     diagnosis = await _diagnosed()
     (finding,) = diagnosis.findings
@@ -154,22 +154,22 @@ async def test_an_aws_that_cannot_be_reached_at_all_is_found(estate, monkeypatch
     assert "AWS_ENDPOINT_URL" in finding.remedy
 
 
-async def test_a_role_that_asks_for_an_external_id_where_none_is_given_is_found(estate):
+async def test_a_missing_external_id_is_found(estate):
     estate.stub.faults.append(_external_id("right"))
     (finding,) = (await _diagnosed(role_arn=ROLE)).findings
-    assert "an external id, if its trust policy names one, must be given (--external-id)" in finding.remedy
+    assert "--external-id must be passed if its trust policy requires an external id" in finding.remedy
 
 
-async def test_a_caller_that_may_not_assume_any_role_is_told_so(estate):
+async def test_a_caller_without_permission_to_assume_roles_is_found(estate):
     why = "because no identity-based policy allows the sts:AssumeRole action"
     estate.stub.faults.append(Fault("sts", "AssumeRole", status=403, code="AccessDenied", message=why))
     (finding,) = (await _diagnosed(role_arn=ROLE)).findings
     assert finding.remedy.endswith("sts:AssumeRole on the role: `collector policy --caller` prints the policy")
 
 
-async def test_one_account_of_several_that_refuses_is_a_fault_and_not_the_end(estate):
-    refuses = lambda request: PARTNER in request.params["RoleArn"]  # noqa: E731
-    estate.stub.faults.append(Fault("sts", "AssumeRole", status=403, code="AccessDenied", when=refuses))
+async def test_a_refused_account_does_not_stop_the_others(estate):
+    refused = lambda request: PARTNER in request.params["RoleArn"]  # noqa: E731
+    estate.stub.faults.append(Fault("sts", "AssumeRole", status=403, code="AccessDenied", when=refused))
     diagnosis = await _diagnosed(services="sqs", accounts=f"123456789012,{PARTNER}", role_name="audit")
     (finding,) = diagnosis.findings
     assert (finding.check, diagnosis.exit_code, [*diagnosis.accounts]) == ("role", 2, ["123456789012"])
@@ -190,7 +190,7 @@ async def test_an_unknown_region_is_found(estate):
     assert [finding.fault for finding in diagnosis.findings] == ["unknown region 'us-east-77' in partition aws"]
 
 
-async def test_a_region_that_does_not_take_the_credentials_is_found(estate):
+async def test_a_region_that_rejects_the_credentials_is_found(estate):
     estate.stub.faults.append(Fault("sts", code="RegionDisabledException", status=403, region="eu-west-1"))
     (finding,) = (await _diagnosed(services="sqs")).findings
     assert (finding.check, finding.subject) == ("region", "eu-west-1 in 123456789012")
@@ -204,13 +204,13 @@ async def test_a_region_that_does_not_answer_is_found(estate):
     assert (finding.check, finding.subject) == ("region", "eu-west-1 in 123456789012")
 
 
-async def test_a_service_that_the_account_has_not_subscribed_to_is_found(estate):
+async def test_a_service_without_a_subscription_is_found(estate):
     estate.stub.faults.append(Fault("sqs", code="OptInRequired", status=403))
     (finding,) = (await _diagnosed(services="sqs")).findings
     assert finding.remedy == "subscribe the account to the service, or leave the service out with --skip-services"
 
 
-async def test_several_operations_of_one_endpoint_that_fails_are_one_finding(estate):
+async def test_failures_of_one_endpoint_are_one_finding(estate):
     estate.stub.faults.append(Fault("rds", code="InternalFailure", status=500))
     (finding,) = (await _diagnosed(services="rds")).findings
     assert finding.subject == "rds in us-east-1 of 123456789012"
@@ -222,12 +222,12 @@ async def test_several_operations_of_one_endpoint_that_fails_are_one_finding(est
 
 @pytest.fixture
 def simulation(estate):
-    """IAM's simulator, which moto has not; `decisions` are those of the actions that are not allowed."""
+    """IAM's policy simulator, which moto lacks. Yields the decisions by action, to be filled in, and the requests."""
     decisions: dict[str, dict[str, Any]] = {}
-    asked: list[dict[str, Any]] = []
+    requests: list[dict[str, Any]] = []
 
     def simulate(request):
-        asked.append(request.params)
+        requests.append(request.params)
         results = [
             {"EvalActionName": action, "EvalDecision": "allowed", **decisions.get(action, {})}
             for action in request.params["ActionNames"]
@@ -235,19 +235,19 @@ def simulation(estate):
         return {"EvaluationResults": results, "IsTruncated": False}
 
     estate.stub.fixtures["iam", "SimulatePrincipalPolicy"] = simulate
-    yield decisions, asked
+    yield decisions, requests
     del estate.stub.fixtures["iam", "SimulatePrincipalPolicy"]
 
 
-async def test_where_simulation_is_allowed_every_permission_is_simulated(simulation):
-    _, asked = simulation
+async def test_every_permission_is_simulated_if_simulation_is_allowed(simulation):
+    _, requests = simulation
     diagnosis = await _diagnosed(role_arn=ROLE)
-    needed = needs(Catalog.all().choose())
+    required = required_actions(Catalog.all().choose())
     assert diagnosis.exit_code == 0
     assert "all permissions simulated" in diagnosis.accounts[PARTNER]
-    assert {params["PolicySourceArn"] for params in asked} == {ROLE}
-    assert sorted(action for params in asked for action in params["ActionNames"]) == sorted(needed.types)
-    (gateway,) = [params for params in asked if params["ActionNames"] == [GATEWAY]]
+    assert {params["PolicySourceArn"] for params in requests} == {ROLE}
+    assert sorted(action for params in requests for action in params["ActionNames"]) == sorted(required.types)
+    (gateway,) = [params for params in requests if params["ActionNames"] == [GATEWAY]]
     assert "arn:aws:apigateway:us-east-1::/restapis/x/stages" in gateway["ResourceArns"]
 
 
@@ -258,8 +258,8 @@ async def test_where_simulation_is_allowed_every_permission_is_simulated(simulat
         ({"EvalDecision": "explicitDeny"}, "a policy denies it", f"allow {ROLE} s3:GetBucketAcl"),
         (
             {"EvalDecision": "implicitDeny", "OrganizationsDecisionDetail": {"AllowedByOrganizations": False}},
-            "a policy of the organization (SCP) denies it",
-            "have s3:GetBucketAcl allowed where the organization's policies (SCP) are kept",
+            "a service control policy (SCP) denies it",
+            "have s3:GetBucketAcl allowed in the service control policies (SCP) of the organization",
         ),
         (
             {"EvalDecision": "implicitDeny", "PermissionsBoundaryDecisionDetail": {"AllowedByPermissionsBoundary": False}},
@@ -268,7 +268,7 @@ async def test_where_simulation_is_allowed_every_permission_is_simulated(simulat
         ),
     ],
 )  # fmt: skip
-async def test_simulation_finds_what_only_a_resource_would_show_and_why(simulation, decision, fault, remedy):
+async def test_simulation_finds_denied_per_row_actions_and_the_reason(simulation, decision, fault, remedy):
     decisions, _ = simulation
     decisions["s3:GetBucketAcl"] = decision
     (finding,) = (await _diagnosed(services="s3", role_arn=ROLE)).findings
@@ -277,8 +277,8 @@ async def test_simulation_finds_what_only_a_resource_would_show_and_why(simulati
     assert finding.remedy.startswith(remedy)
 
 
-async def test_a_sessions_role_is_simulated_by_its_whole_arn(simulation, estate):
-    _, asked = simulation
+async def test_the_role_of_a_session_is_simulated_by_its_full_arn(simulation, estate):
+    _, requests = simulation
     arn = "arn:aws:iam::123456789012:role/security/audit"
     role = {
         "RoleName": "audit",
@@ -297,17 +297,17 @@ async def test_a_sessions_role_is_simulated_by_its_whole_arn(simulation, estate)
         await _diagnosed(services="sqs")
     finally:
         del estate.stub.fixtures["iam", "GetRole"], estate.stub.fixtures["sts", "GetCallerIdentity"]
-    assert {params["PolicySourceArn"] for params in asked} == {arn}
+    assert {params["PolicySourceArn"] for params in requests} == {arn}
 
 
-async def test_an_scp_that_denies_a_call_is_told_from_a_missing_permission(estate):
+async def test_a_denial_by_an_scp_differs_from_a_missing_permission(estate):
     why = "with an explicit deny in a service control policy"
     estate.stub.faults.append(Fault("sqs", "ListQueues", status=403, code="AccessDenied", message=why))
     (finding,) = (await _diagnosed(services="sqs")).findings
-    assert (finding.fault, "(SCP)" in finding.remedy) == ("a policy of the organization (SCP) denies it", True)
+    assert (finding.fault, "(SCP)" in finding.remedy) == ("a service control policy (SCP) denies it", True)
 
 
-async def test_what_is_tried_is_each_listing_once_with_a_small_page_and_nothing_by_row(estate):
+async def test_each_listing_is_probed_once_with_a_small_page_and_no_per_row_call(estate):
     pages: list[dict[str, Any]] = []
 
     def remember(request):
@@ -317,12 +317,11 @@ async def test_what_is_tried_is_each_listing_once_with_a_small_page_and_nothing_
     estate.stub.faults.append(Fault("ec2", effect=Effect.NONE, when=remember))
     await _diagnosed()
     target = Target("aws", "123456789012", "arn:aws:iam::123456789012:root", ("us-east-1", "eu-west-1"), ())
-    foreseen = estimate_calls(Catalog.all().choose(), target)
-    by_row = {asked.name for asked in foreseen.of_kind(CallKind.ROWS)} - {
-        asked.name for asked in foreseen.of_kind(CallKind.SURE)
-    }
+    estimate = estimate_calls(Catalog.all().choose(), target)
+    certain = {call.name for call in estimate.of_kind(CallKind.CERTAIN)}
+    per_row = {call.name for call in estimate.of_kind(CallKind.PER_ROW)} - certain
     made = Counter(f"{call.service}:{call.operation}" for call in estate.stub.calls)
-    assert not made.keys() & by_row
+    assert not made.keys() & per_row
     assert made["ec2:DescribeVpcs"] == 1
     assert all(params.get("MaxResults", 5) == 5 for params in pages)
     assert sum(made.values()) < 130
@@ -331,8 +330,8 @@ async def test_what_is_tried_is_each_listing_once_with_a_small_page_and_nothing_
 # Outputs ----------------------------------------------------------------------------------------------------------
 
 
-async def _output_faults(**given: Any) -> list[tuple[str, str]]:
-    diagnosis = await _diagnosed(services="sqs", regions="us-east-1", **given)
+async def _output_faults(**options: Any) -> list[tuple[str, str]]:
+    diagnosis = await _diagnosed(services="sqs", regions="us-east-1", **options)
     return [(finding.fault, finding.remedy) for finding in diagnosis.findings if finding.check == "output"]
 
 
@@ -341,12 +340,12 @@ async def _output_faults(**given: Any) -> list[tuple[str, str]]:
     [
         (200, []),
         (400, []),
-        (403, ["the token is refused: 403 no"]),
-        (404, ["nothing takes uploads there: 404 no"]),
-        (503, ["it does not answer usefully: 503 no"]),
+        (403, ["the token is rejected: 403 no"]),
+        (404, ["no upload endpoint at this address: 404 no"]),
+        (503, ["the request failed: 503 no"]),
     ],
 )
-async def test_what_an_endpoint_answers_to_an_empty_batch_tells_whether_it_takes_ours(estate, status, faults):
+async def test_an_upload_endpoint_is_checked_with_an_empty_batch(estate, status, faults):
     async def answer(request: web.Request) -> web.Response:
         assert request.headers["Collector-Event"] == "check"
         assert await request.read() == b""
@@ -356,30 +355,30 @@ async def test_what_an_endpoint_answers_to_an_empty_batch_tells_whether_it_takes
         assert [fault for fault, _ in await _output_faults(output=url)] == faults
 
 
-async def test_an_endpoint_that_nobody_listens_at_is_found(estate):
+async def test_an_unreachable_upload_endpoint_is_found(estate):
     ((fault, remedy),) = await _output_faults(output=_closed_port())
-    assert fault.startswith("it does not answer usefully")
-    assert remedy == "see to the address and to the way there (proxy, firewall)"
+    assert fault.startswith("the request failed")
+    assert remedy == "check the address, and any proxy or firewall on the way"
 
 
-async def test_an_address_that_cannot_be_meant_is_found(estate):
+async def test_an_unencrypted_upload_address_is_found(estate):
     ((fault, _),) = await _output_faults(output="http://collector.example/in")
     assert "is not encrypted" in fault
 
 
 @pytest.mark.parametrize(("status", "faults"), [(404, 0), (401, 1), (200, 0)])
-async def test_jupiterone_is_asked_for_a_job_that_does_not_exist(estate, status, faults):
-    asked: list[tuple[str, str]] = []
+async def test_jupiterone_is_checked_with_a_job_that_does_not_exist(estate, status, faults):
+    requests: list[tuple[str, str]] = []
 
     async def answer(request: web.Request) -> web.Response:
-        asked.append((request.method, request.headers["JupiterOne-Account"]))
+        requests.append((request.method, request.headers["JupiterOne-Account"]))
         return web.json_response({"job": {"status": "FINISHED"}}, status=status)
 
     async with serving(answer) as url:
-        given = {"jupiterone_api_key": "k", "jupiterone_account": "acme"}
-        found = await _output_faults(output=f"jupiterone+{url}", **given)
+        credentials = {"jupiterone_api_key": "k", "jupiterone_account": "acme"}
+        found = await _output_faults(output=f"jupiterone+{url}", **credentials)
     assert len(found) == faults
-    assert asked == [("GET", "acme")]
+    assert requests == [("GET", "acme")]
 
 
 async def test_a_jupiterone_output_without_a_key_is_found(estate, monkeypatch):
@@ -389,9 +388,9 @@ async def test_a_jupiterone_output_without_a_key_is_found(estate, monkeypatch):
 
 
 async def test_files_that_cannot_be_written_are_found(estate, tmp_path):
-    nowhere = tmp_path / "none"
-    found = await _output_faults(output=str(nowhere / "a.ndjson"), report=nowhere / "report.json")
-    assert [fault for fault, _ in found] == [f"{nowhere} is no folder that can be written to"] * 2
+    missing = tmp_path / "none"
+    found = await _output_faults(output=str(missing / "a.ndjson"), report=missing / "report.json")
+    assert [fault for fault, _ in found] == [f"{missing} is not a writable directory"] * 2
     assert await _output_faults(output=str(tmp_path / "a.ndjson")) == []
 
 
@@ -403,27 +402,27 @@ def quick(monkeypatch):
     monkeypatch.setenv("COLLECTOR_RATES", ",".join(f"{name}={rate}" for name, rate in QUICK.items()))
 
 
-def test_the_command_tells_faults_in_lines_and_by_its_exit_code(estate, quick, capsys):
+def test_doctor_prints_findings_in_lines_and_sets_the_exit_code(estate, quick, capsys):
     estate.stub.faults.append(Fault("sqs", "ListQueues", status=403, code="AccessDenied"))
-    with pytest.raises(SystemExit) as ended:
+    with pytest.raises(SystemExit) as exited:
         main(["doctor", "--services", "sqs,sns", "--regions", "us-east-1"])
     out, err = capsys.readouterr()
-    assert (ended.value.code, err) == (2, "")
+    assert (exited.value.code, err) == (2, "")
     lines = out.splitlines()
-    assert lines[0] == "✗ permission sqs:ListQueues in 123456789012: AWS denies it"
+    assert lines[0] == "✗ permission sqs:ListQueues in 123456789012: AWS denied the call"
     assert lines[1] == "    missing: aws_sqs_queue"
     assert lines[2].startswith("    remedy: allow arn:aws:sts::123456789012:user/moto sqs:ListQueues")
     assert lines[3].startswith("✓ account 123456789012: 1 region, permissions tried")
 
 
-def test_the_command_tells_a_script_in_json(estate, quick, capsys):
-    with pytest.raises(SystemExit) as ended:
+def test_doctor_prints_json(estate, quick, capsys):
+    with pytest.raises(SystemExit) as exited:
         main(["doctor", "--services", "sqs", "--regions", "us-east-1", "--format", "json"])
-    told = json.loads(capsys.readouterr().out)
-    assert (ended.value.code, told["findings"], [*told["accounts"]]) == (0, [], ["123456789012"])
+    diagnosis = json.loads(capsys.readouterr().out)
+    assert (exited.value.code, diagnosis["findings"], [*diagnosis["accounts"]]) == (0, [], ["123456789012"])
 
 
-def test_many_missing_types_are_counted(estate, quick, capsys):
+def test_missing_types_beyond_the_first_eight_are_counted(estate, quick, capsys):
     with pytest.raises(SystemExit):
         main(["doctor", "--services", "ec2", "--regions", "us-east-1,ap-south-1"])
     assert "and 7 more types" in capsys.readouterr().out

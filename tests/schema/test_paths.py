@@ -37,29 +37,29 @@ ROW = {
         ("^.OwnerId", "111122223333"),
     ],
 )
-def test_a_path_is_followed_until_it_breaks_off(path, value):
+def test_a_path_returns_its_value_or_none(path, value):
     assert walker(path)(ROW) == value
 
 
-def test_lists_within_lists_come_out_flat():
+def test_nested_lists_are_flattened():
     answer = {"Reservations": [{"Instances": [{"I": 1}, {"I": 2}]}, {"Instances": []}, {"Instances": [{"I": 3}]}]}
     assert [row["I"] for row in found(answer, "Reservations[].Instances[]")] == [1, 2, 3]
 
 
-def test_rows_know_the_element_around_them_and_make_no_circle():
+def test_rows_of_nested_lists_have_their_element_as_parent_without_a_cycle():
     answer = {"Reservations": [{"OwnerId": "1", "Instances": [{"I": 1}]}]}
     (row,) = found_rows(answer, "Reservations[].Instances[]", None)
     assert row["^"]["OwnerId"] == "1"
     assert "^" not in answer["Reservations"][0]["Instances"][0]
 
 
-def test_rows_below_a_parent_know_it_and_the_element_around_them():
+def test_rows_of_nested_lists_have_the_parent_above_their_element():
     answer = {"A": [{"Name": "a", "B": [{"I": 1}]}]}
     (row,) = found_rows(answer, "A[].B[]", {"Id": "parent"})
     assert (row["^"]["Name"], row["^"]["^"]["Id"]) == ("a", "parent")
 
 
-def test_a_bare_value_becomes_a_row():
+def test_a_scalar_item_becomes_a_row():
     assert list(found_rows({"Ids": ["a"]}, "Ids", None)) == [{"Item": "a"}]
     assert list(found_rows({"Ids": ["a"]}, "Ids", {"P": 1})) == [{"Item": "a", "^": {"P": 1}}]
 
@@ -75,19 +75,19 @@ def test_a_bare_value_becomes_a_row():
         ("plain", "plain"),
     ],
 )
-def test_a_template_is_filled_from_row_and_place_or_gives_nothing(text, value):
+def test_a_template_is_filled_from_row_and_place_or_is_none(text, value):
     assert template(text)(ROW, PLACE) == value
 
 
-def test_a_link_escapes_the_values_of_the_row():
+def test_a_quoted_template_escapes_the_values_of_the_row():
     assert template("https://x/#{Name}", quoted=True)({"Name": "a b/ü?"}, PLACE) == "https://x/#a%20b%2F%C3%BC%3F"
 
 
-def test_a_field_named_like_a_place_never_shows_through():
+def test_a_place_name_in_a_template_never_reads_a_field():
     assert template("{region}")({"region": "moon"}, PLACE) == "eu-west-1"
 
 
-def test_every_kind_of_source_reads_and_says_what_it_reads():
+def test_every_kind_of_source_has_a_value_and_lists_its_paths():
     computed = Computed(lambda row: row["Id"] * 2, ("Id",))
     cases: list[tuple[Source, object, list[str]]] = [
         ("Id", "x", ["Id"]),
@@ -124,7 +124,7 @@ def test_fields_become_lower_camel_case(field, name):
         ),
     )
 )
-def test_no_answer_of_the_right_shape_breaks_a_path(answer):
+def test_no_response_of_the_right_shape_makes_a_path_fail(answer):
     if isinstance(answer, dict) and not isinstance(answer.get("A"), str) and not isinstance(answer.get("A"), list):
         walker("A")(answer)
     rows = answer.get("B") if isinstance(answer, dict) else None

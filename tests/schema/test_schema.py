@@ -24,11 +24,11 @@ from tests.class_schemas import fits, violations
         ("not a link", "string:uri", False),
     ],
 )
-def test_the_notation_is_understood(value, notation, expected):
+def test_a_value_fits_a_notation_or_not(value, notation, expected):
     assert fits(value, notation) is expected
 
 
-def test_a_missing_property_a_wrong_value_and_a_structure_are_told():
+def test_missing_properties_wrong_values_and_structures_are_violations():
     entity = {
         "_key": "0123456789",
         "_type": "aws_vpc",
@@ -39,7 +39,7 @@ def test_a_missing_property_a_wrong_value_and_a_structure_are_told():
         "internal": True,
         "box": {},
     }
-    told = " ".join(violations(entity))
-    assert "requires public" in told
-    assert "CIDR: 'moon'" in told
-    assert "box is a structure" in told
+    problems = " ".join(violations(entity))
+    assert "requires public" in problems
+    assert "CIDR: 'moon'" in problems
+    assert "box is a structure" in problems

@@ -52,12 +52,12 @@ def read(source, row):
         (values.entry("A", "z"), {"A": []}, None),
     ],
 )
-def test_a_value_is_what_it_says(source, row, value):
+def test_values_are_converted(source, row, value):
     assert read(source, row) == value
 
 
 @pytest.mark.parametrize(
-    ("given_value", "expected"),
+    ("time", "expected"),
     [
         (datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC), 1767323045000),
         (datetime(2026, 1, 2, 3, 4, 5), 1767323045000),
@@ -69,10 +69,10 @@ def test_a_value_is_what_it_says(source, row, value):
         ("no time", None),
     ],
 )  # fmt: skip
-def test_times_become_milliseconds_in_utc(given_value, expected):
-    assert values.milliseconds(given_value) == expected
+def test_times_become_milliseconds_in_utc(time, expected):
+    assert values.milliseconds(time) == expected
 
 
 @given(st.datetimes(min_value=datetime(1971, 1, 1), max_value=datetime(2100, 1, 1), timezones=st.just(UTC)))
-def test_iso_text_and_datetime_tell_the_same_time(moment):
+def test_iso_text_and_datetime_are_the_same_time(moment):
     assert values.milliseconds(moment.isoformat()) == values.milliseconds(moment)

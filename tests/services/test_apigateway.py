@@ -29,19 +29,19 @@ def test_the_target_of_an_integration_is_the_resource_without_qualifier(uri, tar
     assert apigateway.targets(uri) == targets
 
 
-def test_of_several_targets_the_functions_are_taken():
+def test_only_lambda_functions_are_selected_from_targets():
     assert apigateway.functions([LISTENER, invoked(FUNCTION)]) == [FUNCTION]
 
 
 @pytest.mark.parametrize(
     ("uri", "host"),
     [
-        ("https://Shop-1.eu-west-1.elb.amazonaws.com:8443/x", "shop-1.eu-west-1.elb.amazonaws.com"),
+        ("https://Web-1.eu-west-1.elb.amazonaws.com:8443/x", "web-1.eu-west-1.elb.amazonaws.com"),
         ("http://10.0.0.1/{proxy}", "10.0.0.1"),
         (FUNCTION, None),
     ],
 )
-def test_only_an_address_has_a_host(uri, host):
+def test_only_a_url_has_a_host(uri, host):
     assert apigateway.host(uri) == host
 
 
@@ -59,7 +59,7 @@ def test_only_an_address_has_a_host(uri, host):
         ("$request.header.queue", None),
     ],
 )
-def test_a_queue_is_known_by_its_url(url, arn):
+def test_a_queue_url_gives_the_queue_arn(url, arn):
     assert apigateway.queue_arn(url) == arn
 
 
@@ -101,5 +101,5 @@ def test_method_settings_are_kept_by_stage(stages, settings):
         ("GET /orders", None, None),
     ],
 )
-def test_a_route_lies_below_its_api(route, endpoint, address):
+def test_a_route_url_starts_with_the_api_endpoint(route, endpoint, address):
     assert apigateway.address.fn({"RouteKey": route, "^": {"ApiEndpoint": endpoint}}) == address

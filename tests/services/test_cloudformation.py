@@ -16,5 +16,5 @@ from collector.services import cloudformation
         ("DELETE_FAILED", False),
     ],
 )
-def test_a_stack_is_active_while_its_resources_stand(status, active):
-    assert cloudformation.is_there(status) is active
+def test_a_stack_is_active_while_it_has_its_resources(status, active):
+    assert cloudformation.is_active(status) is active

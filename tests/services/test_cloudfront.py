@@ -20,7 +20,7 @@ from collector.services import cloudfront
         ("shop-1.eu-west-1.elb.amazonaws.com", None),
     ],
 )
-def test_a_bucket_is_read_from_the_right_of_its_domain_name(domain, arn):
+def test_the_bucket_is_read_from_an_s3_host_name(domain, arn):
     assert cloudfront.bucket_arn(domain) == arn
     assert cloudfront.bucket_name(domain) == (arn and arn.rpartition(":")[2])
 
@@ -34,7 +34,7 @@ def test_a_bucket_is_read_from_the_right_of_its_domain_name(domain, arn):
         ("execute-api.us-east-1.amazonaws.com", None),
     ],
 )
-def test_an_api_is_the_first_word_of_its_domain_name(domain, api):
+def test_the_api_id_is_the_first_label_of_its_domain_name(domain, api):
     assert cloudfront.api_id(domain) == api
 
 
@@ -51,5 +51,5 @@ def behavior(*arns):
         ({"DefaultCacheBehavior": behavior("f:1"), "CacheBehaviors": {"Items": [behavior("g:2"), {}]}}, ["f", "g"]),
     ],
 )
-def test_functions_of_every_behavior_are_named_without_their_version(row, functions):
+def test_edge_functions_of_every_behavior_have_no_version(row, functions):
     assert cloudfront.edge_functions.fn(row) == functions

@@ -29,7 +29,7 @@ def advanced(*limits):
         (advanced("false"), False, True),
     ],
 )
-def test_selectors_tell_whether_reading_and_writing_is_recorded(selectors, read, write):
+def test_selectors_decide_whether_reads_and_writes_are_recorded(selectors, read, write):
     row = {"Selectors": selectors}
     assert (cloudtrail.reading.fn(row), cloudtrail.writing.fn(row)) == (read, write)
 

@@ -3,7 +3,7 @@ from collector.services import cloudwatch
 TOPIC = "arn:aws:sns:us-east-1:123456789012:ops"
 
 
-def test_an_alarm_tells_each_topic_once_and_other_actions_are_no_topics():
+def test_each_topic_of_an_alarm_is_listed_once_without_other_actions():
     row = {"AlarmActions": [TOPIC, "arn:aws:automate:us-east-1:ec2:stop"], "OKActions": [TOPIC]}
     assert cloudwatch.topics.fn(row) == [TOPIC]
     assert cloudwatch.topics.fn({}) == []
@@ -24,6 +24,6 @@ class Calls:
         return {"Rules": [{"Name": "r2"}]} if "NextToken" in params else {"Rules": [{"Name": "r1"}], "NextToken": "2"}
 
 
-async def test_rules_of_every_bus_are_listed_to_the_last_page():
+async def test_all_pages_of_rules_of_every_bus_are_listed():
     pages = [page async for page in cloudwatch.list_rules(Calls())]
     assert pages == [[], [{"EventBusName": "b", "Name": "r1"}, {"EventBusName": "b", "Name": "r2"}]]

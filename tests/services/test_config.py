@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from collector.services.config import ACCOUNT, is_about_account, named, recording, scoped
+from collector.services.config import ACCOUNT, is_about_account, recording_regions, resource_key, scoped_resource
 
 RULE = "arn:aws:config:us-east-1:123456789012:config-rule/config-rule-a1b2c3"
 STACK = "arn:aws:cloudformation:us-east-1:123456789012:stack/s/1"
@@ -28,8 +28,8 @@ STACK = "arn:aws:cloudformation:us-east-1:123456789012:stack/s/1"
         (ACCOUNT, "123456789012", None),
     ],
 )
-def test_what_the_graph_calls_a_resource_of_config(kind, resource, expected):
-    assert named(RULE, kind, resource) == expected
+def test_a_config_resource_maps_to_its_entity_key(kind, resource, expected):
+    assert resource_key(RULE, kind, resource) == expected
 
 
 @pytest.mark.parametrize(
@@ -41,9 +41,9 @@ def test_what_the_graph_calls_a_resource_of_config(kind, resource, expected):
         (None, None),
     ],
 )
-def test_the_one_resource_of_a_scope(scope, expected):
+def test_a_scope_with_one_resource_maps_to_its_entity_key(scope, expected):
     row = {"ConfigRuleArn": RULE} | ({} if scope is None else {"Scope": scope})
-    assert scoped(row) == expected
+    assert scoped_resource(row) == expected
 
 
 def evaluation(kind: str) -> dict[str, object]:
@@ -60,14 +60,14 @@ def evaluation(kind: str) -> dict[str, object]:
         ({"Scope": {"TagKey": "env"}, "Evaluations": [evaluation(ACCOUNT)]}, True),
     ],
 )
-def test_a_rule_about_the_account(row, expected):
+def test_a_rule_without_scope_or_with_an_account_evaluation_is_about_the_account(row, expected):
     assert is_about_account(row) is expected
 
 
-def test_regions_with_a_recorder_at_work():
+def test_recording_regions_have_an_active_recorder():
     states: list[dict[str, Any]] = [
         {"Region": "us-east-1", "ConfigurationRecordersStatus": [{"recording": False}, {"recording": True}]},
         {"Region": "eu-west-1", "ConfigurationRecordersStatus": [{"recording": False}]},
         {"Region": "eu-west-2"},
     ]
-    assert recording(states) == ["us-east-1"]
+    assert recording_regions(states) == ["us-east-1"]

@@ -42,7 +42,7 @@ LAST = rule(32767, "deny")
         ([rule(90, "deny", protocol="6", ports=(0, 65535)), rule(100, "allow")], {4}),
     ],
 )
-def test_a_network_acl_is_open_to_what_its_rules_let_in_from_outside_in_their_order(entries, families):
+def test_network_acl_rules_are_evaluated_in_order(entries, families):
     assert reach.open_families([{"Entries": entries}]) == families
 
 
@@ -90,11 +90,11 @@ def network_row(tables, *, gateways=((GATEWAY, VPC),), entries=OPEN, subnet="sub
         ("its own table, not the main one", network_row([table(subnet="subnet-1"), table(route(GATEWAY), main=True)]), False),
     ],
 )  # fmt: skip
-def test_a_subnet_is_public_by_gateway_route_and_acl_together(why, row, public):
+def test_a_subnet_is_public_only_with_gateway_route_and_acl(why, row, public):
     assert reach.SUBNET_IS_PUBLIC.fn(row) is public, why
 
 
-def test_a_vpc_is_public_by_any_of_its_route_tables():
+def test_a_vpc_is_public_if_any_of_its_route_tables_is():
     row = network_row([table(main=True), table(route(GATEWAY), subnet="subnet-2")])
     assert reach.VPC_IS_PUBLIC.fn(row) is True
     assert reach.SUBNET_IS_PUBLIC.fn(row) is False
@@ -125,7 +125,7 @@ def test_a_subnet_without_a_route_table_of_its_own_uses_the_main_one(tables, use
         ("Server.InternalError", "stopped", None, None),
     ],
 )
-def test_the_time_of_a_change_of_state_is_read_from_its_reason(reason, state, changed, stopped):
+def test_the_time_of_a_state_change_is_read_from_its_reason(reason, state, changed, stopped):
     row = {"StateTransitionReason": reason, "State": {"Name": state}}
     assert compute.state_changed.fn(row) == changed
     assert compute.stopped.fn(row) == stopped
@@ -141,11 +141,11 @@ def test_the_time_of_a_change_of_state_is_read_from_its_reason(reason, state, ch
         ({"Architecture": "arm64_mac"}, "darwin"),
     ],
 )
-def test_the_family_of_the_operating_system(row, family):
+def test_the_operating_system_follows_from_platform_and_architecture(row, family):
     assert compute.os_type.fn(row) == family
 
 
-def test_an_instance_has_the_groups_and_addresses_of_all_its_interfaces_once():
+def test_groups_and_addresses_of_all_interfaces_of_an_instance_are_unique():
     row = {
         "PrivateIpAddress": "10.0.0.1",
         "PublicIpAddress": "198.51.100.1",
@@ -171,7 +171,7 @@ def test_a_terminated_instance_has_no_addresses():
     assert compute.security_groups.fn({"InstanceId": "i-1"}) == []
 
 
-def test_the_addresses_of_an_interface_inside_its_vpc_carry_the_vpc():
+def test_vpc_addresses_of_an_interface_start_with_the_vpc_id():
     row = {
         "VpcId": VPC,
         "PrivateIpAddresses": [{"PrivateIpAddress": "10.0.0.1", "Association": {"PublicIp": "198.51.100.1"}}],
@@ -189,7 +189,7 @@ def test_the_addresses_of_an_interface_inside_its_vpc_carry_the_vpc():
         ({}, None),
     ],
 )
-def test_a_flow_log_names_its_log_group(log, group):
+def test_a_flow_log_gives_its_log_group_arn(log, group):
     assert reader(network.LOG_GROUP)(log, PLACE) == group
 
 
@@ -197,20 +197,18 @@ def test_a_flow_log_names_its_log_group(log, group):
     ("destination", "bucket"),
     [("arn:aws:s3:::b/p/q/", "arn:aws:s3:::b"), ("arn:aws:s3:::b", "arn:aws:s3:::b"), (None, None)],
 )
-def test_a_flow_log_names_its_bucket(destination, bucket):
+def test_a_flow_log_gives_its_bucket_arn(destination, bucket):
     assert reader(network.LOG_BUCKET)({"LogDestination": destination}, PLACE) == bucket
 
 
 @pytest.mark.parametrize(
-    ("requester", "accepter", "code", "asked"),
+    ("requester", "accepter", "code", "expected"),
     [("1", "2", "active", True), ("1", "1", "active", False), ("1", "2", "pending-acceptance", False)],
 )
-def test_a_peering_is_drawn_from_the_accepter_only_if_the_requester_is_another_account(
-    requester, accepter, code, asked
-):
+def test_the_accepter_draws_a_peering_only_if_another_account_requested_it(requester, accepter, code, expected):
     peering = {
         "RequesterVpcInfo": {"OwnerId": requester},
         "AccepterVpcInfo": {"OwnerId": accepter},
         "Status": {"Code": code},
     }
-    assert network.is_asked_from_outside.fn(peering) is asked
+    assert network.is_requested_by_other_account.fn(peering) is expected

@@ -23,7 +23,7 @@ INDEX = "application/vnd.oci.image.index.v1+json"
         ({"imageManifestMediaType": INDEX}, False),
     ],
 )
-def test_findings_are_asked_for_unless_the_image_says_that_there_are_none(image, expected):
+def test_findings_are_requested_unless_the_image_cannot_have_any(image, expected):
     assert ecr.may_have_findings.fn(image) is expected
 
 
@@ -34,7 +34,7 @@ def test_findings_are_asked_for_unless_the_image_says_that_there_are_none(image,
         (None, "web@sha256:aa", ["host/web@sha256:aa"]),
     ],
 )
-def test_an_image_is_called_by_its_tags_and_by_its_digest(tags, name, full):
+def test_an_image_is_named_by_its_tags_and_its_digest(tags, name, full):
     row = {"repositoryName": "web", "imageDigest": "sha256:aa", "imageTags": tags, "^": {"repositoryUri": "host/web"}}
     assert ecr.image_name.fn(row) == name
     assert ecr.full_names.fn(row) == full
@@ -51,6 +51,6 @@ def test_an_image_is_called_by_its_tags_and_by_its_digest(tags, name, full):
         (None, "web@sha256:aa/finding/CVE-1//"),
     ],
 )
-def test_a_finding_is_told_apart_by_its_package(attributes, key):
+def test_the_key_of_a_finding_includes_its_package(attributes, key):
     image = {"imageDigest": "sha256:aa", "^": {"repositoryArn": "web"}}
     assert ecr.finding_key.fn({"name": "CVE-1", "attributes": attributes, "^": image}) == key

@@ -3,8 +3,8 @@ import pytest
 from collector.services import eks
 
 
-def cluster(**given):
-    return {"Detail": {"cluster": given}}
+def cluster(**fields):
+    return {"Detail": {"cluster": fields}}
 
 
 @pytest.mark.parametrize(
@@ -17,8 +17,8 @@ def cluster(**given):
         ({"clusterLogging": [{"types": ["audit"], "enabled": True}, {"types": ["api"], "enabled": False}]}, False),
     ],
 )
-def test_a_log_is_on_where_a_setup_that_is_enabled_names_it(logging, logged):
-    assert eks.logs("api").fn(cluster(logging=logging)) is logged
+def test_a_log_type_is_enabled_if_an_enabled_setup_lists_it(logging, logged):
+    assert eks.log_enabled("api").fn(cluster(logging=logging)) is logged
 
 
 @pytest.mark.parametrize(
@@ -30,5 +30,5 @@ def test_a_log_is_on_where_a_setup_that_is_enabled_names_it(logging, logged):
         ({"securityGroupIds": ["sg-1"], "clusterSecurityGroupId": "sg-1"}, ["sg-1"]),
     ],
 )
-def test_the_groups_are_those_given_and_the_cluster_s_own(network, groups):
+def test_security_groups_include_the_cluster_security_group(network, groups):
     assert eks.security_groups.fn(cluster(resourcesVpcConfig=network)) == groups

@@ -14,8 +14,8 @@ from collector.services import elasticache
         ({"Engine": "memcached"}, False),
     ],
 )
-def test_a_cache_cluster_is_a_redis_cluster_where_it_belongs_to_no_group(cluster, alone):
-    assert elasticache.stands_alone.fn(cluster) is alone
+def test_a_redis_or_valkey_cache_cluster_outside_of_a_group_is_standalone(cluster, alone):
+    assert elasticache.is_standalone.fn(cluster) is alone
 
 
 @pytest.mark.parametrize(

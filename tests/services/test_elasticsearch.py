@@ -13,5 +13,5 @@ from collector.services import elasticsearch
         ({}, False),
     ],
 )
-def test_a_domain_is_active_from_its_making_to_its_unmaking(row, active):
+def test_a_domain_is_active_from_creation_until_deletion(row, active):
     assert elasticsearch.is_active.fn(row) is active

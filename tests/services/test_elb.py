@@ -21,17 +21,17 @@ def test_an_attribute_is_found_by_its_key(source, value):
     assert source.fn(ATTRIBUTES) == value
 
 
-def test_certificates_are_told_once_and_only_those_of_acm_are_used():
+def test_certificates_are_unique_and_only_acm_certificates_become_edges():
     row = {"Certificates": [{"CertificateArn": ACM}], "Sni": [{"CertificateArn": ACM}, {"CertificateArn": IAM}]}
     assert elb.certificates(row) == [ACM, IAM]
     assert elb.acm_certificates.fn(row) == [ACM]
     assert elb.certificates({}) == []
 
 
-def test_the_secret_of_a_login_is_left_out():
+def test_the_client_secret_of_openid_connect_is_left_out():
     login = {"ClientId": "web", "ClientSecret": "s3cr3t-oidc"}
-    told = elb.actions("Actions").fn([{"Type": "authenticate-oidc", "AuthenticateOidcConfig": login}])
-    assert told == '[{"AuthenticateOidcConfig":{"ClientId":"web"},"Type":"authenticate-oidc"}]'
+    text = elb.actions("Actions").fn([{"Type": "authenticate-oidc", "AuthenticateOidcConfig": login}])
+    assert text == '[{"AuthenticateOidcConfig":{"ClientId":"web"},"Type":"authenticate-oidc"}]'
 
 
 @pytest.mark.parametrize(
@@ -49,5 +49,5 @@ def test_the_secret_of_a_login_is_left_out():
         ("arn:aws:lambda:us-east-1:123456789012:layer:tools:3", []),
     ],
 )
-def test_functions_are_named_without_version_or_alias(arns, functions):
+def test_lambda_functions_have_no_version_or_alias(arns, functions):
     assert lambda_functions("Arn").fn(arns) == functions

@@ -18,7 +18,7 @@ from collector.services.guardduty import level, targets, unique_id
         (10, "critical"),
     ],
 )
-def test_the_word_for_a_severity(severity, word):
+def test_a_numeric_severity_maps_to_its_level(severity, word):
     assert level(severity) == word
 
 
@@ -46,6 +46,6 @@ def test_a_finding_without_a_resource_has_no_targets():
     ("principal", "role", "user"),
     [("AROAX:session", "AROAX", None), ("AIDAX", None, "AIDAX"), ("123456789012", None, None)],
 )
-def test_who_a_finding_is_about(principal, role, user):
+def test_the_principal_of_a_finding_is_a_role_or_a_user(principal, role, user):
     assert unique_id("AROA").fn(principal) == role
     assert unique_id("AIDA").fn(principal) == user

@@ -4,25 +4,19 @@ from typing import Any
 
 import pytest
 
-from collector.services.iam.credential_report import NOT_READY, any_of, credentials, may_be, mentioned, parsed, time_of
-from collector.services.iam.policies import (
-    default_document,
-    default_grants_everything,
-    email,
-    entity_id,
-    grants_everything,
-)
-from collector.services.iam.service import arn_of, is_device, is_of_account, unless_none
+from collector.services.iam import credential_report as report
+from collector.services.iam import policies
+from collector.services.iam.service import fido_arn, is_collected, is_physical, unless_not_applicable
 
 REPORT = (
     b"user,arn,password_enabled,password_last_used,mfa_active,access_key_1_active,access_key_1_last_used_date\n"
     b"<root_account>,arn:aws:iam::123456789012:root,not_supported,no_information,true,false,N/A\n"
     b"ada,arn:aws:iam::123456789012:user/ada,true,2025-11-20T15:45:10+00:00,false,true,2025-11-19T23:05:00+00:00\n"
 )
-ROOT, ADA = parsed(REPORT)
+ROOT, ADA = report.parse_report(REPORT)
 
 
-def test_the_report_leaves_out_what_it_does_not_say():
+def test_missing_values_of_the_report_are_left_out():
     assert ROOT == {
         "user": "<root_account>",
         "arn": "arn:aws:iam::123456789012:root",
@@ -32,45 +26,45 @@ def test_the_report_leaves_out_what_it_does_not_say():
 
 
 @pytest.mark.parametrize("rows", [b"", REPORT.splitlines()[0]])
-def test_a_report_of_nobody_has_no_rows(rows):
-    assert parsed(rows) == []
+def test_an_empty_report_has_no_rows(rows):
+    assert report.parse_report(rows) == []
 
 
 @pytest.mark.parametrize(
     ("value", "rows", "expected"),
     [
-        (mentioned("Report", "mfa_active"), [ADA], False),
-        (mentioned("Report", "password_enabled"), [ROOT], None),
-        (mentioned("Report", "mfa_active"), [], None),
-        (any_of("Report", "password_enabled", "access_key_1_active"), [ADA], True),
-        (any_of("Report", "password_enabled", "access_key_1_active"), [ROOT], False),
-        (any_of("Report", "password_enabled"), [], None),
-        (time_of("Report", "password_last_used", "access_key_1_last_used_date"), [ADA], 1763653510000),
-        (time_of("Report", "password_last_used"), [ROOT], None),
-        (time_of("Report", "password_last_used"), [], None),
+        (report.report_field("Report", "mfa_active"), [ADA], False),
+        (report.report_field("Report", "password_enabled"), [ROOT], None),
+        (report.report_field("Report", "mfa_active"), [], None),
+        (report.any_flag("Report", "password_enabled", "access_key_1_active"), [ADA], True),
+        (report.any_flag("Report", "password_enabled", "access_key_1_active"), [ROOT], False),
+        (report.any_flag("Report", "password_enabled"), [], None),
+        (report.latest_time("Report", "password_last_used", "access_key_1_last_used_date"), [ADA], 1763653510000),
+        (report.latest_time("Report", "password_last_used"), [ROOT], None),
+        (report.latest_time("Report", "password_last_used"), [], None),
     ],
 )
-def test_what_the_report_says_of_a_user(value, rows, expected):
+def test_fields_flags_and_times_of_a_report_row(value, rows, expected):
     assert value.fn(rows) == expected
 
 
 @pytest.mark.parametrize(
     ("row", "expected"), [({"Report": [ADA]}, False), ({"Report": [ROOT]}, True), ({"Report": []}, True), ({}, True)]
 )
-def test_without_a_report_further_questions_are_asked(row, expected):
-    assert may_be("Report", "mfa_active").fn(row) is expected
+def test_a_flag_that_is_set_or_unknown_is_not_false(row, expected):
+    assert report.not_false("Report", "mfa_active").fn(row) is expected
 
 
-async def test_the_report_is_made_first_and_waited_for():
-    asked: list[tuple[str, tuple[str, ...]]] = []
+async def test_the_report_is_generated_before_it_is_read():
+    calls: list[tuple[str, tuple[str, ...]]] = []
 
     class Recorder:
         async def once(self, op: str, /, *, again: tuple[str, ...] = (), **params: object) -> dict[str, Any]:
-            asked.append((op, again))
+            calls.append((op, again))
             return {"Content": REPORT} if op == "get_credential_report" else {"State": "STARTED"}
 
-    assert [rows async for rows in credentials(Recorder())] == [[ROOT, ADA]]
-    assert asked == [("generate_credential_report", ()), ("get_credential_report", NOT_READY)]
+    assert [rows async for rows in report.report_rows(Recorder())] == [[ROOT, ADA]]
+    assert calls == [("generate_credential_report", ()), ("get_credential_report", report.NOT_READY)]
 
 
 @pytest.mark.parametrize(
@@ -84,8 +78,8 @@ async def test_the_report_is_made_first_and_waited_for():
         ("ada", [{"Key": "mail", "Value": "ada@example.com"}], None),
     ],
 )
-def test_the_address_of_a_user(name, tags, expected):
-    assert email("UserName", "Tags").fn({"UserName": name, "Tags": tags}) == expected
+def test_the_email_of_a_user_comes_from_its_tag_or_name(name, tags, expected):
+    assert policies.email("UserName", "Tags").fn({"UserName": name, "Tags": tags}) == expected
 
 
 ALLOW = {"Effect": "Allow", "Action": "*", "Resource": "*"}
@@ -104,19 +98,19 @@ ALLOW = {"Effect": "Allow", "Action": "*", "Resource": "*"}
         ("nonsense", False),
     ],
 )
-def test_a_policy_that_grants_everything(statement, expected):
+def test_a_policy_grants_everything_only_without_restrictions(statement, expected):
     document = {"Version": "2012-10-17", "Statement": statement}
-    assert grants_everything("PolicyDocument").fn(document) is expected
+    assert policies.grants_everything("PolicyDocument").fn(document) is expected
     versions = [
         {"IsDefaultVersion": False, "Document": {"Version": "2012-10-17", "Statement": ALLOW}},
         {"IsDefaultVersion": True, "Document": document},
     ]
-    assert default_grants_everything("PolicyVersionList").fn(versions) is expected
+    assert policies.default_grants_everything("PolicyVersionList").fn(versions) is expected
 
 
 def test_a_policy_without_a_default_version_has_no_document():
-    assert default_document("PolicyVersionList").fn([]) is None
-    assert default_grants_everything("PolicyVersionList").fn([]) is False
+    assert policies.default_document("PolicyVersionList").fn([]) is None
+    assert policies.default_grants_everything("PolicyVersionList").fn([]) is False
 
 
 @pytest.mark.parametrize(
@@ -127,8 +121,8 @@ def test_a_policy_without_a_default_version_has_no_document():
         ("<EntityDescriptor>", None),
     ],
 )
-def test_the_entity_of_a_saml_document(metadata, expected):
-    assert entity_id("SAMLMetadataDocument").fn(metadata) == expected
+def test_the_entity_id_is_read_from_saml_metadata(metadata, expected):
+    assert policies.entity_id("SAMLMetadataDocument").fn(metadata) == expected
 
 
 @pytest.mark.parametrize(
@@ -140,9 +134,9 @@ def test_the_entity_of_a_saml_document(metadata, expected):
         ("arn:aws:iam::123456789012:policy/own", 0, 0, True),
     ],
 )
-def test_policies_of_aws_count_only_where_they_are_used(arn, attached, bounds, expected):
+def test_aws_managed_policies_are_collected_only_if_used(arn, attached, bounds, expected):
     row = {"Arn": arn, "AttachmentCount": attached, "PermissionsBoundaryUsageCount": bounds}
-    assert is_of_account(row) is expected
+    assert is_collected(row) is expected
 
 
 @pytest.mark.parametrize(
@@ -153,11 +147,11 @@ def test_policies_of_aws_count_only_where_they_are_used(arn, attached, bounds, e
         ("GAHT12345678", True, False),
     ],
 )
-def test_kinds_of_mfa_devices_by_their_serial_numbers(serial, device, arn):
-    assert is_device(serial) is device
-    assert arn_of(serial) == (serial if arn else None)
+def test_the_serial_number_identifies_the_kind_of_mfa_device(serial, device, arn):
+    assert is_physical(serial) is device
+    assert fido_arn(serial) == (serial if arn else None)
 
 
-def test_iams_word_for_none():
-    assert unless_none("N/A") is None
-    assert unless_none("s3") == "s3"
+def test_not_applicable_becomes_none():
+    assert unless_not_applicable("N/A") is None
+    assert unless_not_applicable("s3") == "s3"

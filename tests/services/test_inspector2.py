@@ -3,7 +3,7 @@ from __future__ import annotations
 from tests.pipeline import collect
 
 
-async def test_findings_are_not_asked_for_where_inspector_is_off():
+async def test_findings_are_not_requested_if_inspector_is_disabled():
     outcome = await collect("inspector2", folder="inspector2-off")
     assert [record["_type"] for record in outcome.entities] == ["aws_inspector"]
     assert {op for _, op, _ in outcome.calls} == {"batch_get_account_status"}

@@ -15,9 +15,9 @@ ROTATED = {"KeyManager": "CUSTOMER", "KeySpec": "SYMMETRIC_DEFAULT", "KeyUsage":
         ({"Origin": "EXTERNAL"}, False),
     ],
 )
-def test_only_keys_of_one_kind_are_asked_for_their_rotation(different, may):
+def test_rotation_is_read_only_for_keys_that_support_it(different, may):
     assert kms.may_rotate.fn({"Detail": {"KeyMetadata": ROTATED | different}}) is may
 
 
-def test_a_key_that_shuts_us_out_is_not_asked_for_its_rotation():
+def test_rotation_is_not_read_for_a_key_without_details():
     assert kms.may_rotate.fn({"KeyId": "1"}) is False

@@ -12,7 +12,7 @@ from collector.services import route53
         (".", ""),
     ],
 )
-def test_names_are_written_as_people_write_them(name, plain):
+def test_escapes_and_the_trailing_dot_of_a_name_are_removed(name, plain):
     assert route53.plain_name(name) == plain
 
 
@@ -28,8 +28,8 @@ def test_names_are_written_as_people_write_them(name, plain):
         (".", None),
     ],
 )
-def test_a_zone_belongs_to_the_domain_that_someone_registered(zone, domain):
-    assert route53.domain_of(zone) == domain
+def test_a_zone_belongs_to_its_registrable_domain(zone, domain):
+    assert route53.registrable_domain(zone) == domain
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_a_zone_belongs_to_the_domain_that_someone_registered(zone, domain):
         ({}, None),
     ],
 )
-def test_an_alias_leads_to_a_resource_unless_it_stays_in_its_zone(alias, target):
+def test_an_alias_within_its_zone_has_no_target(alias, target):
     assert route53.alias_target.fn({"AliasTarget": alias, "^": {"ZoneId": "Z1"}}) == target
 
 
@@ -56,5 +56,5 @@ def test_an_alias_leads_to_a_resource_unless_it_stays_in_its_zone(alias, target)
         ({}, None),
     ],
 )
-def test_the_value_is_a_list_only_when_there_are_several(row, value):
+def test_the_value_is_a_list_only_for_multiple_records(row, value):
     assert route53.value.fn(row) == value

@@ -6,9 +6,9 @@ import pytest
 
 from collector.services.s3.access import (
     AUTHORIZED,
-    CAN_BE,
     EVERYONE,
     NOT_PUBLIC,
+    OBJECTS_CAN_BE_PUBLIC,
     PUBLIC,
     access_of,
     is_public,
@@ -38,11 +38,11 @@ def owner(word: str) -> dict[str, object]:
 @pytest.mark.parametrize(
     ("row", "access", "public"),
     [
-        (CLOSED, CAN_BE, None),
-        (CLOSED | owner("BucketOwnerPreferred"), CAN_BE, None),
+        (CLOSED, OBJECTS_CAN_BE_PUBLIC, None),
+        (CLOSED | owner("BucketOwnerPreferred"), OBJECTS_CAN_BE_PUBLIC, None),
         (CLOSED | owner("BucketOwnerEnforced"), NOT_PUBLIC, False),
         (CLOSED | block("IgnorePublicAcls"), NOT_PUBLIC, False),
-        (CLOSED | block("BlockPublicAcls"), CAN_BE, None),
+        (CLOSED | block("BlockPublicAcls"), OBJECTS_CAN_BE_PUBLIC, None),
         (CLOSED | {"^": block("IgnorePublicAcls")}, NOT_PUBLIC, False),
         (OPEN, PUBLIC, True),
         (OPEN | owner("BucketOwnerEnforced"), NOT_PUBLIC, False),
@@ -56,7 +56,7 @@ def owner(word: str) -> dict[str, object]:
         (CLOSED | policy(public=False) | owner("BucketOwnerEnforced"), NOT_PUBLIC, False),
     ],
 )
-def test_the_access_of_a_bucket(row, access, public):
+def test_access_follows_from_acl_policy_ownership_and_blocks(row, access, public):
     assert access_of(row) == access
     assert is_public().fn(row) is public
 
@@ -87,13 +87,13 @@ DENY = {
         ({key: value for key, value in DENY.items() if key != "Condition"}, False),
     ],
 )
-def test_a_policy_that_requires_tls(statement, expected):
+def test_tls_is_required_by_an_unrestricted_deny_only(statement, expected):
     text = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
     assert requires_tls().fn({"Name": "logs", "Policy": {"Policy": text}}) is expected
 
 
 @pytest.mark.parametrize("row", [{"Name": "logs"}, {"Name": "logs", "Policy": {"Policy": "not JSON"}}])
-def test_without_a_sound_policy_tls_is_not_required(row):
+def test_a_missing_or_malformed_policy_does_not_require_tls(row):
     assert requires_tls().fn(row) is False
 
 
@@ -108,7 +108,7 @@ def test_without_a_sound_policy_tls_is_not_required(row):
         ({}, None),
     ],
 )
-def test_the_region_of_a_bucket(row, region):
+def test_the_region_of_a_bucket_comes_from_the_list_or_its_location(row, region):
     assert region_of(row) == region
 
 
@@ -123,15 +123,15 @@ def test_the_hosts_of_a_bucket():
     assert next(hosts({"Name": "b", "BucketRegion": "cn-north-1"})) == "b.s3.cn-north-1.amazonaws.com.cn"
 
 
-async def test_further_calls_are_made_only_where_they_can_tell_something():
+async def test_further_calls_are_made_only_if_they_can_return_something():
     outcome = await collect("s3")
-    asked = {(op, params.get("Bucket")) for _, op, params in outcome.calls}
-    assert {bucket for op, bucket in asked if op == "get_bucket_location"} == {"acme-plain"}
-    assert {bucket for op, bucket in asked if op == "get_object_lock_configuration"} == {"acme-logs"}
-    assert {bucket for op, bucket in asked if op == "get_bucket_policy_status"} == {"acme-logs", "acme.public.site"}
+    calls = {(op, params.get("Bucket")) for _, op, params in outcome.calls}
+    assert {bucket for op, bucket in calls if op == "get_bucket_location"} == {"acme-plain"}
+    assert {bucket for op, bucket in calls if op == "get_object_lock_configuration"} == {"acme-logs"}
+    assert {bucket for op, bucket in calls if op == "get_bucket_policy_status"} == {"acme-logs", "acme.public.site"}
 
 
-async def test_what_could_not_be_read_is_not_claimed():
+async def test_properties_of_denied_calls_are_left_out():
     outcome = await collect("s3", folder="s3-denied")
     [bucket] = [record for record in outcome.entities if record["_type"] == "aws_s3_bucket"]
     assert not {"public", "access", "secureTransport", "versioningEnabled", "objectLockEnabled"} & set(bucket)

@@ -31,5 +31,5 @@ def test_either_kind_of_key_encrypts_a_queue(attributes, encrypted):
         ("[]", None),
     ],
 )
-def test_the_dead_letter_queue_stands_in_the_redrive_policy(text, arn):
+def test_the_dead_letter_queue_is_read_from_the_redrive_policy(text, arn):
     assert sqs.redrive("deadLetterTargetArn").fn(text) == arn

@@ -14,11 +14,11 @@ from collector.services.transfer import buckets, endpoints, is_public
         ({"EndpointType": "VPC_ENDPOINT"}, False),
     ],
 )
-def test_a_server_on_the_internet(server, expected):
+def test_a_server_is_public_by_type_or_elastic_ip(server, expected):
     assert is_public({"EndpointType": server["EndpointType"], "Detail": {"Server": server}}) is expected
 
 
-def test_without_its_details_a_server_is_judged_by_its_type():
+def test_without_details_the_endpoint_type_decides():
     assert is_public({"EndpointType": "PUBLIC"})
 
 
@@ -38,7 +38,7 @@ def test_without_its_details_a_server_is_judged_by_its_type():
         ({}, []),
     ],
 )
-def test_the_buckets_of_a_user(user, expected):
+def test_buckets_are_the_first_segments_of_home_directories(user, expected):
     assert buckets({"Detail": {"User": user}}) == expected
 
 

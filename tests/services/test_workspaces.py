@@ -13,5 +13,5 @@ from collector.services import workspaces
         ("UNKNOWN", None),
     ],
 )
-def test_the_system_of_a_workspace_is_windows_or_linux(name, system):
-    assert workspaces.system(name) == system
+def test_the_operating_system_is_windows_or_linux(name, system):
+    assert workspaces.os_type(name) == system

@@ -1,4 +1,4 @@
-"""An authority with a server's and a client's certificate, made on the spot."""
+"""Generates a certificate authority with a server and a client certificate."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def make(folder: Path) -> None:
-    """`ca.pem`, `server.pem` and `client.pem`, the latter two with their keys; for 127.0.0.1."""
+    """Write `ca.pem`, `server.pem` and `client.pem` for 127.0.0.1, the latter two with their keys."""
     authority_key, authority = _certificate("authority")
     _write(folder / "ca.pem", authority)
     for name in ("server", "client"):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import json
 from collections import Counter
 
@@ -12,20 +13,20 @@ from hypothesis import strategies as st
 from collector.graph.assemble import OutgoingRecord
 from collector.model import Scope
 from collector.report import Ledger
-from collector.sinks import writer as output
+from collector.sinks import writer as writer_module
 from collector.sinks.writer import Writer
 from tests.runs import MemorySink
 
 SCOPES = [Scope("123456789012", region, "ec2") for region in ("us-east-1", "eu-west-1")]
 
 
-async def written(records, most=None):
-    """What became of records, batch by batch, and the ledger; `most` bounds a batch instead of five million bytes."""
+async def written(records, limit=None):
+    """Write records; return the batches and the ledger. `limit` replaces the maximum size of a batch."""
     sink, ledger = MemorySink(), Ledger("run", "test")
     with pytest.MonkeyPatch.context() as patch:
-        if most is not None:
-            patch.setattr(output, "MOST_BYTES", most)
-        writer = Writer(sink, ledger, anyio.Lock())
+        if limit is not None:
+            patch.setattr(writer_module, "MAX_BATCH_BYTES", limit)
+        writer = Writer(sink, ledger, asyncio.Lock())
         for record, scope in records:
             ledger.plan(scope).entities += isinstance(record["_class"], list)
             ledger.count(record)
@@ -51,18 +52,18 @@ def edge(source, target):
 
 @given(st.lists(st.tuples(st.integers(0, 1500), st.integers(0, 1), st.booleans()), max_size=60))
 @effort(max_examples=60, deadline=None)
-def test_batches_are_bounded_by_bytes_and_tagged_and_hold_every_record_that_fits(made):
+def test_batches_are_bounded_in_bytes_and_contain_every_record_that_fits(sizes):
     records = [
         (edge(str(number), "x" * size) if link else entity(str(number), name="x" * size), SCOPES[scope])
-        for number, (size, scope, link) in enumerate(made)
+        for number, (size, scope, link) in enumerate(sizes)
     ]
     batches, ledger = anyio.run(lambda: written(records, 1000))
-    told = [json.loads(line) for batch in batches for line in batch.lines().splitlines()]
+    delivered = [json.loads(line) for batch in batches for line in batch.lines().splitlines()]
     assert all(len(batch.lines()) == batch.size <= 1000 for batch in batches)
     assert [(batch.run, batch.sequence) for batch in batches] == [("run", number + 1) for number in range(len(batches))]
     fitting = [record for record, _ in records if len(json.dumps(record, separators=(",", ":"))) < 1000]
-    assert Counter(record["_key"] for record in told) == Counter(record["_key"] for record in fitting)
-    assert sum(ledger.types.values()) + sum(ledger.relationships.values()) == len(told)
+    assert Counter(record["_key"] for record in delivered) == Counter(record["_key"] for record in fitting)
+    assert sum(ledger.types.values()) + sum(ledger.relationships.values()) == len(delivered)
     lost = len(records) - len(fitting)
     assert sum(problem.count for record in ledger.scopes.values() for problem in record.problems.values()) == lost
     for batch in batches:
@@ -72,7 +73,7 @@ def test_batches_are_bounded_by_bytes_and_tagged_and_hold_every_record_that_fits
         )
 
 
-async def test_a_record_too_large_for_a_batch_loses_its_raw_data():
+async def test_a_record_too_large_for_a_batch_is_sent_without_raw_data():
     raw = [{"name": "default", "rawData": {"x": "y" * 6_000_000}}]
     (batch,), ledger = await written([(entity("a", _rawData=raw), SCOPES[0])])
     assert json.loads(batch.entities[0]) == entity("a")
@@ -80,13 +81,13 @@ async def test_a_record_too_large_for_a_batch_loses_its_raw_data():
     assert ledger.types == {"aws_instance": 1}
 
 
-async def test_a_record_too_large_even_then_is_reported_and_so_are_its_relationships():
+async def test_a_record_too_large_without_raw_data_is_reported_with_its_relationships():
     large, links = entity("a", name="y" * 6_000_000), [edge("a", "b"), edge("b", "a")]
     mapped = {"_key": "m", "_type": "t", "_class": "HAS", "_mapping": {"sourceEntityKey": "a"}}
     records = [(each, SCOPES[0]) for each in (large, entity("b"), *links, mapped, edge("b", "c"))]
     batches, ledger = await written(records)
-    told = [json.loads(line)["_key"] for batch in batches for line in batch.lines().splitlines()]
-    assert told == ["b", "b|has|c"]
+    delivered = [json.loads(line)["_key"] for batch in batches for line in batch.lines().splitlines()]
+    assert delivered == ["b", "b|has|c"]
     problems = {(name, code): problem.count for (name, _, code), problem in ledger.scopes[SCOPES[0]].problems.items()}
     assert problems == {
         ("ec2:aws_instance", "RecordTooLarge"): 1,

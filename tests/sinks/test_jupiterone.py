@@ -12,19 +12,18 @@ from collector.demo.stub import Fault
 from collector.model import Batch, Scope
 from collector.sinks.base import DeliveryError
 from collector.sinks.credentials import Token
-from collector.sinks.jupiterone import Aims, JupiterOneSink
-from collector.sinks.layout import found
-from collector.sinks.shrink import shrunk
-from collector.sinks.spool import taken_over
+from collector.sinks.jupiterone import JupiterOneSink, SyncSettings
+from collector.sinks.shrink import shrink
+from collector.sinks.spool import spool_folders, take_over
 from collector.sinks.synchronization import Synchronization
-from collector.sinks.transport import Http, Manner, UploadRetryPolicy
+from collector.sinks.transport import Http, HttpSettings, UploadRetryPolicy
 from tests.runs import collect
 from tests.sinks.endpoint import serving
+from tests.sinks.factories import ACCOUNT, RUN, batch, batches, deliver, lines, no_sleep, record, report, spool
 from tests.sinks.fake_jupiterone import ACCOUNT as J1_ACCOUNT
 from tests.sinks.fake_jupiterone import KEY, PATH, FakeJupiterOne
-from tests.sinks.made import ACCOUNT, RUN, batch, batches, deliver, lines, no_sleep, record, report, spool
 
-EVERY = frozenset({"aws_sqs_queue", "aws_sqs_has_queue", "aws_instance", "aws_ec2_has_instance"})
+ALL_TYPES = frozenset({"aws_sqs_queue", "aws_sqs_has_queue", "aws_instance", "aws_ec2_has_instance"})
 OTHER = "222233334444"
 
 
@@ -41,18 +40,20 @@ def durable(request):
     return request.param
 
 
-def synchronizing(url, kept, *, key=KEY, width=3, attempts=3, **aims):
+def synchronizing(url, kept, *, key=KEY, width=3, attempts=3, **settings):
     http = Http(
-        Manner(5, {"JupiterOne-Account": J1_ACCOUNT}),
+        HttpSettings(5, {"JupiterOne-Account": J1_ACCOUNT}),
         Token("JUPITERONE_API_KEY", key),
-        UploadRetryPolicy(attempts=attempts, sleep=no_sleep, rest=0),
+        UploadRetryPolicy(attempts=attempts, sleep=no_sleep, outage_pause=0),
     )
-    return JupiterOneSink(Synchronization(http, url), kept, Aims(EVERY, sleep=no_sleep, **aims), width=width)
+    return JupiterOneSink(
+        Synchronization(http, url), kept, SyncSettings(ALL_TYPES, sleep=no_sleep, **settings), width=width
+    )
 
 
 async def resend(place, url, **more):
-    for folder in found(place):
-        kept = taken_over(folder, 10_000_000)
+    for folder in spool_folders(place):
+        kept = take_over(folder, 10_000_000)
         assert kept is not None
         await synchronizing(url, kept, **more).resend()
 
@@ -65,16 +66,16 @@ def sent(made):
     return sorted(json.dumps(json.loads(line), sort_keys=True) for line in lines(made))
 
 
-def refusing(word, status=400, code="NO", times=10**6, when=lambda data: True):
-    async def fault(service, request, asked):
-        if asked != word or service.tries[word] > times or not when(await request.read()):
+def refusing(action, status=400, code="NO", times=10**6, when=lambda data: True):
+    async def fault(service, request, requested):
+        if requested != action or service.attempts[action] > times or not when(await request.read()):
             return None
         return web.json_response({"error": {"code": code, "message": "no"}}, status=status)
 
     return fault
 
 
-async def test_a_complete_run_is_one_finished_job_for_each_account(service, tmp_path, durable):
+async def test_a_complete_run_finishes_one_job_per_account(service, tmp_path, durable):
     made = [*batches(4, links=3), *[batch(9, links=2, account=OTHER)]]
     sink = synchronizing(service.url, spool(tmp_path, service.url, durable=durable), wait=True)
     await deliver(sink, made, report())
@@ -88,9 +89,9 @@ async def test_a_complete_run_is_one_finished_job_for_each_account(service, tmp_
     assert list(tmp_path.iterdir()) == []
 
 
-async def test_a_partial_run_names_its_types_when_it_is_finalized(service, tmp_path, durable):
+async def test_a_partial_run_is_finalized_with_its_partial_types(service, tmp_path, durable):
     sink = synchronizing(
-        service.url, spool(tmp_path, service.url, durable=durable), unseen=frozenset({"aws_ec2_has_instance"})
+        service.url, spool(tmp_path, service.url, durable=durable), unseen_types=frozenset({"aws_ec2_has_instance"})
     )
     await deliver(sink, batches(2), report("partial", ("aws_instance",)))
     job = service.job(ACCOUNT)
@@ -98,20 +99,20 @@ async def test_a_partial_run_names_its_types_when_it_is_finalized(service, tmp_p
     assert service.violations == []
 
 
-@pytest.mark.parametrize("told", [None, report("failed")], ids=["broken off", "failed"])
-async def test_a_failed_run_is_aborted(service, tmp_path, told):
+@pytest.mark.parametrize("final_report", [None, report("failed")], ids=["interrupted", "failed"])
+async def test_a_failed_run_is_aborted(service, tmp_path, final_report):
     sink = synchronizing(service.url, spool(tmp_path, service.url))
     await sink.open()
     await sink.write(batch(1))
     await sink._outbox.drain()
-    await sink.close(told)
+    await sink.close(final_report)
     await sink.close(report())
     job = service.job(ACCOUNT)
-    assert (job.status, job.reason, service.tries["finalize"]) == ("ABORTED", "the run failed", 0)
+    assert (job.status, job.reason, service.attempts["finalize"]) == ("ABORTED", "the run failed", 0)
     assert service.violations == []
 
 
-async def test_a_refused_batch_makes_its_types_partial_and_is_kept(service, tmp_path, durable):
+async def test_a_rejected_batch_makes_its_types_partial_and_is_kept(service, tmp_path, durable):
     made = batches(4, links=1)
     refused = made[2].entities[0]
     service.fault = refusing("entities", when=lambda data: refused in data)
@@ -124,17 +125,17 @@ async def test_a_refused_batch_makes_its_types_partial_and_is_kept(service, tmp_
     assert len(service.jobs) == 2
     later = service.job(ACCOUNT)
     assert held(later) == sent([made[2]])
-    assert later.partial == sorted(EVERY)  # what else the first job held must not be deleted by the second
+    assert later.partial == sorted(ALL_TYPES)  # the second job must not delete what the first one uploaded
     assert service.violations == []
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("status", [408, 429, 500, 503])
-async def test_what_passes_is_tried_again(service, tmp_path, status):
+async def test_transient_errors_are_retried(service, tmp_path, status):
     made = batches(3, links=2)
 
-    async def fault(service, request, word):
-        return web.Response(status=status) if service.tries[word] == 1 else None
+    async def fault(service, request, action):
+        return web.Response(status=status) if service.attempts[action] == 1 else None
 
     service.fault = fault
     await deliver(synchronizing(service.url, spool(tmp_path, service.url), wait=True), made, report())
@@ -142,22 +143,22 @@ async def test_what_passes_is_tried_again(service, tmp_path, status):
     assert service.violations == []
 
 
-@pytest.mark.parametrize("word", ["entities", "relationships", "finalize"])
-async def test_a_reset_after_acceptance_costs_a_second_try_and_no_double(service, tmp_path, word):
+@pytest.mark.parametrize("action", ["entities", "relationships", "finalize"])
+async def test_a_connection_reset_after_acceptance_causes_a_retry_but_no_duplicate(service, tmp_path, action):
     made = batches(3, links=2)
 
-    async def fault(service, request, asked):
-        if asked == word and service.tries[word] == 1:
+    async def fault(service, request, requested):
+        if requested == action and service.attempts[action] == 1:
             await service.take(request)
             request.transport.abort()
 
     service.fault = fault
     await deliver(synchronizing(service.url, spool(tmp_path, service.url), wait=True), made, report())
     assert held(service.job(ACCOUNT)) == sent(made)
-    assert [each for each in service.violations if word != "finalize" or "JOB_NOT_AWAITING_UPLOADS" not in each] == []
+    assert [each for each in service.violations if action != "finalize" or "JOB_NOT_AWAITING_UPLOADS" not in each] == []
 
 
-async def test_a_job_that_ended_takes_nothing_more_and_its_batches_are_kept(service, tmp_path):
+async def test_batches_for_an_ended_job_are_kept(service, tmp_path):
     sink = synchronizing(service.url, spool(tmp_path, service.url, durable=True), width=1)
     await sink.open()
     await sink.write(batch(1))
@@ -165,18 +166,18 @@ async def test_a_job_that_ended_takes_nothing_more_and_its_batches_are_kept(serv
     service.job(ACCOUNT).status = "ABORTED"
     await sink.write(batch(2))
     await sink.write(batch(3))
-    with pytest.raises(DeliveryError, match=r"2 batches were not delivered .* had ended"):
+    with pytest.raises(DeliveryError, match=r"2 batches were not delivered .* had already ended"):
         await sink.close(report())
-    assert (service.tries["entities"], service.tries["finalize"]) == (2, 0)
+    assert (service.attempts["entities"], service.attempts["finalize"]) == (2, 0)
     service.violations.clear()
     await resend(tmp_path, service.url)
     assert held(service.job(ACCOUNT)) == sent(batches(3))
-    assert service.job(ACCOUNT).partial == []  # all of it lay in the spool: the new job is whole
+    assert service.job(ACCOUNT).partial == []  # everything was in the spool, so the new job is complete
     assert service.violations == []
 
 
-async def test_a_body_too_large_loses_raw_data_first_and_is_split_then(service, tmp_path):
-    service.most_bytes = 2000
+async def test_a_body_too_large_is_first_truncated_and_then_split(service, tmp_path):
+    service.max_bytes = 2000
     raw = [{"name": "default", "rawData": {"small": "s", "large": "x" * 5000}}]
     plain = [record(number, name="y" * 300) for number in range(20)]
     made = [Batch(Scope(ACCOUNT, "us-east-1", "sqs"), 1, RUN, [record(99, _rawData=raw), *plain], [], 0)]
@@ -189,8 +190,8 @@ async def test_a_body_too_large_loses_raw_data_first_and_is_split_then(service, 
     assert service.violations == []
 
 
-async def test_a_record_too_large_in_itself_is_kept_and_its_type_partial(service, tmp_path):
-    service.most_bytes = 800
+async def test_a_single_record_too_large_is_kept_and_its_type_is_partial(service, tmp_path):
+    service.max_bytes = 800
     made = [Batch(Scope(ACCOUNT, "us-east-1", "sqs"), 1, RUN, [record(1), record(2, name="y" * 3000)], [], 0)]
     with pytest.raises(DeliveryError, match="RequestEntityTooLargeException"):
         await deliver(synchronizing(service.url, spool(tmp_path, service.url)), made, report())
@@ -206,19 +207,19 @@ async def test_no_body_is_larger_than_five_million_bytes(service, tmp_path):
     assert len(service.job(ACCOUNT).entities) == 4
 
 
-async def test_fewer_records_than_were_sent_are_noticed(service, tmp_path):
-    async def forget(service, request, word):
-        if word == "finalize":
+async def test_a_count_below_the_records_sent_is_an_error(service, tmp_path):
+    async def forget(service, request, action):
+        if action == "finalize":
             service.job(ACCOUNT).uncounted = 3
 
     service.fault = forget
-    with pytest.raises(DeliveryError, match=f"account {ACCOUNT}: job job-1 counts 17 entities, 20 were sent"):
+    with pytest.raises(DeliveryError, match=f"account {ACCOUNT}: job job-1 counts 17 entities, but 20 were sent"):
         await deliver(synchronizing(service.url, spool(tmp_path, service.url), wait=True), batches(2), report())
 
 
-async def test_a_job_that_the_service_gives_up_is_told(service, tmp_path):
-    async def spoil(service, request, word):
-        if word == "GET":
+async def test_a_job_that_ends_with_an_error_is_reported(service, tmp_path):
+    async def spoil(service, request, action):
+        if action == "GET":
             service.job(ACCOUNT).status = "ERROR_BAD_DATA"
 
     service.fault = spoil
@@ -226,30 +227,30 @@ async def test_a_job_that_the_service_gives_up_is_told(service, tmp_path):
         await deliver(synchronizing(service.url, spool(tmp_path, service.url), wait=True), batches(1), report())
 
 
-async def test_a_job_that_never_finishes_is_told(service, tmp_path):
+async def test_a_job_that_never_finishes_times_out(service, tmp_path):
     service.pace = 10**6
     with pytest.raises(DeliveryError, match="is not finished after 50 s"):
         await deliver(
-            synchronizing(service.url, spool(tmp_path, service.url), wait=True, longest=50), batches(1), report()
+            synchronizing(service.url, spool(tmp_path, service.url), wait=True, timeout=50), batches(1), report()
         )
-    assert service.tries["GET"] == 10
+    assert service.attempts["GET"] == 10
 
 
-async def test_a_wrong_key_leaves_everything_in_the_spool(service, tmp_path, durable):
-    with pytest.raises(DeliveryError, match=r"4 batches were not delivered .*401 UNAUTHORIZED") as told:
+async def test_a_wrong_api_key_leaves_everything_in_the_spool(service, tmp_path, durable):
+    with pytest.raises(DeliveryError, match=r"4 batches were not delivered .*401 UNAUTHORIZED") as error:
         await deliver(
             synchronizing(service.url, spool(tmp_path, service.url, durable=durable), key="s3cr3t"),
             batches(4),
             report(),
         )
-    assert "s3cr3t" not in str(told.value)
+    assert "s3cr3t" not in str(error.value)
     await resend(tmp_path, service.url)
     assert held(service.job(ACCOUNT)) == sent(batches(4))
     assert service.job(ACCOUNT).partial == []
     assert list(tmp_path.iterdir()) == []
 
 
-async def test_a_service_that_goes_away_before_the_end_is_finished_later_in_the_same_job(tmp_path, durable):
+async def test_a_job_is_finalized_later_if_the_service_goes_away_before_the_end(tmp_path, durable):
     service, made = FakeJupiterOne(), batches(4)
     async with serving(service.handle) as url:
         base = url.removesuffix("/in")
@@ -269,20 +270,20 @@ async def test_a_service_that_goes_away_before_the_end_is_finished_later_in_the_
     assert list(tmp_path.iterdir()) == []
 
 
-async def test_after_a_crash_nothing_is_deleted_on_the_strength_of_what_was_sent(service, tmp_path):
+async def test_after_a_crash_all_types_are_partial_so_that_nothing_is_deleted(service, tmp_path):
     sink = synchronizing(service.url, spool(tmp_path, service.url, durable=True))
     await sink.open()
     for each in batches(3):
         await sink.write(each)
     await sink._outbox.drain()
-    sink._spool.release()  # the process is killed here; its files stay
+    sink._spool.release()  # simulates a kill: the files stay
     await resend(tmp_path, service.url)
     assert len(service.jobs) == 1
     assert held(service.job(ACCOUNT)) == sent(batches(3))
-    assert service.job(ACCOUNT).partial == sorted(EVERY)
+    assert service.job(ACCOUNT).partial == sorted(ALL_TYPES)
     assert service.violations == []
     await sink._outbox.stop()
-    await sink._service.http.close()
+    await sink._http.close()
 
 
 async def test_an_integration_instance_has_one_job_for_all_accounts(service, tmp_path, durable):
@@ -295,7 +296,7 @@ async def test_an_integration_instance_has_one_job_for_all_accounts(service, tmp
     assert service.violations == []
 
 
-async def test_the_api_may_lie_at_another_path(service, tmp_path):
+async def test_the_url_may_contain_the_api_path(service, tmp_path):
     await deliver(synchronizing(service.url + PATH + "/", spool(tmp_path, service.url)), batches(1), report())
     assert service.job(ACCOUNT).status == "FINALIZE_PENDING"
 
@@ -310,12 +311,12 @@ RAW = st.lists(
 
 @given(st.lists(st.one_of(st.none(), RAW), min_size=1, max_size=6), st.integers(0, 3000))
 @effort(deadline=None)
-def test_shrinking_touches_raw_data_only_and_no_more_than_needed(raws, goal):
+def test_shrinking_changes_raw_data_only_and_no_more_than_needed(raws, goal):
     whole = [record(number) if raw is None else record(number, _rawData=raw) for number, raw in enumerate(raws)]
-    less = shrunk(whole, goal)
+    less = shrink(whole, goal)
     if less is None:
         return
-    assert sum(map(len, less)) <= goal or shrunk(less, goal) is None
+    assert sum(map(len, less)) <= goal or shrink(less, goal) is None
     for before, after in zip(map(json.loads, whole), map(json.loads, less), strict=True):
         assert [entry["name"] for entry in before.pop("_rawData", [])] == [
             entry["name"] for entry in after.pop("_rawData", [])
@@ -327,7 +328,7 @@ def test_shrinking_touches_raw_data_only_and_no_more_than_needed(raws, goal):
 FEW = "ec2,sqs,s3,iam,account"
 
 
-async def test_the_sample_estate_is_synchronized_whole_with_raw_data(estate, service, tmp_path):
+async def test_the_sample_estate_is_synchronized_completely_with_raw_data(estate, service, tmp_path):
     sink = synchronizing(service.url, spool(tmp_path, service.url), wait=True)
     collected = await collect(sink=sink, services=FEW, raw=True)
     (job,) = service.jobs.values()
@@ -337,10 +338,10 @@ async def test_the_sample_estate_is_synchronized_whole_with_raw_data(estate, ser
     assert len(job.relationships) == counts["relationships"] + counts["mappedRelationships"]
     assert any("_rawData" in entity for entity in job.entities.values())
     assert "aws_instance" not in job.partial
-    assert "aws_lambda_function" in job.partial  # was not asked for
+    assert "aws_lambda_function" in job.partial  # not selected
 
 
-async def test_what_a_run_could_not_see_is_named_when_it_is_finalized(estate, service, tmp_path):
+async def test_types_that_a_run_could_not_read_are_partial(estate, service, tmp_path):
     estate.stub.faults.append(
         Fault("ec2", "DescribeVolumes", region="us-east-1", status=403, code="UnauthorizedOperation")
     )
@@ -353,7 +354,7 @@ async def test_what_a_run_could_not_see_is_named_when_it_is_finalized(estate, se
     assert service.violations == []
 
 
-async def test_a_run_that_breaks_off_aborts_its_job(estate, service, tmp_path):
+async def test_a_run_that_crashes_aborts_its_job(estate, service, tmp_path):
     class Breaking(JupiterOneSink):
         async def write(self, batch):
             if batch.sequence == 4:
@@ -362,8 +363,8 @@ async def test_a_run_that_breaks_off_aborts_its_job(estate, service, tmp_path):
             await super().write(batch)
 
     whole = synchronizing(service.url, spool(tmp_path, service.url))
-    sink = Breaking(whole._service, whole._spool, whole._aims)
-    with pytest.raises(RuntimeError, match="a bug"):
+    sink = Breaking(whole._service, whole._spool, whole._settings)
+    with pytest.RaisesGroup(RuntimeError, allow_unwrapped=True, flatten_subgroups=True):
         await collect(sink=sink, services=FEW)
     (job,) = service.jobs.values()
     assert (job.status, job.reason) == ("ABORTED", "the run failed")

@@ -1,4 +1,4 @@
-"""Real processes: killed in the middle, ended by dead endpoints, and what `collector upload` makes of it."""
+"""Real processes: runs that are killed or whose endpoint fails, and the `collector upload` that follows."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from aiohttp import web
 
 from tests.sinks.endpoint import Endpoint, answering, serving
-from tests.sinks.made import batch, lines
+from tests.sinks.factories import batch, lines
 
 ROOT = Path(__file__).parents[2]
 SECRET = "s3cr3t-token"
@@ -24,40 +25,45 @@ def _environment(**more: str) -> dict[str, str]:
     return {**plain, "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}", "PYTHONUNBUFFERED": "1", **more}
 
 
-async def _collector(*words: str, cwd: Path, **environment: str) -> tuple[int, str, str]:
+async def _collector(*arguments: str, cwd: Path, **environment: str) -> tuple[int, str, str]:
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "collector", *words, cwd=cwd, env=_environment(**environment),
+        sys.executable, "-m", "collector", *arguments, cwd=cwd, env=_environment(**environment),
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
-    out, told = await process.communicate()
-    return process.returncode or 0, out.decode(), told.decode()
+    stdout, stderr = await process.communicate()
+    return process.returncode or 0, stdout.decode(), stderr.decode()
 
 
 @pytest.mark.parametrize("seed", range(10))
-async def test_killed_at_a_random_moment_nothing_that_was_collected_is_lost(tmp_path, seed):
-    endpoint, fate = Endpoint(), Random(seed)
+async def test_a_run_killed_at_a_random_moment_loses_nothing_that_was_collected(tmp_path, seed):
+    endpoint, random, killed = Endpoint(), Random(seed), asyncio.Event()
 
-    async def dawdle(_, request, key):
-        await asyncio.sleep(fate.random() * 0.02)
+    async def delay(_, request, key):
+        await asyncio.sleep(random.random() * 0.02)
+        if key.endswith("/1") and not killed.is_set():  # so that at least one batch is left for `upload`
+            await killed.wait()
+            return web.Response(status=503)
+        return None
 
-    endpoint.fault = dawdle
+    endpoint.fault = delay
     async with serving(endpoint.handle) as url:
         process = await asyncio.create_subprocess_exec(
             sys.executable, str(ROOT / "tests/sinks/run_until_killed.py"), url, str(tmp_path / "spool"),
             env=_environment(), stdout=asyncio.subprocess.PIPE,
         )  # fmt: skip
         assert process.stdout is not None
-        said = [await process.stdout.readline() for _ in range(fate.randrange(1, 150))]
-        await asyncio.sleep(fate.random() * 0.02)
+        printed = [await process.stdout.readline() for _ in range(random.randrange(1, 150))]
+        await asyncio.sleep(random.random() * 0.02)
         process.send_signal(signal.SIGKILL)
-        said += (await process.stdout.read()).splitlines(keepends=True)
+        printed += (await process.stdout.read()).splitlines(keepends=True)
         assert await process.wait() == -signal.SIGKILL
-        collected = [int(line) for line in said if line.endswith(b"\n")]
+        killed.set()
+        collected = [int(line) for line in printed if line.endswith(b"\n")]
         before = len(endpoint.accepted)
-        code, _, told = await _collector("upload", str(tmp_path / "spool"), cwd=tmp_path)
-        assert (code, endpoint.violations) == (0, []), told
+        code, _, stderr = await _collector("upload", str(tmp_path / "spool"), cwd=tmp_path)
+        assert (code, endpoint.violations) == (0, []), stderr
     made = [batch(sequence, entities=20, links=5) for sequence in collected]
-    last = batch(max(collected) + 1, entities=20, links=5)  # may have been on disk, and not yet reported
+    last = batch(max(collected) + 1, entities=20, links=5)  # may be on disk without having been printed
     assert set(lines(made)) <= set(endpoint.lines) <= set(lines([*made, last]))
     assert len(endpoint.lines) == len(set(endpoint.lines))
     assert before < len(endpoint.accepted)
@@ -65,37 +71,39 @@ async def test_killed_at_a_random_moment_nothing_that_was_collected_is_lost(tmp_
     assert list((tmp_path / "spool").iterdir()) == []
 
 
-async def test_a_dead_endpoint_is_exit_code_5_with_the_place_and_the_report_and_upload_completes_it(estate, tmp_path):
+async def test_a_failing_endpoint_exits_5_and_upload_completes_the_delivery(estate, tmp_path):
     endpoint = Endpoint()
     endpoint.token = SECRET
     endpoint.fault = answering(403, times=10**6)
     async with serving(endpoint.handle) as url:
-        code, out, told = await _collector(
+        code, stdout, stderr = await _collector(
             "collect", "--services", "sqs,ec2", "--regions", "us-east-1", "--report", "report.json",
             "--output", url, "--output", "out.ndjson",
             cwd=tmp_path, COLLECTOR_UPLOAD_TOKEN=SECRET,
         )  # fmt: skip
-        assert (code, out) == (5, "")
+        assert (code, stdout) == (5, "")
         (place,) = (tmp_path / "collector-undelivered").iterdir()
-        assert f"collector upload {place}" in told
-        assert "Traceback" not in told
+        assert f"collector upload {place}" in stderr
+        assert "Traceback" not in stderr
         report = json.loads((tmp_path / "report.json").read_bytes())
         assert report["status"] == "complete"
-        code, _, told = await _collector("upload", str(place), cwd=tmp_path, COLLECTOR_UPLOAD_TOKEN="wrong")
+        code, _, stderr = await _collector("upload", str(place), cwd=tmp_path, COLLECTOR_UPLOAD_TOKEN="wrong")
         assert code == 5
         endpoint.fault = None
-        code, _, told = await _collector("upload", "collector-undelivered", cwd=tmp_path, COLLECTOR_UPLOAD_TOKEN=SECRET)
-        assert code == 0, told
-        assert f"{report['counts']['batches']} batches sent" in told
+        code, _, stderr = await _collector(
+            "upload", "collector-undelivered", cwd=tmp_path, COLLECTOR_UPLOAD_TOKEN=SECRET
+        )
+        assert code == 0, stderr
+        assert f"{report['counts']['batches']} batches sent" in stderr
     assert endpoint.lines == sorted((tmp_path / "out.ndjson").read_text().splitlines())
     assert [each["runId"] for each in endpoint.reports] == [report["runId"]]
     everything = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
-    assert SECRET.encode() not in everything + told.encode()
+    assert SECRET.encode() not in everything + stderr.encode()
     assert endpoint.violations == []
 
 
-async def test_upload_finds_nothing_in_an_empty_folder_and_refuses_what_is_none(tmp_path):
-    code, _, told = await _collector("upload", str(tmp_path), cwd=tmp_path)
-    assert (code, "nothing is left to send" in told) == (0, True)
-    code, _, told = await _collector("upload", str(tmp_path / "nowhere"), cwd=tmp_path)
-    assert (code, told) == (2, f"collector: {tmp_path / 'nowhere'} is not a folder\n")
+async def test_upload_accepts_an_empty_folder_and_rejects_a_missing_one(tmp_path):
+    code, _, stderr = await _collector("upload", str(tmp_path), cwd=tmp_path)
+    assert (code, "nothing is left to send" in stderr) == (0, True)
+    code, _, stderr = await _collector("upload", str(tmp_path / "nowhere"), cwd=tmp_path)
+    assert (code, stderr) == (2, f"collector: {tmp_path / 'nowhere'} is not a folder\n")

@@ -11,7 +11,8 @@ import pytest
 import zstandard
 
 from collector.model import Batch, Scope
-from collector.sinks.base import ClosedError, DeliveryError, finishing
+from collector.report import Report
+from collector.sinks.base import ClosedError, DeliveryError, close_on_error
 from collector.sinks.ndjson import NdjsonSink
 
 if TYPE_CHECKING:
@@ -21,54 +22,54 @@ SCOPE = Scope("111122223333", "us-east-1", "ec2")
 LINES = [b'{"_key":"a"}', b'{"_key":"w\xc3\xa9b"}']
 TEXT = b'{"_key":"a"}\n{"_key":"w\xc3\xa9b"}\n'
 
-FULL = Path("/dev/full")
-needs_full = pytest.mark.skipif(not FULL.exists(), reason="this system has no /dev/full")
+DEV_FULL = Path("/dev/full")
+needs_dev_full = pytest.mark.skipif(not DEV_FULL.exists(), reason="this system has no /dev/full")
 
 
 def _batch(*lines: bytes) -> Batch:
     return Batch(SCOPE, entities=list(lines))
 
 
-async def _written(target: str, *batches: Batch) -> None:
-    """Write as a run does, which closes the sink whatever happens."""
+async def _write(target: str, *batches: Batch) -> None:
+    """Write batches as a run does, which closes the sink in any case."""
     sink = NdjsonSink(target)
     await sink.open()
-    async with finishing(sink):
+    async with close_on_error(sink):
         for batch in batches:
             await sink.write(batch)
-        await sink.close({})
+        await sink.close(Report())
 
 
-async def test_each_record_is_a_line_entities_first(tmp_path):
+async def test_each_record_is_a_line_and_entities_come_first(tmp_path):
     target = tmp_path / "out.ndjson"
-    await _written(str(target), Batch(SCOPE, entities=LINES[:1], relationships=LINES[1:]))
+    await _write(str(target), Batch(SCOPE, entities=LINES[:1], relationships=LINES[1:]))
     assert target.read_bytes() == TEXT
 
 
-async def test_batches_follow_each_other(tmp_path):
+async def test_batches_are_appended_in_order(tmp_path):
     target = tmp_path / "out.ndjson"
-    await _written(str(target), *(_batch(line) for line in LINES))
+    await _write(str(target), *(_batch(line) for line in LINES))
     assert target.read_bytes() == TEXT
 
 
-async def test_what_the_file_held_before_is_replaced(tmp_path):
+async def test_an_existing_file_is_replaced(tmp_path):
     target = tmp_path / "out.ndjson"
     target.write_text("old\n" * 100)
-    await _written(str(target), _batch(*LINES))
+    await _write(str(target), _batch(*LINES))
     assert target.read_bytes() == TEXT
 
 
-async def test_gz_and_zst_compress(tmp_path):
+async def test_gz_and_zst_suffixes_compress(tmp_path):
     for suffix in ("gz", "zst"):
-        await _written(str(tmp_path / f"out.ndjson.{suffix}"), *(_batch(line) for line in LINES))
+        await _write(str(tmp_path / f"out.ndjson.{suffix}"), *(_batch(line) for line in LINES))
     assert gzip.decompress((tmp_path / "out.ndjson.gz").read_bytes()) == TEXT
     with zstandard.open(tmp_path / "out.ndjson.zst", "rb") as file:
         assert file.read() == TEXT
 
 
-async def test_an_empty_run_is_an_empty_stream(tmp_path):
+async def test_an_empty_run_writes_an_empty_stream(tmp_path):
     for name in ("out.ndjson", "out.ndjson.gz", "out.ndjson.zst"):
-        await _written(str(tmp_path / name))
+        await _write(str(tmp_path / name))
     assert (tmp_path / "out.ndjson").read_bytes() == b""
     assert gzip.decompress((tmp_path / "out.ndjson.gz").read_bytes()) == b""
     with zstandard.open(tmp_path / "out.ndjson.zst", "rb") as file:
@@ -77,26 +78,26 @@ async def test_an_empty_run_is_an_empty_stream(tmp_path):
 
 @contextmanager
 def _piped() -> Iterator[tuple[BinaryIO, TextIO]]:
-    """Standard output is a pipe; its ends, to read and to write. (A fixture's would be overlaid by pytest's own.)"""
+    """Replace standard output by a pipe; yields its read and write ends. Not a fixture: pytest would replace it again."""
     read, write = os.pipe()
     with os.fdopen(write, "w") as stdout, os.fdopen(read, "rb") as reader, pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "stdout", stdout)
         yield reader, stdout
 
 
-async def test_standard_output_gets_a_batch_at_once_and_stays_open():
+async def test_standard_output_is_flushed_after_each_batch_and_stays_open():
     with _piped() as (reader, stdout):
         sink = NdjsonSink("-")
         await sink.open()
         await sink.write(_batch(*LINES))
         assert os.read(reader.fileno(), 1_000) == TEXT
-        await sink.close({})
+        await sink.close(Report())
         stdout.write("still there\n")
         stdout.flush()
         assert os.read(reader.fileno(), 1_000) == b"still there\n"
 
 
-async def test_a_reader_who_has_gone_ends_the_run_and_not_with_an_error_of_the_disk():
+async def test_a_closed_reader_raises_closed_error():
     with _piped() as (reader, _):
         sink = NdjsonSink("-")
         await sink.open()
@@ -109,28 +110,28 @@ async def test_a_reader_who_has_gone_ends_the_run_and_not_with_an_error_of_the_d
 async def test_closing_twice_does_nothing_the_second_time(tmp_path):
     sink = NdjsonSink(str(tmp_path / "out.ndjson"))
     await sink.open()
-    await sink.close({})
+    await sink.close(Report())
     await sink.close(None)
 
 
 @pytest.mark.parametrize(
-    ("target", "why"), [("nowhere/out.ndjson", "No such file or directory"), (".", "Is a directory")]
+    ("target", "reason"), [("nowhere/out.ndjson", "No such file or directory"), (".", "Is a directory")]
 )
-async def test_a_place_that_cannot_be_written_is_told_when_it_is_opened(target, why, tmp_path, monkeypatch):
+async def test_a_path_that_cannot_be_written_raises_on_open(target, reason, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(DeliveryError, match=f"cannot write {target}: {why}"):
+    with pytest.raises(DeliveryError, match=f"cannot write {target}: {reason}"):
         await NdjsonSink(target).open()
 
 
-@needs_full
-async def test_a_full_disk_is_told_at_the_latest_when_the_run_ends():
+@needs_dev_full
+async def test_a_full_disk_is_reported_by_close_at_the_latest():
     with pytest.raises(DeliveryError, match="cannot write /dev/full: No space left on device"):
-        await _written(str(FULL), _batch(b"x" * 1_000_000))
+        await _write(str(DEV_FULL), _batch(b"x" * 1_000_000))
 
 
-@needs_full
+@needs_dev_full
 @pytest.mark.parametrize("suffix", ["gz", "zst"])
-async def test_a_full_disk_is_told_behind_a_compressor_too(suffix, tmp_path):
-    (tmp_path / f"out.{suffix}").symlink_to(FULL)
+async def test_a_full_disk_is_reported_through_a_compressor(suffix, tmp_path):
+    (tmp_path / f"out.{suffix}").symlink_to(DEV_FULL)
     with pytest.raises(DeliveryError, match="No space left on device"):
-        await _written(str(tmp_path / f"out.{suffix}"), _batch(os.urandom(3_000_000)))
+        await _write(str(tmp_path / f"out.{suffix}"), _batch(os.urandom(3_000_000)))

@@ -13,15 +13,15 @@ from hypothesis import strategies as st
 from collector.config import ConfigurationError, load_settings
 from collector.sinks.base import DeliveryError
 from collector.sinks.credentials import Token
+from collector.sinks.fan_out import FanOutSink
 from collector.sinks.jupiterone import JupiterOneSink
 from collector.sinks.ndjson import NdjsonSink
-from collector.sinks.outputs import Types, left, sink
-from collector.sinks.several import SeveralSinks
+from collector.sinks.outputs import TypeCoverage, leftover_spools, sink
 from collector.sinks.transport import _seconds
 from collector.sinks.upload import UploadSink
 from tests.sinks import certificates
 from tests.sinks.endpoint import Endpoint, serving
-from tests.sinks.made import batches, deliver, lines, report
+from tests.sinks.factories import batches, deliver, lines, report
 
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 
@@ -34,11 +34,11 @@ def plain_environment(monkeypatch, tmp_path):
         monkeypatch.delenv(name.lower(), raising=False)
 
 
-def made(*output, **given):
-    return sink(load_settings({"output": output, **given}), Types())
+def made(*output, **options):
+    return sink(load_settings({"output": output, **options}), TypeCoverage())
 
 
-def test_an_output_is_a_file_or_an_address_or_several(monkeypatch):
+def test_outputs_are_files_or_urls_or_a_list_of_them(monkeypatch):
     monkeypatch.setenv("JUPITERONE_API_KEY", "key")
     monkeypatch.setenv("JUPITERONE_ACCOUNT", "account")
     assert isinstance(made("-"), NdjsonSink)
@@ -48,7 +48,7 @@ def test_an_output_is_a_file_or_an_address_or_several(monkeypatch):
     assert isinstance(made("http://[::1]:8080/"), UploadSink)
     assert isinstance(made("http://collector.example/", allow_insecure_upload=True), UploadSink)
     assert isinstance(made("jupiterone+https://api.us.jupiterone.io"), JupiterOneSink)
-    assert isinstance(made("-", "a.ndjson", "https://h/"), SeveralSinks)
+    assert isinstance(made("-", "a.ndjson", "https://h/"), FanOutSink)
 
 
 @pytest.mark.parametrize(
@@ -58,64 +58,64 @@ def test_an_output_is_a_file_or_an_address_or_several(monkeypatch):
         (("jupiterone+http://10.0.0.1/",), "http://10.0.0.1 is not encrypted"),
         (("ftp://h/",), "'ftp://h/' is not https://… or jupiterone"),
         (("https://",), "is not https://…"),
-        (("https://h:99999999/",), "the address is not valid"),
-        (("https://user:s3cr3t@h/",), "an address takes no credentials"),
-        (("-", "-"), "names the same place twice"),
+        (("https://h:99999999/",), "the URL is not valid"),
+        (("https://user:s3cr3t@h/",), "a URL must not contain credentials"),
+        (("-", "-"), "the same output is given twice"),
         (("jupiterone+https://h/",), "needs JUPITERONE_API_KEY and JUPITERONE_ACCOUNT"),
     ],
 )
-def test_what_cannot_be_meant_is_refused_in_one_line(output, message):
-    with pytest.raises(ConfigurationError) as told:
+def test_an_invalid_output_is_rejected_with_a_message_of_one_line(output, message):
+    with pytest.raises(ConfigurationError) as error:
         made(*output)
-    assert message in str(told.value)
-    assert "s3cr3t" not in str(told.value)
-    assert "\n" not in str(told.value)
+    assert message in str(error.value)
+    assert "s3cr3t" not in str(error.value)
+    assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize(
-    ("given", "message"),
+    ("options", "message"),
     [
-        ({"header": ("X-Key s3cr3t",)}, "--header takes `Name: value`"),
-        ({"header": ("X Key: s3cr3t",)}, "--header takes `Name: value`"),
-        ({"header": ("X-Key: s3cr3t\r\nHost: x",)}, "--header takes `Name: value`"),
+        ({"header": ("X-Key s3cr3t",)}, "--header must have the form `Name: value`"),
+        ({"header": ("X Key: s3cr3t",)}, "--header must have the form `Name: value`"),
+        ({"header": ("X-Key: s3cr3t\r\nHost: x",)}, "--header must have the form `Name: value`"),
         ({"client_key": "k.pem"}, "--client-key needs --client-cert"),
         ({"client_cert": "k.pem"}, "No such file or directory"),
         ({"ca_bundle": __file__}, "--ca-bundle"),
     ],
 )
-def test_wrong_headers_and_certificates_are_refused_without_showing_them(given, message):
-    with pytest.raises(ConfigurationError) as told:
-        made("https://h/", **given)
-    assert message in str(told.value)
-    assert "s3cr3t" not in str(told.value)
+def test_invalid_headers_and_certificates_are_rejected_without_showing_them(options, message):
+    with pytest.raises(ConfigurationError) as error:
+        made("https://h/", **options)
+    assert message in str(error.value)
+    assert "s3cr3t" not in str(error.value)
 
 
-def test_a_spool_needs_an_upload():
-    with pytest.raises(ConfigurationError, match="--spool is for uploads"):
+def test_a_spool_requires_an_upload():
+    with pytest.raises(ConfigurationError, match="--spool applies to uploads"):
         made("-", spool="x")
 
 
-def test_secrets_are_in_no_representation_and_no_error(monkeypatch):
+def test_secrets_appear_in_no_representation_or_error(monkeypatch):
     monkeypatch.setenv("COLLECTOR_UPLOAD_TOKEN", "s3cr3t-token")
     monkeypatch.setenv("JUPITERONE_API_KEY", "s3cr3t-key")
-    chosen = load_settings({"header": ("X-Key: s3cr3t-header",), "upload_token_command": "echo s3cr3t-command"})
-    assert chosen.upload_token == "s3cr3t-token"
-    assert chosen.jupiterone_api_key == "s3cr3t-key"
-    assert "s3cr3t" not in repr(chosen) + str(chosen)
+    settings = load_settings({"header": ("X-Key: s3cr3t-header",), "upload_token_command": "echo s3cr3t-command"})
+    assert settings.upload_token == "s3cr3t-token"
+    assert settings.jupiterone_api_key == "s3cr3t-key"
+    assert "s3cr3t" not in repr(settings) + str(settings)
     assert "s3cr3t" not in repr(Token("T", "s3cr3t", None, "s3cr3t"))
-    with pytest.raises(ConfigurationError) as told:
+    with pytest.raises(ConfigurationError) as error:
         load_settings({"upload_token": ["s3cr3t"]})
-    assert "s3cr3t" not in str(told.value)
+    assert "s3cr3t" not in str(error.value)
 
 
-def test_lists_in_the_environment(monkeypatch):
+def test_lists_are_parsed_from_the_environment(monkeypatch):
     monkeypatch.setenv("COLLECTOR_OUTPUT", "-, https://h/")
     monkeypatch.setenv("COLLECTOR_HEADER", "Accept: a, b\nX-Key: c")
     monkeypatch.setenv("COLLECTOR_SPOOL_SIZE", "2GB")
-    chosen = load_settings({})
-    assert chosen.output == ("-", "https://h/")
-    assert chosen.header == ("Accept: a, b", "X-Key: c")
-    assert chosen.spool_size == 2_000_000_000
+    settings = load_settings({})
+    assert settings.output == ("-", "https://h/")
+    assert settings.header == ("Accept: a, b", "X-Key: c")
+    assert settings.spool_size == 2_000_000_000
     assert load_settings({"output": ("x",)}).output == ("x",)
 
 
@@ -130,37 +130,37 @@ async def test_a_token_comes_from_a_value_a_file_or_a_command(tmp_path):
 @pytest.mark.parametrize(
     ("token", "message"),
     [
-        (Token("T", command="false"), "T: the command ended with exit code 1"),
+        (Token("T", command="false"), "T: the command failed with exit code 1"),
         (Token("T", command="no-such-command-at-all"), "T: the command could not be run: FileNotFoundError"),
-        (Token("T", command="true"), "T: the command gives an empty token"),
+        (Token("T", command="true"), "T: the command output is empty"),
         (Token("T", command="'"), "T: the command could not be run: ValueError"),
     ],
 )
-async def test_a_token_that_cannot_be_had_is_told(token, message):
+async def test_a_token_command_that_fails_is_reported(token, message):
     with pytest.raises(DeliveryError, match=f"^{message}$"):
         await token.get()
 
 
-async def test_a_token_file_that_is_not_there_is_told(tmp_path):
+async def test_a_missing_token_file_is_reported(tmp_path):
     with pytest.raises(DeliveryError, match=r"T: cannot read .*nothing: No such file"):
         await Token("T", file=tmp_path / "nothing").get()
 
 
-async def test_what_the_endpoint_repeats_of_the_token_is_hidden():
+async def test_a_token_echoed_by_the_endpoint_is_redacted():
     token = Token("T", "s3cr3t")
     await token.get()
-    assert token.hide("bad token s3cr3t!") == "bad token REDACTED!"
+    assert token.redact("bad token s3cr3t!") == "bad token REDACTED!"
 
 
-async def test_headers_and_the_token_go_with_every_request(monkeypatch, tmp_path):
+async def test_headers_and_the_token_are_sent_with_every_request(monkeypatch, tmp_path):
     monkeypatch.setenv("COLLECTOR_UPLOAD_TOKEN", "right")
     endpoint, seen = Endpoint(), []
     endpoint.token = "right"
 
-    async def look(_, request, key):
+    async def record_header(_, request, key):
         seen.append(request.headers["X-Team"])
 
-    endpoint.fault = look
+    endpoint.fault = record_header
     async with serving(endpoint.handle) as url:
         await deliver(made(url, header=("X-Team: security",)), batches(3), report())
     assert seen == ["security"] * 4
@@ -174,42 +174,42 @@ def authority(tmp_path_factory):
     return folder
 
 
-def _server_tls(authority, *, asks: bool) -> ssl.SSLContext:
+def _server_tls(authority, *, client_certificate: bool) -> ssl.SSLContext:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=authority / "ca.pem")
     context.load_cert_chain(authority / "server.pem")
-    context.verify_mode = ssl.CERT_REQUIRED if asks else ssl.CERT_NONE
+    context.verify_mode = ssl.CERT_REQUIRED if client_certificate else ssl.CERT_NONE
     return context
 
 
-async def test_a_client_certificate_is_shown(authority):
+async def test_a_client_certificate_is_presented(authority):
     endpoint = Endpoint()
-    async with serving(endpoint.handle, ssl_context=_server_tls(authority, asks=True)) as url:
+    async with serving(endpoint.handle, ssl_context=_server_tls(authority, client_certificate=True)) as url:
         await deliver(
             made(url, client_cert=authority / "client.pem", ca_bundle=authority / "ca.pem"), batches(2), report()
         )
     assert endpoint.lines == lines(batches(2))
 
 
-async def test_a_server_that_nobody_vouches_for_gets_nothing(authority, tmp_path):
+async def test_a_server_with_an_untrusted_certificate_receives_nothing(authority, tmp_path):
     endpoint = Endpoint()
-    async with serving(endpoint.handle, ssl_context=_server_tls(authority, asks=False)) as url:
-        with pytest.raises(DeliveryError, match=r"2 batches .*no trusted connection.*CERTIFICATE_VERIFY_FAILED"):
+    async with serving(endpoint.handle, ssl_context=_server_tls(authority, client_certificate=False)) as url:
+        with pytest.raises(DeliveryError, match=r"2 batches .*no trusted TLS connection.*CERTIFICATE_VERIFY_FAILED"):
             await deliver(made(url), batches(2), report())
     assert endpoint.accepted == {}
     assert len(list((tmp_path / "collector-undelivered").rglob("*.batch"))) == 2
 
 
 class Proxy:
-    """Relays CONNECT; writes down what was asked of it."""
+    """Relays CONNECT, and records each target with its credentials."""
 
     def __init__(self) -> None:
-        self.asked: list[tuple[str, str]] = []
+        self.requests: list[tuple[str, str]] = []
         self.url = ""
 
     async def serve(self, reader, writer):
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
         lines_ = dict(line.split(": ", 1) for line in head.split("\r\n")[1:] if line)
-        self.asked.append((head.split()[1], lines_.get("Proxy-Authorization", "")))
+        self.requests.append((head.split()[1], lines_.get("Proxy-Authorization", "")))
         host, port = head.split()[1].split(":")
         far_reader, far_writer = await asyncio.open_connection(host, int(port))
         writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
@@ -237,12 +237,12 @@ async def test_the_proxies_of_the_environment_are_used_and_bypassed(authority, p
     monkeypatch.setenv("HTTPS_PROXY", proxy.url)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1" if bypassed else "other.example")
     endpoint = Endpoint()
-    async with serving(endpoint.handle, ssl_context=_server_tls(authority, asks=False)) as url:
+    async with serving(endpoint.handle, ssl_context=_server_tls(authority, client_certificate=False)) as url:
         await deliver(made(url, ca_bundle=authority / "ca.pem"), batches(2), report())
         port = url.split(":")[2].split("/")[0]
     assert endpoint.lines == lines(batches(2))
     credentials = "Basic " + base64.b64encode(b"us@er:pa:ss").decode()
-    assert set(proxy.asked) == (set() if bypassed else {(f"127.0.0.1:{port}", credentials)})
+    assert set(proxy.requests) == (set() if bypassed else {(f"127.0.0.1:{port}", credentials)})
 
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -268,6 +268,6 @@ def test_any_retry_after_is_a_number_of_seconds(after):
     assert _seconds(after, NOW) >= 0
 
 
-def test_a_spool_that_is_no_folder_is_told(tmp_path):
+def test_a_missing_spool_folder_is_rejected(tmp_path):
     with pytest.raises(ConfigurationError, match="is not a folder"):
-        list(left(load_settings({}), Types(), tmp_path / "nowhere"))
+        list(leftover_spools(load_settings({}), TypeCoverage(), tmp_path / "nowhere"))

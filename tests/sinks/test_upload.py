@@ -10,11 +10,10 @@ from aiohttp import web
 from collector.config import load_settings
 from collector.sinks.base import DeliveryError
 from collector.sinks.credentials import Token
-from collector.sinks.layout import found
-from collector.sinks.outputs import Types, left
-from collector.sinks.spool import taken_over
-from tests.sinks.endpoint import Endpoint, answering, dawdling, resetting, serving
-from tests.sinks.made import RUN, batch, batches, deliver, lines, record, report, spool, uploading
+from collector.sinks.outputs import TypeCoverage, leftover_spools
+from collector.sinks.spool import spool_folders, take_over
+from tests.sinks.endpoint import Endpoint, answering, delaying, resetting, serving
+from tests.sinks.factories import RUN, batch, batches, deliver, lines, record, report, spool, uploading
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,14 +34,14 @@ def durable(request):
 
 
 async def resend(place: Path, url: str, **more):
-    """What `collector upload` does, without its waits."""
-    for folder in found(place):
-        kept = taken_over(folder, 10_000_000)
+    """Do what `collector upload` does, without its waits."""
+    for folder in spool_folders(place):
+        kept = take_over(folder, 10_000_000)
         assert kept is not None
         await uploading(url, kept, **more).resend()
 
 
-PASSING = {
+TRANSIENT = {
     "429 with Retry-After": answering(429, headers={"Retry-After": "7"}),
     "500": answering(500, times=2),
     "503 with a date": answering(503, headers={"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}),
@@ -53,20 +52,20 @@ PASSING = {
 }
 
 
-@pytest.mark.parametrize("fault", PASSING.values(), ids=PASSING.keys())
-async def test_what_passes_is_tried_again_under_the_same_key(endpoint, tmp_path, durable, fault):
+@pytest.mark.parametrize("fault", TRANSIENT.values(), ids=TRANSIENT.keys())
+async def test_transient_errors_are_retried_under_the_same_key(endpoint, tmp_path, durable, fault):
     made = batches()
     endpoint.fault = fault
     await deliver(uploading(endpoint.url, spool(tmp_path, endpoint.url, durable=durable)), made, report())
     assert endpoint.lines == lines(made)
-    assert all(tries >= 2 for tries in endpoint.tries.values())
+    assert all(attempts >= 2 for attempts in endpoint.attempts.values())
     assert [each["status"] for each in endpoint.reports[:1]] == ["complete"]
     assert list(tmp_path.iterdir()) == []
 
 
-async def test_an_acknowledgement_that_comes_too_late_costs_a_second_try_and_no_double(endpoint, tmp_path, durable):
+async def test_a_late_acknowledgement_causes_a_retry_but_no_duplicate(endpoint, tmp_path, durable):
     made = batches(4)
-    endpoint.fault = dawdling(0.6)
+    endpoint.fault = delaying(0.6)
     await deliver(uploading(endpoint.url, spool(tmp_path, endpoint.url, durable=durable), timeout=0.3), made, report())
     assert endpoint.lines == lines(made)
     assert len(endpoint.accepted) == 4
@@ -74,28 +73,28 @@ async def test_an_acknowledgement_that_comes_too_late_costs_a_second_try_and_no_
 
 async def test_a_batch_too_large_for_the_endpoint_is_split_until_it_fits(endpoint, tmp_path, durable):
     made = [batch(1, entities=40, links=9), batch(2, entities=2)]
-    endpoint.most_bytes = 900
+    endpoint.max_bytes = 900
     await deliver(uploading(endpoint.url, spool(tmp_path, endpoint.url, durable=durable)), made, report())
     assert endpoint.lines == lines(made)
     assert any(key.count(".") > 1 for key in endpoint.accepted)
     assert len(endpoint.reports) == 1
 
 
-async def test_a_single_record_too_large_for_the_endpoint_is_kept_and_the_rest_goes(endpoint, tmp_path, durable):
+async def test_a_single_record_too_large_for_the_endpoint_is_kept_and_the_rest_is_sent(endpoint, tmp_path, durable):
     large = batch(1, entities=3)
     large.entities.append(record(9, name="x" * 1000))
-    endpoint.most_bytes = 900
+    endpoint.max_bytes = 900
     with pytest.raises(DeliveryError, match="413"):
         await deliver(
             uploading(endpoint.url, spool(tmp_path, endpoint.url, durable=durable)), [large, batch(2)], report()
         )
     assert endpoint.lines == sorted(set(lines([large, batch(2)])) - {large.entities[-1].decode()})
-    endpoint.most_bytes = 5_000_000
+    endpoint.max_bytes = 5_000_000
     await resend(tmp_path, endpoint.url)
     assert endpoint.lines == lines([large, batch(2)])
 
 
-async def test_one_refused_batch_is_kept_and_later_ones_still_go(endpoint, tmp_path, durable):
+async def test_a_rejected_batch_is_kept_and_later_ones_are_still_sent(endpoint, tmp_path, durable):
     made = batches()
     endpoint.fault = answering(400, body='{"error": {"code": "BAD", "message": "no"}}', times=99, only="/3")
     sink = uploading(endpoint.url, spool(tmp_path, endpoint.url, durable=durable))
@@ -103,9 +102,9 @@ async def test_one_refused_batch_is_kept_and_later_ones_still_go(endpoint, tmp_p
         DeliveryError, match=r"1 batch was not delivered .*batch 3: 400 BAD no.*kept in .*collector upload"
     ):
         await deliver(sink, made, report())
-    assert endpoint.tries[f"{RUN}/3"] == 1
+    assert endpoint.attempts[f"{RUN}/3"] == 1
     assert endpoint.lines == lines([each for each in made if each.sequence != 3])
-    assert endpoint.reports == []  # a run that lacks a batch is not complete
+    assert endpoint.reports == []  # without a batch the run is not complete
     endpoint.fault = None
     await resend(tmp_path, endpoint.url)
     assert endpoint.lines == lines(made)
@@ -117,9 +116,9 @@ async def test_a_wrong_token_leaves_everything_in_the_spool(endpoint, tmp_path, 
     made = batches()
     endpoint.token = "right"
     sink = uploading(endpoint.url, spool(tmp_path, endpoint.url, durable=durable), token=Token("TOKEN", "s3cr3t"))
-    with pytest.raises(DeliveryError, match="401") as told:
+    with pytest.raises(DeliveryError, match="401") as error:
         await deliver(sink, made, report())
-    assert "s3cr3t" not in str(told.value)
+    assert "s3cr3t" not in str(error.value)
     assert b"s3cr3t" not in b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
     assert endpoint.accepted == {}
     await resend(tmp_path, endpoint.url, token=Token("TOKEN", "right"))
@@ -127,7 +126,7 @@ async def test_a_wrong_token_leaves_everything_in_the_spool(endpoint, tmp_path, 
     assert len(endpoint.reports) == 1
 
 
-async def test_an_endpoint_that_is_down_for_good_gets_everything_later(tmp_path, durable):
+async def test_everything_is_resent_after_an_outage_of_the_whole_run(tmp_path, durable):
     endpoint = Endpoint()
     made = batches()
     async with serving(endpoint.handle) as url:
@@ -141,37 +140,37 @@ async def test_an_endpoint_that_is_down_for_good_gets_everything_later(tmp_path,
     assert endpoint.violations == []
 
 
-async def test_an_endpoint_that_is_down_for_longer_than_patience_gets_the_rest_at_the_end(endpoint, tmp_path, durable):
-    made, tries = batches(30), 0
+async def test_batches_that_failed_during_an_outage_are_retried_at_the_end(endpoint, tmp_path, durable):
+    made, attempts = batches(30), 0
 
     async def outage(_, request, key):
-        nonlocal tries
-        tries += 1
-        if tries > 10:
+        nonlocal attempts
+        attempts += 1
+        if attempts > 10:
             return None
         request.transport.abort()
         return web.Response()
 
     endpoint.fault = outage
-    sink = uploading(endpoint.url, spool(tmp_path, endpoint.url, durable=durable), attempts=3, rest=0.0)
+    sink = uploading(endpoint.url, spool(tmp_path, endpoint.url, durable=durable), attempts=3, outage_pause=0.0)
     await deliver(sink, made, report())
     assert endpoint.lines == lines(made)
     assert len(endpoint.reports) == 1
     assert list(tmp_path.iterdir()) == []
 
 
-async def test_while_the_endpoint_rests_batches_go_to_disk_at_once(endpoint, tmp_path):
+async def test_batches_are_kept_without_attempts_while_the_endpoint_is_down(endpoint, tmp_path):
     endpoint.fault = answering(503, times=10**6)
     with pytest.raises(DeliveryError, match="20 batches"):
         await deliver(
-            uploading(endpoint.url, spool(tmp_path, endpoint.url), attempts=5, rest=3600, width=2),
+            uploading(endpoint.url, spool(tmp_path, endpoint.url), attempts=5, outage_pause=3600, width=2),
             batches(20),
             report(),
         )
-    assert endpoint.tries.total() <= 2 * 5 + 1
+    assert endpoint.attempts.total() <= 2 * 5 + 1
 
 
-async def test_retry_after_holds_all_senders(endpoint, tmp_path):
+async def test_retry_after_applies_to_all_senders(endpoint, tmp_path):
     now, slept = 0.0, []
 
     async def sleep(seconds):
@@ -186,18 +185,18 @@ async def test_retry_after_holds_all_senders(endpoint, tmp_path):
     assert sum(slept) == pytest.approx(7, abs=1e-6)
 
 
-async def test_several_are_in_flight_and_no_more_than_asked_for(endpoint, tmp_path):
-    async def gather(made, request, key):
-        await made.until(lambda: made.in_flight >= 3 or made.tries.total() >= 9)
+async def test_concurrent_requests_are_limited_to_the_width(endpoint, tmp_path):
+    async def gather(served, request, key):
+        await served.until(lambda: served.in_flight >= 3 or served.attempts.total() >= 9)
 
     endpoint.fault = gather
     await deliver(uploading(endpoint.url, spool(tmp_path, endpoint.url), width=3), batches(9), report())
-    assert endpoint.most_in_flight == 3
+    assert endpoint.max_in_flight == 3
 
 
-async def test_a_slow_endpoint_holds_collection_back_unless_there_is_a_durable_spool(endpoint, tmp_path, durable):
-    gate, most = asyncio.Event(), 20 if durable else 3  # two are sent, one waits
-    taken, enough = [], asyncio.Event()
+async def test_a_slow_endpoint_blocks_writes_unless_the_spool_is_durable(endpoint, tmp_path, durable):
+    gate, expected = asyncio.Event(), 20 if durable else 3  # two are being sent, one waits
+    written, reached = [], asyncio.Event()
 
     async def wait(_, request, key):
         await gate.wait()
@@ -209,44 +208,44 @@ async def test_a_slow_endpoint_holds_collection_back_unless_there_is_a_durable_s
     async def write():
         for each in batches(20):
             await sink.write(each)
-            taken.append(each)
-            if len(taken) == most:
-                enough.set()
+            written.append(each)
+            if len(written) == expected:
+                reached.set()
 
     writing = asyncio.create_task(write())
-    await enough.wait()
+    await reached.wait()
     await asyncio.wait([writing], timeout=0.1)
-    assert len(taken) == most
+    assert len(written) == expected
     gate.set()
     await writing
     await sink.close(report())
     assert endpoint.lines == lines(batches(20))
 
 
-async def test_a_full_spool_waits_for_what_is_on_its_way(endpoint, tmp_path):
+async def test_a_full_spool_waits_for_pending_batches(endpoint, tmp_path):
     kept = spool(tmp_path, endpoint.url, durable=True, limit=1500)
     await deliver(uploading(endpoint.url, kept, width=1), batches(20), report())
     assert endpoint.lines == lines(batches(20))
 
 
-async def test_a_full_spool_that_nothing_leaves_is_a_clear_failure(endpoint, tmp_path):
+async def test_a_full_spool_with_no_pending_batches_raises(endpoint, tmp_path):
     endpoint.fault = answering(400, times=99)
     kept = spool(tmp_path, endpoint.url, durable=True, limit=1500)
     sink = uploading(endpoint.url, kept, width=1)
     await sink.open()
-    with pytest.raises(DeliveryError, match=r"has reached its bound of 1,500 bytes: send it with `collector upload"):
+    with pytest.raises(DeliveryError, match=r"has reached its limit of 1,500 bytes; run `collector upload"):
         for each in batches(20):
             await sink.write(each)
     with pytest.raises(DeliveryError, match="not delivered"):
         await sink.close(None)
     endpoint.fault = None
-    collected = len(found(tmp_path))
+    folders = len(spool_folders(tmp_path))
     await resend(tmp_path, endpoint.url)
-    assert collected == 1
+    assert folders == 1
     assert endpoint.lines == lines(batches(len(endpoint.accepted)))
 
 
-async def test_a_broken_run_keeps_what_was_not_sent_and_makes_no_completion_call(endpoint, tmp_path, durable):
+async def test_an_interrupted_run_keeps_unsent_batches_and_sends_no_report(endpoint, tmp_path, durable):
     gate = asyncio.Event()
 
     async def wait(_, request, key):
@@ -258,7 +257,7 @@ async def test_a_broken_run_keeps_what_was_not_sent_and_makes_no_completion_call
     made = batches(3)
     for each in made:
         await sink.write(each)
-    with pytest.raises(DeliveryError, match="the run ended first"):
+    with pytest.raises(DeliveryError, match="not sent before the run ended"):
         await sink.close(None)
     await sink.close(report())
     endpoint.fault = None
@@ -268,7 +267,7 @@ async def test_a_broken_run_keeps_what_was_not_sent_and_makes_no_completion_call
     assert endpoint.reports == []
 
 
-async def test_a_report_that_cannot_be_delivered_is_kept_for_later(endpoint, tmp_path, durable):
+async def test_an_undelivered_report_is_kept_for_later(endpoint, tmp_path, durable):
     endpoint.fault = answering(500, times=99, only="completed")
     with pytest.raises(DeliveryError, match="the report was not delivered"):
         await deliver(
@@ -280,7 +279,7 @@ async def test_a_report_that_cannot_be_delivered_is_kept_for_later(endpoint, tmp
     assert list(tmp_path.iterdir()) == []
 
 
-async def test_a_token_that_has_expired_is_read_again(endpoint, tmp_path):
+async def test_an_expired_token_is_read_again(endpoint, tmp_path):
     file = tmp_path / "token"
     file.write_text("old\n")
     endpoint.token = "old"
@@ -301,31 +300,31 @@ async def test_a_redirect_is_not_followed_with_the_token(endpoint, tmp_path):
         await deliver(uploading(endpoint.url, spool(tmp_path, endpoint.url)), batches(1), report())
 
 
-async def test_the_address_in_a_message_has_no_query(endpoint, tmp_path):
+async def test_the_url_in_a_message_has_no_query(endpoint, tmp_path):
     endpoint.fault = answering(400, times=99)
     url = f"{endpoint.url}?sig=s3cr3t"
-    with pytest.raises(DeliveryError) as told:
+    with pytest.raises(DeliveryError) as error:
         await deliver(uploading(url, spool(tmp_path, url)), batches(1), report())
-    assert "s3cr3t" not in str(told.value)
+    assert "s3cr3t" not in str(error.value)
 
 
-async def test_a_run_that_is_still_going_on_is_left_alone(endpoint, tmp_path, capsys):
+async def test_the_spool_of_a_run_in_progress_is_skipped(endpoint, tmp_path, capsys):
     kept = spool(tmp_path, endpoint.url, durable=True)
     sink = uploading(endpoint.url, kept)
     endpoint.fault = answering(400, times=99)
     await sink.open()
     await sink.write(batch(1))
-    assert list(left(load_settings({}), Types(), tmp_path)) == []
+    assert list(leftover_spools(load_settings({}), TypeCoverage(), tmp_path)) == []
     with pytest.raises(DeliveryError):
         await sink.close(report())
-    taken = list(left(load_settings({}), Types(), tmp_path))
-    assert [each.kept for each, _ in taken] == [[(1,)]]
-    for each, _ in taken:
+    spools = list(leftover_spools(load_settings({}), TypeCoverage(), tmp_path))
+    assert [each.kept for each, _ in spools] == [[(1,)]]
+    for each, _ in spools:
         each.release()
-    assert json.loads((found(tmp_path)[0] / "output.json").read_bytes())["output"] == endpoint.url
+    assert json.loads((spool_folders(tmp_path)[0] / "output.json").read_bytes())["output"] == endpoint.url
 
 
-async def test_a_disk_that_takes_nothing_is_told_and_the_run_cannot_go_on(endpoint, tmp_path):
+async def test_a_spool_that_cannot_be_written_ends_the_run(endpoint, tmp_path):
     (tmp_path / "file").write_text("not a folder")
     endpoint.fault = answering(400, times=99)
     sink = uploading(endpoint.url, spool(tmp_path / "file", endpoint.url), width=1)

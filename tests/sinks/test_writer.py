@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from collector.graph.assemble import OutgoingRecord
 from collector.model import Batch, Scope
 from collector.report import Ledger
-from collector.sinks import writer as output
+from collector.sinks import writer as writer_module
 from collector.sinks.base import DeliveryError
 from collector.sinks.writer import Writer
 from tests.runs import MemorySink
@@ -30,18 +31,18 @@ def _relationship(source: str, target: str, scope: Scope = EC2, **more: Any) -> 
 
 
 class _Writing:
-    """A writer with its sink and its ledger."""
+    """A writer with its sink and ledger."""
 
     def __init__(self, sink: MemorySink | None = None) -> None:
         self.sink = sink or MemorySink()
         self.ledger = Ledger("run", "0")
-        self.writer = Writer(self.sink, self.ledger, anyio.Lock())
+        self.writer = Writer(self.sink, self.ledger, asyncio.Lock())
 
-    def add(self, *several: OutgoingRecord) -> None:
-        self.writer.take(several)
+    def add(self, *records: OutgoingRecord) -> None:
+        self.writer.take(records)
 
     async def delivered(self) -> _Writing:
-        """After the sink has taken what has left so far."""
+        """Wait until the sink has accepted all batches sent so far."""
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self.writer.deliver)
             await anyio.wait_all_tasks_blocked()
@@ -59,12 +60,12 @@ class _Writing:
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Batches of a thousand bytes, five thousand held at most."""
-    monkeypatch.setattr(output, "BATCH_BYTES", 1_000)
-    monkeypatch.setattr(output, "HELD_BYTES", 5_000)
+    """Batches of 1,000 bytes, and 5,000 unsent bytes at most."""
+    monkeypatch.setattr(writer_module, "BATCH_BYTES", 1_000)
+    monkeypatch.setattr(writer_module, "HELD_BYTES", 5_000)
 
 
-async def test_nothing_leaves_before_its_scope_is_done():
+async def test_entities_are_sent_when_their_scope_is_flushed():
     writing = _Writing()
     writing.add(_entity("a"))
     assert (await writing.delivered()).keys == []
@@ -83,7 +84,7 @@ async def test_a_batch_belongs_to_one_scope_and_is_numbered():
     ]
 
 
-async def test_the_end_of_a_scope_keeps_its_relationships_back_until_all_entities_have_left():
+async def test_relationships_wait_until_all_entities_are_sent():
     writing = _Writing()
     writing.add(_entity("a"), _relationship("a", "b"), _entity("b", SQS))
     writing.writer.flush(EC2)
@@ -92,7 +93,7 @@ async def test_the_end_of_a_scope_keeps_its_relationships_back_until_all_entitie
     assert (await writing.delivered()).keys == ["a", "b", "a|has|b"]
 
 
-async def test_a_full_batch_leaves_by_itself(small):
+async def test_a_full_batch_is_sent_without_a_flush(small):
     writing = _Writing()
     for number in range(10):
         writing.add(_entity(f"e{number}", text="x" * 200))
@@ -101,24 +102,24 @@ async def test_a_full_batch_leaves_by_itself(small):
     assert all(batch.size >= 1_000 for batch in writing.sink.batches)
 
 
-async def test_full_relationships_push_all_entities_out_first(small):
+async def test_a_full_batch_of_relationships_sends_all_entities_first(small):
     writing = _Writing()
     writing.add(_entity("a"), _entity("b", SQS), _relationship("a", "b", text="x" * 1_000))
     assert (await writing.delivered()).keys == ["a", "b", "a|has|b"]
 
 
-async def test_no_more_is_held_than_the_bound(small):
+async def test_unsent_bytes_stay_below_the_limit(small):
     writing = _Writing()
     added = 0
     for number in range(200):
-        finished = _entity(f"e{number}", Scope("1", "r", f"s{number % 50}"), text="x" * 100)
-        writing.add(finished)
-        added += len(json.dumps(finished.record, separators=(",", ":"))) + 1
+        record = _entity(f"e{number}", Scope("1", "r", f"s{number % 50}"), text="x" * 100)
+        writing.add(record)
+        added += len(json.dumps(record.record, separators=(",", ":"))) + 1
         await writing.delivered()
         assert added - writing.ledger.bytes < 5_000
 
 
-async def test_bytes_and_batches_are_counted_as_they_arrive():
+async def test_bytes_and_batches_are_counted_on_delivery():
     writing = _Writing()
     writing.add(_entity("a", name="wéb"), _relationship("a", "a"))
     writing.writer.end()
@@ -129,7 +130,7 @@ async def test_bytes_and_batches_are_counted_as_they_arrive():
     assert all(batch.size == len(batch.lines()) for batch in writing.sink.batches)
 
 
-async def test_raw_bytes_are_told_by_their_size():
+async def test_bytes_in_raw_data_are_replaced_by_their_size():
     writing = _Writing()
     writing.add(_entity("a", _rawData=[{"name": "default", "rawData": {"Blob": b"secret", 1: "one"}}]))
     writing.writer.end()
@@ -137,7 +138,7 @@ async def test_raw_bytes_are_told_by_their_size():
     assert writing.records[0]["_rawData"][0]["rawData"] == {"Blob": "<6 bytes>", "1": "one"}
 
 
-async def test_two_accounts_use_the_sink_in_turns():
+async def test_accounts_write_to_the_sink_one_at_a_time():
     class Slow(MemorySink):
         busy = 0
 
@@ -148,8 +149,8 @@ async def test_two_accounts_use_the_sink_in_turns():
             self.busy -= 1
             await super().write(batch)
 
-    sink, ledger, turn = Slow(), Ledger("run", "0"), anyio.Lock()
-    writers = [Writer(sink, ledger, turn) for _ in range(3)]
+    sink, ledger, lock = Slow(), Ledger("run", "0"), asyncio.Lock()
+    writers = [Writer(sink, ledger, lock) for _ in range(3)]
     async with anyio.create_task_group() as tasks:
         for number, writer in enumerate(writers):
             writer.take([_entity(f"e{number}")])
@@ -158,26 +159,26 @@ async def test_two_accounts_use_the_sink_in_turns():
     assert sorted(batch.sequence for batch in sink.batches) == [1, 2, 3]
 
 
-async def test_there_is_room_again_when_a_slow_sink_has_taken_what_waits(monkeypatch):
-    monkeypatch.setattr(output, "WAITING_BYTES", 1_000)
-    writing, passed = _Writing(), anyio.Event()
+async def test_drain_returns_once_a_slow_sink_has_caught_up(monkeypatch):
+    monkeypatch.setattr(writer_module, "WAITING_BYTES", 1_000)
+    writing, drained = _Writing(), anyio.Event()
 
-    async def pass_on() -> None:
+    async def drain() -> None:
         await writing.writer.drain()
-        passed.set()
+        drained.set()
 
     writing.add(_entity("a", text="x" * 2_000))
     writing.writer.flush_all()
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(pass_on)
+        tasks.start_soon(drain)
         await anyio.wait_all_tasks_blocked()
-        assert not passed.is_set()
+        assert not drained.is_set()
         writing.writer.end()
         await writing.writer.deliver()
-        await passed.wait()
+        await drained.wait()
 
 
-async def test_a_sink_that_gives_up_ends_the_delivery():
+async def test_an_error_of_the_sink_ends_delivery():
     class Broken(MemorySink):
         async def write(self, batch: Batch) -> None:
             raise DeliveryError("full")
@@ -197,19 +198,19 @@ _STEPS = st.lists(
 
 @settings(deadline=None)
 @given(_STEPS)
-async def test_a_relationship_never_comes_before_its_ends(steps):
+async def test_a_relationship_never_precedes_its_entities(steps):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(output, "BATCH_BYTES", 500)
-        patch.setattr(output, "HELD_BYTES", 1_500)
-        writing, known = _Writing(), ["root"]
+        patch.setattr(writer_module, "BATCH_BYTES", 500)
+        patch.setattr(writer_module, "HELD_BYTES", 1_500)
+        writing, keys = _Writing(), ["root"]
         writing.add(_entity("root"))
-        for step, (what, service, size) in enumerate(steps):
+        for step, (kind, service, size) in enumerate(steps):
             scope = Scope("1", "r", f"s{service}")
-            if what == "entity":
-                known.append(f"e{step}")
+            if kind == "entity":
+                keys.append(f"e{step}")
                 writing.add(_entity(f"e{step}", scope, text="x" * size))
-            elif what == "relationship":
-                writing.add(_relationship(known[size % len(known)], known[-1], scope, n=step, text="x" * size))
+            elif kind == "relationship":
+                writing.add(_relationship(keys[size % len(keys)], keys[-1], scope, n=step, text="x" * size))
             else:
                 writing.writer.flush(scope)
         writing.writer.end()
@@ -219,4 +220,4 @@ async def test_a_relationship_never_comes_before_its_ends(steps):
         seen.add(record["_key"])
         if "_fromEntityKey" in record:
             assert {record["_fromEntityKey"], record["_toEntityKey"]} <= seen
-    assert len(writing.records) == 1 + sum(what != "flush" for what, _, _ in steps)
+    assert len(writing.records) == 1 + sum(kind != "flush" for kind, _, _ in steps)

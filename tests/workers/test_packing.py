@@ -38,16 +38,16 @@ rows = st.lists(st.one_of(nodes(), links, st.builds(BadRow, texts, texts, texts)
 
 
 @given(rows)
-def test_what_rows_come_to_is_the_same_behind_a_pipe(several):
-    there = list(unpack(pickle.loads(pickle.dumps(list(pack(several, line_of))))))
-    assert len(there) == len(several)
-    for one, other in zip(several, there, strict=True):
-        if isinstance(one, ConvertedRow) and one.node is not None:
+def test_rows_are_equal_after_packing_and_pickling(packed):
+    unpacked = list(unpack(pickle.loads(pickle.dumps(list(pack(packed, line_of))))))
+    assert len(unpacked) == len(packed)
+    for one, other in zip(packed, unpacked, strict=True):
+        if isinstance(one, ConvertedRow) and one.entity is not None:
             assert isinstance(other, ConvertedRow)
-            assert other.node is not None
-            assert json.loads(other.line or b"") == one.node.record
-            assert other.node.record.items() <= one.node.record.items()
-            assert other._replace(node=one.node, line=None) == one
-            assert other.node._replace(record={}) == one.node._replace(record={})
+            assert other.entity is not None
+            assert json.loads(other.line or b"") == one.entity.record
+            assert other.entity.record.items() <= one.entity.record.items()
+            assert other._replace(entity=one.entity, line=None) == one
+            assert other.entity._replace(record={}) == one.entity._replace(record={})
         else:
             assert other == one

@@ -13,7 +13,7 @@ from tests.runs import collect
 HOME = "123456789012"
 PARTNERS = ["222233334444", "333344445555", "444455556666"]
 ACCOUNTS = ",".join([HOME, *PARTNERS])
-GIVEN: dict[str, Any] = {
+OPTIONS: dict[str, Any] = {
     "services": "ec2,sqs,iam",
     "accounts": ACCOUNTS,
     "role_name": "audit",
@@ -21,23 +21,23 @@ GIVEN: dict[str, Any] = {
 }
 
 
-def _killed_at_the_first(kind: type[CollectAccount | CollectScopes], monkeypatch: pytest.MonkeyPatch) -> None:
-    """The worker that is given the first task of a kind dies with it in its hands."""
-    say, tasks = _Worker.send, []
+def _kill_at_first(kind: type[CollectAccount | CollectScopes], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kill the worker that is sent the first task of a kind."""
+    send, tasks = _Worker.send, []
 
-    def say_and_kill(self, word):
-        say(self, word)
-        if isinstance(word, kind):
-            tasks.append(word)
+    def send_and_kill(self, message):
+        send(self, message)
+        if isinstance(message, kind):
+            tasks.append(message)
             if len(tasks) == 1:
                 os.kill(self.process.pid, signal.SIGKILL)
 
-    monkeypatch.setattr(_Worker, "send", say_and_kill)
+    monkeypatch.setattr(_Worker, "send", send_and_kill)
 
 
 async def test_two_processes_give_the_same_records_and_report_as_one(estate):
-    one = await collect(**GIVEN, processes=1)
-    two = await collect(**GIVEN, processes=2)
+    one = await collect(**OPTIONS, processes=1)
+    two = await collect(**OPTIONS, processes=2)
     assert two.by_key() == one.by_key()
     for name in ("status", "types", "partialDatasets", "dangling"):
         assert two.report[name] == one.report[name]
@@ -50,8 +50,8 @@ async def test_two_processes_give_the_same_records_and_report_as_one(estate):
     ]
 
 
-async def test_batches_of_several_processes_are_numbered_once_and_keep_their_order(estate):
-    collected = await collect(**GIVEN, processes=2)
+async def test_batches_of_all_processes_are_numbered_in_one_sequence(estate):
+    collected = await collect(**OPTIONS, processes=2)
     assert [batch.sequence for batch in collected.sink.batches] == list(range(1, len(collected.sink.batches) + 1))
     seen: set[str] = set()
     for record in collected.records:
@@ -60,9 +60,9 @@ async def test_batches_of_several_processes_are_numbered_once_and_keep_their_ord
             assert {record["_fromEntityKey"], record["_toEntityKey"]} <= seen
 
 
-async def test_a_worker_that_dies_costs_the_accounts_that_it_held(estate, monkeypatch):
-    _killed_at_the_first(CollectAccount, monkeypatch)
-    collected = await collect(**GIVEN, processes=2, accounts_at_once=2)
+async def test_a_worker_that_dies_fails_only_the_accounts_that_it_held(estate, monkeypatch):
+    _kill_at_first(CollectAccount, monkeypatch)
+    collected = await collect(**OPTIONS, processes=2, accounts_at_once=2)
     died = {
         scope["account"]
         for scope in collected.report["scopes"]
@@ -75,7 +75,7 @@ async def test_a_worker_that_dies_costs_the_accounts_that_it_held(estate, monkey
     assert collected_accounts == {HOME, *PARTNERS} - died
 
 
-async def test_an_account_that_refuses_is_told_from_its_worker(estate):
+async def test_an_account_that_denies_the_role_is_reported_by_its_worker(estate):
     from collector.demo.stub import Fault
 
     refusing = PARTNERS[1]
@@ -88,12 +88,12 @@ async def test_an_account_that_refuses_is_told_from_its_worker(estate):
             code="AccessDenied",
         )
     )
-    collected = await collect(**GIVEN, processes=2)
+    collected = await collect(**OPTIONS, processes=2)
     problems = [(s["account"], p["operation"], p["reason"]) for s in collected.report["scopes"] for p in s["problems"]]
     assert problems == [(refusing, "sts:AssumeRole", "denied")]
 
 
 @pytest.mark.parametrize("processes", [1, 2])
-async def test_no_more_than_one_account_is_lost_to_the_window(estate, processes):
-    collected = await collect(**{**GIVEN, "services": "sqs"}, processes=processes, accounts_at_once=1)
+async def test_all_accounts_are_collected_one_at_a_time(estate, processes):
+    collected = await collect(**{**OPTIONS, "services": "sqs"}, processes=processes, accounts_at_once=1)
     assert {record["accountId"] for record in collected.records if "accountId" in record} == {HOME, *PARTNERS}

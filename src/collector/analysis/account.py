@@ -1,4 +1,4 @@
-"""The analysis of one account, in steps that are short enough to be taken between other work."""
+"""The analysis of one account, as a generator of short steps that an event loop can interleave with other work."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
 PAGE = 5_000
-"""How many resources are taken into the index in one step."""
+"""Number of resources added to the index in one step."""
 
 T = TypeVar("T")
 
@@ -29,44 +29,43 @@ T = TypeVar("T")
 def analyse(
     facts: Facts, options: AnalysisLimits | None = None, index: ResourceIndex | None = None
 ) -> Iterator[list[Result]]:
-    """All findings about an account, a step at a time; a step may have none.
+    """Yield all findings about an account, one list per step; a list may be empty. The last step is the counts.
 
-    With an index that already holds resources of other accounts, relationships are drawn to those too; the account's own
-    resources are added to it. The last step is the counts. It reads and changes nothing but the index, so it can run in a
-    thread or a process of its own.
+    If `index` already holds resources of other accounts, relationships to those are drawn as well; the account's own
+    resources are added to it. Nothing but the index is modified, so the analysis can run in another thread or process.
     """
     index = ResourceIndex() if index is None else index
-    yield from _prepared()
-    yield from _indexed(facts, index)
+    yield from _load_reference()
+    yield from _fill_index(facts, index)
     counts: Counter[str] = Counter()
     entities = Services(facts.account.id)
-    directory = PrincipalIndex(facts.account, index, facts.unique_ids)
+    principals = PrincipalIndex(facts.account, index, facts.unique_ids)
     firewalls = Firewalls(facts.account, index, facts.network, (group.key for group in facts.security_groups), counts)
     yield from Permissions(facts.account, index, options or AnalysisLimits(), entities, counts).steps(facts.policies)
     yield from _steps(
-        ResourcePolicies(facts.account, index, directory, entities, counts).findings, facts.resource_policies
+        ResourcePolicies(facts.account, index, principals, entities, counts).findings, facts.resource_policies
     )
-    yield from _steps(Trusts(facts.account, directory, entities, counts).findings, facts.trusts)
+    yield from _steps(Trusts(facts.account, principals, entities, counts).findings, facts.trusts)
     yield from _steps(firewalls.security_group, facts.security_groups)
     yield from _steps(firewalls.network_acl, facts.network_acls)
     yield [Counts(dict(sorted(counts.items())))]
 
 
-def _prepared() -> Iterator[list[Result]]:
-    """Read the authorization reference, once for the process, in steps of its own."""
+def _load_reference() -> Iterator[list[Result]]:
+    """Load the authorization reference into its process-wide caches, in separate steps."""
     services()
     yield []
     forms("")
     yield []
 
 
-def _indexed(facts: Facts, index: ResourceIndex) -> Iterator[list[Result]]:
+def _fill_index(facts: Facts, index: ResourceIndex) -> Iterator[list[Result]]:
     index.add(facts.account.id, ())
     resources = iter(facts.resources)
     while page := list(islice(resources, PAGE)):
         index.add(facts.account.id, page, facts.arns)
         yield []
-    for _ in index.settle():
+    for _ in index.sort():
         yield []
 
 

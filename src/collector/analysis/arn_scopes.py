@@ -1,4 +1,4 @@
-"""How a resource pattern reaches a collected entity: by its own name, or by the name of what lies below it."""
+"""How a resource pattern reaches a collected entity: by the entity's own ARN, or by the ARN of a child resource."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from collector.analysis import authorization
 from collector.analysis.actions import Masks, union
-from collector.analysis.arntypes import NAMEABLE, SOMETHING, ChildResource, Reference
+from collector.analysis.arntypes import ANY_NAME, NAMEABLE, ChildResource, Reference
 from collector.analysis.globs import OPEN_END, intersects
 
 if TYPE_CHECKING:
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ArnScope:
-    """One way to reach entities of a type, and the actions that can be allowed in that way.
+    """One kind of ARN that grants access to entities of a type, and the actions that can be allowed on such ARNs.
 
-    For the entity itself `separator` is empty. For what lies below, the name is the entity's, `depth` parts between
-    separators, then a `remainder`.
+    For the entity's own ARN, `separator` is empty. For child resources, the resource part consists of the entity's name (`depth`
+    parts between separators), a separator, and `remainder`.
     """
 
     services: tuple[str, ...]
@@ -32,39 +32,39 @@ class ArnScope:
     prefix: str = ""
 
     @property
-    def elsewhere(self) -> bool:
-        """Whether the ARNs below the entity are ARNs of another service, with the account that the entity's has not."""
+    def other_service(self) -> bool:
+        """Whether the child ARNs belong to another service; they contain the account id, the entity's own ARN does not."""
         return self.prefix != ""
 
     def parents(self, tail: str) -> tuple[str, ...]:
-        """Patterns for the names of the entities that a pattern for the resource part of an ARN reaches in this way.
+        """Return the patterns for the names of the entities that `tail`, a pattern for the resource part of an ARN, reaches.
 
-        A pattern for what lies below is cut in front of it. Without a separator only a `*` at its end reaches below. So the
-        objects `*-logs/*` are those of the buckets `*-logs`, though IAM's `*` would also take in the slash of another one.
+        The part of a pattern that names child resources is cut off. If `tail` has too few separators, it reaches child
+        resources only if it ends with `*`. The objects `*-logs/*` are therefore those of the buckets `*-logs`, although
+        the `*` of IAM also matches slashes.
         """
         if not self.separator:
             return (tail, tail[: -len(self.suffix)]) if self.suffix and tail.endswith(self.suffix) else (tail,)
         parts = tail.split(self.separator)
         if len(parts) > self.depth:
-            below = self.separator.join(parts[self.depth :])
-            found = intersects(below, self.remainder)
-            return (self.prefix + self.separator.join(parts[: self.depth]),) if found else ()
+            reached = intersects(self.separator.join(parts[self.depth :]), self.remainder)
+            return (self.prefix + self.separator.join(parts[: self.depth]),) if reached else ()
         return (self.prefix + tail,) if tail.endswith("*") else ()
 
     def texts(self, arn: str, owner: str) -> tuple[str, ...]:
-        """What a pattern must match, one of these, to take in an entity, or all that lies below it, in this way."""
+        """Return the texts of which a pattern must match one to cover the entity, or all of its child resources."""
         if not self.separator:
             return (arn, arn + self.suffix.replace("*", OPEN_END)) if self.suffix else (arn,)
-        if self.elsewhere:
-            arn = _moved(arn, self.services[0], owner, self.prefix)
-        return (arn + self.separator + self.remainder.replace(SOMETHING, OPEN_END),)
+        if self.other_service:
+            arn = _with_service(arn, self.services[0], owner, self.prefix)
+        return (arn + self.separator + self.remainder.replace(ANY_NAME, OPEN_END),)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ArnType:
-    """A collected type that policies can name; the first scope is the entity itself.
+    """A collected type that has ARNs; the first of its scopes is the entity itself.
 
-    `forms` are those of its ARNs; `colons` says whether their resource parts hold colons.
+    `forms` are the forms of its ARNs. `colons` is true if the resource part of one of them contains a colon.
     """
 
     type: str
@@ -73,13 +73,13 @@ class ArnType:
     colons: bool
 
     @property
-    def bare(self) -> bool:
-        """Whether its ARNs leave the account out."""
+    def without_account(self) -> bool:
+        """Whether the account segment of its ARNs is empty."""
         return self.forms[0].account == ""
 
-    def can_be(self, start: str) -> bool:
-        """Whether a resource part that begins with `start` can be one of this type."""
-        for form in self.forms:  # noqa: SIM110 - asked for each pattern and type
+    def can_start_with(self, start: str) -> bool:
+        """Whether the resource part of an ARN of this type can begin with `start`."""
+        for form in self.forms:  # noqa: SIM110 - hot path: called for each pattern and type
             if start.startswith(form.prefix) or form.prefix.startswith(start):
                 return True
         return False
@@ -87,35 +87,36 @@ class ArnType:
 
 @cache
 def arn_type(type_: str) -> ArnType | None:
-    """How policies name a collected type; None if no ARN of a policy can."""
+    """Return the ARNs of a collected type, or None if policies cannot name the type."""
     nameable = NAMEABLE.get(type_)
     if nameable is None:
         return None
     forms = _forms(nameable.own)
-    own = ArnScope(_services(forms), union(map(authorization.masks_of, forms)), suffix=nameable.suffix)
-    below = [_below(forms[0], own, one) for one in nameable.below]
+    services = tuple(dict.fromkeys(form.split(":", 3)[2] for form in forms))
+    own = ArnScope(services, union(map(authorization.masks_of, forms)), suffix=nameable.suffix)
+    children = [_child_scope(forms[0], own, child) for child in nameable.children]
     shapes = tuple(map(authorization.shape, forms))
-    return ArnType(type_, (own, *below), shapes, any(":" in form.split(":", 5)[5] for form in forms))
+    return ArnType(type_, (own, *children), shapes, any(":" in form.split(":", 5)[5] for form in forms))
 
 
 @cache
-def named_in(arn_service: str) -> tuple[tuple[ArnType, ArnScope], ...]:
-    """The collected types that ARNs of a service reach, with each way in which they do."""
-    every = filter(None, map(arn_type, NAMEABLE))
-    return tuple((one, scope) for one in every for scope in one.scopes if arn_service in scope.services)
+def scopes_in(arn_service: str) -> tuple[tuple[ArnType, ArnScope], ...]:
+    """Return the scopes of all collected types that ARNs of a service can reach, each with its type."""
+    types = filter(None, map(arn_type, NAMEABLE))
+    return tuple((kind, scope) for kind in types for scope in kind.scopes if arn_service in scope.services)
 
 
-def _below(form: str, own: ArnScope, below: ChildResource) -> ArnScope:
-    forms = _forms(below.types)
-    masks = [*map(authorization.masks_of, forms), *([own.masks] if below.own else [])]
+def _child_scope(form: str, own: ArnScope, child: ChildResource) -> ArnScope:
+    forms = _forms(child.types)
+    masks = [*map(authorization.masks_of, forms), *([own.masks] if child.own else [])]
     resource = form.split(":", 5)[5]
     return ArnScope(
-        services=(below.service,) if below.service else own.services,
+        services=(child.service,) if child.service else own.services,
         masks=union(masks),
-        separator=below.separator,
-        depth=1 if below.prefix else resource.count(below.separator) + 1,
-        remainder=below.remainder or forms[0].split(":", 5)[5][len(resource) + 1 :].replace("{}", SOMETHING),
-        prefix=below.prefix,
+        separator=child.separator,
+        depth=1 if child.prefix else resource.count(child.separator) + 1,
+        remainder=child.remainder or forms[0].split(":", 5)[5][len(resource) + 1 :].replace("{}", ANY_NAME),
+        prefix=child.prefix,
     )
 
 
@@ -123,11 +124,7 @@ def _forms(references: tuple[Reference, ...]) -> list[str]:
     return [form for service, name in references for form in authorization.forms_of(service, name)]
 
 
-def _services(forms: list[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(form.split(":", 3)[2] for form in forms))
-
-
-def _moved(arn: str, service: str, owner: str, prefix: str) -> str:
-    """The ARN of the same thing under another service, which writes the account and leaves the prefix out."""
+def _with_service(arn: str, service: str, owner: str, prefix: str) -> str:
+    """Return the ARN under another service, with the account id inserted and the prefix of the resource part removed."""
     _, partition, _, region, _, resource = arn.split(":", 5)
     return f"arn:{partition}:{service}:{region}:{owner}:{resource[len(prefix) :]}"

@@ -1,9 +1,9 @@
-"""Which resource types of AWS's authorization reference a collected entity is, and what AWS keeps below it.
+"""The mapping from collected entity types to the resource types of AWS's authorization reference, with child resources.
 
-Many grants name what lies below a collected entity (the objects of a bucket, the streams of a log group) and are grants on it.
-A type that is missing here has no ARN that a policy can name: ECR images, EFS mount targets, access keys, the password
-policy, inline policies, findings, DNS records and registered domains, distribution origins, bucket policies, topic
-subscriptions, cache nodes. Grants on those go to what they belong to, or to the service.
+Many grants name child resources of a collected entity (the objects of a bucket, the streams of a log group); they count as grants
+on the entity. A type that is missing here has no ARN that a policy can name: ECR images, EFS mount targets, access keys, the
+password policy, inline policies, findings, DNS records and registered domains, distribution origins, bucket policies, topic
+subscriptions, cache nodes. Grants on those are drawn to the parent entity or to the service.
 """
 
 from __future__ import annotations
@@ -11,18 +11,18 @@ from __future__ import annotations
 from typing import NamedTuple
 
 Reference = tuple[str, str]
-"""A resource type of the authorization reference: its service and its name there."""
+"""A resource type of the authorization reference: (service, name)."""
 
-SOMETHING = "?*"
-"""A pattern for any name; AWS has no empty ones."""
+ANY_NAME = "?*"
+"""A pattern for any name; names in AWS are never empty."""
 
 
 class ChildResource(NamedTuple):
-    """What AWS keeps below an entity, named `<entity><separator><remainder>`.
+    """A kind of child resource of an entity, named `<entity><separator><remainder>`.
 
-    `types` say which actions apply to it. `own` adds the actions of the entity itself, for a qualified name of the same
-    thing. `remainder` is read off the reference where it is None. `service` and `prefix` are for things that have ARNs of
-    another service: the first part of their resource name, behind `prefix`, is the name of the entity.
+    `types` determine the actions that apply to it. `own` adds the actions of the entity itself, for qualified names of the
+    entity such as versions. If `remainder` is None, it is taken from the reference. `service` and `prefix` are set for children
+    whose ARNs belong to another service: `prefix` plus the first part of their resource name is the name of the entity.
     """
 
     separator: str
@@ -34,13 +34,13 @@ class ChildResource(NamedTuple):
 
 
 class Nameable(NamedTuple):
-    """How policies name a collected type: itself, and what lies below it.
+    """The ARNs by which policies name a collected type and its child resources.
 
-    `suffix` is a second ending with which the entity itself is named.
+    `suffix` is an optional ending of the entity's own ARN: the ARN is valid with and without it.
     """
 
     own: tuple[Reference, ...]
-    below: tuple[ChildResource, ...] = ()
+    children: tuple[ChildResource, ...] = ()
     suffix: str = ""
 
 
@@ -48,14 +48,12 @@ def _is(service: str, *names: str) -> Nameable:
     return Nameable(tuple((service, name) for name in names))
 
 
-def _invoked(prefix: str) -> ChildResource:
-    # arn:aws:execute-api:<region>:<account>:<API id>/<stage>/<method>/<path> runs an API of either kind.
-    return ChildResource(
-        "/", (("execute-api", "execute-api-general"),), SOMETHING, service="execute-api", prefix=prefix
-    )
+def _invocation(prefix: str) -> ChildResource:
+    # REST and HTTP APIs are invoked as arn:aws:execute-api:<region>:<account>:<API id>/<stage>/<method>/<path>.
+    return ChildResource("/", (("execute-api", "execute-api-general"),), ANY_NAME, service="execute-api", prefix=prefix)
 
 
-_PATH = ChildResource("/", remainder=SOMETHING, own=True)
+_PATH = ChildResource("/", remainder=ANY_NAME, own=True)
 
 NAMEABLE: dict[str, Nameable] = {
     "aws_accessanalyzer_analyzer": _is("access-analyzer", "Analyzer"),
@@ -63,8 +61,8 @@ NAMEABLE: dict[str, Nameable] = {
     "aws_acm_certificate": _is("acm", "certificate"),
     "aws_alb": _is("elasticloadbalancing", "loadbalancer/app/"),
     "aws_ami": _is("ec2", "image"),
-    "aws_api_gateway_rest_api": Nameable((("apigateway", "RestApi"),), (_PATH, _invoked("/restapis/"))),
-    "aws_api_gateway_v2_api": Nameable((("apigateway", "Api"),), (_PATH, _invoked("/apis/"))),
+    "aws_api_gateway_rest_api": Nameable((("apigateway", "RestApi"),), (_PATH, _invocation("/restapis/"))),
+    "aws_api_gateway_v2_api": Nameable((("apigateway", "Api"),), (_PATH, _invocation("/apis/"))),
     "aws_api_gateway_v2_authorizer": _is("apigateway", "Authorizer"),
     "aws_api_gateway_v2_integration": _is("apigateway", "Integration"),
     "aws_api_gateway_v2_route": _is("apigateway", "Route"),
@@ -76,7 +74,7 @@ NAMEABLE: dict[str, Nameable] = {
     "aws_cloudformation_stack": _is("cloudformation", "stack"),
     "aws_cloudfront_distribution": _is("cloudfront", "distribution"),
     "aws_cloudwatch_event_rule": _is("events", "rule-on-default-event-bus", "rule-on-custom-event-bus"),
-    # CloudWatch Logs writes the ARN of a group with and without ":*".
+    # The ARN of a log group is used with and without ":*".
     "aws_cloudwatch_log_group": Nameable(
         (("logs", "log-group"),), (ChildResource(":", (("logs", "log-stream"),)),), suffix=":*"
     ),
@@ -102,7 +100,7 @@ NAMEABLE: dict[str, Nameable] = {
     "aws_eks_cluster": _is("eks", "cluster"),
     "aws_elasticache_memcached_cluster": _is("elasticache", "cluster"),
     "aws_elasticache_redis_cluster": _is("elasticache", "replicationgroup", "cluster"),
-    # es:ESHttp* are granted on the paths of a domain.
+    # es:ESHttp* actions are granted on the paths of a domain.
     "aws_elasticsearch_domain": Nameable((("es", "domain"),), (_PATH,)),
     "aws_elb": _is("elasticloadbalancing", "loadbalancer"),
     "aws_eni": _is("ec2", "network-interface"),
@@ -118,7 +116,7 @@ NAMEABLE: dict[str, Nameable] = {
     "aws_internet_gateway": _is("ec2", "internet-gateway"),
     "aws_key_pair": _is("ec2", "key-pair"),
     "aws_kms_key": _is("kms", "key"),
-    # A version or an alias is a qualified name of the function: lambda:InvokeFunction takes it too.
+    # lambda:InvokeFunction also accepts the qualified name of a function: a version or an alias.
     "aws_lambda_function": Nameable(
         (("lambda", "function"),),
         (ChildResource(":", (("lambda", "function alias"), ("lambda", "function version")), own=True),),
@@ -152,7 +150,7 @@ NAMEABLE: dict[str, Nameable] = {
 OVERLAY: dict[str, tuple[str, tuple[str, ...]]] = {
     "apigateway": ("apigateway", ("delete", "get", "patch", "post", "put")),
 }
-"""Actions that apply to every resource of an ARN service though the reference does not list them: (service, names).
+"""Actions that apply to every resource of an ARN service but are missing from the reference: (service, names).
 
-API Gateway's management actions are HTTP verbs on paths; the reference lists some of the paths.
+API Gateway's management actions are HTTP verbs on paths; the reference lists only some of the paths.
 """

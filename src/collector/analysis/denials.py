@@ -1,14 +1,14 @@
-"""What Deny statements take away from the grants of the same document.
+"""The effect of Deny statements on the grants of the same document.
 
-A Deny that always holds takes its actions from what it takes in wholly. One with a condition or an open variable, or one that takes
-in only a part of what was granted, takes nothing away: it leaves the grant `partial`.
+An unconditional Deny removes its actions from a grant if it covers the whole target. A Deny with a condition or an unresolved
+variable, or one that covers only a part of the target, removes nothing: it marks the grant as `partial`.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from collector.analysis.actions import NOTHING, Masks, common, meet, union, without
+from collector.analysis.actions import Masks, union, without
 from collector.analysis.globs import covers, intersects, matches
 from collector.analysis.patterns import Pattern, PatternReader, parse
 from collector.analysis.statements import StatementActions, statement_actions
@@ -17,68 +17,59 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from collector.analysis.arn_scopes import ArnScope
-    from collector.analysis.collapse import Reach
+    from collector.analysis.collapse import GrantTarget
     from collector.analysis.documents import Statement
 
-WHOLLY, PARTLY, NOT = 2, 1, 0
+FULL, PARTIAL, NONE = 2, 1, 0
+"""The degrees to which a Deny covers a target or a principal."""
 
 
 class Denial(NamedTuple):
-    """A Deny statement and its patterns."""
+    """A Deny statement: its actions, and its resource patterns."""
 
-    statement_actions: StatementActions
+    actions: StatementActions
     patterns: tuple[Pattern, ...]
 
-    @property
-    def always(self) -> bool:
-        """Whether it holds for every request."""
-        return self.statement_actions.rule.condition is None
-
-    def of_resource(self, scope: ArnScope, arn: str, owner: str) -> int:
-        """How much it takes of what reaches a resource in a certain way."""
+    def degree_on_resource(self, scope: ArnScope, arn: str, owner: str) -> int:
+        """Return the degree to which it covers what one scope of a resource grants access to."""
         texts = scope.texts(arn, owner)
         inside = [pattern for pattern in self.patterns if any(matches(pattern.text, text) for text in texts)]
-        return self._degree(inside, affected_types=bool(inside) or self._below(scope, arn))
+        below = not inside and bool(scope.separator) and any(_below(pattern, scope, arn) for pattern in self.patterns)
+        return self._degree(inside, overlaps=bool(inside) or below)
 
-    def of_reach(self, reach: Reach) -> int:
-        """How much it takes of what a pattern is about."""
-        inside = [pattern for pattern in self.patterns if covers(pattern.text, reach.pattern.text)]
-        affected_types = bool(inside) or any(intersects(pattern.text, reach.pattern.text) for pattern in self.patterns)
-        return self._degree(inside, affected_types=affected_types)
+    def degree_on_target(self, target: GrantTarget) -> int:
+        """Return the degree to which it covers the pattern of a target."""
+        inside = [pattern for pattern in self.patterns if covers(pattern.text, target.pattern.text)]
+        overlaps = bool(inside) or any(intersects(pattern.text, target.pattern.text) for pattern in self.patterns)
+        return self._degree(inside, overlaps=overlaps)
 
-    def _below(self, scope: ArnScope, arn: str) -> bool:
-        """Whether some of what lies below a resource is taken in."""
-        return bool(scope.separator) and any(_below(pattern, scope, arn) for pattern in self.patterns)
+    def _degree(self, inside: Sequence[Pattern], *, overlaps: bool) -> int:
+        """Return the degree for a target of which some patterns cover all (`inside`) or at least a part (`overlaps`).
 
-    def _degree(self, inside: Sequence[Pattern], *, affected_types: bool) -> int:
-        """The degree for a target that some patterns take in wholly, and that at least one touches.
-
-        A variable stands for what a request will say, so a pattern with one takes in nothing for certain.
+        The value of an unresolved variable depends on the request, so a pattern with one is never certain to cover the target.
         """
-        if self.statement_actions.rule.not_resources:
-            wholly, partly = not affected_types, not any(not pattern.variables for pattern in inside)
-        else:
-            wholly, partly = any(not pattern.variables for pattern in inside), affected_types
-        if wholly and self.always:
-            return WHOLLY
-        return PARTLY if wholly or partly else NOT
+        certain = any(not pattern.variables for pattern in inside)
+        full, partial = (not overlaps, not certain) if self.actions.rule.not_resources else (certain, overlaps)
+        if full and self.actions.rule.condition is None:
+            return FULL
+        return PARTIAL if full or partial else NONE
 
 
 class Remainder(NamedTuple):
-    """What is left of a grant, and the Deny statements that took something or may take something."""
+    """The actions of a grant that are not denied, and the Deny statements that removed some or may do so for some requests."""
 
     masks: Masks
     unlisted: frozenset[str]
     negated: tuple[StatementActions, ...]
 
     @property
-    def something(self) -> bool:
-        """Whether any action is left."""
-        return bool(self.masks or self.unlisted)
+    def empty(self) -> bool:
+        """Whether no action is left."""
+        return not (self.masks or self.unlisted)
 
 
 def denials(statements: Iterable[Statement], reader: PatternReader) -> tuple[Denial, ...]:
-    """The Deny statements among these."""
+    """Return the Deny statements among the statements."""
     found = []
     for statement in statements:
         rule = statement.rule
@@ -88,52 +79,38 @@ def denials(statements: Iterable[Statement], reader: PatternReader) -> tuple[Den
     return tuple(found)
 
 
-def remainder(granted: Masks, unlisted: Iterable[str], denied: Sequence[tuple[Denial, int]]) -> Remainder:
-    """What Deny statements leave of granted actions, each taking the actions as far as said."""
-    taken = [denial for denial, degree in denied if degree == WHOLLY]
-    left = without(granted, union(denial.statement_actions.masks for denial in taken)) if taken else granted
-    names = frozenset(unlisted)
-    remaining = frozenset(
-        name for name in names if not any(denial.statement_actions.speaks_of(name) for denial in taken)
-    )
-    negated = [
-        denial.statement_actions
-        for denial, degree in denied
-        if degree and concerns(denial.statement_actions, granted, names)
-    ]
-    return Remainder(left, remaining, tuple(negated))
+def remainder(allowed: StatementActions, target: GrantTarget, denied: Sequence[tuple[Denial, int]]) -> Remainder:
+    """Apply Deny statements, each with the degree to which it covers the target, to a grant."""
+    masks = allowed.among(target.masks)
+    names = frozenset(allowed.unlisted_of(target.service))
+    full = [denial.actions for denial, degree in denied if degree == FULL]
+    left = without(masks, union(actions.masks for actions in full)) if full else masks
+    names_left = frozenset(name for name in names if not any(actions.covers_unlisted(name) for actions in full))
+    negated = [denial.actions for denial, degree in denied if degree and denial.actions.covers_any(masks, names)]
+    return Remainder(left, names_left, tuple(negated))
 
 
 def joined(remainders: Iterable[Remainder]) -> Remainder:
-    """What is left of several grants together."""
+    """Return the union of the remainders of several grants."""
     every = list(remainders)
     if len(every) == 1:
         return every[0]
-    negated = dict.fromkeys(one for each in every for one in each.negated)
+    negated = dict.fromkeys(actions for each in every for actions in each.negated)
     names = frozenset(name for each in every for name in each.unlisted)
     return Remainder(union(each.masks for each in every), names, tuple(negated))
 
 
-def granted(statement_actions: StatementActions, masks: Masks) -> Masks:
-    """The actions of a statement that can be allowed somewhere."""
-    return masks if statement_actions.all_actions else common(statement_actions.masks, masks) if masks else NOTHING
-
-
-def concerns(denied: StatementActions, masks: Masks, names: Iterable[str]) -> bool:
-    """Whether a rule speaks of some of these actions, those that the reference does not know by their names."""
-    return meet(denied.masks, masks) or any(map(denied.speaks_of, names))
-
-
-def reached_from(pattern: Pattern, scope: ArnScope, arn: str, owner: str) -> bool:
-    """Whether a pattern takes in a resource, or some of what lies below it."""
+def matches_resource(pattern: Pattern, scope: ArnScope, arn: str, owner: str) -> bool:
+    """Whether a pattern matches the ARN of a resource or, for a scope below it, the ARNs of some of its child resources."""
     inside = any(matches(pattern.text, text) for text in scope.texts(arn, owner))
     return inside or (bool(scope.separator) and _below(pattern, scope, arn))
 
 
 def _below(pattern: Pattern, scope: ArnScope, arn: str) -> bool:
+    """Whether a pattern matches some of the child resources of a resource."""
     if pattern.every or pattern.service not in scope.services:
         return False
-    place = (pattern.partition, pattern.service, pattern.region, pattern.account)
-    if scope.elsewhere:
-        place = (pattern.partition, "*", pattern.region, "")
-    return any(matches(":".join(("arn", *place, parent)), arn) for parent in scope.parents(pattern.tail))
+    segments = (pattern.partition, pattern.service, pattern.region, pattern.account)
+    if scope.other_service:
+        segments = (pattern.partition, "*", pattern.region, "")
+    return any(matches(":".join(("arn", *segments, parent)), arn) for parent in scope.parents(pattern.tail))

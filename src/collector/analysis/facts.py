@@ -1,4 +1,4 @@
-"""What the analysis reads: plain values that stand for what was collected in one account."""
+"""The input of the analysis: plain values extracted from what was collected in one account."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 PolicyDocument: TypeAlias = Mapping[str, Any] | str
-"""A policy document as the API gives it: a structure, JSON text, or JSON text that is percent-encoded."""
+"""A policy document as returned by an API: a parsed structure, JSON text, or percent-encoded JSON text."""
 
 PolicyType: TypeAlias = Literal["aws_iam_policy", "aws_iam_user_policy", "aws_iam_group_policy", "aws_iam_role_policy"]
 
 
 class EntityRef(NamedTuple):
-    """A collected entity, as far as a relationship needs to know it."""
+    """A reference to a collected entity."""
 
     key: str
     type: str
@@ -23,8 +23,8 @@ class EntityRef(NamedTuple):
 class Account:
     """The account that owns the facts.
 
-    `organization` holds the ids of all accounts of its organization where they are known: a trusted account outside
-    of it is marked `external`. Empty means unknown.
+    `organization` holds the ids of all accounts of its organization; empty means unknown. A trusted account outside of the
+    organization is marked `external`.
     """
 
     id: str
@@ -33,16 +33,16 @@ class Account:
 
     @property
     def key(self) -> str:
-        """The key of the account's own entity."""
+        """The key of the account's entity."""
         return account_key(self.id, self.partition)
 
 
 @dataclass(frozen=True, slots=True)
 class PolicyFact:
-    """An identity policy: the default version of a managed one, or an inline one.
+    """An identity policy: the default version of a managed policy, or an inline policy.
 
-    `user` is the name of the owner of an inline user policy, so that `${aws:username}` in it is known. Where it is
-    missing it is read from a key of the form `<user ARN>/inline-policy/<name>`.
+    `user` is the name of the owner of an inline user policy; it resolves `${aws:username}`. If it is None, the name is taken
+    from a key of the form `<user ARN>/inline-policy/<name>`.
     """
 
     key: str
@@ -53,7 +53,7 @@ class PolicyFact:
 
     @property
     def username(self) -> str | None:
-        """Whose `${aws:username}` the policy's variables mean, if only one user can be meant."""
+        """The value of `${aws:username}` in the policy, or None if it does not belong to a single, identifiable user."""
         if self.user is not None or self.type != "aws_iam_user_policy":
             return self.user
         owner, found, _ = self.key.rpartition("/inline-policy/")
@@ -62,7 +62,7 @@ class PolicyFact:
 
 @dataclass(frozen=True, slots=True)
 class ResourcePolicyFact:
-    """The policy that hangs on a resource: of a bucket, key, queue, topic, function or repository."""
+    """The resource policy of a bucket, key, queue, topic, function or repository."""
 
     key: str
     type: str
@@ -79,7 +79,7 @@ class TrustFact:
 
 @dataclass(frozen=True, slots=True)
 class SecurityGroupFact:
-    """A security group with its permissions in the shape of EC2's `DescribeSecurityGroups`."""
+    """A security group; its permissions have the shape of the EC2 operation `DescribeSecurityGroups`."""
 
     key: str
     region: str
@@ -90,7 +90,7 @@ class SecurityGroupFact:
 
 @dataclass(frozen=True, slots=True)
 class NetworkAclFact:
-    """A network ACL with its entries in the shape of EC2's `DescribeNetworkAcls`."""
+    """A network ACL; its entries have the shape of the EC2 operation `DescribeNetworkAcls`."""
 
     key: str
     vpc: str | None
@@ -99,7 +99,7 @@ class NetworkAclFact:
 
 @dataclass(frozen=True, slots=True)
 class PrefixList:
-    """A prefix list; `cidrs` is None where its entries are AWS's own or could not be read."""
+    """A prefix list; `cidrs` is None if it is managed by AWS or its entries could not be read."""
 
     id: str
     name: str | None = None
@@ -108,10 +108,10 @@ class PrefixList:
 
 @dataclass(frozen=True, slots=True)
 class NetworkFacts:
-    """Who answers to an address or a range.
+    """The entities behind IP addresses and ranges.
 
-    Private space overlaps from VPC to VPC, so `addresses` and `networks` are keyed by (VPC, address or CIDR); `public` by
-    the address alone. `peers` lists the VPCs that a VPC is peered with.
+    Private address ranges of VPCs may overlap, so `addresses` and `networks` are keyed by (VPC id, address or CIDR), and `public`
+    by the address alone. `peers` lists the ids of the VPCs with which a VPC is peered.
     """
 
     addresses: Mapping[tuple[str, str], EntityRef] = field(default_factory=dict)
@@ -123,11 +123,11 @@ class NetworkFacts:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Everything the analysis of one account starts from.
+    """The complete input for the analysis of one account.
 
-    `resources` are (key, type) pairs. A key is taken for the resource's ARN; `arns` gives the ARN where it is another.
-    `unique_ids` maps the unique ids (`AIDA…`, `AROA…`) of collected users and roles to them. `security_groups` are gone
-    through twice.
+    `resources` are (key, type) pairs. A key is assumed to be the resource's ARN unless `arns` maps it to another one.
+    `unique_ids` maps the unique ids (`AIDA…`, `AROA…`) of collected users and roles to their entities. `security_groups` is
+    iterated twice; the other iterables only once.
     """
 
     account: Account
@@ -144,16 +144,16 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class AnalysisLimits:
-    """How wide grants are bounded, and what becomes of those that leave the account.
+    """Bounds on the relationships drawn for identity policies: for wide grants and across accounts.
 
-    * `wildcards`: a grant on every resource of a service, or on everything, is one relationship to the service or the
-      account (`collapse`), or one to every collected resource that it reaches (`expand`).
-    * `type_wide`: the same for a grant on every resource of one type (`instance/*`); it collapses to the service.
-    * `max_edges_per_pattern`: a resource pattern of a statement that matches more resources of one type collapses to
-      the service, with the number in `matchedResources`; 0 is no bound.
-    * `cross_account`: resources of an account that was not collected are a mapped relationship to that account
-      (`mapped`), nothing (`collected`); `off` draws nothing at all out of the account.
-    * `deny_edges`: Deny statements of identity policies are drawn too, as DENIES.
+    * `wildcards`: a grant on all resources of a service, or on everything, becomes one relationship to the service or the
+      account (`collapse`), or one to each collected resource that it reaches (`expand`).
+    * `type_wide`: the same for a grant on all resources of one type (`instance/*`); it collapses to the service.
+    * `max_edges_per_pattern`: a resource pattern of a statement that matches more resources of one type than this collapses
+      to the service, with the number in `matchedResources`; 0 means no limit.
+    * `cross_account`: grants on resources of an account that was not collected become a mapped relationship to that account
+      (`mapped`) or are dropped (`collected`); `off` drops all grants on resources of other accounts.
+    * `deny_edges`: Deny statements of identity policies are drawn as DENIES relationships.
     """
 
     wildcards: Literal["collapse", "expand"] = "collapse"
@@ -164,10 +164,10 @@ class AnalysisLimits:
 
 
 def account_key(account: str, partition: str) -> str:
-    """The key of an account's entity; it is also what names the account in a policy's principal."""
+    """Return the key of an account's entity; policies use the same ARN for the account in a principal."""
     return f"arn:{partition}:iam::{account}:root"
 
 
 def service_key(account: str, type_: str) -> str:
-    """The key of an account's service entity."""
+    """Return the key of a service entity of an account."""
     return f"{account}:service:{type_}"

@@ -1,4 +1,4 @@
-"""The wildcards of IAM: `*` is any run of characters, `?` is exactly one; every other character is itself."""
+"""IAM wildcards: `*` matches any number of characters, `?` exactly one; every other character matches itself."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from functools import lru_cache
 
 WILDCARD = re.compile(r"[*?]")
 OPEN_END = "\ue002"
-"""Stands in a text for "whatever follows here": only a `*` matches it, and then it matches all of them."""
+"""A character that stands for any continuation of a text: it is matched by `*` but not by `?`."""
 
 ESCAPED = {"*": "\ue000", "?": "\ue001", "$": "$"}
-"""How a wildcard that is meant literally (`${*}`) is kept in a pattern; private-use characters occur in no ARN."""
+"""The replacements for escaped characters such as `${*}` in a pattern; ARNs contain no private-use characters."""
 
 _LITERAL = str.maketrans({"\ue000": "*", "\ue001": "?"})
 _LAST = "\U0010ffff"
@@ -21,7 +21,7 @@ Match = Callable[[str, int], object]
 
 @lru_cache(maxsize=1024)
 def matcher(pattern: str) -> Match:
-    """A function (text, start) that is true when the pattern matches the text from `start` to its end."""
+    """Return a function (text, start) whose result is true if the pattern matches the text from `start` to its end."""
     return re.compile("".join(map(_regex, pattern)) + r"\Z", re.DOTALL).match
 
 
@@ -44,7 +44,7 @@ def _regex(character: str) -> str:
 
 
 def literal(pattern: str) -> str:
-    """A pattern without wildcards as the text that it matches."""
+    """Return the text that a pattern without wildcards matches."""
     return pattern if pattern.isascii() else pattern.translate(_LITERAL)
 
 
@@ -54,27 +54,27 @@ def is_wild(pattern: str) -> bool:
 
 
 def head(pattern: str) -> str:
-    """The text that everything matched begins with: the pattern up to its first wildcard."""
+    """Return the literal prefix of everything that the pattern matches: the pattern up to its first wildcard."""
     found = WILDCARD.search(pattern)
     return literal(pattern if found is None else pattern[: found.start()])
 
 
 def after(text: str) -> str:
-    """A text that sorts behind everything that begins with `text`."""
+    """Return a text that sorts after every text that begins with `text`."""
     return text + _LAST
 
 
 def covers(pattern: str, other: str) -> bool:
-    """Whether the pattern matches everything that the other pattern matches; false where that cannot be told.
+    """Whether the pattern matches everything that the other pattern matches. May be false although it does.
 
-    The other pattern is read as a text: what takes the place of its `*` is taken in by a `*`, or not at all.
+    The other pattern is treated as a text in which each `*` must be matched by a `*` of the pattern.
     """
     return matches(pattern, other.replace("*", OPEN_END))
 
 
 @lru_cache(maxsize=1024)
 def intersects(pattern: str, other: str) -> bool:
-    """Whether some text is matched by both patterns."""
+    """Whether there is a text that both patterns match."""
     states = _closure(other, {0})
     for character in pattern:
         states = _advance(other, states, character)
@@ -84,7 +84,7 @@ def intersects(pattern: str, other: str) -> bool:
 
 
 def _closure(pattern: str, states: set[int]) -> set[int]:
-    """The positions reached without reading a character: behind each `*` one stands in front of."""
+    """Return the positions reachable without reading a character: a `*` may match nothing."""
     reached = set(states)
     for state in states:
         position = state
@@ -95,7 +95,7 @@ def _closure(pattern: str, states: set[int]) -> set[int]:
 
 
 def _advance(pattern: str, states: set[int], character: str) -> set[int]:
-    """The positions in `pattern` after the other pattern has read one of its own characters."""
+    """Return the positions in `pattern` after the other pattern has consumed one of its own characters."""
     if character == "*":
         return set(range(min(states), len(pattern) + 1))
     following: set[int] = set()

@@ -1,7 +1,7 @@
-"""The index of what policies can name: finds the resources that a pattern matches without trying them all.
+"""An index of resources by ARN: finds the resources that a pattern matches without testing all of them.
 
-Resources lie in groups that share everything of their ARN but the resource part. A group is sorted when it is first
-searched; then a pattern costs two binary searches for the text in front of its first wildcard, and a test of what lies between.
+Resources are grouped by everything in their ARN but the resource part. A group is sorted before it is first searched. A pattern then
+costs two binary searches for its literal prefix, and a test of the names that begin with that prefix.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 _SEGMENTS = 6
 
-SETTLED_AT_ONCE = 10_000
-"""How many resources are put in order in one step."""
+SORTED_AT_ONCE = 10_000
+"""Number of resources sorted in one step."""
 
 
-class Wanted(NamedTuple):
-    """What is looked for: the segments of an ARN as patterns. Without a service, any service and account will do."""
+class ArnQuery(NamedTuple):
+    """The segments of an ARN as patterns. If `service` is None, service and account are not compared."""
 
     service: str | None
     region: str
@@ -35,31 +35,35 @@ class Wanted(NamedTuple):
     tail: str
 
 
-class Found(NamedTuple):
-    """How many resources match, and their keys: none if there are more than were asked for."""
+class Matches(NamedTuple):
+    """The number of matching resources, and their keys; the keys are empty if the number exceeds the limit of the query."""
 
     number: int
     keys: tuple[str, ...] = ()
 
 
-class _Name(NamedTuple):
-    """A pattern for a resource part: what it begins with, whether that is all, and a test where a `*` behind it is not enough."""
+class _NamePattern(NamedTuple):
+    """A pattern for a resource part: its literal prefix, and whether it consists of that alone.
+
+    `match` is None if no further test is needed: the pattern has no wildcard, or its only wildcard is a `*` at the end.
+    """
 
     start: str
     single: bool
     match: Match | None
 
     @classmethod
-    def of(cls, tail: str) -> _Name:
+    def of(cls, tail: str) -> _NamePattern:
         start = head(tail)
         single = not is_wild(tail)
         return cls(start, single, None if single or tail == start + "*" else matcher(tail))
 
 
 class _Group:
-    """Resources whose ARNs begin with the same `prefix`, which ends with the fifth colon; kept is what comes behind it.
+    """Resources whose ARNs have the same `prefix`, up to and including the fifth colon; `names` are their resource parts.
 
-    New names are in a list. In order they are in a tuple: the garbage collector looks into every list, not into tuples of text.
+    New names are collected in a list. Sorted names are kept in a tuple, because the garbage collector stops tracking tuples of
+    strings, while it traverses every list.
     """
 
     __slots__ = ("account", "names", "prefix", "region", "service")
@@ -69,102 +73,101 @@ class _Group:
         _, _, self.service, self.region, self.account, _ = prefix.split(":")
         self.names: list[str] | tuple[str, ...] = ()
 
-    def answers(self, wanted: Wanted) -> bool:
-        """Whether the segments in front of the resource part match."""
-        if not _segment(wanted.region, self.region):
+    def fits(self, query: ArnQuery) -> bool:
+        """Whether the segments before the resource part match."""
+        if not _segment(query.region, self.region):
             return False
-        if wanted.service is None:
+        if query.service is None:
             return True
-        return self.service == wanted.service and _segment(wanted.account, self.account)
+        return self.service == query.service and _segment(query.account, self.account)
 
     @property
-    def every(self) -> tuple[str, ...]:
-        """All names, in order, each once: a shared resource may have been seen from several accounts."""
+    def sorted_names(self) -> tuple[str, ...]:
+        """All names, sorted and without duplicates: a shared resource may have been collected from several accounts."""
         if isinstance(self.names, list):
             self.names = tuple(sorted(set(self.names)))
         return self.names
 
-    def search(self, name: _Name) -> tuple[str, ...]:
-        """The names that match, in order."""
-        names, start = self.every, name.start
+    def search(self, name: _NamePattern) -> tuple[str, ...]:
+        """Return the matching names, sorted."""
+        names, start = self.sorted_names, name.start
         low = bisect_left(names, start)
         if name.single:
             return names[low : low + 1] if low < len(names) and names[low] == start else ()
-        between = names[low : bisect_right(names, after(start), low)]
-        if name.match is None:
-            return between
+        candidates = names[low : bisect_right(names, after(start), low)]
         match = name.match
-        return tuple(each for each in between if match(each, 0))
+        return candidates if match is None else tuple(each for each in candidates if match(each, 0))
 
 
 class ResourceIndex:
-    """The resources of one account or of several, by type and owner.
+    """The resources of one or more accounts, by type and owner.
 
-    The owner is the account in the ARN; for ARNs without one it is the account in which the resource was collected.
+    The owner is the account in the ARN. For ARNs without an account, it is the account from which the resource was collected.
+    `accounts` are the ids of the accounts that have been added.
     """
 
     def __init__(self) -> None:
-        """Start empty."""
         self._groups: dict[tuple[str, str], dict[str, _Group]] = {}
         self._keys: dict[str, str] = {}
         self._arns: dict[str, str] = {}
         self._types: dict[str, list[str]] = {}
         self._owners: dict[str, list[str]] = {}
-        self._unsettled: list[_Group] = []
-        self._open: dict[str, dict[tuple[str, str], _Group]] = {}
+        self._unsorted: list[_Group] = []
+        self._groups_of: dict[str, dict[tuple[str, str], _Group]] = {}
         self.accounts: set[str] = set()
 
     def add(self, account: str, resources: Iterable[tuple[str, str]], arns: Mapping[str, str] | None = None) -> None:
-        """Take resources collected in an account; what no policy can name is left out.
+        """Add resources, as (key, type) pairs, that were collected from an account. Types that no policy can name are ignored.
 
-        `arns` gives the ARN of a key that is none. An account is known to policies by another ARN than its key.
+        `arns` maps keys that are not ARNs to the ARN of the resource. The account entity is indexed by the ARN that
+        policies use for it, which is not its key.
         """
         self.accounts.add(account)
-        known = self._open.setdefault(account, {})
+        groups = self._groups_of.setdefault(account, {})
         for key, type_ in resources:
             if type_ not in NAMEABLE:
                 continue
-            arn = self._learn(key, type_, arns) if arns or type_ == "aws_account" else key
+            arn = self._register_arn(key, type_, arns) if arns or type_ == "aws_account" else key
             name = arn.split(":", _SEGMENTS - 1)[-1]
             prefix = arn[: len(arn) - len(name)]
-            group = known.get((type_, prefix))
+            group = groups.get((type_, prefix))
             if group is None:
                 if prefix.count(":") < _SEGMENTS - 1:
                     continue
-                group = known[type_, prefix] = self._group(account, type_, prefix)
+                group = groups[type_, prefix] = self._group(account, type_, prefix)
             if not isinstance(group.names, list):
                 group.names = list(group.names)
-                self._unsettled.append(group)
+                self._unsorted.append(group)
             group.names.append(name)
 
-    def settle(self) -> Iterator[None]:
-        """Put everything in order, a little at a time; what was not put in order before is when it is first searched."""
+    def sort(self) -> Iterator[None]:
+        """Sort the names added so far, in short steps. Sorting ahead is optional: a group is sorted when it is first searched."""
         done = 0
-        while self._unsettled:
-            done += len(self._unsettled.pop().every)
-            if done >= SETTLED_AT_ONCE or not self._unsettled:
-                # A tuple of text is let go of when the collector has looked at it once: better here than at all of them later.
+        while self._unsorted:
+            done += len(self._unsorted.pop().sorted_names)
+            if done >= SORTED_AT_ONCE or not self._unsorted:
+                # The garbage collector untracks a tuple of strings at its first pass: pay for that here, not for all at once later.
                 gc.collect(0)
                 yield
                 done = 0
 
-    def find(self, kind: ArnType, owner: str, wanted: Wanted, limit: int = 0) -> Found:
-        """The resources of a type and an owner that match; with a limit, only their number if there are more."""
-        groups = [group for group in self._groups.get((kind.type, owner), {}).values() if group.answers(wanted)]
-        found = [(group.prefix, group.search(name)) for name in _names(kind, wanted) for group in groups]
+    def find(self, kind: ArnType, owner: str, query: ArnQuery, limit: int = 0) -> Matches:
+        """Return the matching resources of a type and an owner; only their number if it exceeds `limit` (0: no limit)."""
+        groups = [group for group in self._groups.get((kind.type, owner), {}).values() if group.fits(query)]
+        found = [(group.prefix, group.search(name)) for name in _names(kind, query) for group in groups]
         number = sum(len(names) for _, names in found)
         if limit and number > limit:
-            return Found(number)
+            return Matches(number)
         arns = [prefix + name for prefix, names in found for name in names]
-        return Found(number, tuple(map(self._key, arns) if self._keys else arns))
+        return Matches(number, tuple(map(self._key, arns) if self._keys else arns))
 
     def owner(self, kind: ArnType, arn: str, home: str) -> str | None:
-        """In which account a resource was collected whose ARN does not say so; the account at home is asked first."""
+        """Return the account from which a resource without an account in its ARN was collected. `home` is searched first."""
         others = (owner for owner in self._owners.get(kind.type, ()) if owner != home)
         return next((owner for owner in (home, *others) if self._holds(kind.type, owner, arn)), None)
 
     def entity(self, arn: str, types: Iterable[str]) -> EntityRef | None:
-        """The resource with this ARN, if it was collected and is of one of the types."""
+        """Return the collected resource with this ARN, or None if there is none of these types."""
         parts = arn.split(":", _SEGMENTS - 1)
         if len(parts) < _SEGMENTS:
             return None
@@ -178,23 +181,23 @@ class ResourceIndex:
     def _holds(self, type_: str, owner: str, arn: str) -> bool:
         tail = arn.split(":", _SEGMENTS - 1)[-1]
         group = self._groups.get((type_, owner), {}).get(arn[: len(arn) - len(tail)])
-        return group is not None and bool(group.search(_Name(tail, single=True, match=None)))
+        return group is not None and bool(group.search(_NamePattern(tail, single=True, match=None)))
 
     def entities(self, owner: str, type_: str) -> Iterator[str]:
-        """The keys of all resources of a type and an owner."""
+        """Yield the keys of all resources of a type and an owner."""
         for group in self._groups.get((type_, owner), {}).values():
-            for name in group.every:
+            for name in group.sorted_names:
                 yield self._key(group.prefix + name)
 
     def arn(self, key: str) -> str:
-        """The ARN of a resource."""
+        """Return the ARN of the resource with this key."""
         return self._arns.get(key, key)
 
     def types(self, owner: str) -> tuple[str, ...]:
-        """The types of which the owner has resources."""
+        """Return the types of the resources of an owner."""
         return tuple(self._types.get(owner, ()))
 
-    def _learn(self, key: str, type_: str, arns: Mapping[str, str] | None) -> str:
+    def _register_arn(self, key: str, type_: str, arns: Mapping[str, str] | None) -> str:
         arn = arns.get(key, key) if arns else key
         if type_ == "aws_account" and arn == key:
             arn = key.replace(":iam::", ":account::").replace(":root", ":account")
@@ -215,18 +218,18 @@ class ResourceIndex:
         return self._keys.get(arn, arn)
 
 
-def _names(kind: ArnType, wanted: Wanted) -> list[_Name]:
-    """The patterns for the resource part: a `*` for the account also takes in the colons behind it (IAM documentation)."""
-    names = [_Name.of(wanted.tail)]
-    start = head(wanted.tail)
+def _names(kind: ArnType, query: ArnQuery) -> list[_NamePattern]:
+    """Return the patterns for the resource part: a `*` for the account also matches colons (IAM documentation)."""
+    names = [_NamePattern.of(query.tail)]
+    start = head(query.tail)
     if (
         kind.colons
-        and wanted.account == "*"
-        and wanted.service is not None
+        and query.account == "*"
+        and query.service is not None
         and not any(start.startswith(form.prefix) for form in kind.forms)
-        and not wanted.tail.startswith("*")
+        and not query.tail.startswith("*")
     ):
-        names.append(_Name.of("*:" + wanted.tail))
+        names.append(_NamePattern.of("*:" + query.tail))
     return names
 
 

@@ -1,6 +1,6 @@
-"""Who is meant by the addresses, networks and prefix lists of a firewall rule.
+"""Resolves the addresses, ranges and prefix lists of firewall rules to entities.
 
-The ends are JupiterOne's: the Internet for all addresses, a host for one, a network for a range.
+What was not collected is mapped as in JupiterOne: the Internet for all addresses, a host for one address, a network for a range.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ _PRIVATE = tuple(
         ),
     )
 )  # fmt: skip
-"""Ranges that are not routed on the Internet (RFC 1918, 6598, 3927, 4193, 4291); what Python calls private differs by version."""
+"""Ranges that are not routed on the Internet (RFC 1918, 6598, 3927, 4193, 4291); `is_private` differs between Python versions."""
 
 
 class Range(NamedTuple):
-    """A range of addresses in its canonical spelling."""
+    """An IP address range in canonical form: CIDR, network address, prefix length, and whether it is one address and public."""
 
     cidr: str
     address: str
@@ -40,7 +40,7 @@ class Range(NamedTuple):
 
 
 class NetworkPeer(NamedTuple):
-    """The other end of a rule: collected, or outside; `mark` tells the rules apart that have the same end."""
+    """The other end of a firewall rule: a collected entity or one outside. `mark` distinguishes rules with the same end."""
 
     mark: str
     entity: EntityRef | None
@@ -50,7 +50,7 @@ class NetworkPeer(NamedTuple):
 
 @lru_cache(maxsize=4096)
 def parse(cidr: str) -> Range | None:
-    """The range, or None if it is none. Bits behind the prefix are dropped, as AWS does."""
+    """Parse a CIDR; None if it is malformed. Host bits are cleared, as AWS does."""
     try:
         found = ip_network(cidr.strip(), strict=False)
     except ValueError:
@@ -69,7 +69,7 @@ def _is_private(found: IPv4Network | IPv6Network) -> bool:
 
 
 def of_cidr(cidr: str, vpc: str | None, facts: NetworkFacts) -> NetworkPeer | None:
-    """The end that a range stands for, as seen from a VPC; None if it is no range."""
+    """Return the peer for a CIDR in a rule of a VPC; None if the CIDR is malformed."""
     found = parse(cidr)
     if found is None:
         return None
@@ -77,41 +77,40 @@ def of_cidr(cidr: str, vpc: str | None, facts: NetworkFacts) -> NetworkPeer | No
     if found.length == 0:
         return NetworkPeer(found.cidr, None, outside.internet(), properties)
     if found.single:
-        known = _host(found, vpc, facts)
-        return NetworkPeer(
-            found.cidr, known, None if known else outside.host(found.address, public=found.public), properties
-        )
-    known = _network(found, vpc, facts)
-    described = None if known else outside.network(found.cidr, found.length, public=found.public)
-    return NetworkPeer(found.cidr, known, described, {**properties, "netmask": str(found.length)})
+        entity = _host(found, vpc, facts)
+        described = None if entity else outside.host(found.address, public=found.public)
+        return NetworkPeer(found.cidr, entity, described, properties)
+    entity = _network(found, vpc, facts)
+    described = None if entity else outside.network(found.cidr, found.length, public=found.public)
+    return NetworkPeer(found.cidr, entity, described, {**properties, "netmask": str(found.length)})
 
 
 def of_prefix_list(id_: str, vpc: str | None, facts: NetworkFacts) -> Iterator[NetworkPeer]:
-    """The ends that a prefix list stands for: its entries, or the list itself where they are not known."""
-    known = facts.prefix_lists.get(id_)
-    if known is None or known.cidrs is None:
-        name = known.name if known else None
+    """Yield the peers for a prefix list: one for each entry, or the list itself if its entries are unknown."""
+    prefix_list = facts.prefix_lists.get(id_)
+    if prefix_list is None or prefix_list.cidrs is None:
+        name = prefix_list.name if prefix_list else None
         named: dict[str, Primitive] = {"prefixListId": id_, **({"prefixListName": name} if name else {})}
         yield NetworkPeer(id_, None, outside.prefix_list(id_, name), named)
         return
-    for cidr in known.cidrs:
-        other = of_cidr(cidr, vpc, facts)
-        if other is not None:
-            yield other._replace(mark=f"{id_}:{other.mark}", properties={**other.properties, "prefixListId": id_})
+    for cidr in prefix_list.cidrs:
+        peer = of_cidr(cidr, vpc, facts)
+        if peer is not None:
+            yield peer._replace(mark=f"{id_}:{peer.mark}", properties={**peer.properties, "prefixListId": id_})
 
 
 def _host(found: Range, vpc: str | None, facts: NetworkFacts) -> EntityRef | None:
-    """A private address means somebody of the same VPC or of one that it is peered with: other VPCs use the same ones."""
+    """Return the entity with an address. Private addresses are resolved only in the VPC and its peers: other VPCs may reuse them."""
     if found.public and found.address in facts.public:
         return facts.public[found.address]
-    near = (facts.addresses.get((each, found.address)) for each in _near(vpc, facts))
-    return next((entity for entity in near if entity is not None), None)
+    entities = (facts.addresses.get((each, found.address)) for each in _reachable(vpc, facts))
+    return next((entity for entity in entities if entity is not None), None)
 
 
 def _network(found: Range, vpc: str | None, facts: NetworkFacts) -> EntityRef | None:
-    near = (facts.networks.get((each, found.cidr)) for each in _near(vpc, facts))
-    return next((entity for entity in near if entity is not None), None)
+    entities = (facts.networks.get((each, found.cidr)) for each in _reachable(vpc, facts))
+    return next((entity for entity in entities if entity is not None), None)
 
 
-def _near(vpc: str | None, facts: NetworkFacts) -> tuple[str, ...]:
+def _reachable(vpc: str | None, facts: NetworkFacts) -> tuple[str, ...]:
     return (vpc, *facts.peers.get(vpc, ())) if vpc else ()

@@ -1,6 +1,6 @@
-"""The patterns of `Resource` and `NotResource`: variables filled in, cut into the segments of an ARN.
+"""Parses the patterns of `Resource` and `NotResource`: resolves policy variables and splits them into ARN segments.
 
-Source of the rules: IAM's documentation of the Resource element, of ARNs and of policy variables.
+Source of the rules: the IAM documentation of the Resource element, of ARNs and of policy variables.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _SEGMENTS = 6
 
 
 class PatternReader(NamedTuple):
-    """Whose policy is read: what its variables mean."""
+    """The values of policy variables: the account of the policy and, if it belongs to one user, the name of that user."""
 
     account: str
     user: str | None = None
@@ -27,8 +27,8 @@ class PatternReader(NamedTuple):
 class Pattern(NamedTuple):
     """A pattern that can match something.
 
-    `raw` is what the policy says, `text` the same with its variables filled in; those in `variables` are not known before
-    a request and stand as `*`. `every` patterns match everything of a partition.
+    `raw` is the text in the policy. In `text`, variables are resolved; those listed in `variables` depend on the request and are
+    replaced by `*`. `every` is true if the pattern matches everything in a partition.
     """
 
     raw: str
@@ -43,17 +43,17 @@ class Pattern(NamedTuple):
 
     @property
     def any_region(self) -> bool:
-        """Whether resources of all regions, or those that have none, are meant."""
+        """Whether the pattern matches resources of all regions, or resources without a region."""
         return self.region in ("", "*")
 
     @property
     def all_resources(self) -> bool:
-        """Whether the resource part is nothing but wildcards."""
+        """Whether the resource part consists of wildcards only."""
         return "*" in self.tail and self.tail.strip("*/:") == ""
 
     @property
     def names_one(self) -> bool:
-        """Whether the pattern is one ARN."""
+        """Whether the pattern is a single ARN."""
         return not is_wild(self.text)
 
 
@@ -63,12 +63,12 @@ EVERYTHING = Pattern("*", "*", (), "*", "*", "*", "*", "*", every=True)
 
 @lru_cache(maxsize=1024)
 def parse(raw: str, reader: PatternReader, *, variables: bool) -> Pattern | None:
-    """The pattern, or None if it can match nothing: what is no ARN, or a form that IAM does not take.
+    """Parse a pattern; None if it can match nothing because it is not an ARN or has a form that IAM does not accept.
 
-    `variables` says whether the document's version of the language has them. Segments that are missing behind a `*` are `*`;
-    an ARN that is short in any other way, or one with a wildcard in its service, matches nothing.
+    `variables` is true if the document's version of the policy language has variables. Segments that are missing after a final `*`
+    are `*`. Any other ARN with missing segments, or with a wildcard in its service, matches nothing.
     """
-    text, unknown = _filled(raw, reader) if variables else (raw, ())
+    text, unknown = _resolved(raw, reader) if variables else (raw, ())
     text = _ASTERISKS.sub("*", text)
     if text == "*":
         return EVERYTHING._replace(raw=raw, variables=unknown)
@@ -84,14 +84,14 @@ def parse(raw: str, reader: PatternReader, *, variables: bool) -> Pattern | None
 
 
 def of_partition(pattern: Pattern, partition: str) -> bool:
-    """Whether the pattern speaks of this partition."""
+    """Whether the pattern matches resources of a partition."""
     return matches(pattern.partition, partition)
 
 
-def _filled(raw: str, reader: PatternReader) -> tuple[str, tuple[str, ...]]:
+def _resolved(raw: str, reader: PatternReader) -> tuple[str, tuple[str, ...]]:
     unknown: list[str] = []
 
-    def fill(found: re.Match[str]) -> str:
+    def value(found: re.Match[str]) -> str:
         # A default value may follow: ${aws:PrincipalTag/team, 'none'}.
         name = found[1].partition(",")[0].strip()
         if name in ESCAPED:
@@ -103,4 +103,4 @@ def _filled(raw: str, reader: PatternReader) -> tuple[str, tuple[str, ...]]:
         unknown.append(name)
         return "*"
 
-    return _VARIABLE.sub(fill, raw), tuple(unknown)
+    return _VARIABLE.sub(value, raw), tuple(unknown)

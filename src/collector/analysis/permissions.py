@@ -1,7 +1,7 @@
-"""What identity policies allow: a relationship from each policy to everything that it reaches.
+"""Relationships from identity policies to everything that they allow.
 
-A relationship says what its document grants. What limits a document from outside (boundaries, organization policies, session
-and resource policies) is not considered, nor is who holds it: that is told by other relationships.
+A relationship describes what the policy document grants. Other limits (permissions boundaries, organization policies, session
+policies, resource policies) are not evaluated. The principals that hold the policy are covered by other relationships.
 """
 
 from __future__ import annotations
@@ -10,12 +10,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from collector.analysis import outside
-from collector.analysis.authorization import everything
-from collector.analysis.collapse import Collapse, Reach
-from collector.analysis.denials import Denial, Remainder, concerns, denials, granted, joined, remainder
+from collector.analysis.collapse import Collapse
+from collector.analysis.denials import Denial, denials, joined, remainder
 from collector.analysis.documents import Statement, read
-from collector.analysis.grants import Grant, all_actions, properties
-from collector.analysis.patterns import EVERYTHING, PatternReader, parse
+from collector.analysis.grants import Grant, grant_properties
+from collector.analysis.patterns import PatternReader
 from collector.analysis.results import (
     AnalysisProblem,
     AnalysisVerb,
@@ -31,36 +30,35 @@ if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Iterable, Iterator, Sequence
 
-    from collector.analysis.facts import Account, AnalysisLimits, PolicyDocument, PolicyFact
+    from collector.analysis.facts import Account, AnalysisLimits, PolicyFact
     from collector.analysis.matching import ResourceIndex
 
 STEP_SIZE = 500
-"""How many findings are handed over at once, so that no step takes long."""
+"""Largest number of findings in one step of the analysis."""
 
 
 @dataclass(slots=True)
 class _Resources:
-    """The resources of a type and an owner that a policy reaches, each with the grants that do, as bits."""
+    """The resources of one type and owner that a policy reaches; `reached` maps each key to the bit mask of its grants."""
 
     grants: list[Grant] = field(default_factory=list)
     reached: dict[str, int] = field(default_factory=dict)
 
     def add(self, grant: Grant) -> None:
-        """Take what a grant reaches."""
         bit = 1 << len(self.grants)
         self.grants.append(grant)
         if not self.reached:
-            self.reached = dict.fromkeys(grant.reach.keys, bit)
+            self.reached = dict.fromkeys(grant.target.keys, bit)
             return
         reached = self.reached
-        before = reached.get
-        for key in grant.reach.keys:
-            reached[key] = before(key, 0) | bit
+        get = reached.get
+        for key in grant.target.keys:
+            reached[key] = get(key, 0) | bit
 
 
 @dataclass(slots=True)
 class ReachedResources:
-    """Everything that a policy reaches."""
+    """Everything that a policy reaches: grants by kind of target."""
 
     account: list[Grant] = field(default_factory=list)
     services: dict[str, list[Grant]] = field(default_factory=dict)
@@ -68,34 +66,36 @@ class ReachedResources:
     resources: dict[tuple[str, str], _Resources] = field(default_factory=dict)
 
     def add(self, grant: Grant) -> None:
-        """Take what a grant reaches."""
-        reach = grant.reach
-        if reach.step == "resource":
-            self.resources.setdefault((reach.name, reach.owner), _Resources()).add(grant)
-        elif reach.step == "account" or reach.name == ACCOUNT_PREFIX:
+        """Add a grant under the kind of its target."""
+        target = grant.target
+        if target.kind == "resource":
+            self.resources.setdefault((target.name, target.owner), _Resources()).add(grant)
+        elif target.kind == "account" or target.name == ACCOUNT_PREFIX:
             self.account.append(grant)
-        elif reach.step == "service":
-            self.services.setdefault(of_prefix(reach.name), []).append(grant)
+        elif target.kind == "service":
+            self.services.setdefault(of_prefix(target.name), []).append(grant)
         else:
-            self.foreign.setdefault(reach.name, []).append(grant)
+            self.foreign.setdefault(target.name, []).append(grant)
 
 
 class Permissions:
-    """Draws the policies of one account; what equal statements reach is found once."""
+    """Draws the identity policies of one account; equal statements are resolved once.
+
+    The index must be complete: all resources have been added to it. `counts` is incremented.
+    """
 
     def __init__(
         self, account: Account, index: ResourceIndex, options: AnalysisLimits, services: Services, counts: Counter[str]
     ) -> None:
-        """Take an index that is complete. `counts` are added to."""
         self._account = account
         self._index = index
         self._options = options
         self._services = services
         self._counts = counts
-        self._ladder = Collapse(account, index, options)
+        self._collapse = Collapse(account, index, options)
 
     def steps(self, policies: Iterable[PolicyFact]) -> Iterator[list[Result]]:
-        """The findings, some at a time."""
+        """Yield the findings of all policies in lists of at most `STEP_SIZE`."""
         for policy in policies:
             found: list[Result] = []
             for finding in self.findings(policy):
@@ -106,7 +106,7 @@ class Permissions:
             yield found
 
     def findings(self, policy: PolicyFact) -> Iterator[Result]:
-        """What one policy gives: problems, requests for service entities, relationships."""
+        """Yield the findings of one policy: problems, requests for service entities, relationships."""
         document = read(policy.document, "identity")
         for fault in document.faults:
             self._counts["invalidStatements" if document.statements else "invalidDocuments"] += 1
@@ -130,48 +130,53 @@ class Permissions:
             yield from self._to_resources(policy, verb, type_, owner, resources, denied)
 
     def reached(self, policy: PolicyFact, effect: str, statements: Iterable[Statement]) -> ReachedResources:
-        """What the statements of one effect reach, before anything is taken away."""
+        """Return everything that the statements of one effect reach, without applying Deny statements."""
         found = ReachedResources()
         for statement in statements:
             if statement.rule.effect == effect:
-                means = statement_actions(statement.rule)
-                reaches = self._ladder.reaches(means, policy.username)
-                self._counts.update(reaches.counts)
-                for reach in reaches.every:
-                    found.add(Grant(statement, means, reach))
+                actions = statement_actions(statement.rule)
+                resolved = self._collapse.targets(actions, policy.username)
+                self._counts.update(resolved.counts)
+                for target in resolved.targets:
+                    found.add(Grant(statement, actions, target))
         return found
 
     def _to_account(
         self, policy: PolicyFact, verb: AnalysisVerb, grants: Sequence[Grant], denied: Sequence[Denial]
     ) -> Iterator[Result]:
-        said = self._said(policy, grants, denied)
-        if said is not None:
-            yield Relationship(policy.key, policy.type, verb, self._account.key, "aws_account", None, said)
+        properties = self._wide_properties(policy, grants, denied)
+        if properties is not None:
+            yield Relationship(policy.key, policy.type, verb, self._account.key, "aws_account", None, properties)
 
     def _to_service(
         self, policy: PolicyFact, verb: AnalysisVerb, type_: str, grants: Sequence[Grant], denied: Sequence[Denial]
     ) -> Iterator[Result]:
-        said = self._said(policy, grants, denied)
-        if said is not None:
-            yield from self._services.ask(type_)
-            yield Relationship(policy.key, policy.type, verb, self._services.key(type_), type_, None, said)
+        properties = self._wide_properties(policy, grants, denied)
+        if properties is not None:
+            yield from self._services.request(type_)
+            yield Relationship(policy.key, policy.type, verb, self._services.key(type_), type_, None, properties)
 
     def _to_foreign(
         self, policy: PolicyFact, verb: AnalysisVerb, account: str, grants: Sequence[Grant], denied: Sequence[Denial]
     ) -> Iterator[Result]:
-        said = self._said(policy, grants, denied, cross=True)
-        if said is not None:
+        properties = self._wide_properties(policy, grants, denied, cross=True)
+        if properties is not None:
             other = outside.account(account, self._account.partition)
             yield MappedRelationship(
-                policy.key, policy.type, verb, "FORWARD", other.properties, other.filter_keys, None, said
+                policy.key, policy.type, verb, "FORWARD", other.properties, other.filter_keys, None, properties
             )
 
-    def _said(
+    def _wide_properties(
         self, policy: PolicyFact, grants: Sequence[Grant], denied: Sequence[Denial], *, cross: bool = False
     ) -> dict[str, Primitive] | None:
-        """The properties of a relationship to something wide; None if Deny leaves nothing of it."""
-        left = joined(_left(grant, [(denial, denial.of_reach(grant.reach)) for denial in denied]) for grant in grants)
-        return properties(grants, left, policy.version) | {"crossAccount": cross} if left.something else None
+        """Return the properties of a relationship to an account or a service; None if everything is denied."""
+        left = joined(
+            remainder(
+                grant.actions, grant.target, [(denial, denial.degree_on_target(grant.target)) for denial in denied]
+            )
+            for grant in grants
+        )
+        return None if left.empty else grant_properties(grants, left, policy.version) | {"crossAccount": cross}
 
     def _to_resources(
         self,
@@ -182,16 +187,16 @@ class Permissions:
         resources: _Resources,
         denied: Sequence[Denial],
     ) -> Iterator[Relationship]:
-        teller = _EdgeWriter(policy, owner, resources.grants, denied, self._account)
+        writer = _EdgeWriter(policy, owner, resources.grants, denied, self._account)
         arn = self._index.arn
         for key, bits in resources.reached.items():
-            said = teller.said(arn(key), bits) if teller.denied else teller.plain(bits)
-            if said is not None:
-                yield Relationship(policy.key, policy.type, verb, key, type_, None, said)
+            properties = writer.properties(bits, writer.degrees(arn(key)) if writer.denied else ())
+            if properties is not None:
+                yield Relationship(policy.key, policy.type, verb, key, type_, None, properties)
 
 
 class _EdgeWriter:
-    """Gives the properties of relationships to resources; those that are alike share them."""
+    """Computes the properties of relationships to resources of one type and owner; equal relationships share one object."""
 
     def __init__(
         self, policy: PolicyFact, owner: str, grants: Sequence[Grant], denied: Sequence[Denial], account: Account
@@ -200,64 +205,37 @@ class _EdgeWriter:
         self._owner = owner
         self._cross = owner not in (account.id, "aws")
         self._grants = grants
-        self._known: dict[tuple[int, tuple[int, ...]], dict[str, Primitive] | None] = {}
-        self._scopes = list(dict.fromkeys(grant.reach.scope for grant in grants if grant.reach.scope))
-        self.denied = tuple(denial for denial in denied if any(_touches(denial, grant) for grant in grants))
+        self._cache: dict[tuple[int, tuple[int, ...]], dict[str, Primitive] | None] = {}
+        self._scopes = list(dict.fromkeys(grant.target.scope for grant in grants if grant.target.scope))
+        self.denied = tuple(denial for denial in denied if any(_limits(denial, grant) for grant in grants))
 
-    def plain(self, bits: int) -> dict[str, Primitive] | None:
-        """The properties where nothing is denied."""
-        return self._told(bits, ())
+    def degrees(self, arn: str) -> tuple[int, ...]:
+        """Return the degree to which each Deny statement covers each scope of a resource."""
+        return tuple(
+            denial.degree_on_resource(scope, arn, self._owner) for scope in self._scopes for denial in self.denied
+        )
 
-    def said(self, arn: str, bits: int) -> dict[str, Primitive] | None:
-        """The properties for one resource; None if Deny leaves nothing."""
-        degrees = tuple(denial.of_resource(scope, arn, self._owner) for scope in self._scopes for denial in self.denied)
-        return self._told(bits, degrees)
+    def properties(self, bits: int, degrees: tuple[int, ...]) -> dict[str, Primitive] | None:
+        """Return the properties for a bit mask of grants; None if everything is denied."""
+        key = (bits, degrees)
+        if key not in self._cache:
+            self._cache[key] = self._compute(bits, degrees)
+        return self._cache[key]
 
-    def _told(self, bits: int, degrees: tuple[int, ...]) -> dict[str, Primitive] | None:
-        question = (bits, degrees)
-        if question not in self._known:
-            self._known[question] = self._tell(bits, degrees)
-        return self._known[question]
-
-    def _tell(self, bits: int, degrees: tuple[int, ...]) -> dict[str, Primitive] | None:
+    def _compute(self, bits: int, degrees: tuple[int, ...]) -> dict[str, Primitive] | None:
         grants = [grant for number, grant in enumerate(self._grants) if bits >> number & 1]
-        left = joined(_left(grant, self._denied(grant, degrees)) for grant in grants)
-        if not left.something:
+        left = joined(remainder(grant.actions, grant.target, self._denied(grant, degrees)) for grant in grants)
+        if left.empty:
             return None
-        return properties(grants, left, self._policy.version) | {"crossAccount": self._cross}
+        return grant_properties(grants, left, self._policy.version) | {"crossAccount": self._cross}
 
     def _denied(self, grant: Grant, degrees: tuple[int, ...]) -> list[tuple[Denial, int]]:
-        if not degrees or grant.reach.scope is None:
+        if not degrees or grant.target.scope is None:
             return []
-        start = self._scopes.index(grant.reach.scope) * len(self.denied)
+        start = self._scopes.index(grant.target.scope) * len(self.denied)
         return list(zip(self.denied, degrees[start : start + len(self.denied)], strict=True))
 
 
-def _touches(denial: Denial, grant: Grant) -> bool:
-    return concerns(denial.statement_actions, grant.reach.masks, grant.meaning.unlisted_of(grant.reach.service))
-
-
-def _left(grant: Grant, denied: Sequence[tuple[Denial, int]]) -> Remainder:
-    masks = granted(grant.meaning, grant.reach.masks)
-    return remainder(masks, grant.meaning.unlisted_of(grant.reach.service), denied)
-
-
-def policy_is_admin(document: PolicyDocument) -> bool:
-    """Whether an identity policy unconditionally allows every action on everything, and denies nothing of that everywhere."""
-    reader = PatternReader("")
-    statements = read(document, "identity").statements
-    denied = denials(statements, reader)
-    grants = [
-        Grant(statement, statement_actions(statement.rule), Reach("account", "", EVERYTHING, everything()))
-        for statement in statements
-        if _grants_everything(statement, reader)
-    ]
-    left = [_left(grant, [(denial, denial.of_reach(grant.reach)) for denial in denied]) for grant in grants]
-    return bool(grants) and all_actions(grants, joined(left))
-
-
-def _grants_everything(statement: Statement, reader: PatternReader) -> bool:
-    rule = statement.rule
-    patterns = [parse(raw, reader, variables=rule.variables) for raw in rule.resources]
-    whole = not rule.not_resources and any(pattern and pattern.every and not pattern.variables for pattern in patterns)
-    return rule.effect == "Allow" and rule.condition is None and statement_actions(rule).all_actions and whole
+def _limits(denial: Denial, grant: Grant) -> bool:
+    """Whether a Deny statement covers an action of a grant's target."""
+    return denial.actions.covers_any(grant.target.masks, grant.actions.unlisted_of(grant.target.service))

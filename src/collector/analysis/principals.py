@@ -1,6 +1,6 @@
-"""Who is meant by the principals of a trust policy or a resource policy.
+"""Parses the principals of trust policies and resource policies, and resolves them to entities.
 
-Source of the forms: IAM's documentation of the Principal element.
+Source of the forms: the IAM documentation of the Principal element.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import re
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from collector.analysis import outside
-from collector.analysis.denials import NOT, PARTLY, WHOLLY
+from collector.analysis.denials import FULL, NONE, PARTIAL
 from collector.analysis.documents import Principals, condition_values
 from collector.analysis.facts import Account, EntityRef, account_key
 from collector.analysis.results import Described, Primitive, cut
@@ -48,7 +48,7 @@ _ARN = re.compile(r"arn:[\w-]+:(iam|sts)::(\d{12}):([^*?]+)")
 _ORIGIN_ACCESS = re.compile(r"arn:[\w-]+:iam::cloudfront:user/.+")
 _UNIQUE_ID = re.compile(r"(A(?:IDA|ROA|GPA|NPA|NVA|SIA)[A-Z0-9]{12,})(?::.*)?")
 _REQUIRING = frozenset(("StringEquals", "StringEqualsIgnoreCase", "StringLike", "ArnEquals", "ArnLike", "Bool"))
-_LIFTED = {
+_PROPERTY_OF = {
     "sts:externalid": "externalId",
     "aws:principalorgid": "orgIds",
     "aws:multifactorauthpresent": "mfa",
@@ -59,7 +59,7 @@ _LIFTED = {
 
 
 class Principal(NamedTuple):
-    """A principal as written, and what it is; `account` and `name` where the form tells them."""
+    """A parsed principal. `text` is the principal as written; `account` and `name` are empty if the form does not contain them."""
 
     kind: PrincipalKind
     text: str
@@ -67,10 +67,10 @@ class Principal(NamedTuple):
     name: str = ""
 
 
-class End(NamedTuple):
-    """An end of a relationship that stands for a principal: collected, a service, or outside.
+class PrincipalEnd(NamedTuple):
+    """The end of a relationship that represents a principal: a collected entity, a service, or an entity outside.
 
-    `identity` is equal for principals that mean the same end.
+    `identity` is equal for principals with the same end.
     """
 
     identity: str
@@ -81,8 +81,8 @@ class End(NamedTuple):
     properties: Mapping[str, str] = {}
 
 
-def classify(kind: str, text: str) -> Principal:
-    """What a principal of an element such as `AWS` or `Service` is."""
+def parse_principal(kind: str, text: str) -> Principal:
+    """Parse a principal; `kind` is its key in the Principal element, such as `AWS` or `Service`."""
     if kind == "Service":
         return Principal("service", text, name=text) if of_principal(text) else Principal("unknown", text)
     if kind == "Federated":
@@ -105,12 +105,10 @@ def _of_aws(text: str) -> Principal:
     found = _ARN.fullmatch(text)
     if found is not None:
         return _of_arn(text, *found.groups())
-    # An origin access identity is how CloudFront shows itself to a bucket.
-    return (
-        Principal("service", text, name="cloudfront.amazonaws.com")
-        if _ORIGIN_ACCESS.fullmatch(text)
-        else Principal("unknown", text)
-    )
+    if _ORIGIN_ACCESS.fullmatch(text):
+        # CloudFront reads a bucket as its origin access identity.
+        return Principal("service", text, name="cloudfront.amazonaws.com")
+    return Principal("unknown", text)
 
 
 def _of_arn(text: str, service: str, account: str, rest: str) -> Principal:
@@ -128,60 +126,64 @@ def _of_arn(text: str, service: str, account: str, rest: str) -> Principal:
     return Principal("unknown", text, account)
 
 
-def degree(denied: Principals, principal: Principal, *, certain: bool) -> int:
-    """How much of what is allowed to a principal a Deny takes that names these; one that is not `certain` never takes it whole."""
+def denial_degree(denied: Principals, principal: Principal, *, certain: bool) -> int:
+    """Return the degree to which a Deny on the principals `denied` covers a principal; at most PARTIAL unless it is `certain`."""
     if denied.negated:
-        # Whom NotPrincipal spares depends on the session as well as on the user or role behind it.
-        return PARTLY
-    most = max((_taken(classify(*each), principal) for each in denied.named), default=NOT)
-    return min(most, WHOLLY if certain else PARTLY)
+        # Which requests a NotPrincipal exempts depends on the session as well as on its user or role.
+        return PARTIAL
+    degree = max((_coverage(parse_principal(*each), principal) for each in denied.named), default=NONE)
+    return min(degree, FULL if certain else PARTIAL)
 
 
-def _taken(denied: Principal, principal: Principal) -> int:
+def _coverage(denied: Principal, principal: Principal) -> int:
     if denied.kind == "everyone" or (denied.kind, denied.name, denied.text) == (
         principal.kind,
         principal.name,
         principal.text,
     ):
-        return WHOLLY
+        return FULL
     if denied.kind == "account" and principal.account == denied.account:
-        return WHOLLY
+        return FULL
     inside = principal.kind == "account" and denied.account == principal.account
-    return PARTLY if inside or principal.kind == "everyone" else NOT
+    return PARTIAL if inside or principal.kind == "everyone" else NONE
 
 
-def required(condition: str | None) -> dict[str, tuple[str, ...]]:
-    """The well-known keys for which a condition demands values, under the names that they have on a relationship."""
+def required_values(condition: str | None) -> dict[str, tuple[str, ...]]:
+    """Return the values that a condition requires for well-known keys, by the name of the relationship property."""
     found: dict[str, list[str]] = {}
     for operator, key, value in condition_values(condition):
-        if key in _LIFTED and operator.removeprefix("ForAnyValue:") in _REQUIRING:
-            found.setdefault(_LIFTED[key], []).append(value)
+        if key in _PROPERTY_OF and operator.removeprefix("ForAnyValue:") in _REQUIRING:
+            found.setdefault(_PROPERTY_OF[key], []).append(value)
     return {name: tuple(values) for name, values in found.items()}
 
 
-def lifted(conditions: Iterable[str | None]) -> dict[str, Primitive]:
-    """What all of several ways to be allowed demand: a value that one of them does without says nothing."""
-    every = [required(condition) for condition in conditions]
-    shared = [name for name in _LIFTED.values() if all(name in each for each in every)]
+def condition_properties(conditions: Iterable[str | None]) -> dict[str, Primitive]:
+    """Return the properties for keys that all conditions require; a key that one of the statements does not require is omitted."""
+    every = [required_values(condition) for condition in conditions]
     found: dict[str, Primitive] = {}
-    for name in shared:
+    for name in (name for name in _PROPERTY_OF.values() if all(name in each for each in every)):
         values = sorted({value for each in every for value in each[name]})
         found[name] = values == ["true"] if name == "mfa" else cut(",".join(values))
     return found
 
 
 class PrincipalIndex:
-    """Finds the ends that principals stand for, as seen from one account."""
+    """Resolves principals in the policies of one account to ends of relationships.
+
+    The index must be complete: all resources have been added to it.
+    """
 
     def __init__(self, account: Account, index: ResourceIndex, unique_ids: Mapping[str, EntityRef]) -> None:
-        """Take an index that is complete."""
         self._account = account
         self._index = index
         self._unique_ids = unique_ids
         self._roles: dict[str, dict[str, str]] = {}
 
-    def ends(self, principal: Principal, condition: str | None) -> Iterator[End]:
-        """The ends of a principal; none if it is gone, or of a form that has none. A condition may narrow everyone to an organization."""
+    def ends(self, principal: Principal, condition: str | None) -> Iterator[PrincipalEnd]:
+        """Yield the ends of a principal; nothing if it does not exist any more or its form has no entity.
+
+        If a condition restricts everyone to organizations, the ends are the organizations.
+        """
         if principal.kind == "everyone":
             yield from self._everyone(condition)
         elif principal.kind in ("account", "federated"):
@@ -189,57 +191,57 @@ class PrincipalIndex:
             yield self._of_account(principal.account, extra)
         elif principal.kind == "service":
             type_ = of_principal(principal.name)
-            yield End(f"service:{type_}", service=type_, properties={"servicePrincipal": principal.name})
+            yield PrincipalEnd(f"service:{type_}", service=type_, properties={"servicePrincipal": principal.name})
         elif principal.kind == "web":
-            yield End(principal.name, outside=outside.identity_provider(principal.name))
+            yield PrincipalEnd(principal.name, outside=outside.identity_provider(principal.name))
         else:
             end = self._named(principal)
             if end is not None:
                 yield end
 
-    def _everyone(self, condition: str | None) -> Iterator[End]:
-        organizations = required(condition).get("orgIds", ())
+    def _everyone(self, condition: str | None) -> Iterator[PrincipalEnd]:
+        organizations = required_values(condition).get("orgIds", ())
         for each in dict.fromkeys(organizations):
-            yield End(each, outside=outside.organization(each))
+            yield PrincipalEnd(each, outside=outside.organization(each))
         if not organizations:
-            yield End("everyone", outside=outside.everyone())
+            yield PrincipalEnd("everyone", outside=outside.everyone())
 
-    def _of_account(self, id_: str, extra: Mapping[str, str]) -> End:
+    def _of_account(self, id_: str, extra: Mapping[str, str]) -> PrincipalEnd:
         partition = self._account.partition
         key = account_key(id_, partition)
-        known = EntityRef(key, "aws_account") if id_ == self._account.id else None
-        known = known or self._index.entity(f"arn:{partition}:account::{id_}:account", ("aws_account",))
-        return End(key, known, None, None if known else outside.account(id_, partition), id_, extra)
+        entity = EntityRef(key, "aws_account") if id_ == self._account.id else None
+        entity = entity or self._index.entity(f"arn:{partition}:account::{id_}:account", ("aws_account",))
+        return PrincipalEnd(key, entity, None, None if entity else outside.account(id_, partition), id_, extra)
 
-    def _named(self, principal: Principal) -> End | None:
+    def _named(self, principal: Principal) -> PrincipalEnd | None:
         if principal.kind == "deleted":
-            known = self._unique_ids.get(principal.name)
-            return End(known.key, known, account=known.key.split(":")[4]) if known else None
+            entity = self._unique_ids.get(principal.name)
+            return PrincipalEnd(entity.key, entity, account=entity.key.split(":")[4]) if entity else None
         if principal.kind == "session":
             return self._session(principal)
         type_ = _TYPES.get(principal.kind)
         return self._by_arn(principal, type_) if type_ else None
 
-    def _by_arn(self, principal: Principal, type_: str) -> End | None:
+    def _by_arn(self, principal: Principal, type_: str) -> PrincipalEnd | None:
         found = self._index.entity(principal.name, (type_,))
         if found is not None:
-            return End(found.key, found, account=principal.account or self._account.id)
+            return PrincipalEnd(found.key, found, account=principal.account or self._account.id)
         if principal.kind == "oidc":
-            return End(principal.name, outside=outside.identity_provider(principal.name))
+            return PrincipalEnd(principal.name, outside=outside.identity_provider(principal.name))
         if principal.account in ("", self._account.id):
             return None
-        return End(principal.name, outside=outside.principal(principal.name, type_), account=principal.account)
+        return PrincipalEnd(principal.name, outside=outside.principal(principal.name, type_), account=principal.account)
 
-    def _session(self, principal: Principal) -> End | None:
+    def _session(self, principal: Principal) -> PrincipalEnd | None:
         name, _, session = principal.name.partition("/")
         extra = {"sessionName": session} if session else {}
         key = self._role(principal.account, name)
         if key is not None:
-            return End(key, EntityRef(key, "aws_iam_role"), account=principal.account, properties=extra)
+            return PrincipalEnd(key, EntityRef(key, "aws_iam_role"), account=principal.account, properties=extra)
         if principal.account == self._account.id:
             return None
         described = outside.role_by_name(principal.account, name)
-        return End(f"{principal.account}:{name}", None, None, described, principal.account, extra)
+        return PrincipalEnd(f"{principal.account}:{name}", None, None, described, principal.account, extra)
 
     def _role(self, account: str, name: str) -> str | None:
         if account not in self._roles:

@@ -1,7 +1,7 @@
-"""What resource policies allow: a relationship from each principal to the resource that the policy hangs on.
+"""Relationships from the principals of a resource policy to the resource that the policy is attached to.
 
-The relationships are those of `permissions`, told from the other side; JupiterOne's documentation does not list them for all of
-these types, so they are an extension.
+They have the properties of the relationships in `permissions`, in the opposite direction. JupiterOne's documentation does not list
+them for all of these types, so they are an extension.
 """
 
 from __future__ import annotations
@@ -9,15 +9,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from collector.analysis.arn_scopes import ArnType, arn_type
-from collector.analysis.collapse import Reach
-from collector.analysis.denials import Denial, Remainder, denials, granted, joined, reached_from, remainder
+from collector.analysis.collapse import GrantTarget
+from collector.analysis.denials import NONE, Denial, Remainder, denials, joined, matches_resource, remainder
 from collector.analysis.documents import Statement, read
-from collector.analysis.grants import Grant, properties
+from collector.analysis.grants import Grant, grant_properties
 from collector.analysis.patterns import PatternReader, parse
-from collector.analysis.principals import End, Principal, PrincipalIndex, degree, lifted
+from collector.analysis.principals import Principal, PrincipalEnd, PrincipalIndex, condition_properties, denial_degree
 from collector.analysis.results import AnalysisProblem, MappedRelationship, Primitive, Relationship, Result, cut
 from collector.analysis.statements import statement_actions
-from collector.analysis.trust import principals_of, together
+from collector.analysis.trust import merged_properties, principals_of
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -28,35 +28,34 @@ if TYPE_CHECKING:
     from collector.analysis.services import Services
 
 
-class _Way(NamedTuple):
-    """One way to be allowed something: a statement's grant on the resource, to one principal, and what is left of it."""
+class _PrincipalGrant(NamedTuple):
+    """A grant on the resource to one principal, and the actions of it that are not denied."""
 
     grant: Grant
     principal: Principal
-    end: End
+    end: PrincipalEnd
     left: Remainder
 
 
 class ResourcePolicies:
-    """Draws the resource policies of one account."""
+    """Draws the resource policies of one account. `counts` is incremented."""
 
     def __init__(
         self,
         account: Account,
         index: ResourceIndex,
-        directory: PrincipalIndex,
+        principals: PrincipalIndex,
         services: Services,
         counts: Counter[str],
     ) -> None:
-        """`counts` are added to."""
         self._account = account
         self._index = index
-        self._directory = directory
+        self._principals = principals
         self._services = services
         self._counts = counts
 
     def findings(self, fact: ResourcePolicyFact) -> Iterator[Result]:
-        """What one resource gives."""
+        """Yield the findings of the policy of one resource."""
         policy = read(fact.document, "resource")
         for fault in policy.faults:
             self._counts["invalidStatements" if policy.statements else "invalidDocuments"] += 1
@@ -64,32 +63,33 @@ class ResourcePolicies:
         kind = arn_type(fact.type)
         if kind is None:
             return
-        ways: dict[str, list[_Way]] = {}
-        for way in self._ways(fact, kind, policy.statements):
-            if isinstance(way, AnalysisProblem):
-                yield way
-            elif way.left.something:
-                ways.setdefault(way.end.identity, []).append(way)
-        for several in ways.values():
-            yield from self._drawn(fact, several)
+        by_end: dict[str, list[_PrincipalGrant]] = {}
+        for found in self._principal_grants(fact, kind, policy.statements):
+            if isinstance(found, AnalysisProblem):
+                yield found
+            elif not found.left.empty:
+                by_end.setdefault(found.end.identity, []).append(found)
+        for grants in by_end.values():
+            yield from self._drawn(fact, grants)
 
-    def _ways(
+    def _principal_grants(
         self, fact: ResourcePolicyFact, kind: ArnType, statements: Sequence[Statement]
-    ) -> Iterator[_Way | AnalysisProblem]:
-        denied = list(zip(_denying(statements), denials(statements, PatternReader(self._account.id)), strict=True))
+    ) -> Iterator[_PrincipalGrant | AnalysisProblem]:
+        denying = [statement for statement in statements if statement.rule.effect == "Deny"]
+        denied = list(zip(denying, denials(denying, PatternReader(self._account.id)), strict=True))
         for statement in statements:
             if statement.rule.effect == "Allow":
                 grants = list(self._grants(fact, kind, statement))
                 for principal in principals_of(statement) if grants else ():
-                    ends = list(self._directory.ends(principal, statement.rule.condition))
+                    ends = list(self._principals.ends(principal, statement.rule.condition))
                     for end in ends:
-                        yield from (
-                            _Way(grant, principal, end, self._left(fact, grant, principal, denied)) for grant in grants
-                        )
+                        for grant in grants:
+                            left = self._left(fact, grant, principal, denied)
+                            yield _PrincipalGrant(grant, principal, end, left)
                     if not ends:
-                        yield from self._undrawn(fact, principal)
+                        yield from self._unresolved(fact, principal)
 
-    def _undrawn(self, fact: ResourcePolicyFact, principal: Principal) -> Iterator[AnalysisProblem]:
+    def _unresolved(self, fact: ResourcePolicyFact, principal: Principal) -> Iterator[AnalysisProblem]:
         if principal.kind == "unknown":
             self._counts["unknownPrincipals"] += 1
             yield AnalysisProblem(fact.key, fact.type, "unknown_principal", principal.text)
@@ -97,59 +97,56 @@ class ResourcePolicies:
             self._counts["danglingPrincipals"] += 1
 
     def _grants(self, fact: ResourcePolicyFact, kind: ArnType, statement: Statement) -> Iterator[Grant]:
-        """What a statement says of the resource and of what lies below it."""
-        rule, means, arn = statement.rule, statement_actions(statement.rule), self._index.arn(fact.key)
+        """Yield the grants of a statement on the resource and on its child resources."""
+        rule, actions, arn = statement.rule, statement_actions(statement.rule), self._index.arn(fact.key)
         service = arn.split(":", 3)[2] if arn.startswith("arn:") else ""
         for raw in ("*",) if rule.not_resources else rule.resources:
             pattern = parse(raw, PatternReader(self._account.id), variables=rule.variables)
             for scope in kind.scopes:
                 if (
                     pattern
-                    and means.applies(scope.masks, service)
-                    and reached_from(pattern, scope, arn, self._account.id)
+                    and actions.applies(scope.masks, service)
+                    and matches_resource(pattern, scope, arn, self._account.id)
                 ):
-                    yield Grant(
-                        statement, means, Reach("resource", kind.type, pattern, scope.masks, service, "", scope)
-                    )
+                    target = GrantTarget("resource", kind.type, pattern, scope.masks, service, "", scope)
+                    yield Grant(statement, actions, target)
 
     def _left(
         self, fact: ResourcePolicyFact, grant: Grant, principal: Principal, denied: Sequence[tuple[Statement, Denial]]
     ) -> Remainder:
         degrees = []
+        arn, scope = self._index.arn(fact.key), grant.target.scope
         for statement, denial in denied:
-            of_whom = degree(statement.principals, principal, certain=statement.rule.condition is None)
-            scope = grant.reach.scope
-            of_what = denial.of_resource(scope, self._index.arn(fact.key), self._account.id) if scope and of_whom else 0
-            degrees.append((denial, min(of_whom, of_what)))
-        masks = granted(grant.meaning, grant.reach.masks)
-        return remainder(masks, grant.meaning.unlisted_of(grant.reach.service), degrees)
+            degree = denial_degree(statement.principals, principal, certain=statement.rule.condition is None)
+            if degree:
+                degree = min(degree, denial.degree_on_resource(scope, arn, self._account.id) if scope else NONE)
+            degrees.append((denial, degree))
+        return remainder(grant.actions, grant.target, degrees)
 
-    def _drawn(self, fact: ResourcePolicyFact, ways: Sequence[_Way]) -> Iterator[Result]:
-        end, said = ways[0].end, self._said(ways)
+    def _drawn(self, fact: ResourcePolicyFact, grants: Sequence[_PrincipalGrant]) -> Iterator[Result]:
+        end, properties = grants[0].end, self._properties(grants)
         if end.service is not None:
-            yield from self._services.ask(end.service)
-            yield Relationship(self._services.key(end.service), end.service, "ALLOWS", fact.key, fact.type, None, said)
+            yield from self._services.request(end.service)
+            yield Relationship(
+                self._services.key(end.service), end.service, "ALLOWS", fact.key, fact.type, None, properties
+            )
         elif end.entity is not None:
-            yield Relationship(end.entity.key, end.entity.type, "ALLOWS", fact.key, fact.type, None, said)
+            yield Relationship(end.entity.key, end.entity.type, "ALLOWS", fact.key, fact.type, None, properties)
         elif end.outside is not None:
             target, filters = end.outside
-            yield MappedRelationship(fact.key, fact.type, "ALLOWS", "REVERSE", target, filters, None, said)
+            yield MappedRelationship(fact.key, fact.type, "ALLOWS", "REVERSE", target, filters, None, properties)
 
-    def _said(self, ways: Sequence[_Way]) -> Mapping[str, Primitive]:
-        end = ways[0].end
-        grants = list({id(way.grant): way.grant for way in ways}.values())
-        said = properties(grants, joined(way.left for way in ways), None)
+    def _properties(self, principal_grants: Sequence[_PrincipalGrant]) -> Mapping[str, Primitive]:
+        end = principal_grants[0].end
+        grants = list({id(each.grant): each.grant for each in principal_grants}.values())
+        properties = grant_properties(grants, joined(each.left for each in principal_grants), None)
         negated = any(grant.statement.principals.negated for grant in grants)
         return {
-            "principal": cut(",".join(sorted({way.principal.text for way in ways}))),
-            **said,
-            **lifted(grant.statement.rule.condition for grant in grants),
-            **together(way.end.properties for way in ways),
-            **({"public": not said["conditional"]} if end.identity == "everyone" else {}),
+            "principal": cut(",".join(sorted({each.principal.text for each in principal_grants}))),
+            **properties,
+            **condition_properties(grant.statement.rule.condition for grant in grants),
+            **merged_properties(each.end.properties for each in principal_grants),
+            **({"public": not properties["conditional"]} if end.identity == "everyone" else {}),
             **({"partial": True} if negated else {}),
             "crossAccount": end.account not in ("", self._account.id),
         }
-
-
-def _denying(statements: Sequence[Statement]) -> list[Statement]:
-    return [statement for statement in statements if statement.rule.effect == "Deny"]

@@ -1,4 +1,4 @@
-"""What the analysis finds: plain values, ready to be written or to be sent between processes."""
+"""The findings of the analysis: plain, picklable values."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ AnalysisVerb: TypeAlias = Literal["ALLOWS", "DENIES", "TRUSTS"]
 Direction: TypeAlias = Literal["FORWARD", "REVERSE"]
 
 TEXT_LIMIT = 4096
-"""The longest string of a relationship that is not JSON; JupiterOne's search indexes no more."""
+"""The maximum length of a text property of a relationship, except JSON; JupiterOne's search does not index longer ones."""
 
 
 class Relationship(NamedTuple):
-    """A relationship whose two ends were collected, or are service entities asked for by a `ServiceNode` before it.
+    """A relationship between two entities that were collected or that a preceding `ServiceNode` requested.
 
-    Several links of a policy may share one `properties` object; it is never changed after it was handed out.
+    Relationships of the same policy may share one `properties` object, so it must not be modified.
     """
 
     source_key: str
@@ -30,9 +30,9 @@ class Relationship(NamedTuple):
 
 
 class MappedRelationship(NamedTuple):
-    """A relationship to what lies outside of what was collected; with `REVERSE` the described end is its source.
+    """A relationship to an entity that was not collected; if the direction is `REVERSE`, that entity is the source.
 
-    `filter_keys` are the properties of `target` that find it, each group an alternative.
+    `filter_keys` are groups of properties of `target` by which the entity is found; each group is an alternative.
     """
 
     source_key: str
@@ -46,7 +46,7 @@ class MappedRelationship(NamedTuple):
 
 
 class ServiceNode(NamedTuple):
-    """Asks for the account's service entity of this type; asked once for each type, before the first link to it."""
+    """A request for the account's service entity of a type; issued once per type, before the first relationship with it."""
 
     key: str
     type: str
@@ -54,7 +54,7 @@ class ServiceNode(NamedTuple):
 
 
 class EntityProperties(NamedTuple):
-    """Properties that belong on an entity that was collected earlier."""
+    """Additional properties of an entity that was collected earlier."""
 
     key: str
     type: str
@@ -62,7 +62,7 @@ class EntityProperties(NamedTuple):
 
 
 class AnalysisProblem(NamedTuple):
-    """A fact that could not be read, or not wholly; the analysis of the rest went on."""
+    """A fact, or a part of one, that could not be analysed; the rest is analysed nevertheless."""
 
     key: str
     type: str
@@ -71,7 +71,7 @@ class AnalysisProblem(NamedTuple):
 
 
 class Counts(NamedTuple):
-    """How often something happened that a reader of the graph should know of; the last finding of an account."""
+    """The counts for the report, such as dangling principals or collapsed patterns; the last finding of an account."""
 
     numbers: Mapping[str, int]
 
@@ -80,12 +80,12 @@ Result: TypeAlias = Relationship | MappedRelationship | ServiceNode | EntityProp
 
 
 class Described(NamedTuple):
-    """An end that was not collected: its properties, and which of them find it."""
+    """An entity that was not collected: its properties, and the groups of them by which it is found."""
 
     properties: Mapping[str, Primitive]
     filter_keys: tuple[tuple[str, ...], ...]
 
 
 def cut(text: str) -> str:
-    """The text, shortened to what a property may hold."""
+    """Shorten a text to `TEXT_LIMIT` characters, with an ellipsis at its end."""
     return text if len(text) <= TEXT_LIMIT else text[: TEXT_LIMIT - 3] + "..."

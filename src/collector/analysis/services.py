@@ -1,7 +1,7 @@
-"""Which service entity stands for an action prefix or for a service principal.
+"""The service entities for action prefixes and service principals.
 
-The type is `aws_` and the prefix without its first hyphen, as in JupiterOne's own data (`aws_s3object-lambda`); the names
-that differ are those that data shows, and those of the services that are collected under another name.
+The type is `aws_` plus the prefix without its first hyphen, as in JupiterOne's own data (`aws_s3object-lambda`). Exceptions are taken
+from the same data, and from the services that are collected under another name.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collector.analysis.facts import service_key
 from collector.analysis.results import ServiceNode
 
 ACCOUNT_PREFIX = "account"
-"""The prefix of the actions on an account: what stands for that service is the account itself."""
+"""The prefix of the actions on an account; the account entity represents this service."""
 
 PREFIXES = {
     "elasticfilesystem": "aws_efs",
@@ -38,12 +38,12 @@ _LABEL = re.compile(r"[a-z0-9][a-z0-9-]*$")
 
 
 def of_prefix(prefix: str) -> str:
-    """The type of the entity of the service whose actions, or ARNs, have this prefix."""
+    """Return the type of the service entity for a prefix of actions or ARNs."""
     return PREFIXES.get(prefix) or "aws_" + prefix.replace("-", "", 1)
 
 
 def of_principal(host: str) -> str | None:
-    """The type of the entity of a service principal (`logs.eu-west-1.amazonaws.com`); None if it is none."""
+    """Return the type of the service entity for a service principal (`logs.eu-west-1.amazonaws.com`); None if it is not one."""
     name = _REGION.sub("", _SUFFIX.sub("", host.lower()))
     label = name.partition(".")[0]
     if name == host.lower() or not _LABEL.match(label):
@@ -52,26 +52,25 @@ def of_principal(host: str) -> str | None:
 
 
 class Services:
-    """The service entities of an account that were asked for so far."""
+    """The service entities of one account, each requested at most once."""
 
     def __init__(self, account: str) -> None:
-        """Start with none."""
         self._account = account
-        self._asked: set[str] = set()
+        self._requested: set[str] = set()
 
     def key(self, type_: str) -> str:
-        """The key of a service entity."""
+        """Return the key of the service entity of a type."""
         return service_key(self._account, type_)
 
-    def ask(self, type_: str) -> list[ServiceNode]:
-        """The request for a service entity, unless it was made before."""
-        if type_ in self._asked:
+    def request(self, type_: str) -> list[ServiceNode]:
+        """Return the request for a service entity, or an empty list if it was requested before."""
+        if type_ in self._requested:
             return []
-        self._asked.add(type_)
+        self._requested.add(type_)
         return [ServiceNode(self.key(type_), type_, _names().get(type_, type_.removeprefix("aws_")))]
 
 
 @cache
 def _names() -> dict[str, str]:
-    """What AWS calls the services, by the type of their entity."""
+    """Return AWS's names of the services, by the type of their entity."""
     return {of_prefix(prefix): service.name for prefix, service in reversed(authorization.services().items())}

@@ -1,4 +1,4 @@
-"""What the rule of a statement means: the actions it speaks of, and whether it reaches an entity."""
+"""The actions that the rule of a policy statement covers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from collector.analysis.actions import NOTHING, Masks, meet, union, without
+from collector.analysis.actions import NO_ACTIONS, Masks, common, meet, union, without
 from collector.analysis.authorization import EVERY_ACTION, everything, expand
 from collector.analysis.globs import matches
 
@@ -20,9 +20,10 @@ _FEW = 8
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StatementActions:
-    """The actions of a rule. `unlisted` are those that it names though the reference does not know them.
+    """The actions that a rule covers.
 
-    `all_actions` is said of a rule that speaks of every action there is.
+    `masks` are the actions of the authorization reference. `unlisted` are the names of actions that the rule names but that are
+    missing from the reference. `all_actions` is true if the rule has a pattern for every action and no NotAction.
     """
 
     rule: Rule
@@ -32,26 +33,32 @@ class StatementActions:
     _by_service: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def unlisted_of(self, service: str) -> tuple[str, ...]:
-        """The actions of a service that the rule names though the reference does not know them."""
+        """Return the unlisted actions of a service."""
         return tuple(name for name in self.unlisted if name.partition(":")[0] == service)
 
     def applies(self, masks: Masks, service: str) -> bool:
-        """Whether the rule speaks of one of these actions, or names an unlisted one of the service."""
+        """Whether the rule covers one of these actions or names an unlisted action of the service."""
         return meet(self.masks, masks) or bool(self.unlisted and self.unlisted_of(service))
 
-    def speaks_of(self, name: str) -> bool:
-        """Whether the rule speaks of an action that the reference does not know."""
-        return (
-            any(matches(pattern.lower(), name) or pattern == "*" for pattern in self.rule.actions)
-            != self.rule.not_actions
-        )
+    def among(self, masks: Masks) -> Masks:
+        """Return the actions in `masks` that the rule covers."""
+        return masks if self.all_actions else common(self.masks, masks) if masks else NO_ACTIONS
 
-    def written(self, masks: Masks, service: str) -> tuple[str, ...]:
-        """The rule's action patterns, as they are written, that take in one of these actions."""
-        named = self.unlisted_of(service)
+    def covers_unlisted(self, name: str) -> bool:
+        """Whether the rule covers an action that is missing from the reference; `name` is in lower case."""
+        named = any(matches(pattern.lower(), name) or pattern == "*" for pattern in self.rule.actions)
+        return named != self.rule.not_actions
+
+    def covers_any(self, masks: Masks, unlisted: Iterable[str]) -> bool:
+        """Whether the rule covers one of these actions, or one of these unlisted actions."""
+        return meet(self.masks, masks) or any(map(self.covers_unlisted, unlisted))
+
+    def patterns_for(self, masks: Masks, service: str) -> tuple[str, ...]:
+        """Return the rule's action patterns, as written, that match one of these actions or an unlisted one of the service."""
+        unlisted = self.unlisted_of(service)
         return tuple(
             pattern for pattern in self._candidates(masks, service)
-            if meet(expand(pattern).masks, masks) or expand(pattern).unlisted in named
+            if meet(expand(pattern).masks, masks) or expand(pattern).unlisted in unlisted
         )  # fmt: skip
 
     def _candidates(self, masks: Masks, service: str) -> Iterable[str]:
@@ -64,7 +71,7 @@ class StatementActions:
 
 @lru_cache(maxsize=1024)
 def statement_actions(rule: Rule) -> StatementActions:
-    """The meaning of a rule; mostly the same object for equal rules."""
+    """Return the actions of a rule. Cached: equal rules usually share one object."""
     masks, unlisted = _actions(rule.actions, negated=rule.not_actions)
     return StatementActions(
         rule, masks, unlisted, all_actions=not rule.not_actions and not EVERY_ACTION.isdisjoint(rule.actions)
@@ -73,9 +80,9 @@ def statement_actions(rule: Rule) -> StatementActions:
 
 @lru_cache(maxsize=1024)
 def _actions(patterns: tuple[str, ...], *, negated: bool) -> tuple[Masks, tuple[str, ...]]:
-    """The actions that patterns stand for, and those that they name though the reference does not know them."""
+    """Return the actions that patterns match, and the names of the unlisted actions among them."""
     if not EVERY_ACTION.isdisjoint(patterns):
-        return NOTHING if negated else everything(), ()
+        return NO_ACTIONS if negated else everything(), ()
     expansions = [expand(pattern) for pattern in patterns]
     masks = expansions[0].masks if len(expansions) == 1 else union(each.masks for each in expansions)
     if negated:
@@ -90,4 +97,4 @@ def _by_service(patterns: Iterable[str]) -> dict[str, tuple[str, ...]]:
         prefixes = expansion.unlisted.partition(":")[:1] if expansion.unlisted else expansion.masks
         for prefix in prefixes:
             found.setdefault(prefix, []).append(pattern)
-    return {prefix: tuple(dict.fromkeys(several)) for prefix, several in found.items()}
+    return {prefix: tuple(dict.fromkeys(names)) for prefix, names in found.items()}

@@ -1,4 +1,4 @@
-"""The kinds of relationship that the analysis can draw, for the schema of the graph."""
+"""The schema of the relationships that the analysis can draw."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ if TYPE_CHECKING:
     from collector.analysis.results import AnalysisVerb
 
 RESOURCE = "resource"
-"""Any collected type that can stand here."""
+"""Any collected type that is possible in this position."""
 
 SERVICE = "service"
 """Any service entity."""
 
 
 class Triple(NamedTuple):
-    """A kind of relationship. An extension goes beyond the relationships that JupiterOne documents for AWS."""
+    """A kind of relationship; `extension` is true if JupiterOne does not document it for AWS."""
 
     source: str
     verb: AnalysisVerb

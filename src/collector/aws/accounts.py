@@ -1,6 +1,7 @@
-"""Which accounts, as whom, and in which regions: found out before anything is collected.
+"""Resolves the accounts of a run, their credentials and their enabled regions, before anything is collected.
 
-Organizations throttles hard, so it is asked serially, by the caller alone, and a member's tags only when its turn has come.
+Organizations throttles heavily: it is called sequentially, only with the caller's credentials, and the tags of a member
+account are read only when its turn comes.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any
 import aioboto3
 
 from collector.aws.calls import CallContext, ScopeCalls, SharedAnswers
-from collector.aws.credentials import Identity, own, role
+from collector.aws.credentials import AssumeRole, CredentialProvider, Identity, default_provider, role_provider
 from collector.catalog.catalog import Catalog
 from collector.concurrency import for_each
 from collector.config import ConfigurationError, Settings
@@ -21,7 +22,7 @@ from collector.model import GLOBAL, HOMES, Scope, Target
 from collector.report import Ledger, ScopeRecord
 
 SKIP_TAG = ("j1-integration", "SKIP")
-"""A member with this tag is left out, as in JupiterOne's own integration."""
+"""A member account with this tag is skipped, as in JupiterOne's own integration."""
 
 ACTIVE = "ACTIVE"
 SESSION = "collector"
@@ -29,7 +30,7 @@ SESSION = "collector"
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """An account that was asked for: a role in it, or, without one, the caller's own."""
+    """An account to collect. `role` is the ARN of the role to assume in it; None for the caller's own credentials."""
 
     account: str
     role: str | None = None
@@ -39,7 +40,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class AccountSession:
-    """An account that answers: what to collect there, who signs, and the calls that its services share."""
+    """An accessible account: its target, the identity that signs its calls, and the answers that its services share."""
 
     target: Target
     identity: Identity
@@ -49,7 +50,7 @@ class AccountSession:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The user's own credentials, and who they are."""
+    """The user's own credentials, with their account and ARN as reported by `sts:GetCallerIdentity`."""
 
     identity: Identity
     account: str
@@ -62,42 +63,53 @@ class Caller:
 
 
 class Accounts:
-    """Finds the accounts of a run and gets into them."""
+    """Lists the accounts of a run and opens a session in each."""
 
     def __init__(
-        self, session: aioboto3.Session, line: CallContext, ledger: Ledger, settings: Settings, catalog: Catalog
+        self, session: aioboto3.Session, context: CallContext, ledger: Ledger, settings: Settings, catalog: Catalog
     ) -> None:
-        """Nothing is asked yet."""
-        self._session, self._line, self._ledger, self._settings = session, line, ledger, settings
+        self._session, self._context, self._ledger, self._settings = session, context, ledger, settings
         self._repeated = catalog.repeated_calls()
-        self._region = session.region_name
+        self._home = session.region_name or HOMES["aws"]
 
     async def caller(self) -> Caller:
-        """Who we are. Raises `CallFailed` when AWS does not know us."""
+        """Identify the user's credentials.
+
+        Raises:
+            CallFailed: if there are no credentials or AWS rejects them.
+        """
         record = ScopeRecord()
-        identity = Identity("", own(self._session))
-        region = self._region or HOMES["aws"]
-        answer = await ScopeCalls(self._line, identity, region, record).once("sts", "get_caller_identity", {})
-        caller = Caller(Identity(answer["Account"], own(self._session)), answer["Account"], answer["Arn"])
-        self._ledger.scopes[Scope(caller.account, GLOBAL, "account")] = record
-        self._ledger.begin(Scope(caller.account, GLOBAL, "account"))
-        self._ledger.end(Scope(caller.account, GLOBAL, "account"))
+        provider = default_provider(self._session)
+        calls = ScopeCalls(self._context, Identity("", provider), self._home, record)
+        answer = await calls.once("sts", "get_caller_identity", {})
+        caller = Caller(Identity(answer["Account"], provider), answer["Account"], answer["Arn"])
+        scope = _account_scope(caller.account)
+        self._ledger.scopes[scope] = record
+        self._ledger.begin(scope)
+        self._ledger.end(scope)
         return caller
 
     async def check_regions(self, caller: Caller) -> None:
-        """Raises `ConfigurationError` when a region was asked for that neither botocore nor AWS knows."""
-        known = set(await self._known(caller.partition))
-        unknown = [region for region in self._settings.regions if region not in known]
+        """Validate the configured regions.
+
+        Raises:
+            ConfigurationError: if neither botocore nor AWS lists one of them in the caller's partition.
+        """
+        existing = set(await self._partition_regions(caller.partition))
+        unknown = [region for region in self._settings.regions if region not in existing]
         if unknown:
-            record = self._ledger.plan(Scope(caller.account, GLOBAL, "account"))
-            calls = ScopeCalls(self._line, caller.identity, HOMES.get(caller.partition, HOMES["aws"]), record)
-            known |= set(await self._regions(calls, caller.partition))
+            calls = self._calls(caller.account, caller.identity, HOMES.get(caller.partition, HOMES["aws"]))
+            existing |= set(await self._regions(calls, caller.partition))
         for region in unknown:
-            if region not in known:
+            if region not in existing:
                 raise ConfigurationError(f"unknown region {region!r} in partition {caller.partition}")
 
     async def members(self, caller: Caller) -> AsyncIterator[Member]:
-        """The accounts to collect, in their order. Raises `CallFailed` when the organization cannot be read."""
+        """The accounts to collect, in order.
+
+        Raises:
+            CallFailed: if the accounts of the organization cannot be listed.
+        """
         settings = self._settings
         skipped = set(settings.skip_accounts)
         if settings.org:
@@ -116,113 +128,114 @@ class Accounts:
             yield Member(caller.account)
 
     async def reach(self, member: Member, caller: Caller) -> AccountSession | None:
-        """Get into an account and learn its regions; None, and noted, when its tag says to skip it.
+        """Open a session in an account and determine its enabled regions.
+
+        Returns None, and records the account as skipped, if the account has the tag `SKIP_TAG`.
 
         Raises:
-            Failed: when the account refuses.
+            CallFailed: if the role cannot be assumed or the regions cannot be determined.
         """
-        if member.in_organization and await self._is_tagged_to_be_skipped(member, caller):
+        if member.in_organization and await self._has_skip_tag(member, caller):
             self._skip(member.account, "SkippedByTag", "tagged {}: {}".format(*SKIP_TAG))
             return None
-        identity = self.signer(member, caller)
-        scope = Scope(member.account, GLOBAL, "account")
+        identity = self.identity_for(member, caller)
+        scope = _account_scope(member.account)
         record = self._ledger.begin(scope)
-        home = HOMES.get(caller.partition, self._region or HOMES["aws"])
-        calls = ScopeCalls(self._line, identity, home, record)
+        calls = ScopeCalls(self._context, identity, HOMES.get(caller.partition, self._home), record)
         arn = caller.arn
         if member.role:
             arn = (await calls.once("sts", "get_caller_identity", {}))["Arn"]
         enabled = {region for region, on in (await self._regions(calls, caller.partition)).items() if on}
         self._ledger.end(scope)
-        regions = self._chosen(member.account, enabled)
+        regions = self._regions_to_collect(member.account, enabled)
         target = Target(caller.partition, member.account, arn, regions, tuple(sorted(enabled)))
         return AccountSession(target, identity, SharedAnswers(self._repeated), member.name)
 
-    def signer(self, member: Member, caller: Caller) -> Identity:
-        """Who signs the calls in an account: whoever its role makes us, or without one the caller."""
-        return Identity(member.account, self._issue(member, caller)) if member.role else caller.identity
+    def identity_for(self, member: Member, caller: Caller) -> Identity:
+        """The identity that signs the calls in an account: its assumed role, or the caller if it has no role."""
+        return Identity(member.account, self._provider(member, caller)) if member.role else caller.identity
 
     def _role_in(self, account: str, caller: Caller) -> str:
         return f"arn:{caller.partition}:iam::{account}:role/{self._settings.role_name}"
 
-    def _issue(self, member: Member, caller: Caller) -> Any:
-        """The role's credentials, by way of another role where one is given; through the home region's STS."""
+    def _provider(self, member: Member, caller: Caller) -> CredentialProvider:
+        """Credentials of the member's role, through an intermediate role if `via_role_arn` is set."""
         settings = self._settings
-        through = caller.identity
+        source = caller.identity
         if settings.via_role_arn:
-            issue = role(
-                self._assume(caller.identity, member), settings.via_role_arn, SESSION, settings.via_external_id
-            )
-            through = Identity(caller.account, issue)
-        return role(self._assume(through, member), member.role or "", SESSION, settings.external_id)
+            assume = self._assume(caller.identity, member)
+            provider = role_provider(assume, settings.via_role_arn, SESSION, settings.via_external_id)
+            source = Identity(caller.account, provider)
+        return role_provider(self._assume(source, member), member.role or "", SESSION, settings.external_id)
 
-    def _assume(self, identity: Identity, member: Member) -> Any:
-        record = self._ledger.plan(Scope(member.account, GLOBAL, "account"))
-        home = self._region or HOMES["aws"]
+    def _assume(self, identity: Identity, member: Member) -> AssumeRole:
+        """`sts:AssumeRole` with the credentials of `identity`, at the STS endpoint of the session's region."""
+        calls = self._calls(member.account, identity, self._home)
 
         async def assume(params: Mapping[str, Any]) -> Mapping[str, Any]:
-            return await ScopeCalls(self._line, identity, home, record).once("sts", "assume_role", params)
+            return await calls.once("sts", "assume_role", params)
 
         return assume
 
+    def _calls(self, account: str, identity: Identity, region: str) -> ScopeCalls:
+        """Calls that are recorded in the `account` scope of an account."""
+        return ScopeCalls(self._context, identity, region, self._ledger.plan(_account_scope(account)))
+
     async def _organization(self, caller: Caller) -> AsyncIterator[Member]:
-        calls = ScopeCalls(
-            self._line,
-            caller.identity,
-            HOMES[caller.partition],
-            self._ledger.plan(Scope(caller.account, GLOBAL, "account")),
-        )
+        calls = self._calls(caller.account, caller.identity, HOMES[caller.partition])
         async for page in calls.pages("organizations", "list_accounts", {}):
             for row in page.get("Accounts", []):
                 account = row["Id"]
                 if row.get("Status") != ACTIVE:
                     self._skip(account, str(row.get("Status")), "the account is not active")
                 elif account == caller.account:
-                    yield Member(account, name=row.get("Name"))  # no role needed where we already are
+                    yield Member(account, name=row.get("Name"))  # the caller is in it already: no role to assume
                 else:
                     yield Member(account, self._role_in(account, caller), row.get("Name"), in_organization=True)
 
-    async def _is_tagged_to_be_skipped(self, member: Member, caller: Caller) -> bool:
-        record = self._ledger.plan(Scope(member.account, GLOBAL, "account"))
-        calls = ScopeCalls(self._line, caller.identity, HOMES[caller.partition], record)
+    async def _has_skip_tag(self, member: Member, caller: Caller) -> bool:
+        calls = self._calls(member.account, caller.identity, HOMES[caller.partition])
         pages = calls.pages("organizations", "list_tags_for_resource", {"ResourceId": member.account})
         return SKIP_TAG in [(tag["Key"], tag["Value"]) async for page in pages for tag in page.get("Tags", [])]
 
     def _skip(self, account: str, code: str, message: str) -> None:
-        self._ledger.skip(
-            Scope(account, GLOBAL, "account"), CallFailed("organizations:ListAccounts", Reason.ERROR, code, message)
-        )
+        failure = CallFailed("organizations:ListAccounts", Reason.ERROR, code, message)
+        self._ledger.skip(_account_scope(account), failure)
 
-    def _chosen(self, account: str, enabled: set[str]) -> tuple[str, ...]:
-        """The regions to collect; one that was asked for and is not enabled is told, not asked."""
-        asked = self._settings.regions
-        for region in asked:
+    def _regions_to_collect(self, account: str, enabled: set[str]) -> tuple[str, ...]:
+        """The selected regions that are enabled; configured regions that are not enabled are recorded as skipped."""
+        configured = self._settings.regions
+        for region in configured:
             if region not in enabled:
                 failure = CallFailed(
                     "ec2:DescribeRegions", Reason.REGION_DISABLED, "not-opted-in", "not enabled for the account"
                 )
                 self._ledger.skip(Scope(account, region, "account"), failure)
-        return tuple(region for region in chosen_regions(asked, enabled) if region in enabled)
+        return tuple(region for region in select_regions(configured, enabled) if region in enabled)
 
     async def _regions(self, calls: ScopeCalls, partition: str) -> dict[str, bool]:
-        """Every region and whether it is enabled: from EC2, else from the Account API, else by trying each."""
+        """Every region of the account and whether it is enabled.
+
+        Falls back from EC2 to the Account API if the call is denied, and to one call in each region if that fails too.
+        """
         try:
             answer = await calls.once("ec2", "describe_regions", {"AllRegions": True})
-        except CallFailed as denied:
-            _only_denied(denied)
-            return await self._regions_otherwise(calls, partition)
+        except CallFailed as failure:
+            if failure.reason not in (Reason.DENIED, Reason.DENIED_BY_SCP):
+                raise
+            return await self._regions_of_account_api(calls, partition)
         return {row["RegionName"]: row.get("OptInStatus") != "not-opted-in" for row in answer.get("Regions", [])}
 
-    async def _regions_otherwise(self, calls: ScopeCalls, partition: str) -> dict[str, bool]:
+    async def _regions_of_account_api(self, calls: ScopeCalls, partition: str) -> dict[str, bool]:
         try:
             pages = calls.pages("account", "list_regions", {"MaxResults": 50})
             rows = [row async for page in pages for row in page.get("Regions", [])]
             return {row["RegionName"]: row["RegionOptStatus"] in ("ENABLED", "ENABLED_BY_DEFAULT") for row in rows}
         except CallFailed:
-            return await self._regions_that_answer(calls, partition)
+            return await self._probe_regions(calls, partition)
 
-    async def _regions_that_answer(self, calls: ScopeCalls, partition: str) -> dict[str, bool]:
-        """A disabled region's STS does not take our credentials."""
+    async def _probe_regions(self, calls: ScopeCalls, partition: str) -> dict[str, bool]:
+        """Call STS in every region of the partition: in a disabled region it rejects the credentials."""
         states: dict[str, bool] = {}
 
         async def probe(region: str) -> None:
@@ -232,19 +245,18 @@ class Accounts:
             except CallFailed:
                 states[region] = False
 
-        await for_each(await self._known(partition), probe, 8)
+        await for_each(await self._partition_regions(partition), probe, 8)
         return states
 
-    async def _known(self, partition: str) -> tuple[str, ...]:
-        """The regions of a partition as botocore's endpoint data has them."""
-        return tuple(await self._session._session.get_available_regions("ec2", partition))  # noqa: SLF001  (aioboto3's own forgets to await)
+    async def _partition_regions(self, partition: str) -> tuple[str, ...]:
+        """The regions of a partition in botocore's endpoint data."""
+        return tuple(await self._session._session.get_available_regions("ec2", partition))  # noqa: SLF001  (aioboto3's lacks an await)
 
 
-def _only_denied(failure: CallFailed) -> None:
-    if failure.reason not in (Reason.DENIED, Reason.DENIED_BY_SCP):
-        raise failure
+def _account_scope(account: str) -> Scope:
+    return Scope(account, GLOBAL, "account")
 
 
-def chosen_regions(asked: Iterable[str], enabled: Iterable[str]) -> tuple[str, ...]:
-    """The regions to collect: those asked for, in that order, or all enabled ones by name."""
-    return tuple(dict.fromkeys(asked)) or tuple(sorted(enabled))
+def select_regions(configured: Iterable[str], enabled: Iterable[str]) -> tuple[str, ...]:
+    """The configured regions in their order without duplicates, or all enabled regions sorted by name."""
+    return tuple(dict.fromkeys(configured)) or tuple(sorted(enabled))

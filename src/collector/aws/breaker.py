@@ -1,4 +1,4 @@
-"""Endpoints that do not answer are asked once, not once for each call. Pure; one for each run."""
+"""Circuit breaker for endpoints that cannot be reached, so that they cost one timeout instead of one for each call."""
 
 from __future__ import annotations
 
@@ -6,28 +6,27 @@ from collector.aws.faults import Classification
 
 
 class CircuitBreaker:
-    """Remembers what could not be reached.
+    """Remembers unreachable endpoints and regions for the rest of a run. It does no I/O.
 
-    A single endpoint is given up when a call to it failed for good without ever connecting. A whole region is given up when
-    a connection timed out and nothing in it has answered yet.
+    An endpoint is given up when a call to it has failed permanently without ever connecting. A whole region is given up
+    when a connection timed out and nothing in the region has responded yet.
     """
 
     def __init__(self) -> None:
-        """All is thought to be well."""
         self._endpoints: dict[tuple[str, str], Classification] = {}
         self._regions: dict[str, Classification] = {}
-        self._alive: set[str] = set()
+        self._responsive: set[str] = set()
 
     def refuses(self, client: str, region: str) -> Classification | None:
-        """Why a call would be in vain, if it would."""
+        """The failure that made the endpoint or its region unreachable, or None if a call may be made."""
         return self._regions.get(region) or self._endpoints.get((client, region))
 
     def answered(self, region: str) -> None:
-        """Something in the region answered, well or not."""
-        self._alive.add(region)
+        """Record a response, successful or not, from the region."""
+        self._responsive.add(region)
 
-    def unreachable(self, client: str, region: str, meaning: Classification) -> None:
-        """A call failed for good without connecting."""
-        self._endpoints[client, region] = meaning
-        if region not in self._alive and meaning.code == "ConnectTimeoutError":
-            self._regions[region] = meaning
+    def unreachable(self, client: str, region: str, classification: Classification) -> None:
+        """Record a call that failed permanently without connecting."""
+        self._endpoints[client, region] = classification
+        if region not in self._responsive and classification.code == "ConnectTimeoutError":
+            self._regions[region] = classification

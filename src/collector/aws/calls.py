@@ -1,22 +1,22 @@
-"""The one place that waits for AWS: limit, attempt, retry, classify, page. Nothing above it retries.
+"""The only module that waits for AWS: rate limits, attempts, retries, paging. Nothing above it retries.
 
-A call that goes well costs a token, a slot and an await: no task, no log line, no retry machinery. tenacity takes over when
-the first attempt has failed. Pages are retried one by one, so that a listing never begins again.
+A call that succeeds at once costs a token, a concurrency slot and one await: no task, no log line. Pages are retried
+one by one, so that a listing never starts over.
 """
 
 from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Any, NoReturn, TypeAlias
+from typing import NoReturn
 
 import anyio
 
 from collector.aws.breaker import CircuitBreaker
-from collector.aws.clients import Client, Clients
+from collector.aws.clients import Answer, Client, Clients, Params
 from collector.aws.credentials import Identity, Keys, RequestTarget
 from collector.aws.faults import Classification, classify
 from collector.aws.limits import RateLimiter, RateLimits
@@ -24,59 +24,55 @@ from collector.aws.paging import by_token
 from collector.faults import CallFailed, Reason, redact
 from collector.report import ScopeRecord
 
-Answer: TypeAlias = dict[str, Any]
-Params: TypeAlias = Mapping[str, Any]
-
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """How long to go on trying. Times in seconds.
+    """Bounds on the retries of one call. Times are in seconds.
 
-    `deadline` bounds one call with all its attempts and its turn at the limiter. `patient_attempts` are for throttles and for
-    answers that are not ready yet. Waits are random below an exponentially
-    growing bound (full jitter), so that many callers do not come back at once.
+    `deadline` covers all attempts and the time spent in the rate limiter. `throttle_attempts` is for throttled calls
+    and for results that are not ready yet, `other_attempts` for every other transient failure. Waits are random below
+    an exponentially growing bound (full jitter), so that callers do not retry in step.
     """
 
     deadline: float = 900.0
-    patient_attempts: int = 12
+    throttle_attempts: int = 12
     other_attempts: int = 5
     first_wait: float = 0.3
     longest_wait: float = 20.0
     sleep: Callable[[float], Awaitable[None]] = anyio.sleep
 
     def wait(self, attempt: int) -> float:
-        """Seconds to wait after the attempt of that number."""
+        """Seconds to wait after attempt number `attempt`, counted from 1."""
         return random.uniform(0, min(self.longest_wait, self.first_wait * 2 ** (attempt - 1)))  # noqa: S311
 
 
 @dataclass(slots=True)
 class CallContext:
-    """What all calls of a run share."""
+    """What all calls of a run share. `concurrency` bounds the calls in flight over all accounts."""
 
     clients: Clients
     limits: RateLimits
     concurrency: int = 100
-    patience: RetryPolicy = field(default_factory=RetryPolicy)
+    retry_policy: RetryPolicy = field(default_factory=RetryPolicy)
     breaker: CircuitBreaker = field(default_factory=CircuitBreaker)
-    slots: asyncio.Semaphore = field(init=False)
+    in_flight: asyncio.Semaphore = field(init=False)
 
     def __post_init__(self) -> None:
-        """Make the slots: calls in flight, over all accounts."""
-        self.slots = asyncio.Semaphore(self.concurrency)
+        self.in_flight = asyncio.Semaphore(self.concurrency)
 
 
 class _RetryableError(Exception):
-    """An attempt failed in a way that a later one may not."""
+    """An attempt failed, but a later one may succeed. `max_attempts` bounds the attempts of the call."""
 
-    def __init__(self, why: Classification, *, patiently: bool = False) -> None:
-        super().__init__(why.code)
-        self.why = why
-        self.patiently = patiently or why.throttled
+    def __init__(self, classification: Classification, max_attempts: int) -> None:
+        super().__init__(classification.code)
+        self.classification = classification
+        self.max_attempts = max_attempts
 
 
 @dataclass(frozen=True, slots=True)
 class _Call:
-    """One call with everything that its attempts need."""
+    """One call with everything that its attempts need. `not_ready`: error codes of a result that is not ready yet."""
 
     name: str
     client: Client
@@ -84,97 +80,101 @@ class _Call:
     op: str
     params: Params
     region: str
-    again: tuple[str, ...]
+    not_ready: tuple[str, ...]
     limiter: RateLimiter | None
 
 
 class SharedAnswers:
-    """Calls that several services of an account would make alike: each is made once, by whoever comes first."""
+    """Answers shared by the services of an account. `operations`: (client, operation) pairs to call only once."""
 
     def __init__(self, operations: frozenset[tuple[str, str]]) -> None:
-        """`operations` are the (client, operation) pairs to remember."""
         self._operations = operations
         self._answers: dict[tuple[object, ...], asyncio.Future[Answer]] = {}
 
     def remembers(self, call: _Call) -> bool:
-        """Whether this call's answer is shared."""
+        """Whether the answer of this call is shared."""
         return (call.service, call.op) in self._operations
 
     async def once(self, call: _Call, make: Callable[[_Call], Awaitable[Answer]]) -> Answer:
-        """The answer, or the failure, of the first such call."""
+        """The answer of the first such call. Raises what that call raised."""
         key = (call.service, call.op, call.region, str(sorted(call.params.items())))
-        known = self._answers.get(key)
-        if known is not None:
-            return await known
+        shared = self._answers.get(key)
+        if shared is not None:
+            return await shared
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._answers[key] = answer
         try:
             answer.set_result(await make(call))
-        except asyncio.CancelledError:  # whoever waits must not be cancelled with us
+        except asyncio.CancelledError:  # the scopes that wait for this answer must not be cancelled with this one
             answer.set_exception(
-                CallFailed(call.name, Reason.TIMEOUT, "Abandoned", "the scope that asked first was given up")
+                CallFailed(call.name, Reason.TIMEOUT, "Abandoned", "the scope that made this call was abandoned")
             )
-            answer.exception()
+            answer.exception()  # marks it as retrieved: asyncio would log it if no scope waits
             raise
-        except Exception as error:  # noqa: BLE001  (handed to everyone who asks, ourselves first)
+        except Exception as error:  # noqa: BLE001  (raised below, and in every scope that waits)
             answer.set_exception(error)
         return await answer
 
 
 class ScopeCalls:
-    """The calls of one scope: one account, one region unless a call says otherwise, noted in one record."""
+    """The calls of one scope: one account and, unless a call overrides it, one region.
+
+    `record` counts calls, retries and throttles; `shared` holds the answers that the account's services share. `drain`
+    is awaited before each call, until the consumer has caught up; `on_call_end` is called after it, successful or not.
+    """
 
     def __init__(
         self,
-        line: CallContext,
+        context: CallContext,
         identity: Identity,
         region: str,
         record: ScopeRecord,
         *,
         shared: SharedAnswers | None = None,
-        alive: Callable[[], None] | None = None,
+        on_call_end: Callable[[], None] | None = None,
         drain: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
-        """`alive` is told of every call that ended, for whoever watches the scope; `drain` is waited for before each."""
-        self._line, self._identity, self._region, self._record = line, identity, region, record
-        self._shared, self._alive, self._room = shared, alive, drain
+        self._context, self._identity, self._region, self._record = context, identity, region, record
+        self._shared, self._on_call_end, self._drain = shared, on_call_end, drain
 
     async def once(
         self, client: str, op: str, params: Params, *, region: str | None = None, again: tuple[str, ...] = ()
     ) -> Answer:
-        """One call, retried while that may help; codes in `again` mean "not ready yet".
+        """Make one call and retry it while that may help. Error codes in `again` mean "not ready yet" and are retried.
 
         Raises:
-            Failed: when it failed for good.
+            CallFailed: if the call failed permanently or exceeded its deadline.
         """
-        if self._room:
-            await self._room()
-        built = await self._line.clients.get(client)
+        if self._drain:
+            await self._drain()
+        built = await self._context.clients.get(client)
         api, where = built.apis[op], region or self._region
-        limiter = self._line.limits.limiter(self._identity.account, where, client, api)
+        limiter = self._context.limits.limiter(self._identity.account, where, client, api)
         call = _Call(f"{client}:{api}", built, client, op, params, where, again, limiter)
         try:
-            async with asyncio.timeout(self._line.patience.deadline):
+            async with asyncio.timeout(self._context.retry_policy.deadline):
                 if self._shared is not None and self._shared.remembers(call):
-                    return await self._shared.once(call, self._persist)
-                return await self._persist(call)
+                    return await self._shared.once(call, self._retry)
+                return await self._retry(call)
         except TimeoutError:
             raise CallFailed(
-                call.name, Reason.TIMEOUT, "DeadlineExceeded", f"no answer in {self._line.patience.deadline:g} s"
+                call.name, Reason.TIMEOUT, "DeadlineExceeded", f"no answer in {self._context.retry_policy.deadline:g} s"
             ) from None
         finally:
-            if self._alive:
-                self._alive()
+            if self._on_call_end:
+                self._on_call_end()
 
     async def pages(
         self, client: str, op: str, params: Params, *, region: str | None = None, token: str | None = None
     ) -> AsyncIterator[Answer]:
-        """All pages of a listing, each retried by itself.
+        """Iterate over the pages of a listing; each is retried on its own.
+
+        `token` names the page token of an operation for which botocore has no paginator.
 
         Raises:
-            Failed: when a page failed for good, or a token came twice.
+            CallFailed: if a page failed permanently, or AWS returned the same page token twice.
         """
-        built = await self._line.clients.get(client)
+        built = await self._context.clients.get(client)
         paging = by_token(token) if token else built.paging.get(built.apis[op])
         seen: set[str] = set()
         following: Params = {}
@@ -182,7 +182,7 @@ class ScopeCalls:
             answer = await self.once(client, op, {**params, **following}, region=region)
             tokens = paging.following(answer) if paging else None
             yield answer
-            del answer  # a page must not stay in memory until the next one is there
+            del answer  # otherwise this page stays in memory while the next one is requested
             if tokens is None:
                 return
             if str(tokens) in seen:
@@ -192,65 +192,68 @@ class ScopeCalls:
             seen.add(str(tokens))
             following = tokens
 
-    async def _persist(self, call: _Call) -> Answer:
-        """Attempt a call until it succeeds, fails for good, or has been attempted often enough."""
-        patience = self._line.patience
+    async def _retry(self, call: _Call) -> Answer:
+        """Attempt a call until it succeeds, fails permanently or runs out of attempts."""
+        policy = self._context.retry_policy
         for attempt in count(1):
             try:
                 return await self._attempt(call)
-            except _RetryableError as transient:
-                if attempt >= (patience.patient_attempts if transient.patiently else patience.other_attempts):
-                    if transient.why.unconnected:
-                        self._line.breaker.unreachable(call.service, call.region, transient.why)
-                    raise _failed(call, transient.why) from None
-            await patience.sleep(patience.wait(attempt))
+            except _RetryableError as failure:
+                if attempt >= failure.max_attempts:
+                    if failure.classification.unconnected:
+                        self._context.breaker.unreachable(call.service, call.region, failure.classification)
+                    raise _failed(call, failure.classification) from None
+            await policy.sleep(policy.wait(attempt))
             self._record.retries += 1
         raise AssertionError  # pragma: no cover
 
     async def _attempt(self, call: _Call) -> Answer:
-        refused = self._line.breaker.refuses(call.service, call.region)
-        if refused is not None:
-            raise _failed(call, refused)
+        unreachable = self._context.breaker.refuses(call.service, call.region)
+        if unreachable is not None:
+            raise _failed(call, unreachable)
         if call.limiter is not None:
             await call.limiter.acquire()
-        try:  # before there is a slot: new keys take a call of their own, which would wait for a slot for ever
+        try:  # before the semaphore: renewing keys is a call too, which would deadlock if all slots waited for it
             keys = await self._identity.get_frozen_credentials()
         except Exception as error:  # noqa: BLE001  (as below)
             raise _failed(call, classify(error)) from None
-        async with self._line.slots:
-            refused = self._line.breaker.refuses(call.service, call.region)
-            if refused is not None:
-                raise _failed(call, refused)
+        async with self._context.in_flight:
+            unreachable = self._context.breaker.refuses(call.service, call.region)  # may have changed during the waits
+            if unreachable is not None:
+                raise _failed(call, unreachable)
             self._record.calls += 1
             try:
-                answer = await self._line.clients.call(
+                answer = await self._context.clients.call(
                     call.client, call.op, call.params, RequestTarget(call.region, keys)
                 )
-            except Exception as error:  # noqa: BLE001  (the table of meanings decides; what it does not know it raises)
-                why = classify(error)
+            except Exception as error:  # noqa: BLE001  (classify raises what is neither AWS nor network)
+                classification = classify(error)
             else:
-                self._line.breaker.answered(call.region)
+                self._context.breaker.answered(call.region)
                 if call.limiter is not None:
                     call.limiter.succeeded()
                 return answer
-        return await self._consider(call, why, keys)
+        return await self._raise_failure(call, classification, keys)
 
-    async def _consider(self, call: _Call, why: Classification, keys: Keys) -> NoReturn:
-        """Turn a failed attempt into another try or into a failure."""
-        if not why.unconnected:
-            self._line.breaker.answered(call.region)
-        if why.throttled:
+    async def _raise_failure(self, call: _Call, classification: Classification, keys: Keys) -> NoReturn:
+        """Raise `_RetryableError` if another attempt may help, else `CallFailed`."""
+        if not classification.unconnected:
+            self._context.breaker.answered(call.region)
+        if classification.throttled:
             self._record.throttles += 1
             if call.limiter is not None:
                 call.limiter.throttled()
-        if why.expired and await self._identity.renewed(keys):
-            raise _RetryableError(why)
-        if why.transient or why.code in call.again:
-            raise _RetryableError(why, patiently=why.code in call.again)
-        if why.unconnected:
-            self._line.breaker.unreachable(call.service, call.region, why)
-        raise _failed(call, why)
+        policy = self._context.retry_policy
+        if classification.expired and await self._identity.renew(keys):
+            raise _RetryableError(classification, policy.other_attempts)
+        if classification.throttled or classification.code in call.not_ready:
+            raise _RetryableError(classification, policy.throttle_attempts)
+        if classification.transient:
+            raise _RetryableError(classification, policy.other_attempts)
+        if classification.unconnected:
+            self._context.breaker.unreachable(call.service, call.region, classification)
+        raise _failed(call, classification)
 
 
-def _failed(call: _Call, why: Classification) -> CallFailed:
-    return CallFailed(call.name, why.reason, why.code, redact(why.message))
+def _failed(call: _Call, classification: Classification) -> CallFailed:
+    return CallFailed(call.name, classification.reason, classification.code, redact(classification.message))

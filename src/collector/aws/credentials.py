@@ -1,4 +1,4 @@
-"""Who signs: the user's own credentials, or a role's in an account. Refreshed before they expire, and when AWS says so."""
+"""The user's own credentials and those of assumed roles, renewed before expiry and when AWS rejects them as expired."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ import aioboto3
 from collector.faults import CallFailed, Reason
 
 MARGIN = timedelta(minutes=5)
-"""How long before their end credentials are renewed: longer than any call takes."""
+"""How long before their expiry credentials are renewed: longer than any call takes."""
 
 
 class Keys(NamedTuple):
-    """What signs a request; the names are botocore's."""
+    """Frozen credentials, with botocore's attribute names."""
 
     access_key: str
     secret_key: str
@@ -25,94 +25,99 @@ class Keys(NamedTuple):
     account_id: str | None = None
 
     async def get_frozen_credentials(self) -> Keys:
-        """These: botocore asks for them whatever is to sign."""
+        """These keys, so that they satisfy `Credentials`."""
         return self
 
 
 class Credentials(Protocol):
-    """What signs a request. botocore asks it anew for each."""
+    """A source of keys for signing. botocore calls it for each request."""
 
     async def get_frozen_credentials(self) -> Any:
-        """Access key, secret and token as they are now, refreshed if need be."""
+        """The current access key, secret key and session token, refreshed if necessary."""
 
 
 class RequestTarget(NamedTuple):
-    """Where a call goes and who makes it."""
+    """The region and the credentials of one request."""
 
     region: str
     credentials: Credentials | None
 
 
 @dataclass(frozen=True, slots=True)
-class Issued:
-    """Keys, and until when they hold (for ever, as far as we know, when None)."""
+class IssuedKeys:
+    """Keys and their expiry; None if they are not known to expire."""
 
     keys: Keys
-    until: datetime | None = None
+    expires: datetime | None = None
 
 
-Issue: TypeAlias = Callable[[], Awaitable[Issued]]
+CredentialProvider: TypeAlias = Callable[[], Awaitable[IssuedKeys]]
+"""Obtains new keys on each call."""
 
 
 class Identity:
-    """The signer of one account's calls; hands each request the keys of the moment."""
+    """The credentials that sign an account's calls, requested from `provider` and cached until they expire."""
 
-    def __init__(self, account: str, issue: Issue, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
-        """`issue` obtains new keys."""
+    def __init__(
+        self, account: str, provider: CredentialProvider, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
         self.account = account
-        self._issue = issue
+        self._provider = provider
         self._now = now
-        self._issued: Issued | None = None
+        self._issued: IssuedKeys | None = None
         self._lock = asyncio.Lock()
 
     async def get_frozen_credentials(self) -> Keys:
-        """The keys, renewed if they are about to expire."""
+        """The current keys, renewed if they expire within `MARGIN`. Raises what the provider raises."""
         issued = self._issued
-        if issued is not None and not self._ends_soon(issued):
+        if issued is not None and not self._expires_soon(issued):
             return issued.keys
-        return await self._renewed(issued.keys if issued else None)
+        return await self._replace(issued.keys if issued else None)
 
-    async def renewed(self, refused: Keys) -> bool:
-        """Replace keys that AWS calls expired, unless somebody did already; whether there are others now."""
-        return await self._renewed(refused) != refused
+    async def renew(self, expired: Keys) -> bool:
+        """Replace keys that AWS rejected as expired, unless another call already did. True if there are new keys."""
+        return await self._replace(expired) != expired
 
-    async def _renewed(self, old: Keys | None) -> Keys:
-        async with self._lock:  # many calls fail on the same keys: the first renews them
+    async def _replace(self, old: Keys | None) -> Keys:
+        async with self._lock:  # many calls fail with the same keys: only the first renews them
             if self._issued is None or self._issued.keys == old:
-                self._issued = await self._issue()
+                self._issued = await self._provider()
             return self._issued.keys
 
-    def _ends_soon(self, issued: Issued) -> bool:
-        return issued.until is not None and issued.until - self._now() < MARGIN
+    def _expires_soon(self, issued: IssuedKeys) -> bool:
+        return issued.expires is not None and issued.expires - self._now() < MARGIN
 
 
-def own(session: aioboto3.Session) -> Issue:
-    """The user's own credentials, from wherever botocore's chain finds them; renewed by asking the chain again."""
+def default_provider(session: aioboto3.Session) -> CredentialProvider:
+    """A provider of the user's own credentials from botocore's chain. It raises `CallFailed` if there are none."""
 
-    async def issue() -> Issued:
-        core = session._session  # noqa: SLF001  (aioboto3 has no door to the provider chain)
-        core._credentials = None  # noqa: SLF001  (what it remembers may be what has expired)
+    async def provide() -> IssuedKeys:
+        core = session._session  # noqa: SLF001  (aioboto3 does not expose the provider chain)
+        core._credentials = None  # noqa: SLF001  (the cached credentials may be the expired ones)
         found = await core.get_credentials()
         if found is None:
             raise CallFailed("sts:GetCallerIdentity", Reason.EXPIRED, "NoCredentials", "no AWS credentials were found")
         frozen = await found.get_frozen_credentials()
-        until = getattr(found, "_expiry_time", None)
-        return Issued(Keys(frozen.access_key, frozen.secret_key, frozen.token), until)
+        expires = getattr(found, "_expiry_time", None)
+        return IssuedKeys(Keys(frozen.access_key, frozen.secret_key, frozen.token), expires)
 
-    return issue
+    return provide
 
 
 AssumeRole: TypeAlias = Callable[[Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
+"""Calls `sts:AssumeRole` with the given parameters and returns its response."""
 
 
-def role(assume: AssumeRole, arn: str, session_name: str, external_id: str | None = None) -> Issue:
-    """A role's credentials for an hour at a time. `assume` calls `sts:AssumeRole` with these parameters."""
+def role_provider(
+    assume: AssumeRole, arn: str, session_name: str, external_id: str | None = None
+) -> CredentialProvider:
+    """A provider of a role's credentials, valid for STS's default of one hour. It raises what `assume` raises."""
     params: dict[str, Any] = {"RoleArn": arn, "RoleSessionName": session_name}
     if external_id:
         params["ExternalId"] = external_id
 
-    async def issue() -> Issued:
-        given = (await assume(params))["Credentials"]
-        return Issued(Keys(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"]), given["Expiration"])
+    async def provide() -> IssuedKeys:
+        new = (await assume(params))["Credentials"]
+        return IssuedKeys(Keys(new["AccessKeyId"], new["SecretAccessKey"], new["SessionToken"]), new["Expiration"])
 
-    return issue
+    return provide

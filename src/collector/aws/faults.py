@@ -1,6 +1,6 @@
-"""Error codes and network failures to their meaning: one table, read once, where the call was made.
+"""Classification of error codes and network failures. `calls` classifies each failure once, where the call was made.
 
-Sources of the codes: botocore's retry tables and error shapes, AWS's pages on common errors and throttling.
+Sources of the codes: botocore's retry tables and error shapes, and AWS's documentation of common errors and throttling.
 """
 
 from __future__ import annotations
@@ -40,16 +40,10 @@ NOT_SUBSCRIBED = frozenset({"OptInRequired", "SubscriptionRequiredException", "W
 REGION_DISABLED = frozenset(
     {"AuthFailure", "InvalidClientTokenId", "RegionDisabledException", "UnrecognizedClientException"}
 )
-TRANSIENT = frozenset(
-    {
-        "InternalError",
-        "InternalFailure",
-        "InternalServerError",
-        "ServiceUnavailable",
-        "RequestTimeout",
-        "RequestTimeoutException",
-    }
-)
+TRANSIENT = frozenset({
+    "InternalError", "InternalFailure", "InternalServerError", "RequestTimeout", "RequestTimeoutException",
+    "ServiceUnavailable",
+})  # fmt: skip
 VANISHED = frozenset({
     "AWS.SimpleQueueService.NonExistentQueue", "CacheClusterNotFound", "ClusterNotFound", "ClusterNotFoundException",
     "DBClusterNotFoundFault", "DBClusterSnapshotNotFoundFault", "DBInstanceNotFound", "DBSnapshotNotFound", "FileSystemNotFound",
@@ -62,16 +56,16 @@ VANISHED = frozenset({
 _EC2_VANISHED = re.compile(r"Invalid\w+\.(NotFound|Unavailable)")
 _SCP = re.compile(r"service control polic", re.IGNORECASE)
 
-
 SERVER_ERROR = 500
 TOO_MANY = 429
 
 
 @dataclass(frozen=True, slots=True)
 class Classification:
-    """What a failure is, and what to do about it.
+    """The classification of a failure; `message` is free of credentials.
 
-    `transient`: try again later. `expired`: get new credentials and try again. `unconnected`: no connection was made at all.
+    `transient`: a retry may succeed. `expired`: a retry with new credentials may succeed. `unconnected`: no connection
+    was established.
     """
 
     reason: Reason
@@ -83,19 +77,19 @@ class Classification:
 
     @property
     def throttled(self) -> bool:
-        """Whether AWS asked for fewer calls."""
+        """Whether AWS rejected the call because of its rate."""
         return self.reason is Reason.THROTTLED
 
 
-def classify(error: BaseException) -> Classification:  # noqa: PLR0911  (a table, one line for each meaning)
-    """The meaning of whatever a call raised. Anything that is neither AWS nor network is a bug and passes through.
+def classify(error: BaseException) -> Classification:  # noqa: PLR0911  (a table)
+    """Classify an exception raised by a call.
 
     Raises:
-        BaseException: the error itself, when it is a bug of ours.
+        BaseException: `error` itself, if it comes neither from AWS nor from the network: a bug, or a `CallFailed`.
     """
     match error:
         case ClientError():
-            return _of_answer(error.response)
+            return _of_response(error.response)
         case TimeoutError():
             return Classification(Reason.TIMEOUT, "DeadlineExceeded", "the call took longer than its deadline")
         case ConnectTimeoutError():
@@ -115,7 +109,7 @@ def classify(error: BaseException) -> Classification:  # noqa: PLR0911  (a table
     raise error
 
 
-def _of_answer(response: dict[str, Any]) -> Classification:  # noqa: PLR0911  (as above)
+def _of_response(response: dict[str, Any]) -> Classification:  # noqa: PLR0911  (as above)
     code = str(response.get("Error", {}).get("Code") or "Unknown")
     message = str(response.get("Error", {}).get("Message") or response.get("message") or "")
     status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode") or 0)
@@ -132,9 +126,8 @@ def _of_answer(response: dict[str, Any]) -> Classification:  # noqa: PLR0911  (a
         return Classification(Reason.REGION_DISABLED, code, text)
     if code in VANISHED or _EC2_VANISHED.fullmatch(code):
         return Classification(Reason.VANISHED, code, text)
-    if (
-        code.isdigit() and status < SERVER_ERROR
-    ):  # botocore's stand-in where the body told no code: cut short, or not AWS
+    # botocore uses the status as code if the body has none: it is truncated, or not from AWS.
+    if code.isdigit() and status < SERVER_ERROR:
         return Classification(Reason.INVALID, code, text, transient=True)
     if code in TRANSIENT or status >= SERVER_ERROR:
         return Classification(Reason.ERROR, code, text, transient=True)
@@ -148,8 +141,7 @@ def _network(error: Exception, reason: Reason, *, transient: bool = True, unconn
 
 
 def _is_unknown_host(error: EndpointConnectionError) -> bool:
-    """A name that does not resolve will not resolve in a second: the region has no such endpoint."""
-    text = str(error.kwargs.get("error", "")) + str(error)
-    return (
-        "Name or service not known" in text or "getaddrinfo" in text or "DNS" in text or "nodename nor servname" in text
-    )
+    """Whether the host name does not resolve: the region has no such endpoint, so a retry cannot help."""
+    text = f"{error.kwargs.get('error', '')}{error}"
+    signs = ("Name or service not known", "getaddrinfo", "DNS", "nodename nor servname")
+    return any(sign in text for sign in signs)

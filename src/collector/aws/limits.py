@@ -1,9 +1,8 @@
-"""Waiting one's turn: token buckets at a share of the known rates, adapting below them to what AWS answers.
+"""Adaptive token buckets, one per (account, region, operation group), capped at a share of AWS's documented rates.
 
-One bucket for each (account, region, bucket of operations). A throttle cuts the rate once in an interval and empties the
-bucket; while callers wait and all goes well, the rate grows again, up to its share: in seconds as long as no throttle has told
-where the limit lies, slowly ever after, since each throttle of ours is one that somebody else may have met as well. So
-what others use of the same allowance is noticed and left to them. The logic is synchronous; only `acquire` waits.
+A throttle cuts the rate, at most once per interval, and empties the bucket. While callers wait and calls succeed, the
+rate grows up to its ceiling: within seconds until the first throttle shows where the limit is, slowly afterwards, since
+each throttle may also have hit another user of the same allowance, who keeps their part. Only `acquire` waits.
 """
 
 from __future__ import annotations
@@ -20,18 +19,18 @@ if TYPE_CHECKING:
     from collector.config import Settings
 
 CUT = 0.7
-"""What a throttle leaves of the rate."""
+"""Factor by which a throttle reduces the rate."""
 INTERVAL = 0.5
-"""Seconds in which the rate is cut at most once: the calls already under way all tell the same."""
+"""Seconds within which the rate is cut at most once: calls already in flight report the same overload."""
 SEARCH, RECOVERY = 20.0, 60.0
 """Seconds in which a rate grows by its whole ceiling: before the first throttle, and after it."""
 SLOWEST = 0.2
-"""Calls a second that a bucket is never cut below, so that it can find its way up again."""
+"""Lower bound of the rate in calls per second; a bucket without successful calls could never recover."""
 
 
 @dataclass(slots=True)
 class TokenBucket:
-    """The allowance of one group of operations. Times are the event loop's seconds."""
+    """The allowance of one operation group. Rates are calls per second; times are the event loop's, in seconds."""
 
     name: str
     rate: float
@@ -45,7 +44,7 @@ class TokenBucket:
     waited: float = 0.0
 
     def take(self, now: float) -> float:
-        """Take a token and return 0, or return the seconds until there may be one."""
+        """Take a token and return 0, or return the seconds until one is available."""
         self.tokens = min(self.burst, self.tokens + max(0.0, now - self.filled) * self.rate)
         self.filled = now
         if self.tokens >= 1:
@@ -55,7 +54,7 @@ class TokenBucket:
         return (1 - self.tokens) / self.rate
 
     def throttled(self, now: float) -> None:
-        """AWS asked for less: cut the rate, at most once in an interval, and begin from an empty bucket."""
+        """Record a throttle: empty the bucket and cut the rate, unless it was cut within `INTERVAL`."""
         self.throttles += 1
         if now - self.cut >= INTERVAL:
             self.cut = now
@@ -63,29 +62,28 @@ class TokenBucket:
         self.tokens, self.filled = min(self.tokens, 0.0), now
 
     def succeeded(self) -> None:
-        """Grow towards the ceiling, by the same step for each second's worth of calls."""
+        """Raise the rate towards the ceiling, by the same amount for each second's worth of calls."""
         if self.rate < self.ceiling:
             seconds = RECOVERY if self.throttles else SEARCH
             self.rate = min(self.ceiling, self.rate + self.ceiling / seconds / max(self.rate, 1))
 
     @classmethod
     def of(cls, name: str, rate: Rate, share: float, now: float) -> TokenBucket:
-        """A full bucket that holds a share of what AWS allows."""
+        """A full bucket for `share` of a rate that AWS allows."""
         burst = max(1.0, rate.burst * share)
-        return cls(name, rate.per_second * share, burst, (rate.most or rate.per_second) * share, burst, now)
+        return cls(name, rate.per_second * share, burst, (rate.ceiling or rate.per_second) * share, burst, now)
 
 
 class RateLimiter:
-    """A bucket with its queue: first come, first served, one timer for all who wait."""
+    """A token bucket with a FIFO queue and one timer for all waiting callers."""
 
     def __init__(self, bucket: TokenBucket) -> None:
-        """Guard one bucket."""
         self.bucket = bucket
         self._queue: deque[asyncio.Future[None]] = deque()
         self._timer: asyncio.TimerHandle | None = None
 
     async def acquire(self) -> None:
-        """Wait for a token. No task and no timer when there is one."""
+        """Take a token, waiting for it if necessary. Starts no task, and no timer if a token is available."""
         loop = asyncio.get_running_loop()
         if not self._queue and self.bucket.take(loop.time()) == 0:
             return
@@ -100,11 +98,11 @@ class RateLimiter:
             self.bucket.waited += loop.time() - began
 
     def throttled(self) -> None:
-        """A call of this bucket was throttled."""
+        """Record that AWS throttled a call of this bucket."""
         self.bucket.throttled(asyncio.get_running_loop().time())
 
     def succeeded(self) -> None:
-        """A call of this bucket succeeded."""
+        """Record a successful call. It raises the rate only while callers wait."""
         if self._queue:
             self.bucket.succeeded()
 
@@ -112,7 +110,7 @@ class RateLimiter:
         loop = asyncio.get_running_loop()
         self._timer = None
         while self._queue:
-            if self._queue[0].done():  # its caller was cancelled
+            if self._queue[0].done():  # the caller was cancelled
                 self._queue.popleft()
                 continue
             pause = self.bucket.take(loop.time())
@@ -123,34 +121,37 @@ class RateLimiter:
 
 
 class RateLimits:
-    """All buckets of a run. `share` is the part of each known rate that the run may use."""
+    """The rate limiters of a run.
+
+    `share` is the fraction of each rate that the run may use. `unlimited` disables all limits, for servers such as the
+    demo's, which are not AWS.
+    """
 
     def __init__(self, share: float = 0.5, *, rates: Rates | None = None, unlimited: bool = False) -> None:
-        """`unlimited` is for servers that are not AWS's, such as the demo's own."""
         self._share = share
         self._rates = rates or Rates()
         self._unlimited = unlimited
-        self._turnstiles: dict[tuple[str, str, str], RateLimiter] = {}
+        self._limiters: dict[tuple[str, str, str], RateLimiter] = {}
 
     @classmethod
     def of(cls, settings: Settings, *, unlimited: bool = False) -> RateLimits:
-        """The limits that the settings ask for."""
+        """The limits for `rate_share` and `rates` of the settings."""
         return cls(settings.rate_share, rates=Rates.of(settings.rates), unlimited=unlimited)
 
     def limiter(self, account: str, region: str, client: str, api: str) -> RateLimiter | None:
-        """The turnstile of an operation in a place; None when nothing is limited."""
+        """The rate limiter of an operation in an account and region; None if unlimited."""
         if self._unlimited:
             return None
         rate, bucket = self._rates.find(client, api)
-        key = (account, GLOBAL if rate.everywhere else region, bucket)
-        limiter = self._turnstiles.get(key)
+        key = (account, GLOBAL if rate.account_wide else region, bucket)
+        limiter = self._limiters.get(key)
         if limiter is None:
             now = asyncio.get_running_loop().time()
-            limiter = self._turnstiles[key] = RateLimiter(TokenBucket.of(bucket, rate, self._share, now))
+            limiter = self._limiters[key] = RateLimiter(TokenBucket.of(bucket, rate, self._share, now))
         return limiter
 
     def used(self) -> list[dict[str, Any]]:
-        """What each bucket was asked for: calls, throttles, seconds waited; those that waited or were throttled only."""
+        """Usage of the buckets whose callers waited or were throttled: calls, throttles, seconds waited and rate."""
         return [
             {
                 "account": account,
@@ -161,6 +162,6 @@ class RateLimits:
                 "waited": round(limiter.bucket.waited, 3),
                 "rate": round(limiter.bucket.rate, 2),
             }
-            for (account, region, name), limiter in sorted(self._turnstiles.items())
+            for (account, region, name), limiter in sorted(self._limiters.items())
             if limiter.bucket.waited or limiter.bucket.throttles
         ]

@@ -1,4 +1,4 @@
-"""How a listing goes on: botocore's paginator models as a small pure function."""
+"""Pagination: botocore's paginator models as a pure function from a response to the parameters of the next page."""
 
 from __future__ import annotations
 
@@ -9,19 +9,22 @@ from typing import Any, TypeAlias
 import jmespath
 
 Search: TypeAlias = Callable[[Mapping[str, Any]], Any]
-"""What finds a token in an answer."""
+"""Extracts a token from a response."""
 
 
 @dataclass(frozen=True, slots=True)
 class Paging:
-    """The tokens of a listing: what the answer gives, under which parameters it goes back."""
+    """The tokens of a paginated operation: request parameters, and where the response holds the value of each.
+
+    `more` extracts the flag that says whether there is another page, for operations that have one.
+    """
 
     inputs: tuple[str, ...]
     outputs: tuple[Search, ...]
     more: Search | None = None
 
     def following(self, answer: Mapping[str, Any]) -> dict[str, Any] | None:
-        """The parameters of the next page; None after the last. An empty page with a token is not the last."""
+        """The parameters of the next page, or None after the last. An empty page with a token is not the last."""
         if self.more is not None and not self.more(answer):
             return None
         found = {name: output(answer) for name, output in zip(self.inputs, self.outputs, strict=True)}
@@ -30,24 +33,23 @@ class Paging:
 
 
 def paging_of(config: Mapping[str, Any]) -> Paging:
-    """Read one entry of a `paginators-1` model."""
+    """Convert one entry of a botocore `paginators-1` model."""
     more = config.get("more_results")
-    outputs = tuple(_search(output) for output in _several(config["output_token"]))
-    return Paging(_several(config["input_token"]), outputs, _search(more) if more else None)
+    outputs = tuple(_search(output) for output in _as_tuple(config["output_token"]))
+    return Paging(_as_tuple(config["input_token"]), outputs, _search(more) if more else None)
 
 
 def by_token(name: str) -> Paging:
-    """A listing that botocore knows no paginator for: the output member goes back under the same name."""
+    """Paging for an operation without a botocore paginator: the response member and the parameter are both `name`."""
     return Paging((name,), (_search(name),))
 
 
 def _search(expression: str) -> Search:
-    """Most tokens are plain fields, which need no interpreter of expressions."""
-    if expression.isidentifier():
+    if expression.isidentifier():  # most tokens are plain members, which need no JMESPath interpreter
         return lambda answer: answer.get(expression)
     search: Search = jmespath.compile(expression).search
     return search
 
 
-def _several(value: str | list[str]) -> tuple[str, ...]:
+def _as_tuple(value: str | list[str]) -> tuple[str, ...]:
     return (value,) if isinstance(value, str) else tuple(value)

@@ -1,6 +1,6 @@
-"""The rates that AWS is known to allow, as data with their sources. `limits` turns them into waiting.
+"""Request rates that AWS allows, as data with their sources; `limits` enforces them.
 
-Calls of one bucket share one allowance. A rate without `operations` holds for every other call of its client.
+Calls of one bucket share one allowance. A rate without `operations` applies to every other call of its client.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """Calls a second and the burst before that, for a client's operations (patterns of API names).
+    """Calls per second and burst of a client's operations, which are patterns of API names.
 
-    `shared`: all of these operations draw on one bucket; else each has its own. `everywhere`: the bucket is the account's,
-    not the region's. `most` is how far the rate may grow where the figure is only a careful start. `bucket` is the name of one
-    that several clients draw on.
+    `shared`: all of these operations draw on one bucket, otherwise each has its own. `account_wide`: one bucket for all
+    regions of an account. `ceiling`: the rate to which it may grow, if `per_second` is only a conservative start.
+    `bucket`: the name of a bucket that more than one client draws on.
     """
 
     client: str
@@ -31,13 +31,13 @@ class Rate:
     source: str
     operations: tuple[str, ...] = ("*",)
     shared: bool = True
-    everywhere: bool = False
-    most: float | None = None
+    account_wide: bool = False
+    ceiling: float | None = None
     bucket: str | None = None
 
 
 class Allowance(NamedTuple):
-    """Calls a second and the burst before that, as a user gives them."""
+    """Calls per second and burst, as configured by the user."""
 
     per_second: float
     burst: float
@@ -53,8 +53,8 @@ _LAMBDA = "docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"
 _ORGANIZATIONS = "awsdocs/aws-organizations-docs issue 39 and others: throttles from about 250 accounts"
 _ROUTE53 = "docs.aws.amazon.com/Route53/latest/DeveloperGuide/DNSLimitations.html"
 _WAF = "docs.aws.amazon.com/waf/latest/developerguide/limits.html"
-_MODEL = "the operation's own documentation in botocore"
-_MEASURED = "users of Steampipe measured it (steampipe-plugin-aws, rate limiters)"
+_MODEL = "the documentation of the operation in botocore"
+_MEASURED = "measured by users of Steampipe (steampipe-plugin-aws, rate limiters)"
 _CAUTION = "unpublished; kept low on purpose"
 
 RATES: tuple[Rate, ...] = (
@@ -65,15 +65,15 @@ RATES: tuple[Rate, ...] = (
     Rate("ecs", 20, 50, _ECS, ("DescribeTaskDefinition", "ListTaskDefinition*")),
     Rate("ecs", 20, 100, _ECS, ("DescribeTasks", "ListTasks", "DescribeContainerInstances", "ListContainerInstances")),
     Rate("ecs", 20, 100, _ECS, ("DescribeServices", "ListServices")),
-    Rate("route53", 5, 10, _ROUTE53, everywhere=True),
-    Rate("route53domains", 5, 10, _CAUTION, everywhere=True),
-    Rate("cloudfront", 5, 10, _MEASURED, everywhere=True),
-    Rate("apigateway", 2.5, 5, _API_GATEWAY, ("GetResources",), everywhere=True),
-    Rate("apigateway", 10, 40, _API_GATEWAY, everywhere=True, bucket="apigateway"),
-    Rate("apigatewayv2", 10, 40, _API_GATEWAY, everywhere=True, bucket="apigateway"),
+    Rate("route53", 5, 10, _ROUTE53, account_wide=True),
+    Rate("route53domains", 5, 10, _CAUTION, account_wide=True),
+    Rate("cloudfront", 5, 10, _MEASURED, account_wide=True),
+    Rate("apigateway", 2.5, 5, _API_GATEWAY, ("GetResources",), account_wide=True),
+    Rate("apigateway", 10, 40, _API_GATEWAY, account_wide=True, bucket="apigateway"),
+    Rate("apigatewayv2", 10, 40, _API_GATEWAY, account_wide=True, bucket="apigateway"),
     Rate("wafv2", 1, 4, _WAF, ("GetWebACLForResource", "ListResourcesForWebACL")),
     Rate("wafv2", 5, 10, _WAF, shared=False),
-    Rate("waf", 5, 10, _WAF, everywhere=True),
+    Rate("waf", 5, 10, _WAF, account_wide=True),
     Rate("waf-regional", 5, 10, _WAF),
     Rate("lambda", 15, 15, _LAMBDA, ("GetPolicy",)),
     Rate("lambda", 100, 100, _MEASURED, ("GetFunction",)),
@@ -87,35 +87,34 @@ RATES: tuple[Rate, ...] = (
     Rate("sns", 10, 10, _CAUTION, ("ListTagsForResource",)),
     Rate("sns", 30, 30, _MODEL, shared=False),
     Rate("acm", 8, 8, _CAUTION, shared=False),
-    Rate("s3", 100, 100, "no published figure for the bucket settings; found by adapting", shared=False, most=400),
+    Rate("s3", 100, 100, "no published figure for the bucket settings; found by adapting", shared=False, ceiling=400),
     Rate("sts", 100, 100, _CAUTION),
-    Rate("organizations", 2, 2, _ORGANIZATIONS, everywhere=True),
-    Rate("iam", 35, 70, _MEASURED, ("GetPolicy*",), everywhere=True),
-    Rate("iam", 10, 20, _CAUTION, everywhere=True),
+    Rate("organizations", 2, 2, _ORGANIZATIONS, account_wide=True),
+    Rate("iam", 35, 70, _MEASURED, ("GetPolicy*",), account_wide=True),
+    Rate("iam", 10, 20, _CAUTION, account_wide=True),
 )
 
-DEFAULT = Rate("*", 20, 40, "no published figure; found by adapting", shared=False, most=200)
-"""For everything that has no known rate: each operation on its own, adapting from here."""
+DEFAULT = Rate("*", 20, 40, "no published figure; found by adapting", shared=False, ceiling=200)
+"""For operations without a documented rate: a bucket for each, which starts here and adapts."""
 
 CONFIGURED = "the configuration file"
-"""The source of a rate that the user has set."""
+"""The source of a rate that the user configured."""
 
 
 class Rates:
-    """The known rates, with what the configuration file says instead.
+    """The rates of `RATES`, overridden by the user's configuration.
 
-    An allowance stands under a client (`ec2`: each of its buckets has this rate) or under one operation
-    (`ec2:DescribeInstances`: it gets a bucket of its own).
+    `overrides` are keyed by client (`ec2`: the rate of each of its buckets) or by operation (`ec2:DescribeInstances`:
+    it gets a bucket of its own). An operation's entry takes precedence over its client's.
     """
 
-    def __init__(self, given: Mapping[str, Allowance] | None = None) -> None:
-        """`given` overrides what is known; the operation's own entry comes before its client's."""
-        self._given = given or {}
-        self._found: dict[tuple[str, str], tuple[Rate, str]] = {}
+    def __init__(self, overrides: Mapping[str, Allowance] | None = None) -> None:
+        self._overrides = overrides or {}
+        self._cache: dict[tuple[str, str], tuple[Rate, str]] = {}
 
     @classmethod
     def of(cls, limits: Mapping[str, RateOverride]) -> Rates:
-        """With the rates of the settings; without a burst, one second's worth."""
+        """With the overrides of the settings. The burst defaults to one second's worth of calls, at least one."""
         return cls(
             {
                 name: Allowance(limit.per_second, limit.burst or max(1.0, limit.per_second))
@@ -125,24 +124,24 @@ class Rates:
 
     def find(self, client: str, api: str) -> tuple[Rate, str]:
         """The rate of an operation and the name of its bucket."""
-        found = self._found.get((client, api))
+        found = self._cache.get((client, api))
         if found is None:
-            found = self._found[client, api] = self._look_up(client, api)
+            found = self._cache[client, api] = self._look_up(client, api)
         return found
 
     def _look_up(self, client: str, api: str) -> tuple[Rate, str]:
-        known, bucket = rate_of(client, api)
-        alone = f"{client}:{api}"
-        given = self._given.get(alone) or self._given.get(client)
-        if given is None:
-            return known, bucket
-        told = replace(known, per_second=given.per_second, burst=given.burst, source=CONFIGURED, most=None)
-        return (replace(told, shared=False), alone) if alone in self._given else (told, bucket)
+        rate, bucket = rate_of(client, api)
+        operation = f"{client}:{api}"
+        override = self._overrides.get(operation) or self._overrides.get(client)
+        if override is None:
+            return rate, bucket
+        rate = replace(rate, per_second=override.per_second, burst=override.burst, source=CONFIGURED, ceiling=None)
+        return (replace(rate, shared=False), operation) if operation in self._overrides else (rate, bucket)
 
 
-def is_everywhere(client: str) -> bool:
-    """Whether a client draws on some allowance that is one for all regions."""
-    return any(rate.client == client and rate.everywhere for rate in RATES)
+def is_account_wide(client: str) -> bool:
+    """Whether any rate of a client is shared by all regions of an account."""
+    return any(rate.client == client and rate.account_wide for rate in RATES)
 
 
 @cache
@@ -150,7 +149,8 @@ def rate_of(client: str, api: str) -> tuple[Rate, str]:
     """The rate of an operation and the name of its bucket, such as `ec2:DescribeSubnets` or `elbv2`."""
     for rate in RATES:
         if rate.client == client and any(fnmatchcase(api, pattern) for pattern in rate.operations):
-            alone = f"{client}:{api}"
-            together = rate.bucket or client if rate.operations == ("*",) else f"{client}:{'+'.join(rate.operations)}"
-            return rate, together if rate.shared else alone
+            if not rate.shared:
+                return rate, f"{client}:{api}"
+            named = rate.operations != ("*",)
+            return rate, f"{client}:{'+'.join(rate.operations)}" if named else rate.bucket or client
     return DEFAULT, f"{client}:{api}"

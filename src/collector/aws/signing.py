@@ -1,7 +1,7 @@
-"""Signature Version 4 for requests whose body is at hand, as `botocore.auth` makes it, at a tenth of its cost.
+"""Signature Version 4 for requests with in-memory bodies, equal to `botocore.auth` at a tenth of its cost.
 
-Where botocore derives the key anew for each request and walks the headers of an e-mail message, here keys are kept for the day
-and region that they hold for, and headers are a plain dict. A test holds every signature equal to botocore's.
+botocore derives the signing key for each request and keeps headers in an `email.message.Message`. Here keys are cached
+per day, region and service, and headers are a plain dict. Tests compare the signatures with botocore's.
 """
 
 from __future__ import annotations
@@ -21,32 +21,32 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 UNSIGNED_HEADERS = frozenset(SIGNED_HEADERS_BLACKLIST)
-"""Headers that those who pass a request on may change."""
+"""Headers that are not signed, because proxies may change them."""
 
 S3_NAMES = frozenset(S3_SIGNING_NAMES)
-"""Signing names whose paths are signed as they are, and whose requests carry the hash of their body."""
+"""Signing names whose paths are signed without normalization, and whose requests carry the hash of their body."""
 
 _PORTS = {"http": 80, "https": 443}
 
 
 class SigningKeys(Protocol):
-    """What signs: botocore's frozen credentials, or ours."""
+    """Frozen credentials: botocore's, or `credentials.Keys`."""
 
     @property
     def access_key(self) -> str:
-        """The key's identifier."""
+        """The access key id."""
 
     @property
     def secret_key(self) -> str:
-        """The key itself."""
+        """The secret access key."""
 
     @property
     def token(self) -> str | None:
-        """What temporary keys come with."""
+        """The session token of temporary credentials."""
 
 
 class CredentialScope(NamedTuple):
-    """What a signature is good for."""
+    """The service and region for which a signature is valid."""
 
     service: str
     region: str
@@ -61,31 +61,29 @@ def sign(
     keys: SigningKeys,
     now: datetime,
 ) -> None:
-    """Add to the headers of a request what proves who sends it: date, token, authorization. `now` is in UTC."""
-    moment = now.strftime("%Y%m%dT%H%M%SZ")
+    """Sign a request: add date, session token and `Authorization` to `headers`. `now` must be in UTC."""
+    timestamp = now.strftime("%Y%m%dT%H%M%SZ")
     digest = sha256(body).hexdigest()
-    of_s3 = scope.service in S3_NAMES
-    headers["X-Amz-Date"] = moment
+    is_s3 = scope.service in S3_NAMES
+    headers["X-Amz-Date"] = timestamp
     if keys.token:
         headers["X-Amz-Security-Token"] = keys.token
-    if of_s3:
+    if is_s3:
         headers["X-Amz-Content-SHA256"] = digest
     host, path, query = _parts(url)
     signed = _signed({**headers, "host": host})
     names = ";".join(signed)
     lines = "\n".join([f"{name}:{value}" for name, value in signed.items()])
-    canonical = f"{method}\n{path if of_s3 else _normal(path)}\n{query}\n{lines}\n\n{names}\n{digest}"
-    within = f"{moment[:8]}/{scope.region}/{scope.service}/aws4_request"
-    text = f"AWS4-HMAC-SHA256\n{moment}\n{within}\n{sha256(canonical.encode()).hexdigest()}"
-    key = _key(keys.secret_key, moment[:8], scope)
-    signature = hmac.digest(key, text.encode(), "sha256").hex()
-    headers["Authorization"] = (
-        f"AWS4-HMAC-SHA256 Credential={keys.access_key}/{within}, SignedHeaders={names}, Signature={signature}"
-    )
+    canonical = f"{method}\n{path if is_s3 else _normalized(path)}\n{query}\n{lines}\n\n{names}\n{digest}"
+    credential_scope = f"{timestamp[:8]}/{scope.region}/{scope.service}/aws4_request"
+    text = f"AWS4-HMAC-SHA256\n{timestamp}\n{credential_scope}\n{sha256(canonical.encode()).hexdigest()}"
+    signature = hmac.digest(_signing_key(keys.secret_key, timestamp[:8], scope), text.encode(), "sha256").hex()
+    credential = f"{keys.access_key}/{credential_scope}"
+    headers["Authorization"] = f"AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders={names}, Signature={signature}"
 
 
 @lru_cache(maxsize=4096)
-def _key(secret: str, day: str, scope: CredentialScope) -> bytes:
+def _signing_key(secret: str, day: str, scope: CredentialScope) -> bytes:
     key = f"AWS4{secret}".encode()
     for part in (day, scope.region, scope.service, "aws4_request"):
         key = hmac.digest(key, part.encode(), "sha256")
@@ -93,7 +91,7 @@ def _key(secret: str, day: str, scope: CredentialScope) -> bytes:
 
 
 def _signed(headers: Mapping[str, str]) -> dict[str, str]:
-    """The headers that are signed, in their order, with runs of spaces made one."""
+    """The signed headers in canonical order, with runs of spaces collapsed."""
     lower = ((name.lower(), value) for name, value in headers.items())
     return {
         name: " ".join(value.split()) if " " in value else value
@@ -119,7 +117,7 @@ def _pair(text: str) -> tuple[str, str]:
 
 @lru_cache(maxsize=4096)
 def _host(scheme: str, netloc: str) -> str:
-    """The host header: in lower case, with the port where it is not the scheme's own."""
+    """The host header: in lower case, with the port unless it is the default of the scheme."""
     split = urlsplit(f"{scheme}://{netloc}")
     host = (split.hostname or "").lower()
     host = f"[{host}]" if ":" in host else host
@@ -127,5 +125,5 @@ def _host(scheme: str, netloc: str) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _normal(path: str) -> str:
+def _normalized(path: str) -> str:
     return quote(normalize_url_path(path), safe="/~")

@@ -1,4 +1,4 @@
-"""One pool of connections for all clients of a process, and what goes wrong on the way in botocore's words."""
+"""One connection pool for all clients of a process, which raises botocore's exceptions for network failures."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from yarl import URL
 
 @dataclass(frozen=True, slots=True)
 class TransportSettings:
-    """Network settings. Times in seconds."""
+    """Network settings. Times are in seconds."""
 
     connections: int = 500
     connect_timeout: float = 5.0
@@ -33,7 +33,7 @@ class TransportSettings:
 
 
 class Received(NamedTuple):
-    """An answer as it came; names of headers in lower case."""
+    """An unparsed HTTP response; header names are in lower case."""
 
     status: int
     headers: dict[str, str]
@@ -41,7 +41,7 @@ class Received(NamedTuple):
 
 
 class _Transport(AIOHTTPSession):  # type: ignore[misc]  # aiobotocore is untyped
-    """aiobotocore's session, which besides can fetch without the copies and conversions that botocore's requests take."""
+    """aiobotocore's session, plus `fetch`, which avoids the copies and conversions of botocore's request objects."""
 
     async def fetch(self, method: str, url: str, headers: dict[str, str], body: bytes) -> Received:
         proxy = self._proxy_config.proxy_url_for(url)
@@ -62,7 +62,7 @@ class _Transport(AIOHTTPSession):  # type: ignore[misc]  # aiobotocore is untype
 
 
 def _as_botocore(error: Exception, url: str, proxy: str | None) -> HTTPClientError:  # noqa: PLR0911  (a table)
-    """What botocore raises for what went wrong on the way, as aiobotocore's session tells it."""
+    """The botocore exception for a network failure, as `AIOHTTPSession.send` maps it."""
     match error:
         case aiohttp.ClientSSLError():
             return SSLError(endpoint_url=url, error=error)
@@ -80,60 +80,59 @@ def _as_botocore(error: Exception, url: str, proxy: str | None) -> HTTPClientErr
 
 
 class ConnectionPool:
-    """The connections of the process: straight, and through the user's proxy where one is set."""
+    """The HTTP connections of the process: direct, and through the proxy of the environment if one is set."""
 
-    def __init__(self, wire: TransportSettings, ca_bundle: str | None) -> None:
-        given: dict[str, Any] = {
+    def __init__(self, settings: TransportSettings, ca_bundle: str | None) -> None:
+        options: dict[str, Any] = {
             "verify": ca_bundle or True,
-            "timeout": (wire.connect_timeout, wire.read_timeout),
-            "max_pool_connections": wire.connections,
+            "timeout": (settings.connect_timeout, settings.read_timeout),
+            "max_pool_connections": settings.connections,
             "connector_args": {"keepalive_timeout": 12.0, "ttl_dns_cache": 300},
         }
-        self._straight = _Transport(**given)
         proxies = getproxies()
-        self._proxied = _Transport(**given, proxies=proxies) if proxies else None
-        self._ways: dict[str, _Transport] = {}
+        self._unproxied = _Transport(**options)
+        self._proxied = _Transport(**options, proxies=proxies) if proxies else None
+        self._transports: dict[str, _Transport] = {}
 
     async def fetch(self, method: str, url: str, headers: dict[str, str], body: bytes) -> Received:
-        """The answer to a signed request. Raises botocore's exceptions for what goes wrong on the way."""
-        return await self._way(url).fetch(method, url, headers, body)
+        """Send a signed request and read the whole response. Raises botocore's exceptions for network failures."""
+        return await self._transport(url).fetch(method, url, headers, body)
 
     async def send(self, request: Any) -> Any:
-        """The response to a request of botocore's. Raises as `fetch` does."""
-        return await self._way(request.url).send(request)
+        """Send a botocore request and return its response. Raises as `fetch` does."""
+        return await self._transport(request.url).send(request)
 
-    def _way(self, url: str) -> _Transport:
+    def _transport(self, url: str) -> _Transport:
         host = url.split("/", 3)[2]
-        way = self._ways.get(host)
-        if way is None:
-            straight = self._proxied is None or should_bypass_proxies(url)
-            way = self._ways[host] = self._straight if straight or self._proxied is None else self._proxied
-        return way
+        transport = self._transports.get(host)
+        if transport is None:
+            proxied = self._proxied
+            transport = self._unproxied if proxied is None or should_bypass_proxies(url) else proxied
+            self._transports[host] = transport
+        return transport
 
     async def close(self) -> None:
         """Close all connections."""
-        for session in (self._straight, self._proxied):
+        for session in (self._unproxied, self._proxied):
             if session is not None:
                 await session.__aexit__(None, None, None)
 
 
-class PooledSession(AIOHTTPSession):  # type: ignore[misc]  # aiobotocore is untyped
-    """What each client takes for its own session: a door to the one pool."""
+class PooledSession:
+    """The HTTP session of a botocore client: sends through the shared pool and ignores the client's own settings."""
 
-    pool: ConnectionPool
-
-    def __init__(self, *_: object, **__: object) -> None:
-        """Nothing of its own."""
+    def __init__(self, pool: ConnectionPool, **_: object) -> None:
+        self._pool = pool
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """The pool outlives its clients."""
+        """Do nothing: the pool outlives its clients."""
 
     async def close(self) -> None:
-        """As above."""
+        """Do nothing, for the same reason."""
 
     async def send(self, request: Any) -> Any:
-        """Through the pool."""
-        return await self.pool.send(request)
+        """Send a request through the pool."""
+        return await self._pool.send(request)

@@ -1,4 +1,4 @@
-"""All declarations of all services, indexed: what there is, who shares a call, what a failure touches."""
+"""All declarations, indexed: services, entity types, edges, operations, and the types that a failed call affects."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from importlib import import_module
 from pkgutil import iter_modules
 
 from collector import services
+from collector.config import ConfigurationError
 from collector.schema.declarations import (
     RESOURCE,
     Call,
@@ -28,63 +29,57 @@ from collector.schema.declarations import (
 from collector.schema.relationship_types import type_of
 
 
-class UnknownServiceError(ValueError):
-    """A service was named that no file declares."""
+class UnknownServiceError(ConfigurationError):
+    """The name of a service is not declared."""
 
 
 @dataclass(frozen=True)
 class Catalog:
-    """The services of a run."""
+    """The declarations of the selected services."""
 
     services: tuple[Service, ...]
 
     @classmethod
     def of(cls, services: Iterable[Service]) -> Catalog:
-        """Take declarations as they are written and add what follows from them: the `HAS` edges of service nodes."""
+        """The catalogue of these services, with the derived `HAS` edges of their service entities added."""
         return cls(tuple(_with_node_edges(service) for service in services))
 
     @classmethod
     def all(cls) -> Catalog:
-        """Every service of the package."""
+        """The catalogue of all services."""
         return cls.of(declared())
 
     def choose(self, only: Iterable[str] = (), skip: Iterable[str] = ()) -> Catalog:
-        """The services with these names, `all` standing for the default ones; without names, the default ones.
+        """The services with these names, of which `all` selects the default ones. The default of `only` is `all`.
 
         Raises:
-            UnknownServiceError: for a name that is not a service.
+            UnknownServiceError: if a name is not that of a service.
         """
-        known = {service.name: service for service in self.services}
-        named = list(only) or ["all"]
-        unknown = sorted(({*named, *skip} - {"all"}) - set(known))
+        names = {service.name for service in self.services}
+        only, skip = set(only) or {"all"}, set(skip)
+        unknown = sorted((only | skip) - names - {"all"})
         if unknown:
-            raise UnknownServiceError(f"unknown service {unknown[0]!r}; known are: {', '.join(sorted(known))}")
-        wanted = set(named) | (
-            {name for name, service in known.items() if service.default} if "all" in named else set()
-        )
-        return Catalog(tuple(s for s in self.services if s.name in wanted and s.name not in set(skip)))
+            raise UnknownServiceError(f"unknown service {unknown[0]!r}; known are: {', '.join(sorted(names))}")
+        selected = only | {s.name for s in self.services if s.default and "all" in only}
+        return Catalog(tuple(s for s in self.services if s.name in selected - skip))
 
     @cached_property
     def entities(self) -> tuple[Entity, ...]:
-        """Every entity declaration, service nodes included."""
-        return tuple(
-            declaration
-            for service in self.services
-            for declaration in declarations(service)
-            if isinstance(declaration, Entity)
-        )
+        """All entity declarations, including the entities of the services themselves."""
+        every = (declaration for service in self.services for declaration in declarations(service))
+        return tuple(declaration for declaration in every if isinstance(declaration, Entity))
 
     @cached_property
     def types(self) -> Mapping[str, Entity]:
         """The first declaration of each entity type."""
-        found: dict[str, Entity] = {}
+        types: dict[str, Entity] = {}
         for entity in self.entities:
-            found.setdefault(entity.type, entity)
-        return found
+            types.setdefault(entity.type, entity)
+        return types
 
     @cached_property
     def edges(self) -> tuple[tuple[Edge, Declaration], ...]:
-        """Every edge with the declaration that it stands on."""
+        """All edges, each with its declaration."""
         return tuple(
             (edge, declaration)
             for service in self.services
@@ -93,75 +88,70 @@ class Catalog:
         )
 
     def triples(self, edge: Edge) -> Iterator[tuple[str, str, str]]:
-        """The relationships that an edge can draw, one (from, verb, to) for each pair of types."""
-        for source in self._expand(edge.source):
-            for target in self._expand(edge.target):
+        """The (source type, verb, target type) triples of the relationships that an edge can draw."""
+        for source in self._expand(edge.sources):
+            for target in self._expand(edge.targets):
                 yield source, edge.verb, target
 
     def repeated_calls(self) -> frozenset[tuple[str, str]]:
-        """The (client, operation) pairs that several services ask for once an account: facts that stand in two places."""
-        asked: dict[tuple[str, str], set[str]] = {}
+        """The (client, operation) pairs that more than one service calls in its global scope, to share responses."""
+        callers: dict[tuple[str, str], set[str]] = {}
         for service in self.services:
             for declaration in declarations(service):
                 if scope_of(service, declaration) == "global":
                     for operation in operations(service, declaration):
-                        asked.setdefault(operation, set()).add(service.name)
-        return frozenset(operation for operation, services in asked.items() if len(services) > 1)
+                        callers.setdefault(operation, set()).add(service.name)
+        return frozenset(operation for operation, services in callers.items() if len(services) > 1)
 
     def relationship_types(self, edge: Edge) -> frozenset[str]:
-        """The `_type`s of the relationships that an edge can draw."""
+        """The `_type` values of the relationships that an edge can draw."""
         return frozenset(type_of(*triple) for triple in self.triples(edge))
 
     def affected_types(self, types: Iterable[str]) -> frozenset[str]:
-        """Entity types together with every relationship type that has one of them at an end."""
-        wanted = set(types)
-        found = set(wanted)
-        for edge, _ in self.edges:
-            for source, verb, target in self.triples(edge):
-                if source in wanted or target in wanted:
-                    found.add(type_of(source, verb, target))
-        return frozenset(found)
+        """These entity types, and all relationship types with one of them at an end."""
+        entity_types = frozenset(types)
+        triples = (triple for edge, _ in self.edges for triple in self.triples(edge))
+        return entity_types | {type_of(*each) for each in triples if each[0] in entity_types or each[2] in entity_types}
 
-    def _expand(self, types: str | tuple[str, ...]) -> tuple[str, ...]:
-        several = (types,) if isinstance(types, str) else types
-        return tuple(each for one in several for each in ((one, *self.types) if one == RESOURCE else (one,)))
+    def _expand(self, types: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(type_ for end in types for type_ in ((end, *self.types) if end == RESOURCE else (end,)))
 
 
 @cache
 def declared() -> tuple[Service, ...]:
-    """All services, by name. Each module of `collector.services` declares one as `SERVICE`; a package does so in its `service`."""
+    """All services, sorted by module: the `SERVICE` of each module, or of the `service` module of a package."""
     modules = sorted(iter_modules(services.__path__), key=lambda module: module.name)
     names = (f"{module.name}.service" if module.ispkg else module.name for module in modules)
     return tuple(import_module(f"{services.__name__}.{name}").SERVICE for name in names)
 
 
 def declarations(service: Service) -> tuple[Declaration, ...]:
-    """Everything that a service declares: its node, its entities, its links."""
+    """All declarations of a service: its own entity, its entities and its links."""
     node = (service.node,) if service.node else ()
     return (*node, *service.entities, *service.links)
 
 
 def scope_of(service: Service, declaration: Declaration) -> str:
-    """`global` or `regional`."""
+    """The scope of a declaration: `global` or `regional`."""
     return declaration.scope or service.scope
 
 
 def client_of(service: Service, declaration: Declaration, client: str | None = None) -> str:
-    """The botocore client of a call: its own, else its declaration's, else its service's."""
+    """The botocore client of a call: its own (`client`), or else its declaration's, or else its service's."""
     return client or declaration.client or service.client
 
 
 def call_of(rows: Rows) -> Call | None:
-    """The call that a declaration's rows come from, if one is made."""
+    """The call that reads a declaration's rows; None if there is no single one."""
     if isinstance(rows, SameAnswer):
         return rows.call
     return rows if isinstance(rows, Call) else None
 
 
 def operations(service: Service, declaration: Declaration) -> Iterator[tuple[str, str]]:
-    """Every (client, operation) that a declaration may call."""
-    several: tuple[Rows, ...] = (declaration.rows, *(join.rows for join in declaration.join))
-    for rows in several:
+    """Every (client, operation) pair that a declaration may call."""
+    listings: tuple[Rows, ...] = (declaration.rows, *(join.rows for join in declaration.join))
+    for rows in listings:
         if isinstance(rows, Custom):
             yield from ((client_of(service, declaration, rows.client), op) for op in rows.ops)
         elif call := call_of(rows):
@@ -175,31 +165,21 @@ def operations(service: Service, declaration: Declaration) -> Iterator[tuple[str
 
 
 def parent_type(declaration: Declaration) -> str | None:
-    """The entity type under whose rows this one is found, if any."""
+    """The entity type whose rows are the parents of this declaration's rows; None if there are no parents."""
     rows = call_of(declaration.rows) or declaration.rows
     return rows.each if isinstance(rows, Call | Nested) else None
 
 
 def clients_of(catalog: Catalog) -> list[str]:
-    """The botocore clients that a catalogue's operations need."""
-    return sorted(
-        {
-            client
-            for service in catalog.services
-            for each in declarations(service)
-            for client, _ in operations(service, each)
-        }
-    )
+    """The botocore clients that a catalogue needs, sorted."""
+    calls = (call for s in catalog.services for declaration in declarations(s) for call in operations(s, declaration))
+    return sorted({client for client, _ in calls})
 
 
 def affected(service: Service, declaration: Declaration) -> frozenset[str]:
-    """The entity types that lose rows or properties when this declaration's rows fail: its own and those below it."""
+    """The entity types that may lose rows or properties if a call of this declaration fails: also its children's."""
     if isinstance(declaration, Links):
-        return frozenset(
-            type_
-            for edge in declaration.edges
-            for type_ in ((edge.source,) if isinstance(edge.source, str) else edge.source)
-        )
+        return frozenset(type_ for edge in declaration.edges for type_ in edge.sources)
     own = declaration.type if isinstance(declaration, Entity) else ""
     below = (affected(service, child) for child in declarations(service) if parent_type(child) == own)
     return frozenset({own}).union(*below)

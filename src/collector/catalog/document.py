@@ -1,9 +1,10 @@
-"""The data model, printed from the declarations: what there is, how it is asked for, which permissions that takes."""
+"""Renders the data model from the declarations, as Markdown and as JSON with operations and IAM actions."""
 
 from __future__ import annotations
 
 import json
 from collections import defaultdict
+from itertools import product
 from typing import TYPE_CHECKING, TypeAlias
 
 from collector.analysis.triples import SERVICE as ANY_SERVICE
@@ -20,22 +21,22 @@ if TYPE_CHECKING:
     from collector.catalog.catalog import Catalog
     from collector.schema.declarations import Edge, Service, Source
 
-Several: TypeAlias = "tuple[str, ...]"
+Types: TypeAlias = "tuple[str, ...]"
 
 ANALYSIS = "analysis"
-"""Where relationships are drawn that follow from policies and rules, not from a pointer in one answer."""
+"""The source of relationships that follow from policies and rules instead of a pointer in a response."""
 
 
 def as_json(catalog: Catalog) -> str:
-    """Every declared entity with its type, classes, key, properties, operations, IAM actions and edges."""
-    known = published()
+    """All entities with their types, classes, keys, properties, operations, IAM actions and edges, as JSON text."""
+    published_types = published().types
     entities = [
         {
             "type": entity.type,
-            "class": list(_several(entity.cls)),
+            "class": list(entity.classes),
             "service": service.name,
-            "extension": entity.type not in known.types,
-            "key": told(entity.key),
+            "extension": entity.type not in published_types,
+            "key": _text(entity.key),
             "properties": sorted(_properties(entity)),
             "operations": sorted({f"{client}:{api_of(client, op)}" for client, op in operations(service, entity)}),
             "actions": sorted(
@@ -45,19 +46,19 @@ def as_json(catalog: Catalog) -> str:
         }
         for service, entity in _entities(catalog)
     ]
-    links = [
+    linked = [
         _plain(triple) | {"service": service.name}
         for service in catalog.services
-        for several in service.links
-        for edge in several.edges
+        for links in service.links
+        for edge in links.edges
         for triple in _expand(edge)
     ]
-    analysis = [_plain(triple) for triple in _analysed()]
-    return json.dumps({"entities": entities, "links": links, "analysis": analysis}, indent=2, ensure_ascii=False) + "\n"
+    model = {"entities": entities, "links": linked, "analysis": [_plain(triple) for triple in _analysed()]}
+    return json.dumps(model, indent=2, ensure_ascii=False) + "\n"
 
 
 def data_model(catalog: Catalog) -> str:
-    """The data model as Markdown: the published tables in their order, then the extensions, then all properties."""
+    """The data model as Markdown: the published tables in their order, the extensions, and all properties."""
     tables = (_entity_table, _relationship_table, _extension_tables, _property_table)
     return "\n".join(line for table in tables for line in (*table(catalog), ""))
 
@@ -77,51 +78,51 @@ def _entity_table(catalog: Catalog) -> Iterator[str]:
 
 
 def _relationship_table(catalog: Catalog) -> Iterator[str]:
-    known, declared = names(catalog), list(drawn(catalog))
+    words, declared = names(catalog), list(declared_triples(catalog))
     yield from _head("### Relationships", "Row", "Relationship", "drawn by")
     for number, row in enumerate(published().rows, 1):
-        places = sorted({place for triple, place in declared if row_covers(row, triple, known)})
+        places = sorted({place for triple, place in declared if row_covers(row, triple, words)})
         yield _cells(str(number), f"`{row['row'].replace('|', ' or ')}`", _words(places) or "—")
 
 
 def _extension_tables(catalog: Catalog) -> Iterator[str]:
     yield from _head("### Extensions: entities", "`_type`", "`_class`", "`--services`")
-    for type_, several in _by_type(catalog).items():
+    for type_, entities in _by_type(catalog).items():
         if type_ not in published().types:
-            homes = sorted({service.name for service, _ in several})
-            yield _cells(f"`{type_}`", _words(_several(several[0][1].cls)), _words(homes))
+            services = sorted({service.name for service, _ in entities})
+            yield _cells(f"`{type_}`", _words(entities[0][1].classes), _words(services))
     yield ""
     yield from _head("### Extensions: relationships", "Relationship", "drawn by")
-    known = names(catalog)
-    extra = {(triple, place) for triple, place in drawn(catalog) if not published().covered((triple,), known)}
-    for sources, verb, targets, place in _gathered(extra):
+    words, triples = names(catalog), declared_triples(catalog)
+    extensions = {(triple, place) for triple, place in triples if not published().covered((triple,), words)}
+    for sources, verb, targets, place in _grouped(extensions):
         yield _cells(f"`{' or '.join(sources)} {verb} {' or '.join(targets)}`", f"`{place}`")
 
 
-def _gathered(declared: Iterable[tuple[TypeTriple, str]]) -> list[tuple[Several, str, Several, str]]:
-    """Relationships that differ only in their sources, then those that differ only in their targets, taken together."""
+def _grouped(declared: Iterable[tuple[TypeTriple, str]]) -> list[tuple[Types, str, Types, str]]:
+    """Relationships that differ only in their source are merged; then those that differ only in their target."""
     sources: dict[tuple[str, str, str], list[str]] = defaultdict(list)
     for (source, verb, target), place in sorted(declared):
         sources[verb, target, place].append(source)
-    targets: dict[tuple[Several, str, str], list[str]] = defaultdict(list)
-    for (verb, target, place), several in sources.items():
-        targets[tuple(several), verb, place].append(target)
-    return sorted((near, verb, tuple(far), place) for (near, verb, place), far in targets.items())
+    targets: dict[tuple[Types, str, str], list[str]] = defaultdict(list)
+    for (verb, target, place), types in sources.items():
+        targets[tuple(types), verb, place].append(target)
+    return sorted((types, verb, tuple(ends), place) for (types, verb, place), ends in targets.items())
 
 
 def _property_table(catalog: Catalog) -> Iterator[str]:
     yield from _head("### Properties", "`_type`", "`_key`", "properties")
-    for type_, several in _by_type(catalog).items():
-        keys = dict.fromkeys(told(entity.key) for _, entity in several)
-        properties = {each for _, entity in several for each in _properties(entity)}
+    for type_, entities in _by_type(catalog).items():
+        keys = dict.fromkeys(_text(entity.key) for _, entity in entities)
+        properties = {label for _, entity in entities for label in _properties(entity)}
         yield _cells(f"`{type_}`", _words(keys), " ".join(sorted(properties, key=str.lower)))
 
 
 def _by_type(catalog: Catalog) -> dict[str, list[tuple[Service, Entity]]]:
-    found: dict[str, list[tuple[Service, Entity]]] = defaultdict(list)
+    by_type: dict[str, list[tuple[Service, Entity]]] = defaultdict(list)
     for service, entity in sorted(_entities(catalog), key=lambda each: (each[1].type, each[0].name)):
-        found[entity.type].append((service, entity))
-    return found
+        by_type[entity.type].append((service, entity))
+    return by_type
 
 
 def _head(title: str, *columns: str) -> Iterator[str]:
@@ -135,8 +136,8 @@ def _cells(*cells: str) -> str:
     return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
 
 
-def _words(several: Iterable[str]) -> str:
-    return ", ".join(f"`{one}`" for one in several)
+def _words(words: Iterable[str]) -> str:
+    return ", ".join(f"`{word}`" for word in words)
 
 
 def _plain(triple: TypeTriple) -> dict[str, str]:
@@ -144,8 +145,8 @@ def _plain(triple: TypeTriple) -> dict[str, str]:
     return {"from": source, "class": verb, "to": target}
 
 
-def drawn(catalog: Catalog) -> Iterator[tuple[TypeTriple, str]]:
-    """Every relationship that is declared, and the service that draws it; an open target stays open."""
+def declared_triples(catalog: Catalog) -> Iterator[tuple[TypeTriple, str]]:
+    """Every declared relationship and its service, or `ANALYSIS`. `RESOURCE` is not expanded."""
     for service in catalog.services:
         for declaration in declarations(service):
             for edge in declaration.edges:
@@ -154,18 +155,13 @@ def drawn(catalog: Catalog) -> Iterator[tuple[TypeTriple, str]]:
 
 
 def _expand(edge: Edge) -> Iterator[TypeTriple]:
-    for source in _several(edge.source):
-        for target in _several(edge.target):
-            yield source, edge.verb, target
+    return product(edge.sources, (edge.verb,), edge.targets)
 
 
 def _analysed() -> Iterator[TypeTriple]:
-    for source, verb, target, _ in TRIPLES:
-        yield _end(source), verb, _end(target)
-
-
-def _end(type_: str) -> str:
-    return SERVICE if type_ == ANY_SERVICE else type_
+    for triple in TRIPLES:
+        source, verb, target = (SERVICE if word == ANY_SERVICE else word for word in triple[:3])
+        yield source, verb, target
 
 
 def _entities(catalog: Catalog) -> Iterator[tuple[Service, Entity]]:
@@ -177,33 +173,29 @@ def _entities(catalog: Catalog) -> Iterator[tuple[Service, Entity]]:
 
 def _properties(entity: Entity) -> Iterator[str]:
     yield from ("name", "displayName", "accountId", "region", *entity.props)
-    told_apart = {
+    optional = {
         "id": entity.id,
         "arn": entity.arn,
         "createdOn": entity.created,
         "active": entity.active,
         "webLink": entity.web,
     }
-    yield from (label for label, source in told_apart.items() if source is not None)
+    yield from (label for label, source in optional.items() if source is not None)
     if entity.tags is not None:
         yield "tag.*"
 
 
-def told(source: Source | None) -> str:
-    """A source in words: its path, its template, its value, or the paths that it reads."""
+def _text(source: Source | None) -> str:
+    """The text of a source: its path, its template, its value, or the paths that it reads."""
     match source:
         case None:
-            words = ""
-        case str(words) | Via(words, _) | Template(words):
+            text = ""
+        case str(text) | Via(text, _) | Template(text):
             pass
         case Fixed(value):
-            words = json.dumps(value)
+            text = json.dumps(value)
         case First(sources):
-            words = " else ".join(told(one) for one in sources)
+            text = " else ".join(_text(one) for one in sources)
         case _:
-            words = ", ".join(dict.fromkeys(reads(source)))
-    return words
-
-
-def _several(types: str | Iterable[str]) -> Several:
-    return (types,) if isinstance(types, str) else tuple(types)
+            text = ", ".join(dict.fromkeys(reads(source)))
+    return text

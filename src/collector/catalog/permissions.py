@@ -1,4 +1,4 @@
-"""Operations to the IAM actions that allow them. Most are `service:Operation`; these tables hold the rest.
+"""Maps operations to the IAM actions that they need. Most are `service:Operation`; the tables have the exceptions.
 
 Source: AWS's service authorization reference.
 """
@@ -24,7 +24,7 @@ PREFIXES: Mapping[str, str] = {
     "opensearch": "es",
     "resourcegroupstaggingapi": "tag",
 }
-"""Clients whose actions carry another name."""
+"""The service prefix of actions, by botocore client, if it is not the name of the client."""
 
 ACTIONS: Mapping[str, str | None] = {
     "accessanalyzer:GetFindingV2": "access-analyzer:GetFinding",
@@ -39,25 +39,25 @@ ACTIONS: Mapping[str, str | None] = {
     "s3control:GetPublicAccessBlock": "s3:GetAccountPublicAccessBlock",
     "sts:GetCallerIdentity": None,
 }
-"""Operations whose action has a name of its own; None: no permission is needed."""
+"""Operations whose action has another name; None if no permission is needed."""
 
 FURTHER: Mapping[str, str] = {
     "lambda:GetFunction": "lambda:ListTags",
 }
-"""Actions without which another's answer is not whole. Lambda leaves out a function's tags (AWS: API reference, GetFunction)."""
+"""Actions for a complete response. Without this one, Lambda omits a function's tags (API reference, GetFunction)."""
 
 API_GATEWAY = ("apigateway", "apigatewayv2")
-"""API Gateway's actions are HTTP methods on paths: reading is `apigateway:GET`."""
+"""Clients whose actions are HTTP methods on paths: every read operation needs `apigateway:GET`."""
 
 
 @cache
 def api_of(client: str, op: str) -> str:
-    """The operation's name in AWS's API: `describe_vpcs` of `ec2` is `DescribeVpcs`."""
+    """The name of an operation in the AWS API: `DescribeVpcs` for `describe_vpcs`."""
     return _names(client)[op]
 
 
 def action_of(client: str, op: str) -> str | None:
-    """The IAM action that an operation needs; None when it needs none."""
+    """The IAM action that an operation needs; None if it needs no permission."""
     if client in API_GATEWAY:
         return "apigateway:GET"
     api = api_of(client, op)
@@ -66,7 +66,7 @@ def action_of(client: str, op: str) -> str | None:
 
 
 def actions_of(client: str, op: str) -> tuple[str, ...]:
-    """All actions that an operation needs for a whole answer."""
+    """All IAM actions that an operation needs for a complete response."""
     action = action_of(client, op)
     if action is None:
         return ()
@@ -74,7 +74,7 @@ def actions_of(client: str, op: str) -> tuple[str, ...]:
 
 
 def path_of(client: str, op: str) -> str:
-    """The resource of an API Gateway operation, `*` for each of its parameters: `/restapis/*/stages`."""
+    """The resource path of an API Gateway operation, with `*` for each parameter: `/restapis/*/stages`."""
     uri: str = _session().get_service_model(client).operation_model(api_of(client, op)).http["requestUri"]
     return re.sub(r"\{[^}]*\}", "*", uri.removeprefix("/v2"))
 

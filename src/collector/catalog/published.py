@@ -1,4 +1,4 @@
-"""The data model that JupiterOne publishes for AWS, and which of it is declared here or was seen in a run."""
+"""The data model that JupiterOne publishes for AWS, and how much of it the declarations or a run cover."""
 
 from __future__ import annotations
 
@@ -9,68 +9,66 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from collector.schema.declarations import RESOURCE
+from collector.schema.declarations import RESOURCE, Entity
 
 if TYPE_CHECKING:
     from collector.catalog.catalog import Catalog
     from collector.model import Record
 
 TypeTriple: TypeAlias = tuple[str, str, str]
-"""A relationship between types: from, verb, to."""
+"""A relationship between types: source type, verb, target type."""
 
 Names: TypeAlias = Mapping[str, frozenset[str]]
-"""The words by which a published row may mean an entity type."""
+"""The words that denote an entity type in a published row, by entity type."""
 
 SERVICE = "Service"
-"""A published row's word for the entity of an AWS service. Other entities of that class are not meant by it."""
+"""In a published row: the entity of an AWS service, but no other entity of that class."""
 
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """The published tables, in their order; a row's number counts from 1 over all relationship tables."""
+    """The published tables, in their order. Rows of the relationship tables are numbered from 1 across all tables."""
 
     entities: tuple[Mapping[str, Any], ...]
     rows: tuple[Mapping[str, Any], ...]
 
     @property
     def types(self) -> frozenset[str]:
-        """Its entity types."""
+        """All published entity types."""
         return frozenset(each["type"] for each in self.entities)
 
     def covered(self, triples: Iterable[TypeTriple], names: Names) -> frozenset[int]:
-        """The numbers of the rows that have at least one of these relationships."""
-        known = tuple(triples)
-        return frozenset(
-            number for number, row in enumerate(self.rows, 1) if any(row_covers(row, triple, names) for triple in known)
-        )
+        """The numbers of the rows that cover at least one of these relationships."""
+        triples = tuple(triples)
+        rows = enumerate(self.rows, 1)
+        return frozenset(number for number, row in rows if any(row_covers(row, triple, names) for triple in triples))
 
 
 @cache
 def published() -> Published:
-    """JupiterOne's tables for AWS, under this project's reading of their slips (docs/data-model.md tells them)."""
-    given = json.loads(files("collector.catalog").joinpath("published.json").read_text(encoding="utf-8"))
-    return Published(tuple(given["entities"]), tuple(given["relationships"]))
+    """JupiterOne's tables for AWS, with the corrections that docs/data-model.md lists."""
+    tables = json.loads(files("collector.catalog").joinpath("published.json").read_text(encoding="utf-8"))
+    return Published(tuple(tables["entities"]), tuple(tables["relationships"]))
 
 
 def row_covers(row: Mapping[str, Any], triple: TypeTriple, names: Names) -> bool:
-    """Whether a relationship is one of those that a published row names."""
+    """Whether a relationship is an instance of a published row."""
     source, verb, target = triple
     return any(
-        verb == wanted and near in _words(source, names) and far in _words(target, names)
-        for near, wanted, far in row["relationships"]
+        verb == row_verb and row_source in _words(source, names) and row_target in _words(target, names)
+        for row_source, row_verb, row_target in row["relationships"]
     )
 
 
 def names(catalog: Catalog) -> Names:
-    """What rows may call the types of a catalogue: the type, one of its classes (`Domain`), or `resource`."""
+    """The words for each entity type of a catalogue: the type itself, its classes (`Domain`) and `resource`."""
     services = frozenset(service.node.type for service in catalog.services if service.node)
-    return {entity.type: frozenset(_names(entity.type, entity.cls, services)) for entity in catalog.entities}
+    return {entity.type: frozenset(_names(entity, services)) for entity in catalog.entities}
 
 
-def _names(type_: str, cls: str | tuple[str, ...], services: frozenset[str]) -> Iterator[str]:
-    yield from (type_, RESOURCE)
-    yield from {cls} - {SERVICE} if isinstance(cls, str) else {*cls} - {SERVICE}
-    if type_ in services:
+def _names(entity: Entity, services: frozenset[str]) -> Iterator[str]:
+    yield from (entity.type, RESOURCE, *(cls for cls in entity.classes if cls != SERVICE))
+    if entity.type in services:
         yield SERVICE
 
 
@@ -80,14 +78,14 @@ def _words(end: str, names: Names) -> frozenset[str]:
 
 @dataclass
 class Seen:
-    """The types and relationships in a stream of records, in which no relationship comes before its ends."""
+    """Accumulates the types and relationships of a stream of records. A relationship must come after its ends."""
 
     types: set[str] = field(default_factory=set)
     triples: set[TypeTriple] = field(default_factory=set)
     _by_key: dict[str, str] = field(default_factory=dict)
 
     def add(self, record: Record) -> None:
-        """Take the next record."""
+        """Add the next record."""
         if mapping := record.get("_mapping"):
             ends = self._by_key[mapping["sourceEntityKey"]], _described(mapping["targetEntity"])
             source, target = reversed(ends) if mapping["relationshipDirection"] == "REVERSE" else ends
@@ -99,14 +97,14 @@ class Seen:
             self._by_key[record["_key"]] = record["_type"]
             self.types.add(record["_type"])
 
-    def told(self, catalog: Catalog) -> str:
-        """How much of the published data model that was: `94 of 94 types, 154 of 154 rows`."""
+    def summary(self, catalog: Catalog) -> str:
+        """How much of the published data model was seen: `94 of 94 types, 154 of 154 rows`."""
         model = published()
         types, rows = self.types & model.types, model.covered(self.triples, names(catalog))
         return f"{len(types)} of {len(model.types)} types, {len(rows)} of {len(model.rows)} rows"
 
 
 def _described(target: Mapping[str, Any]) -> str:
-    """The type of a mapped relationship's far end, or its class where only that is known."""
-    known = target.get("_type") or target["_class"]
-    return known if isinstance(known, str) else str(known[0])
+    """The type of the target of a mapped relationship, or its class if it has no type."""
+    word = target.get("_type") or target["_class"]
+    return word if isinstance(word, str) else str(word[0])

@@ -1,4 +1,4 @@
-"""Moto's own state, for what its answers do not tell."""
+"""Access to moto's internal state, for facts that its responses leave out."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
 
 def backend(request: Request, service: str, place: str = "") -> Any:
-    """Moto's state of a service for the account of a request, in its region or another place."""
+    """Moto's backend of a service in the account of a request; `place` overrides its region."""
     return get_backend(service)[request.account][place or request.region]
 
 
 def network_of(request: Request, subnets: Iterable[str]) -> str | None:
-    """The VPC of the first of some subnets."""
+    """The VPC id of the first subnet; None without subnets."""
     for subnet in subnets:
         found: str = backend(request, "ec2").get_subnet(subnet).vpc_id
         return found
@@ -26,6 +26,6 @@ def network_of(request: Request, subnets: Iterable[str]) -> str | None:
 
 
 def group_named(request: Request, start: str) -> str | None:
-    """The id of the security group whose name begins with some text."""
+    """The id of the first security group whose name begins with `start`; None without one."""
     groups = backend(request, "ec2").describe_security_groups()
     return next((group.id for group in groups if group.name.startswith(start)), None)

@@ -1,4 +1,4 @@
-"""Findings of the security services on what has been seeded. Moto has none of them."""
+"""Fixtures: findings of the security services about seeded resources. Moto implements none of these operations."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ def _arn(service: str, resource: str) -> str:
     return f"arn:aws:{service}:{REGION}:{HOME}:{resource}"
 
 
-def _chosen(items: list[Value], name: str, wanted: list[str]) -> list[Value]:
-    return [item for item in items if item[name] in wanted]
+def _matching(items: list[Value], name: str, values: list[str]) -> list[Value]:
+    return [item for item in items if item[name] in values]
 
 
 # --- Access Analyzer ------------------------------------------------------------------------------------------
 
 EXTERNAL = _arn("access-analyzer", "analyzer/external")
 UNUSED = _arn("access-analyzer", "analyzer/unused")
-ABOUT_A_FINDING = {
+FINDING = {
     "status": "ACTIVE",
     "resourceOwnerAccount": HOME,
     "analyzedAt": WHEN,
@@ -41,13 +41,13 @@ ABOUT_A_FINDING = {
 }
 
 
-def access_analyzer(made: SeededIds) -> Answers:
-    """Two analyzers, the public bucket and the partner's role, and a role that nobody uses."""
-    external = _external_findings(made)
-    unused = [{**ABOUT_A_FINDING, "id": "unused", "resource": made.roles["vendor"], "resourceType": "AWS::IAM::Role"}]
-    second_version = {
-        EXTERNAL: [_second_version(finding, "ExternalAccess") for finding in external],
-        UNUSED: [_second_version(finding, "UnusedIAMRole") for finding in unused],
+def access_analyzer(ids: SeededIds) -> Answers:
+    """Two analyzers: findings on the public bucket and the partner's role, and on an unused role."""
+    external = _external_findings(ids)
+    unused = [{**FINDING, "id": "unused", "resource": ids.roles["vendor"], "resourceType": "AWS::IAM::Role"}]
+    findings_v2 = {
+        EXTERNAL: [_finding_v2(finding, "ExternalAccess") for finding in external],
+        UNUSED: [_finding_v2(finding, "UnusedIAMRole") for finding in unused],
     }
 
     def list_findings(request: Request) -> Value:
@@ -56,10 +56,10 @@ def access_analyzer(made: SeededIds) -> Answers:
         return {"findings": external}
 
     def list_findings_v2(request: Request) -> Value:
-        return {"findings": second_version[request.params["analyzerArn"]]}
+        return {"findings": findings_v2[request.params["analyzerArn"]]}
 
     def get_finding_v2(request: Request) -> Value:
-        (found,) = _chosen(second_version[request.params["analyzerArn"]], "id", [request.params["id"]])
+        (found,) = _matching(findings_v2[request.params["analyzerArn"]], "id", [request.params["id"]])
         return {**found, "findingDetails": []}
 
     return {
@@ -70,7 +70,7 @@ def access_analyzer(made: SeededIds) -> Answers:
     }
 
 
-def _external_findings(made: SeededIds) -> list[Value]:
+def _external_findings(ids: SeededIds) -> list[Value]:
     bucket = {
         "id": "public-bucket",
         "resource": PUBLIC_BUCKET,
@@ -82,20 +82,20 @@ def _external_findings(made: SeededIds) -> list[Value]:
     }
     role = {
         "id": "partner-role",
-        "resource": made.roles["partner-audit"],
+        "resource": ids.roles["partner-audit"],
         "resourceType": "AWS::IAM::Role",
         "principal": {"AWS": PARTNER},
         "action": ["sts:AssumeRole"],
         "condition": {"sts:ExternalId": "acme-partner-7"},
         "isPublic": False,
     }
-    return [{**ABOUT_A_FINDING, **bucket}, {**ABOUT_A_FINDING, **role}]
+    return [{**FINDING, **bucket}, {**FINDING, **role}]
 
 
-def _second_version(finding: Value, kind: str) -> Value:
-    """A finding as the second version lists it, without the particulars of its kind."""
-    particulars = ("principal", "action", "condition", "isPublic")
-    return {"findingType": kind, **{name: value for name, value in finding.items() if name not in particulars}}
+def _finding_v2(finding: Value, kind: str) -> Value:
+    """A finding as ListFindingsV2 returns it: without the details specific to its type."""
+    details = ("principal", "action", "condition", "isPublic")
+    return {"findingType": kind, **{name: value for name, value in finding.items() if name not in details}}
 
 
 def _analyzer(arn: str) -> Value:
@@ -112,13 +112,13 @@ def _analyzer(arn: str) -> Value:
 # --- GuardDuty ------------------------------------------------------------------------------------------------
 
 
-def guardduty(made: SeededIds) -> Answers:
-    """An attack on the web server and a suspicious use of a person's key; the ids come in pages."""
-    attack = {"ResourceType": "Instance", "InstanceDetails": {"InstanceId": made.instance, "InstanceType": "t3.micro"}}
-    misuse = {"ResourceType": "AccessKey", "AccessKeyDetails": {"UserName": made.user, "UserType": "IAMUser"}}
+def guardduty(ids: SeededIds) -> Answers:
+    """Findings of an attack on the web server and of a suspicious use of an access key; their ids are paginated."""
+    attack = {"ResourceType": "Instance", "InstanceDetails": {"InstanceId": ids.instance, "InstanceType": "t3.micro"}}
+    misuse = {"ResourceType": "AccessKey", "AccessKeyDetails": {"UserName": ids.user, "UserType": "IAMUser"}}
     findings = [
-        _guardduty_finding(made, "attack", "UnauthorizedAccess:EC2/SSHBruteForce", 8.0, attack),
-        _guardduty_finding(made, "misuse", "Discovery:IAMUser/AnomalousBehavior", 2.0, misuse),
+        _guardduty_finding(ids, "attack", "UnauthorizedAccess:EC2/SSHBruteForce", 8.0, attack),
+        _guardduty_finding(ids, "misuse", "Discovery:IAMUser/AnomalousBehavior", 2.0, misuse),
     ]
 
     def list_findings(request: Request) -> Value:
@@ -131,15 +131,15 @@ def guardduty(made: SeededIds) -> Answers:
     return {
         ("guardduty", "ListFindings"): list_findings,
         ("guardduty", "GetFindings"): lambda request: {
-            "Findings": _chosen(findings, "Id", request.params["FindingIds"])
+            "Findings": _matching(findings, "Id", request.params["FindingIds"])
         },
     }
 
 
-def _guardduty_finding(made: SeededIds, identifier: str, kind: str, severity: float, resource: Value) -> Value:
+def _guardduty_finding(ids: SeededIds, identifier: str, kind: str, severity: float, resource: Value) -> Value:
     return {
         "AccountId": HOME,
-        "Arn": _arn("guardduty", f"detector/{made.detector}/finding/{identifier}"),
+        "Arn": _arn("guardduty", f"detector/{ids.detector}/finding/{identifier}"),
         "Id": identifier,
         "Region": REGION,
         "Partition": "aws",
@@ -155,7 +155,7 @@ def _guardduty_finding(made: SeededIds, identifier: str, kind: str, severity: fl
             "ServiceName": "guardduty",
             "Archived": False,
             "Count": 3,
-            "DetectorId": made.detector,
+            "DetectorId": ids.detector,
             "EventFirstSeen": DAY,
             "EventLastSeen": DAY,
         },
@@ -168,17 +168,17 @@ RUN = _arn("inspector", "target/0-aaaaaaaa/template/0-bbbbbbbb/run/0-cccccccc")
 RUN_FINDING = f"{RUN}/finding/0-dddddddd"
 
 
-def inspector_classic(made: SeededIds) -> Answers:
+def inspector_classic(ids: SeededIds) -> Answers:
     """One assessment run with one finding on the web server."""
 
-    def described(name: str, item: Value, asked: str) -> Callable[[Request], Value]:
-        return lambda request: {name: _chosen([item], "arn", request.params[asked]), "failedItems": {}}
+    def described(name: str, item: Value, parameter: str) -> Callable[[Request], Value]:
+        return lambda request: {name: _matching([item], "arn", request.params[parameter]), "failedItems": {}}
 
     return {
         ("inspector", "ListAssessmentRuns"): lambda _: {"assessmentRunArns": [RUN]},
         ("inspector", "DescribeAssessmentRuns"): described("assessmentRuns", _run(), "assessmentRunArns"),
         ("inspector", "ListFindings"): lambda _: {"findingArns": [RUN_FINDING]},
-        ("inspector", "DescribeFindings"): described("findings", _run_finding(made), "findingArns"),
+        ("inspector", "DescribeFindings"): described("findings", _run_finding(ids), "findingArns"),
     }
 
 
@@ -202,13 +202,13 @@ def _run() -> Value:
     }
 
 
-def _run_finding(made: SeededIds) -> Value:
+def _run_finding(ids: SeededIds) -> Value:
     return {
         "arn": RUN_FINDING,
         "service": "Inspector",
         "serviceAttributes": {"schemaVersion": 1, "assessmentRunArn": RUN},
         "assetType": "ec2-instance",
-        "assetAttributes": {"schemaVersion": 1, "agentId": made.instance, "tags": []},
+        "assetAttributes": {"schemaVersion": 1, "agentId": ids.instance, "tags": []},
         "id": "CVE-2026-0001",
         "title": "The web server has an invented flaw",
         "description": "An invented finding.",
@@ -223,9 +223,9 @@ def _run_finding(made: SeededIds) -> Value:
     }
 
 
-def inspector(made: SeededIds) -> Answers:
-    """One finding on the web server, and what is covered."""
-    resource = {"id": made.instance, "type": "AWS_EC2_INSTANCE", "region": REGION, "partition": "aws"}
+def inspector(ids: SeededIds) -> Answers:
+    """One finding on the web server, and its coverage."""
+    resource = {"id": ids.instance, "type": "AWS_EC2_INSTANCE", "region": REGION, "partition": "aws"}
     finding = {
         "findingArn": _arn("inspector2", "finding/0123456789abcdef"),
         "awsAccountId": HOME,
@@ -248,7 +248,7 @@ def inspector(made: SeededIds) -> Answers:
     }
     covered = {
         "accountId": HOME,
-        "resourceId": made.instance,
+        "resourceId": ids.instance,
         "resourceType": "AWS_EC2_INSTANCE",
         "scanType": "PACKAGE",
         "scanStatus": {"statusCode": "ACTIVE", "reason": "SUCCESSFUL"},

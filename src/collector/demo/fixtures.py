@@ -1,7 +1,6 @@
-"""What the sample estate has that moto cannot hold: findings, compliance, classic firewalls, and the like.
+"""Responses for the parts of the sample estate that moto cannot hold: findings, compliance, WAF Classic, and others.
 
-The fixtures refer to what has been seeded. They answer for the home account in its main region; anywhere else
-there is nothing.
+The fixtures refer to seeded resources. They answer for the home account in its main region and are empty elsewhere.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from collector.demo.estate.containers import SCANNED, VULNERABILITIES
 from collector.demo.estate.delivery import CLASSIC_ACL
 from collector.demo.estate.operations import ACCOUNT_RULE, BUCKET_RULE
 from collector.demo.places import HOME, REGION
-from collector.demo.wire import Request, Value, nothing
+from collector.demo.wire import Request, Value, empty
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,56 +27,58 @@ NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 REGIONAL_ACL = "b2c3d4e5-6789-0abc-def1-234567890abc"
 
 
-def fixtures(made: SeededIds) -> dict[Key, Fixture]:
+def fixtures(ids: SeededIds) -> dict[Key, Fixture]:
     """The estate's fixtures by service and operation."""
-    everything: dict[Key, Callable[[Request], Value]] = {
-        **findings.access_analyzer(made),
-        **findings.guardduty(made),
-        **findings.inspector_classic(made),
-        **findings.inspector(made),
-        **_compliance(made),
-        **_classic_firewalls(made),
+    answers: dict[Key, Callable[[Request], Value]] = {
+        **findings.access_analyzer(ids),
+        **findings.guardduty(ids),
+        **findings.inspector_classic(ids),
+        **findings.inspector(ids),
+        **_compliance(ids),
+        **_classic_firewalls(ids),
         ("ecr", "DescribeImageScanFindings"): _scan_findings,
-        ("lambda", "ListFunctionUrlConfigs"): lambda request: _function_url(made, request),
+        ("lambda", "ListFunctionUrlConfigs"): lambda request: _function_url(ids, request),
         ("route53domains", "ListTagsForDomain"): lambda _: {"TagList": [{"Key": "Team", "Value": "platform"}]},
         ("workspaces", "DescribeWorkspaceBundles"): _bundles,
     }
-    return {key: _at_home(answer) for key, answer in everything.items()}
+    return {key: _at_home(answer) for key, answer in answers.items()}
 
 
-def patches(made: SeededIds) -> dict[Key, Patch]:
-    """What the estate adds to answers of moto."""
-    return {("ecr", "DescribeImages"): lambda answer, _: _with_scan(answer, made)}
+def patches(ids: SeededIds) -> dict[Key, Patch]:
+    """What the estate adds to moto's responses, by service and operation."""
+    return {("ecr", "DescribeImages"): lambda answer, _: _with_scan(answer, ids)}
 
 
 def _at_home(answer: Callable[[Request], Value]) -> Callable[[Request], Value]:
     def at_home(request: Request) -> Value:
-        return answer(request) if (request.account, request.region) == (HOME, REGION) else nothing(request)
+        return answer(request) if (request.account, request.region) == (HOME, REGION) else empty(request)
 
     return at_home
 
 
-def _compliance(made: SeededIds) -> dict[Key, Callable[[Request], Value]]:
+def _compliance(ids: SeededIds) -> dict[Key, Callable[[Request], Value]]:
     results = {
         BUCKET_RULE: [
             ("AWS::S3::Bucket", "acme-data", "COMPLIANT"),
             ("AWS::S3::Bucket", "acme-public-site", "NON_COMPLIANT"),
-            ("AWS::EC2::Instance", made.instance, "COMPLIANT"),
+            ("AWS::EC2::Instance", ids.instance, "COMPLIANT"),
         ],
         ACCOUNT_RULE: [("AWS::::Account", HOME, "COMPLIANT")],
     }
 
     def by_rule(request: Request) -> Value:
-        wanted = request.params.get("ConfigRuleNames") or list(results)
+        rules = request.params.get("ConfigRuleNames") or list(results)
         verdicts = {
             rule: "NON_COMPLIANT" if any(verdict == "NON_COMPLIANT" for *_, verdict in results[rule]) else "COMPLIANT"
-            for rule in wanted
+            for rule in rules
             if rule in results
         }
-        told = [
-            {"ConfigRuleName": rule, "Compliance": {"ComplianceType": verdict}} for rule, verdict in verdicts.items()
-        ]
-        return {"ComplianceByConfigRules": told}
+        return {
+            "ComplianceByConfigRules": [
+                {"ConfigRuleName": rule, "Compliance": {"ComplianceType": verdict}}
+                for rule, verdict in verdicts.items()
+            ]
+        }
 
     def details(request: Request) -> Value:
         rule = request.params["ConfigRuleName"]
@@ -98,7 +99,7 @@ def _evaluation(rule: str, kind: str, resource: str, verdict: str) -> Value:
     }
 
 
-def _classic_firewalls(made: SeededIds) -> dict[Key, Callable[[Request], Value]]:
+def _classic_firewalls(ids: SeededIds) -> dict[Key, Callable[[Request], Value]]:
     def described(name: str, identifier: str) -> Value:
         return {
             "WebACLId": identifier,
@@ -111,7 +112,7 @@ def _classic_firewalls(made: SeededIds) -> dict[Key, Callable[[Request], Value]]
 
     def protected(request: Request) -> Value:
         balancers = request.params.get("ResourceType", "APPLICATION_LOAD_BALANCER") == "APPLICATION_LOAD_BALANCER"
-        return {"ResourceArns": [made.load_balancer] if balancers else []}
+        return {"ResourceArns": [ids.load_balancer] if balancers else []}
 
     return {
         ("waf", "ListWebACLs"): lambda _: {"WebACLs": [{"WebACLId": CLASSIC_ACL, "Name": "old"}]},
@@ -141,21 +142,21 @@ def _scan_summary() -> Value:
     }
 
 
-def _with_scan(answer: Value, made: SeededIds) -> Value:
-    """Moto does not tell with an image that it has been scanned."""
+def _with_scan(answer: Value, ids: SeededIds) -> Value:
+    """Adds the scan status and summary of the scanned image, which moto leaves out."""
     for image in answer["imageDetails"]:
-        if image["imageDigest"] == made.container_image:
+        if image["imageDigest"] == ids.container_image:
             image["imageScanStatus"] = {"status": "COMPLETE"}
             image["imageScanFindingsSummary"] = _scan_summary()
     return answer
 
 
-def _function_url(made: SeededIds, request: Request) -> Value:
-    if request.params["FunctionName"] not in ("orders", made.function):
-        return nothing(request)
+def _function_url(ids: SeededIds, request: Request) -> Value:
+    if request.params["FunctionName"] not in ("orders", ids.function):
+        return empty(request)
     url = {
         "FunctionUrl": f"https://abcdefghij.lambda-url.{REGION}.on.aws/",
-        "FunctionArn": made.function,
+        "FunctionArn": ids.function,
         "AuthType": "NONE",
         "CreationTime": NOW.isoformat(),
         "LastModifiedTime": NOW.isoformat(),
@@ -166,9 +167,9 @@ def _function_url(made: SeededIds, request: Request) -> Value:
 def _bundles(request: Request) -> Value:
     own = _bundle(BUNDLE, "Support", HOME)
     amazon = _bundle("wsb-gk1wpk43z", "Standard with Windows 10", "AMAZON")
-    wanted = request.params.get("BundleIds")
-    if wanted:
-        return {"Bundles": [bundle for bundle in (own, amazon) if bundle["BundleId"] in wanted]}
+    identifiers = request.params.get("BundleIds")
+    if identifiers:
+        return {"Bundles": [bundle for bundle in (own, amazon) if bundle["BundleId"] in identifiers]}
     return {"Bundles": [amazon if request.params.get("Owner") == "AMAZON" else own]}
 
 

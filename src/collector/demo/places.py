@@ -1,21 +1,21 @@
-"""Where the sample estate lies: its accounts and regions."""
+"""The accounts and regions of the sample estate."""
 
 from __future__ import annotations
 
 HOME = "123456789012"
-"""The account that is collected; moto's default."""
+"""The collected account; moto's default."""
 
 PARTNER = "222233334444"
-"""An account outside the organization that has a peered network and is trusted."""
+"""A trusted account outside the organization, with a peered VPC."""
 
 STRANGER = "999988887777"
 """An account that exists only in trust policies."""
 
 REGION = "us-east-1"
-"""Where nearly everything is."""
+"""The region of nearly all resources."""
 
 SECOND_REGION = "eu-west-1"
-"""Where a little is, and the partner's network."""
+"""The region of a few resources and of the partner's VPC."""
 
 ENABLED_REGIONS = ("eu-central-1", "eu-west-1", "us-east-1", "us-east-2")
-"""The regions that the accounts have switched on; the others are there to be opted into."""
+"""The enabled regions of every account; the others have the status `not-opted-in`."""

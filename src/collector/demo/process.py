@@ -1,4 +1,4 @@
-"""Runs the sample estate's server beside the collector, and points the AWS settings of this process at it."""
+"""Runs the sample estate's server in a child process and points the AWS settings of this process at it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SETTINGS = {
     "AWS_CONFIG_FILE": os.devnull,
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
 }
-"""An estate of its own: nothing of the user's AWS settings may show through."""
+"""Environment variables that replace all AWS settings of the user."""
 
 
 class MissingExtraError(RuntimeError):
@@ -29,10 +29,13 @@ class MissingExtraError(RuntimeError):
 
 @contextmanager
 def sample_estate() -> Iterator[str]:
-    """The URL of a server that holds the seeded estate; it stops with this context.
+    """Starts a server with the seeded estate and yields its URL; the server stops when the context exits.
+
+    Removes every `AWS_` variable from this process's environment and sets `SETTINGS` and `AWS_ENDPOINT_URL`.
 
     Raises:
-        MissingExtraError: when the extra `demo` is not installed.
+        MissingExtraError: The extra `demo` is not installed.
+        RuntimeError: The server did not start.
     """
     if find_spec("moto") is None:
         raise MissingExtraError("the demo needs moto: install collector[demo]")

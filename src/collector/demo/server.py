@@ -1,10 +1,10 @@
-"""The sample estate on a free port of the loopback interface.
+"""Serves the sample estate on a free port of the loopback interface.
 
-``estate_server`` runs it in a thread of this process. ``python -m collector.demo.server`` runs it in a process of
-its own: that prints ``{"url": …}`` on a line once everything is seeded, and ends when its standard input is closed
-or on SIGTERM.
+``estate_server`` serves it from a thread of this process. ``python -m collector.demo.server`` serves it from a process
+of its own, which prints a line ``{"url": …}`` once everything is seeded and exits on SIGTERM or when its standard
+input closes.
 
-Moto keeps its state per process, so a process has room for one estate at a time.
+Moto keeps its state per process, so a process can serve one estate at a time.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import signal
 import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, Any
 from unittest import mock
@@ -50,19 +51,19 @@ _moto_in_use = Lock()
 
 @dataclass(frozen=True)
 class EstateServer:
-    """A running server: where it listens, the stub in front of moto, and the ids of what has been seeded."""
+    """A running server: its base URL, the stub in front of moto, and the ids of the seeded resources."""
 
     url: str
     stub: Stub
-    made: SeededIds
+    ids: SeededIds
 
 
 @contextmanager
 def estate_server(*, seeded: bool = True) -> Iterator[EstateServer]:
-    """Serves the sample estate, or an empty moto, until the block is left.
+    """Serves the sample estate, or an empty moto, until the context exits.
 
     Raises:
-        RuntimeError: when this process serves an estate already.
+        RuntimeError: This process already serves an estate.
     """
     with _own_moto():
         stub = Stub(DomainDispatcherApplication(_moto_service))
@@ -73,26 +74,21 @@ def estate_server(*, seeded: bool = True) -> Iterator[EstateServer]:
 
 
 def _seeded(stub: Stub, url: str) -> SeededIds:
-    with _garbage_collection_paused():
-        made = seed(url)
-    stub.fixtures.update(fixtures(made))
-    stub.patches.update(patches(made))
-    stub.clear_calls()
-    # Default networks come into being when a region is first used. Using all now keeps their ids the same.
-    for account in (HOME, PARTNER, made.member_account):
-        for region in ENABLED_REGIONS:
-            ec2_backends[account][region].describe_vpcs()
-    return made
-
-
-@contextmanager
-def _garbage_collection_paused() -> Iterator[None]:
-    """Pauses the garbage collector: of half a million new objects nearly all stay, and it takes a quarter of the time."""
+    # Nearly all of half a million new objects live as long as the estate; traversing them takes a quarter of the time.
     gc.disable()
     try:
-        yield
+        ids = seed(url)
     finally:
+        gc.freeze()
         gc.enable()
+    stub.fixtures.update(fixtures(ids))
+    stub.patches.update(patches(ids))
+    stub.clear_calls()
+    # Moto creates the default VPC of a region on first use. Using every region now keeps the ids reproducible.
+    for account in (HOME, PARTNER, ids.member_account):
+        for region in ENABLED_REGIONS:
+            ec2_backends[account][region].describe_vpcs()
+    return ids
 
 
 @contextmanager
@@ -100,16 +96,17 @@ def _own_moto() -> Iterator[None]:
     if not _moto_in_use.acquire(blocking=False):
         raise RuntimeError("this process serves an estate already")
     try:
-        # Moto looks at this whenever a region is first used: there shall be no images and snapshots of Amazon's.
+        # Moto reads this on first use of a region. The estate has no images and snapshots of Amazon.
         with mock.patch.dict(os.environ, {"MOTO_EC2_LOAD_DEFAULT_AMIS": "false"}):
             _empty_moto()
             yield
     finally:
+        gc.unfreeze()
         _moto_in_use.release()
 
 
 def _empty_moto() -> None:
-    """Empties moto and makes it repeatable: no containers, no passing of time, the same identifiers each time."""
+    """Resets moto and makes it reproducible: no containers, no state changes over time, the same ids every time."""
     moto_api_backend.reset()
     mock_random.seed(42)
     settings.ACM_VALIDATION_WAIT = 0
@@ -121,30 +118,31 @@ def _empty_moto() -> None:
 
 
 def _provide_managed_policies() -> None:
-    """Adds the policies of AWS that the estate attaches, since an account reports those in use and no others.
+    """Adds the AWS managed policies that the estate attaches: IAM only returns those in use.
 
-    Moto could load all of them, but would then take seconds to do so and report them all.
+    Moto can load all of them, but that takes seconds, and it would return all of them.
     """
-    known = orjson.loads(aws_managed_policies_data)
+    managed = orjson.loads(aws_managed_policies_data)
     iam = iam_backends[HOME]["aws"]
     for name in AWS_POLICIES:
-        policy = AWSManagedPolicy.from_data(name, HOME, "aws", known[name])
+        policy = AWSManagedPolicy.from_data(name, HOME, "aws", managed[name])
         iam.managed_policies[policy.arn] = policy
 
 
-class _QuietHandler(MotoRequestHandler):  # type: ignore[misc] # moto is not typed for us
+class _QuietHandler(MotoRequestHandler):  # type: ignore[misc] # moto is untyped
     def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002 - werkzeug's name
-        """Leaves out the line per request; errors are ours and are told."""
+        """Logs errors only, not every request."""
         if type == "error":
             logging.getLogger("collector.demo").error(message, *args)
 
     def connection_dropped(self, error: BaseException, environ: Any = None) -> None:  # noqa: ARG002 - werkzeug's
-        """Waits for no further request on a connection that the stub has reset."""
+        """Closes a connection that the stub has reset."""
         self.close_connection = True
 
 
+@cache
 def _moto_service(name: str | None) -> Any:
-    """Moto's web application for a service; moto itself stumbles over services that it does not know."""
+    """Moto's web application for a service. Moto itself raises an unrelated error for a service that it lacks."""
     if name is None:
         raise NotImplementedError
     return create_backend_app(name)
@@ -163,34 +161,32 @@ def _listening(app: Stub) -> Iterator[str]:
         server.server_close()
 
 
-def main() -> None:
-    """Serves until the standard input ends or the process is told to terminate."""
-    _forget_aws_settings()
-    over = Event()
-    signal.signal(signal.SIGTERM, lambda *_: over.set())
+def main(*, seeded: bool = True) -> None:
+    """Serves the sample estate, or an empty moto, until standard input closes or SIGTERM arrives."""
+    _clear_aws_settings()
+    stopped = Event()
+    signal.signal(signal.SIGTERM, lambda *_: stopped.set())
     if not sys.stdin.isatty():
-        # An interrupt typed at the collector reaches its children too: it decides when this one may go.
+        # Ctrl-C at the terminal reaches child processes too, but the collector decides when this one stops.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with estate_server() as server:
-        # All this stays to the end: the garbage collector need not look through it, at the end least of all.
-        gc.freeze()
+    with estate_server(seeded=seeded) as server:
         sys.stdout.buffer.write(orjson.dumps({"url": server.url}) + b"\n")
         sys.stdout.buffer.flush()
-        # Moto prints about services that it does not know, and nobody reads on.
+        # Moto prints about services that it lacks, and nobody reads standard output after the first line.
         sys.stdout = sys.stderr
-        Thread(target=_wait_for_end_of_input, args=(over,), daemon=True).start()
-        over.wait()
+        Thread(target=_wait_for_end_of_input, args=(stopped,), daemon=True).start()
+        stopped.wait()
 
 
-def _wait_for_end_of_input(over: Event) -> None:
-    # Past Python's buffer, whose lock a thread must not hold when the process ends.
+def _wait_for_end_of_input(stopped: Event) -> None:
+    # Not through Python's buffer: a daemon thread must not hold its lock when the process exits.
     while os.read(sys.stdin.fileno(), 4096):
         pass
-    over.set()
+    stopped.set()
 
 
-def _forget_aws_settings() -> None:
-    """Keeps the user's profile, endpoints and accounts out of the seeding."""
+def _clear_aws_settings() -> None:
+    """Removes AWS settings of the user, such as profile and endpoints, so that they do not affect the seeding."""
     for name in [name for name in os.environ if name.startswith(("AWS_", "MOTO_"))]:
         del os.environ[name]
     os.environ["AWS_CONFIG_FILE"] = os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull

@@ -1,6 +1,6 @@
-"""Answers to operations that moto has not, or has in a form that cannot be mended; from moto's own state.
+"""Responses, computed from moto's state, for operations that moto lacks or answers beyond repair.
 
-These hold for every account and region and know nothing of the estate.
+They apply to every account and region and do not depend on the estate.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from moto.inspector2.models import AccountStatus
 from collector.demo.backends import backend
 from collector.demo.places import ENABLED_REGIONS
 from collector.demo.stub import Fixture, Key, StubError
-from collector.demo.wire import Request, Value, nothing
+from collector.demo.wire import Request, Value, empty
 
 
 @cache
@@ -23,37 +23,37 @@ def _regions() -> tuple[str, ...]:
 
 
 def _describe_regions(request: Request) -> Value:
-    """Moto lists the regions of all partitions and takes none for switched off."""
-    wanted = request.params.get("RegionNames") or _regions()
-    told = [
+    """Moto lists the regions of all partitions and reports all of them as enabled."""
+    names = request.params.get("RegionNames") or _regions()
+    regions = [
         {
             "RegionName": region,
             "Endpoint": f"ec2.{region}.amazonaws.com",
             "OptInStatus": "opt-in-not-required" if region in ENABLED_REGIONS else "not-opted-in",
         }
         for region in _regions()
-        if region in wanted and (region in ENABLED_REGIONS or request.params.get("AllRegions"))
+        if region in names and (region in ENABLED_REGIONS or request.params.get("AllRegions"))
     ]
     for condition in request.params.get("Filters", []):
         field = {"region-name": "RegionName", "opt-in-status": "OptInStatus", "endpoint": "Endpoint"}[condition["Name"]]
-        told = [region for region in told if region[field] in condition["Values"]]
-    return {"Regions": told}
+        regions = [region for region in regions if region[field] in condition["Values"]]
+    return {"Regions": regions}
 
 
 def _list_regions(request: Request) -> Value:
-    told = [
+    regions = [
         {
             "RegionName": region,
             "RegionOptStatus": "ENABLED_BY_DEFAULT" if region in ENABLED_REGIONS else "DISABLED",
         }
         for region in _regions()
     ]
-    wanted = request.params.get("RegionOptStatusContains")
-    return {"Regions": [region for region in told if not wanted or region["RegionOptStatus"] in wanted]}
+    statuses = request.params.get("RegionOptStatusContains")
+    return {"Regions": [region for region in regions if not statuses or region["RegionOptStatus"] in statuses]}
 
 
 def _list_buckets(request: Request) -> Value:
-    """Moto tells no regions, and cuts a long list short without a token."""
+    """Moto returns no regions, and truncates a long list without a token."""
     region, prefix = request.params.get("BucketRegion"), request.params.get("Prefix", "")
     buckets = [
         {"Name": name, "CreationDate": bucket.creation_date, "BucketRegion": bucket.region_name}
@@ -71,13 +71,13 @@ def _list_transfer_users(request: Request) -> Value:
     answer = backend(request, "transfer").describe_server(server_id=server)
     users = [
         {"Arn": user.arn, "UserName": user.user_name, "Role": user.role, "HomeDirectory": user.home_directory or "/"}
-        for user in answer._users  # noqa: SLF001 - moto has no other way to list them
+        for user in answer._users  # noqa: SLF001 - moto offers nothing else to list them
     ]
     return {"ServerId": server, "Users": users}
 
 
 def _list_protected(request: Request) -> Value:
-    """The resources under a web ACL, all of which are load balancers as far as moto goes."""
+    """The resources of a web ACL; in moto all of them are load balancers."""
     if request.params.get("ResourceType", "APPLICATION_LOAD_BALANCER") != "APPLICATION_LOAD_BALANCER":
         return {"ResourceArns": []}
     acl = backend(request, "wafv2").wacls[request.params["WebACLArn"]]
@@ -102,15 +102,15 @@ def _get_authorizers(request: Request) -> Value:
 
 
 def _describe_cache_clusters(request: Request) -> Value:
-    """Moto leaves out security groups and nodes, and the clusters that are members of a Redis group."""
-    known = backend(request, "elasticache")
-    clusters = [_cache_cluster(cluster) for cluster in known.cache_clusters.values()]
-    for group in known.replication_groups.values():
+    """Moto leaves out security groups, nodes, and the member clusters of a replication group."""
+    state = backend(request, "elasticache")
+    clusters = [_cache_cluster(cluster) for cluster in state.cache_clusters.values()]
+    for group in state.replication_groups.values():
         clusters += [_redis_member(request, group, member) for member in group.member_clusters]
-    wanted = request.params.get("CacheClusterId")
-    found = [cluster for cluster in clusters if wanted in (None, cluster["CacheClusterId"])]
-    if wanted and not found:
-        raise StubError(404, "CacheClusterNotFound", f"CacheCluster not found: {wanted}")
+    identifier = request.params.get("CacheClusterId")
+    found = [cluster for cluster in clusters if identifier in (None, cluster["CacheClusterId"])]
+    if identifier and not found:
+        raise StubError(404, "CacheClusterNotFound", f"CacheCluster not found: {identifier}")
     return {"CacheClusters": found}
 
 
@@ -167,11 +167,11 @@ def _memberships(owner: Any) -> list[Value]:
 
 
 def _inspector_status(request: Request) -> Value:
-    """Moto insists on being told the accounts, and knows nothing of those that have switched nothing on."""
-    known = backend(request, "inspector2").account_status
+    """Moto requires account ids, and leaves out accounts that have not enabled Inspector."""
+    statuses = backend(request, "inspector2").account_status
     accounts = request.params.get("accountIds") or [request.account]
-    told = [known.get(account) or AccountStatus(account) for account in accounts]
-    return {"accounts": [status.to_batch_json() for status in told], "failedAccounts": []}
+    found = [statuses.get(account) or AccountStatus(account) for account in accounts]
+    return {"accounts": [status.to_batch_json() for status in found], "failedAccounts": []}
 
 
 STAND_INS: dict[Key, Fixture] = {
@@ -190,7 +190,7 @@ STAND_INS: dict[Key, Fixture] = {
             ("workspaces", "DescribeWorkspaceBundles"),
             ("workspaces", "DescribeWorkspacesConnectionStatus"),
         ],
-        nothing,
+        empty,
     ),
     ("account", "ListRegions"): _list_regions,
     ("apigatewayv2", "GetAuthorizers"): _get_authorizers,

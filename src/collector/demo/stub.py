@@ -1,12 +1,12 @@
-"""A layer in front of moto that answers for it, mends its answers, or spoils them.
+"""WSGI middleware in front of moto that replaces its responses, corrects them, or injects faults.
 
-``Stub`` is WSGI middleware. What it knows is keyed by service and operation, as boto3 and AWS spell them:
+``Stub`` has three sets of rules. Fixtures and patches are keyed by boto3's service name and AWS's operation name:
 
-* ``fixtures`` answer in moto's place: a dict shaped by the operation's output, or a function of the request;
-* ``patches`` change what moto answered: a function of the answer and the request that returns the answer;
-* ``faults`` come before both, as throttling, refusals and broken connections do.
+* ``fixtures`` replace moto's response: a dict shaped by the operation's output, or a function of the request;
+* ``patches`` change moto's response: a function of the response and the request that returns the new response;
+* ``faults`` take precedence over both: errors, throttling, delays and broken connections.
 
-A fixture or a patch may raise ``StubError`` to answer with an error. Everything else falls through to moto.
+A fixture or a patch may raise ``StubError`` to respond with an error. Every other request falls through to moto.
 """
 
 from __future__ import annotations
@@ -38,20 +38,23 @@ class Effect(StrEnum):
     """What a fault does to a call."""
 
     ERROR = "error"
-    """Answers with the fault's status, code and message."""
+    """Responds with the fault's status, code and message."""
     RESET = "reset"
-    """Resets the connection without an answer."""
+    """Resets the connection without a response."""
     TRUNCATE = "truncate"
-    """Closes the connection halfway through the true answer."""
+    """Closes the connection after half of the real response."""
     MALFORM = "malform"
-    """Sends half of the true answer as if it were all."""
+    """Sends half of the real response with a matching Content-Length."""
     NONE = "none"
-    """Answers truly; for a fault that only delays."""
+    """Sends the real response; for a fault that only delays."""
 
 
 @dataclass
 class Fault:
-    """A disturbance of some calls: of one service, operation, region and account, or of any."""
+    """An injected fault. It applies to one service, operation, region and account, or to any.
+
+    `delay` is in seconds and precedes every effect. `times` limits how often the fault still applies; None: always.
+    """
 
     service: str = ANY
     operation: str = ANY
@@ -65,18 +68,17 @@ class Fault:
     account: str = ANY
     when: Callable[[Request], bool] = lambda _request: True
     times: int | None = None
-    """How often it may still strike; ``None`` for always."""
     probability: float = 1
 
     def matches(self, request: Request) -> bool:
-        """Whether this fault concerns a call at all."""
-        wanted = (self.service, self.operation, self.region, self.account)
-        given = (request.service, request.operation, request.region, request.account)
-        return all(want in (ANY, got) for want, got in zip(wanted, given, strict=True)) and self.when(request)
+        """Whether this fault applies to a request, regardless of `times` and `probability`."""
+        patterns = (self.service, self.operation, self.region, self.account)
+        values = (request.service, request.operation, request.region, request.account)
+        return all(p in (ANY, value) for p, value in zip(patterns, values, strict=True)) and self.when(request)
 
 
 class Call(NamedTuple):
-    """One request that has reached the stub."""
+    """One request received by the stub."""
 
     service: str
     operation: str
@@ -85,7 +87,7 @@ class Call(NamedTuple):
 
 
 class StubError(Exception):
-    """Raised by a fixture or a patch to answer with an error of AWS."""
+    """Raised by a fixture or a patch to respond with an AWS error."""
 
     def __init__(self, status: int, code: str, message: str) -> None:
         super().__init__(message)
@@ -95,7 +97,13 @@ class StubError(Exception):
 
 
 class Stub:
-    """The middleware; safe to use from several threads, as long as rules are changed between calls."""
+    """The middleware. It is thread-safe as long as rules are only changed between calls.
+
+    Args:
+        app: The WSGI application behind the stub.
+        random: Decides about faults with a `probability`.
+        sleep: Called with a fault's delay in seconds.
+    """
 
     def __init__(self, app: App, *, random: Random | None = None, sleep: Callable[[float], None] = time.sleep) -> None:
         self.fixtures: dict[Key, Fixture] = {}
@@ -109,28 +117,28 @@ class Stub:
 
     @property
     def calls(self) -> list[Call]:
-        """The calls since the log was last cleared, in the order of their arrival."""
+        """The calls since the log was last cleared, in order of arrival."""
         with self._lock:
             return list(self._calls)
 
     def clear_calls(self) -> None:
-        """Begins a new log of calls."""
+        """Clears the log of calls."""
         with self._lock:
             self._calls.clear()
 
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
-        """Answers one request as a WSGI application."""
+        """Handles one request as a WSGI application."""
         request = wire.identify(environ)
         if request is None:
             return self._app(environ, start_response)
-        fault = self._arrive(request)
-        answer = self._answer(request, environ) if fault is None else self._disturb(fault, request, environ)
+        fault = self._log(request)
+        answer = self._answer(request, environ) if fault is None else self._inject(fault, request, environ)
         headers = {"Content-Length": str(len(answer.body)), **answer.headers}
         start_response(f"{answer.status} Stub", list(headers.items()))
         return [answer.body]
 
-    def _arrive(self, request: Request) -> Fault | None:
-        """Logs a call and says which fault strikes it, if any."""
+    def _log(self, request: Request) -> Fault | None:
+        """Logs a call and returns the fault that applies to it, if any."""
         with self._lock:
             self._calls.append(Call(request.service, request.operation, request.region, request.account))
             for fault in self.faults:
@@ -148,15 +156,15 @@ class Stub:
         try:
             if fixture is not None:
                 return wire.result(request, fixture(request) if callable(fixture) else fixture)
-            answer = self._pass_on(request, environ)
-            if patch is None or answer.status >= 300:  # noqa: PLR2004 - beyond it is no success
+            answer = self._forward(request, environ)
+            if patch is None or answer.status >= 300:  # noqa: PLR2004 - not a success
                 return answer
             return wire.result(request, patch(wire.parse(request, answer), request))
-        except StubError as refused:
-            return wire.refusal(request, refused.status, refused.code, refused.message)
+        except StubError as error:
+            return wire.error(request, error.status, error.code, error.message)
 
-    def _pass_on(self, request: Request, environ: Environ) -> Answer:
-        """Moto's answer; for what moto does not have, the one of AWS to an operation that it does not have."""
+    def _forward(self, request: Request, environ: Environ) -> Answer:
+        """Moto's response; for an operation that moto lacks, AWS's error for an unknown operation."""
         try:
             chunks, status, headers = run_wsgi_app(self._app, environ, buffered=True)
         except NotImplementedError:
@@ -164,21 +172,21 @@ class Stub:
         except KeyError as missing:
             if missing.args != (request.region,):
                 raise
-            # Moto's list of the regions of a service is older than AWS's; there is nothing in the others.
-            return wire.result(request, wire.nothing(request))
+            # Moto's list of regions is older than AWS's: a region that it does not know is empty.
+            return wire.result(request, wire.empty(request))
         body = b"".join(chunks)
         code = int(status.split(maxsplit=1)[0])
         if body.startswith(b"<!doctype html>"):
-            # Moto's web server speaking, which has no route for the operation.
+            # This is the 404 page of moto's web server, which has no route for the operation.
             raise _unknown(request)
         return Answer(code, {name.title(): header for name, header in headers.items()}, body)
 
-    def _disturb(self, fault: Fault, request: Request, environ: Environ) -> Answer:
+    def _inject(self, fault: Fault, request: Request, environ: Environ) -> Answer:
         if fault.delay:
             self._sleep(fault.delay)
         match fault.effect:
             case Effect.ERROR:
-                error = wire.refusal(request, fault.status, fault.code, fault.message)
+                error = wire.error(request, fault.status, fault.code, fault.message)
                 return error._replace(headers={**error.headers, **fault.headers})
             case Effect.RESET:
                 raise _reset(environ)
@@ -203,7 +211,7 @@ def _halved(answer: Answer, length: str) -> Answer:
 
 
 def _reset(environ: Environ) -> ConnectionResetError:
-    """Makes the close that follows a reset (RST) instead of an orderly end, which an HTTP client may forgive."""
+    """Closes the connection with a reset (RST), because an HTTP client may accept an orderly close as the end."""
     connection = environ.get("werkzeug.socket")
     if connection is not None:
         connection.setsockopt(SOL_SOCKET, SO_LINGER, struct.pack("ii", 1, 0))

@@ -1,4 +1,4 @@
-"""Counts, on their way to the output, which types and relationships the sample estate shows."""
+"""Records which entity types and relationships of the published data model the sample estate contains."""
 
 from __future__ import annotations
 
@@ -16,23 +16,22 @@ if TYPE_CHECKING:
 
 
 class Tally:
-    """A sink that looks at each batch and passes it on."""
+    """A sink that records the types of each batch in `seen` and forwards the batch to another sink."""
 
     def __init__(self, sink: Sink) -> None:
-        """Nothing is seen yet."""
         self._sink = sink
         self.seen = Seen()
 
     async def open(self) -> None:
-        """As the sink behind does."""
+        """Opens the other sink."""
         await self._sink.open()
 
     async def write(self, batch: Batch) -> None:
-        """Look, then pass on."""
+        """Records the types of the batch, then forwards it."""
         for line in chain(batch.entities, batch.relationships):
             self.seen.add(orjson.loads(line))
         await self._sink.write(batch)
 
     async def close(self, report: Report | None) -> None:
-        """As the sink behind does."""
+        """Closes the other sink."""
         await self._sink.close(report)

@@ -1,7 +1,7 @@
-"""AWS requests and answers as they cross the wire, in every protocol that moto and botocore know.
+"""Parses AWS requests and serializes AWS responses in every protocol that moto and botocore support.
 
-A request is recognised from its signature and from the service models; answers are written from plain dicts
-shaped by the operation's output model, so that one fixture serves JSON, REST and XML services alike.
+A request is identified by its signature and the service models. Responses are serialized from plain dicts shaped by the
+operation's output model, so one fixture format serves JSON, REST and XML services.
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ _MODELS = {
     "monitoring": "cloudwatch",
     "tagging": "resourcegroupstaggingapi",
 }
-"""Signing names that are not the name of the service's model."""
+"""Signing names that differ from the name of the service's model."""
 
 
 class Answer(NamedTuple):
-    """A whole HTTP answer, its body not yet sent."""
+    """A complete HTTP response that has not been sent."""
 
     status: int
     headers: Mapping[str, str]
@@ -53,7 +53,7 @@ class Answer(NamedTuple):
 
 @dataclass(frozen=True)
 class Request:
-    """One call of an operation: what was asked, of which service, where, and by whom."""
+    """One call of an operation, with the account and region that its signature names."""
 
     service: str
     operation: str
@@ -66,7 +66,7 @@ class Request:
 
     @cached_property
     def params(self) -> Value:
-        """The input, named and shaped as a boto3 caller gives it."""
+        """The parameters, named and shaped as in boto3."""
         parser = PROTOCOL_PARSERS[self.protocol](self.model)
         parsed: Value = parser.parse(
             {
@@ -82,7 +82,7 @@ class Request:
 
 
 def identify(environ: Environ) -> Request | None:
-    """The operation that a signed request calls, or nothing if it is unsigned or of an unknown service."""
+    """The operation that a signed request calls; None if it is unsigned or its operation is unknown to moto."""
     scope = _SCOPE.search(environ.get("HTTP_AUTHORIZATION", ""))
     if scope is None:
         return None
@@ -99,7 +99,7 @@ def identify(environ: Environ) -> Request | None:
 
 
 def _take_body(environ: Environ) -> bytes:
-    """Reads the body and puts it back whole, so that the request can be read again."""
+    """Reads the body and puts it back, so that the request can be read again."""
     stream = environ["wsgi.input"]
     chunked = environ.pop("HTTP_TRANSFER_ENCODING", "")
     body: bytes = stream.read() if chunked else stream.read(int(environ.get("CONTENT_LENGTH") or 0))
@@ -109,7 +109,7 @@ def _take_body(environ: Environ) -> bytes:
 
 
 def _service(signing_name: str, http: Any) -> str:
-    """The name of the service model; several services share a signing name and differ in path or version."""
+    """The name of the service model. Services that share a signing name differ in path, version or target."""
     match signing_name:
         case "apigateway":
             return "apigatewayv2" if http.path.startswith("/v2/") else "apigateway"
@@ -127,7 +127,11 @@ def _service(signing_name: str, http: Any) -> str:
 
 
 def result(request: Request, value: Value) -> Answer:
-    """A successful answer; a member that the operation's output does not have raises ``LookupError``."""
+    """A successful response.
+
+    Raises:
+        LookupError: The value has a member that the operation's output model lacks.
+    """
     if request.model.output_shape is not None:
         _check_members(value, request.model.output_shape, request.operation)
     serializer = get_serializer_class(request.service, request.protocol)(operation_model=request.model)
@@ -153,22 +157,22 @@ def _check_members(value: Any, shape: Any, path: str) -> None:
 
 
 def parse(request: Request, answer: Answer) -> Value:
-    """What a boto3 caller would read in an answer."""
+    """The response as boto3 parses it, without ``ResponseMetadata``."""
     raw = {"status_code": answer.status, "headers": HeadersDict(answer.headers), "body": answer.body}
     parsed: Value = create_parser(request.protocol).parse(raw, request.model.output_shape)
     parsed.pop("ResponseMetadata", None)
     return parsed
 
 
-def nothing(request: Request) -> Value:
-    """The answer of an operation that has nothing to report: every list empty, everything else absent."""
+def empty(request: Request) -> Value:
+    """The output of an operation without results: every list empty, all other members absent."""
     shape = request.model.output_shape
     members = {} if shape is None else shape.members
     return {name: [] for name, member in members.items() if member.type_name == "list"}
 
 
-def refusal(request: Request, status: int, code: str, message: str) -> Answer:
-    """An error answer with the body that the operation's protocol puts an error in."""
+def error(request: Request, status: int, code: str, message: str) -> Answer:
+    """An error response in the format of the operation's protocol."""
     match request.protocol:
         case "json":
             version = request.model.service_model.metadata.get("jsonVersion", "1.0")
@@ -182,9 +186,9 @@ def refusal(request: Request, status: int, code: str, message: str) -> Answer:
 
 
 def _xml_error(request: Request, code: str, message: str) -> str:
-    facts = f"<Code>{escape(code)}</Code><Message>{escape(message)}</Message>"
+    details = f"<Code>{escape(code)}</Code><Message>{escape(message)}</Message>"
     if request.protocol == "ec2":
-        return f"<Response><Errors><Error>{facts}</Error></Errors><RequestID>stub</RequestID></Response>"
+        return f"<Response><Errors><Error>{details}</Error></Errors><RequestID>stub</RequestID></Response>"
     if request.service == "s3":
-        return f"<Error>{facts}<RequestId>stub</RequestId></Error>"
-    return f"<ErrorResponse><Error><Type>Sender</Type>{facts}</Error><RequestId>stub</RequestId></ErrorResponse>"
+        return f"<Error>{details}<RequestId>stub</RequestId></Error>"
+    return f"<ErrorResponse><Error><Type>Sender</Type>{details}</Error><RequestId>stub</RequestId></ErrorResponse>"

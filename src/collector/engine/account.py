@@ -1,7 +1,8 @@
-"""One account, from its jobs to its last relationship. What is held in memory for it lives as long as this."""
+"""Collects one account, from its jobs to its last relationship, and holds its graph in memory for as long."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -17,7 +18,7 @@ from collector.engine.plan import jobs
 from collector.engine.scopes import LocalScopes, ScopeCollector, ScopeContext, ScopeOutput, fail
 from collector.faults import CallFailed, Reason
 from collector.graph.analysis_run import AnalysisRun
-from collector.graph.assemble import Assembler, BadRow, ConvertedRow, OutgoingRecord, Page
+from collector.graph.assemble import Assembler, BadRow, ConvertedRow, Page
 from collector.graph.facts import POLICIES, PRINCIPALS
 from collector.model import GLOBAL, Options, Scope
 from collector.report import Ledger
@@ -27,28 +28,28 @@ from collector.sinks.writer import Writer
 log = structlog.get_logger()
 
 
-ShareScopes: TypeAlias = Callable[
+ScopeCollectorFactory: TypeAlias = Callable[
     [Member, AccountSession, Ledger, ScopeOutput[Iterable[ConvertedRow | BadRow]]], ScopeCollector
 ]
-"""Makes a collector that spreads the scopes of one account over worker processes."""
+"""Makes a collector that distributes the scopes of one account over worker processes."""
 
 
 @dataclass(frozen=True)
 class RunContext:
-    """What all accounts of a run use: declarations, the line to AWS and the sink. With `share`, worker processes share an account.
+    """What all accounts of a run share. With `in_workers`, scopes are collected in worker processes.
 
-    `turn` is taken for the sink. `analysis` is taken to draw conclusions: each time an index of the account is built for it, and
-    accounts that think one after the other take no longer and hold one index.
+    `sink_lock` serializes writes to the sink. `analysis_lock` serializes analysis, which is CPU-bound: it takes no longer,
+    and only one account at a time holds its index in memory.
     """
 
     catalog: Catalog
     options: Options
-    means: ScopeContext
+    scopes: ScopeContext
     sink: Sink
-    share: ShareScopes | None = None
-    bounds: AnalysisLimits = field(default_factory=AnalysisLimits)
-    turn: anyio.Lock = field(default_factory=anyio.Lock)
-    analysis: anyio.Lock = field(default_factory=anyio.Lock)
+    in_workers: ScopeCollectorFactory | None = None
+    analysis_limits: AnalysisLimits = field(default_factory=AnalysisLimits)
+    sink_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    analysis_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @cached_property
     def assembler(self) -> Assembler:
@@ -62,35 +63,40 @@ class RunContext:
 
 
 class AccountRun:
-    """Collects one account that was reached."""
+    """Collects one account. All of its scopes are planned in the ledger from the start."""
 
-    def __init__(self, shop: RunContext, member: Member, reached: AccountSession, ledger: Ledger) -> None:
-        """Plan the account: every scope stands in the ledger from now on."""
-        self._shop, self._reached, self._ledger = shop, reached, ledger
-        self._jobs = jobs(shop.catalog, reached.target)
-        self._writer = Writer(shop.sink, ledger, shop.turn)
-        options = replace(shop.options, account_name=shop.options.account_name or reached.name)
-        self._assembler = shop.assembler.account(reached.target, options, ledger)
-        self._scopes = self._shared(shop.share, member) if shop.share else self._own()
+    def __init__(self, context: RunContext, member: Member, session: AccountSession, ledger: Ledger) -> None:
+        self._context, self._session, self._ledger = context, session, ledger
+        self._jobs = jobs(context.catalog, session.target)
+        self._writer = Writer(context.sink, ledger, context.sink_lock)
+        options = replace(context.options, account_name=context.options.account_name or session.name)
+        self._assembler = context.assembler.account(session.target, options, ledger)
+        self._scopes = self._scope_collector(member)
         self.bug = False
         for job in self._jobs:
             ledger.plan(job.scope)
 
-    def _own(self) -> LocalScopes:
-        def take(page: Page, scope: Scope) -> None:
-            self._writer.take(self._assembler.take(page, scope))
+    def _scope_collector(self, member: Member) -> ScopeCollector:
+        context, writer = self._context, self._writer
 
-        outlet = ScopeOutput(take, self._writer.drain, self._writer.flush)
-        return LocalScopes(self._shop.means, self._reached, self._ledger, outlet)
+        def take_page(page: Page, scope: Scope) -> None:
+            writer.take(self._assembler.take(page, scope))
 
-    def _shared(self, share: ShareScopes, member: Member) -> ScopeCollector:
-        def take(rows: Iterable[ConvertedRow | BadRow], scope: Scope) -> None:
-            self._writer.take(self._assembler.place(rows, scope))
+        def take_rows(rows: Iterable[ConvertedRow | BadRow], scope: Scope) -> None:
+            writer.take(self._assembler.place(rows, scope))
 
-        return share(member, self._reached, self._ledger, ScopeOutput(take, self._writer.drain, self._writer.flush))
+        if context.in_workers is None:
+            output = ScopeOutput(take_page, writer.drain, writer.flush)
+            return LocalScopes(context.scopes, self._session, self._ledger, output)
+        rows_output = ScopeOutput(take_rows, writer.drain, writer.flush)
+        return context.in_workers(member, self._session, self._ledger, rows_output)
 
     async def collect(self) -> None:
-        """Collect, and hand everything to the sink. Raises `DeliveryError` when the sink gives up."""
+        """Collect the account into the sink.
+
+        Raises:
+            DeliveryError: when the sink cannot take a batch; inside an `ExceptionGroup`.
+        """
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._writer.deliver)
             await self._collect()
@@ -99,43 +105,36 @@ class AccountRun:
     async def _collect(self) -> None:
         await self._scopes.run(self._jobs)
         self.bug = self._scopes.bug
-        unseen = frozenset(self._ledger.incomplete_types(self._reached.target.account) | self._unasked())
-        for finished in self._assembler.close(unseen):
-            await self._write(finished)
-        async with self._shop.analysis:
-            await self._conclude()
+        unselected = set(Catalog.all().types) - set(self._context.catalog.types)
+        incomplete = self._ledger.incomplete_types(self._session.target.account)
+        for record in self._assembler.close(frozenset(incomplete | unselected)):
+            self._writer.take((record,))
+            await self._writer.drain()  # no call, which would wait for the sink, comes between
+        async with self._context.analysis_lock:
+            await self._analyse()
 
     def stop(self) -> None:
-        """Start no more calls; what is complete is still delivered."""
+        """Cancel the calls in flight and start no more; what was collected is still delivered."""
         self._scopes.stop()
 
     def note_unfinished(self, code: str) -> None:
-        """Scopes that were planned and did not end say so."""
+        """Record a failure with this code in every scope that was planned and did not end."""
         for job in self._jobs:
             if self._ledger.scopes[job.scope].ended is None:
                 failure = CallFailed(job.service.name, Reason.ERROR, code, "the run ended before this was collected")
                 fail(self._ledger, job, failure)
 
-    async def _conclude(self) -> None:
-        """Draw what follows from all facts together. A bug there costs those relationships only."""
-        target, ledger, assembler = self._reached.target, self._ledger, self._assembler
-        conclusions = AnalysisRun(target, assembler.graph, ledger, self._shop.services)
-        facts = assembler.facts.facts(assembler.graph.nameable())
+    async def _analyse(self) -> None:
+        """Write the relationships that follow from policies and firewall rules. A bug loses only those."""
+        target, ledger, assembler = self._session.target, self._ledger, self._assembler
+        analysis = AnalysisRun(target, assembler.graph.entities, ledger, self._context.services)
+        facts = assembler.facts.facts(assembler.graph.entities.nameable())
         try:
-            async for finished in conclusions.draw(facts, self._shop.bounds):
-                self._writer.take(finished)
+            async for records in analysis.draw(facts, self._context.analysis_limits):
+                self._writer.take(records)
                 await self._writer.drain()
         except Exception as error:
             self.bug = True
             log.exception("a bug ended the analysis", account=target.account)
             failure = CallFailed("analysis", Reason.ERROR, type(error).__name__, str(error))
             ledger.plan(Scope(target.account, GLOBAL, "iam")).fail(failure, POLICIES | PRINCIPALS)
-
-    async def _write(self, finished: OutgoingRecord) -> None:
-        """Write what no call is waited for: here the sink itself must slow us."""
-        self._writer.take((finished,))
-        await self._writer.drain()
-
-    def _unasked(self) -> set[str]:
-        """The types of services that were left out."""
-        return set(Catalog.all().types) - set(self._shop.catalog.types)

@@ -1,4 +1,4 @@
-"""Collects accounts in this process: gets into each, runs it, and tells the log how it went."""
+"""Collects accounts in this process: opens a session in each, runs it, and logs the result."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ log = structlog.get_logger()
 
 
 class AccountCollector(Protocol):
-    """Collects accounts: in this process, or in others."""
+    """Collects accounts, in this process or in workers. `bug` is set once a bug has ended a scope or an analysis."""
 
     bug: bool
 
@@ -24,23 +24,22 @@ class AccountCollector(Protocol):
         """Collect one account.
 
         Raises:
-            Failed: when the account refuses, or its worker process died.
-            DeliveryError: when the sink gives up.
+            CallFailed: when no session in the account can be opened, or its worker process died.
+            DeliveryError: when the sink cannot take a batch.
         """
 
     def stop(self, signal: str) -> None:
-        """Start no more calls; what is complete is still delivered."""
+        """Cancel the calls in flight and start no more; what was collected is still delivered. `signal` is its name."""
 
     def note_unfinished(self, code: str) -> None:
-        """What was running when the run broke off says so."""
+        """Record a failure with this code in every scope of a running account that did not end."""
 
 
 class LocalAccounts:
-    """The accounts of one process. They share its clients, its compiled declarations and its sink."""
+    """Collects accounts in this process. They share its clients, compiled declarations and sink."""
 
-    def __init__(self, settings: Settings, session: aioboto3.Session, shop: RunContext) -> None:
-        """Nothing is asked yet."""
-        self._settings, self._session, self._shop = settings, session, shop
+    def __init__(self, settings: Settings, session: aioboto3.Session, context: RunContext) -> None:
+        self._settings, self._session, self._context = settings, session, context
         self._running: list[AccountRun] = []
         self._stopped_by: str | None = None
         self.bug = False
@@ -49,14 +48,14 @@ class LocalAccounts:
         """Collect one account into the sink and the ledger.
 
         Raises:
-            Failed: when the account refuses.
-            DeliveryError: when the sink gives up.
+            CallFailed: when no session in the account can be opened.
+            DeliveryError: when the sink cannot take a batch; inside an `ExceptionGroup`.
         """
-        accounts = Accounts(self._session, self._shop.means.line, ledger, self._settings, self._shop.catalog)
-        reached = await accounts.reach(member, caller)
-        if reached is None:
+        accounts = Accounts(self._session, self._context.scopes.calls, ledger, self._settings, self._context.catalog)
+        session = await accounts.reach(member, caller)
+        if session is None:
             return
-        account = AccountRun(self._shop, member, reached, ledger)
+        account = AccountRun(self._context, member, session, ledger)
         self._running.append(account)
         if self._stopped_by is not None:
             account.stop()
@@ -65,21 +64,21 @@ class LocalAccounts:
             account.note_unfinished(self._stopped_by)
         self._running.remove(account)
         self.bug = self.bug or account.bug
-        _tell(member, ledger)
+        _log_done(member, ledger)
 
     def stop(self, signal: str) -> None:
-        """Start no more calls; what is complete is still delivered."""
+        """Cancel the calls in flight and start no more; what was collected is still delivered. `signal` is its name."""
         self._stopped_by = signal
         for account in self._running:
             account.stop()
 
     def note_unfinished(self, code: str) -> None:
-        """What was running when the run broke off says so."""
+        """Record a failure with this code in every scope of a running account that did not end."""
         for account in self._running:
             account.note_unfinished(code)
 
 
-def _tell(member: Member, ledger: Ledger) -> None:
+def _log_done(member: Member, ledger: Ledger) -> None:
     records = [record for scope, record in ledger.scopes.items() if scope.account == member.account]
     log.info(
         "account done",

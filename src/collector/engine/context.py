@@ -1,4 +1,4 @@
-"""What all parts of one collection share: its job, its calls, and the record of what could not be seen."""
+"""The context of a job: its API calls, and the record of its failures."""
 
 from __future__ import annotations
 
@@ -18,39 +18,42 @@ Params: TypeAlias = Mapping[str, Any]
 T = TypeVar("T")
 
 Listing: TypeAlias = Call | Nested | Synthetic | Custom
-"""What is fetched once for all declarations that name it."""
+"""The source of rows that all declarations naming it share: it is read once for all of them."""
 
 
 class Api(Protocol):
-    """The calls of one scope. Raises `CallFailed` when a call fails for good."""
+    """The API calls of one scope. Both methods raise `CallFailed` when a call fails permanently."""
 
     async def once(
         self, client: str, op: str, params: Params, *, region: str | None = None, again: tuple[str, ...] = ()
     ) -> Row:
-        """One call; `region` overrides the scope's, `again` are codes that mean "not ready yet"."""
+        """Make one call. `region` overrides the scope's; codes in `again` mean "not ready yet" and are retried."""
 
     def pages(
         self, client: str, op: str, params: Params, *, region: str | None = None, token: str | None = None
     ) -> AsyncIterator[Row]:
-        """All pages of a listing."""
+        """All pages of a listing. `token` is the name of its page token if botocore has no paginator."""
 
 
 class JobContext:
-    """The job at hand, and the way to ask for what it needs. `width` bounds the calls in flight for the rows of one page."""
+    """A job, its calls and its record. `width` bounds the calls in flight for the rows of one page."""
 
     def __init__(self, job: Job, api: Api, record: ScopeRecord, width: int) -> None:
-        """Nothing is asked yet."""
         self.job = job
         self._api, self._record, self._width = api, record, width
 
     async def answers(
         self, rows: Listing, declaration: Declaration, parent: Row | None, region: str | None
     ) -> AsyncIterator[Row]:
-        """The pages of a listing. A failure after some pages leaves those, and is raised."""
+        """The pages of a listing, of which there are none for `Nested` and `Synthetic`.
+
+        Raises:
+            CallFailed: when a page fails permanently; the pages before it have been yielded.
+        """
         if isinstance(rows, Custom):
-            calls = _Scoped(self._api, client_of(self.job.service, declaration, rows.client))
-            async for fetched_rows in rows.fn(calls):
-                yield {"Rows": fetched_rows}
+            calls = _CustomCalls(self._api, client_of(self.job.service, declaration, rows.client))
+            async for items in rows.fn(calls):
+                yield {"Rows": items}
         elif isinstance(rows, Call):
             client = client_of(self.job.service, declaration, rows.client)
             params = {**rows.params, **arguments(rows.args, parent)}
@@ -60,25 +63,26 @@ class JobContext:
 
     @contextmanager
     def guarded(
-        self, several: Sequence[Declaration], absent: tuple[str, ...] = (), *, vanishing: bool = False
+        self, declarations: Sequence[Declaration], absent: tuple[str, ...] = (), *, vanishing: bool = False
     ) -> Iterator[None]:
-        """Note a failure inside and go on after it. Codes in `absent` are none."""
+        """Record a failed call in the body and go on after it. Codes in `absent` mean "none" and are not recorded."""
         try:
             yield
         except CallFailed as failure:
             if not failure.is_one_of(absent):
-                self.note(failure, several, vanishing=vanishing)
+                self.note(failure, declarations, vanishing=vanishing)
 
-    def note(self, failure: CallFailed, several: Sequence[Declaration], *, vanishing: bool = False) -> None:
-        """Write a failure into the scope's record. Only what hung on another row can have vanished."""
+    def note(self, failure: CallFailed, declarations: Sequence[Declaration], *, vanishing: bool = False) -> None:
+        """Record a failure. Without `vanishing`, "not found" is an error: only a resource listed before can vanish."""
         if failure.reason is Reason.VANISHED and not vanishing:
             failure = CallFailed(failure.operation, Reason.ERROR, failure.code, failure.message)
-        self._record.fail(failure, {type_ for each in several for type_ in affected(self.job.service, each)})
+        types = {type_ for declaration in declarations for type_ in affected(self.job.service, declaration)}
+        self._record.fail(failure, types)
 
     async def call(
         self, declaration: Declaration, client: str | None, op: str, params: Params, region: str | None = None
     ) -> Row:
-        """One call for a declaration."""
+        """Make one call for a declaration. `client` and `region` override those of the declaration and the job."""
         return await self._api.once(client_of(self.job.service, declaration, client), op, params, region=region)
 
     async def all_items(
@@ -90,12 +94,12 @@ class JobContext:
         return [item async for answer in pages for item in found(answer, hydrate.items or "@")]
 
     async def for_each(self, items: Sequence[T], fn: Callable[[T], Awaitable[None]]) -> None:
-        """Do something that takes calls for each item, as many at a time as this collection may."""
+        """Await `fn`, which makes calls, for each item, at most `width` at a time."""
         await for_each(items, fn, self._width)
 
 
-class _Scoped:
-    """What a `Custom` function may call."""
+class _CustomCalls:
+    """The calls that a `Custom` function may make."""
 
     def __init__(self, api: Api, client: str) -> None:
         self._api, self._client = api, client
@@ -105,18 +109,18 @@ class _Scoped:
 
 
 def has_arguments(args: Mapping[str, str], row: Row) -> bool:
-    """Whether the row has what a further call asks about; without it there is nothing to ask."""
+    """Whether the row has every argument of a further call. Without them the call is not made."""
     return all(walker(path)(row) is not None for path in args.values())
 
 
 def arguments(args: Mapping[str, str], row: Row | None) -> dict[str, Any]:
-    """The parameters that come from a row; `imageId.imageDigest` goes into a structure."""
-    given: dict[str, Any] = {}
+    """The parameters that are read from a row. A name such as `imageId.imageDigest` sets a member of a structure."""
+    params: dict[str, Any] = {}
     for name, path in args.items() if row is not None else ():
         outer, _, inner = name.partition(".")
         value = walker(path)(row)
         if inner:
-            given.setdefault(outer, {})[inner] = value
+            params.setdefault(outer, {})[inner] = value
         else:
-            given[outer] = value
-    return given
+            params[outer] = value
+    return params

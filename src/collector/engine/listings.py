@@ -1,12 +1,11 @@
-"""Listings: what is fetched once for all declarations that read it, and the rows that lie in its pages."""
+"""Listings that several declarations share, and the rows in their pages."""
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
-
-import anyio
 
 from collector.engine.context import JobContext, Listing
 from collector.faults import CallFailed
@@ -15,28 +14,27 @@ from collector.schema.paths import found, found_rows, reader
 
 
 class Listings:
-    """Listings that several declarations of a scope read: each is fetched once, by whoever needs it first."""
+    """The listings that declarations of a job join. Each is read once and kept."""
 
     def __init__(self, context: JobContext) -> None:
-        """Nothing is fetched yet."""
         self._context = context
-        self._owners = {join: declaration for declaration in context.job.declaration for join in declaration.join}
+        self._owners = {join: declaration for declaration in context.job.declarations for join in declaration.join}
         self.shared = {listing_of(join.rows) for join in self._owners}
-        self._locks: dict[Listing, anyio.Lock] = defaultdict(anyio.Lock)
+        self._locks: dict[Listing, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._answers: dict[Listing, list[Row] | CallFailed] = {}
         self._matches: dict[Join, Mapping[Any, list[Row]] | CallFailed] = {}
 
     async def of(self, rows: Listing, declaration: Declaration) -> list[Row]:
-        """All pages of a listing. Raises the same `CallFailed` to everyone who asks."""
+        """All pages of a listing. Raises `CallFailed` if it failed, the same one to every caller."""
         async with self._locks[rows]:
             if rows not in self._answers:
-                self._answers[rows] = await self._fetch(rows, declaration)
+                self._answers[rows] = await self._read(rows, declaration)
         answers = self._answers[rows]
         if isinstance(answers, CallFailed):
             raise answers
         return answers
 
-    async def _fetch(self, rows: Listing, declaration: Declaration) -> list[Row] | CallFailed:
+    async def _read(self, rows: Listing, declaration: Declaration) -> list[Row] | CallFailed:
         try:
             return [answer async for answer in self._context.answers(rows, declaration, None, None)]
         except CallFailed as failure:
@@ -44,12 +42,12 @@ class Listings:
             return [] if failure.is_one_of(absent) else failure
 
     async def matches(self, join: Join) -> Mapping[Any, list[Row]] | CallFailed:
-        """The rows of a joined listing by what they match on."""
+        """The rows of a joined listing by the value they match on, or its failure."""
         if join not in self._matches:
-            self._matches[join] = await self._matched(join)
+            self._matches[join] = await self._match(join)
         return self._matches[join]
 
-    async def _matched(self, join: Join) -> Mapping[Any, list[Row]] | CallFailed:
+    async def _match(self, join: Join) -> Mapping[Any, list[Row]] | CallFailed:
         try:
             answers = await self.of(listing_of(join.rows), self._owners[join])
         except CallFailed as failure:
@@ -58,19 +56,19 @@ class Listings:
         on = reader(join.on)
         for answer in answers:
             for row in listed(answer, join.rows, None):
-                got = on(row, self._context.job.place)
-                for value in got if isinstance(got, list) else [got]:
+                values = on(row, self._context.job.place)
+                for value in values if isinstance(values, list) else [values]:
                     by_value[value].append(row)
         return by_value
 
 
 def listing_of(rows: Rows) -> Listing:
-    """What is fetched for these rows: slices of one call are one listing."""
+    """The listing that holds these rows."""
     return rows.call if isinstance(rows, SameAnswer) else rows
 
 
 def listed(answer: Row, rows: Rows, parent: Row | None) -> list[Row]:
-    """The rows that lie in a page of a listing."""
+    """The rows in a page of a listing. `parent` is the row that the listing belongs to."""
     if isinstance(rows, Custom):
         return list(answer["Rows"])
     if isinstance(rows, Synthetic):

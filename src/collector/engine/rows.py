@@ -1,4 +1,4 @@
-"""One declaration at work: from the raw items of a page to finished rows, batched, joined, gathered, hydrated."""
+"""Loads the rows of a declaration: the raw items of a page are described, joined, gathered and hydrated."""
 
 from __future__ import annotations
 
@@ -17,12 +17,11 @@ from collector.schema.paths import Read, Walk, found, has_unknowns, reader, read
 
 
 class RowLoader:
-    """One declaration at work: its rows from raw items to finished."""
+    """Loads the rows of one declaration. `inner` are the entity types whose rows have child resources."""
 
     def __init__(
         self, declaration: Declaration, context: JobContext, listings: Listings, inner: frozenset[str]
     ) -> None:
-        """Compile the declaration; `inner` are the types below whose rows others are found."""
         self.declaration = declaration
         self._context, self._listings = context, listings
         self.type = declaration.type if isinstance(declaration, Entity) else ""
@@ -42,40 +41,40 @@ class RowLoader:
         """The raw rows of this declaration in a page."""
         return listed(answer, self.declaration.rows, parent)
 
-    async def finished(self, items: Sequence[Row], place: Place) -> list[tuple[Row, Place]]:
-        """The rows of a page with all that is to be added to them, and where each lies."""
+    async def load(self, items: Sequence[Row], place: Place) -> list[tuple[Row, Place]]:
+        """Complete the items of a page by further calls and filter them; returns each row with its place."""
         if not items:
             return []
         declaration = self.declaration
-        rows = await self._batched(declaration.describe, items, place) if declaration.describe else list(items)
+        rows = await self._describe_all(declaration.describe, items, place) if declaration.describe else list(items)
         if declaration.hydrate or declaration.gather or declaration.join:
             rows = [dict(row) for row in rows]  # declarations that share a call must not see each other's additions
         for join in declaration.join:
             await self._join(join, rows, place)
         placed = [(row, self._place(row, place)) for row in rows]
         if self._when is not None and not self._when_late:
-            placed = self._kept(placed)
+            placed = self._filter(placed)
         for gather in declaration.gather:
             await self._gather(gather, placed)
         gone: set[int] = set()
         for stage in self._stages:
             await self._hydrate(stage, placed, gone)
-            # a stage may have told the row's own region, or that it is no more
+            # a stage may have read the row's own region, or found it deleted
             placed = [(row, self._place(row, place)) for row, _ in placed if id(row) not in gone]
         if self._when is not None and self._when_late:
-            placed = self._kept(placed)
+            placed = self._filter(placed)
         return placed
 
-    def _kept(self, placed: list[tuple[Row, Place]]) -> list[tuple[Row, Place]]:
+    def _filter(self, placed: list[tuple[Row, Place]]) -> list[tuple[Row, Place]]:
         return [(row, place) for row, place in placed if self._is_kept(row, place)]
 
     def _is_kept(self, row: Row, place: Place) -> bool:
         try:
             return self._when is None or bool(self._when(row, place))
-        except (KeyError, TypeError, ValueError, AttributeError, IndexError) as odd:
-            # an item that is not as AWS's model says costs itself, not its page
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+            # an item that does not follow AWS's model is dropped alone, without its page
             failure = CallFailed(
-                f"{self._context.job.service.name}:{self.type}", Reason.INVALID, type(odd).__name__, str(odd)
+                f"{self._context.job.service.name}:{self.type}", Reason.INVALID, type(error).__name__, str(error)
             )
             self._context.note(failure, [self.declaration])
             return False
@@ -84,28 +83,31 @@ class RowLoader:
         region = self._region(row, place) if self._region else None
         return Place(place.partition, place.account, region) if region else place
 
-    async def _batched(self, batch: Describe, items: Sequence[Row], place: Place) -> list[Row]:
+    async def _describe_all(self, describe: Describe, items: Sequence[Row], place: Place) -> list[Row]:
         rows: list[Row] = []
-        by = walker(batch.by if batch.by != "@" else "Item")
-        once = list({by(row): row for row in items}.values())
-        describe = partial(self._describe, batch, by, place, rows)
-        await self._context.for_each(list(chunks(once, batch.size)), describe)
+        by = walker(describe.by if describe.by != "@" else "Item")
+        unique = list({by(row): row for row in items}.values())
+        await self._context.for_each(
+            list(chunks(unique, describe.size)), partial(self._describe, describe, by, place, rows)
+        )
         return rows
 
-    async def _describe(self, batch: Describe, by: Walk, place: Place, rows: list[Row], some: list[Row]) -> None:
-        """Add the descriptions of some ids."""
-        parent = some[0].get("^")
-        params = {**batch.params, **arguments(batch.args, parent), batch.ids: [by(row) for row in some]}
-        with self._context.guarded([self.declaration], batch.absent, vanishing=True):
+    async def _describe(self, describe: Describe, by: Walk, place: Place, rows: list[Row], items: list[Row]) -> None:
+        """Describe some items in one call, and add the answers to `rows`."""
+        parent = items[0].get("^")
+        params = {**describe.params, **arguments(describe.args, parent), describe.ids: [by(row) for row in items]}
+        with self._context.guarded([self.declaration], describe.absent, vanishing=True):
             try:
-                answer = await self._context.call(self.declaration, None, batch.op, params, self._other(place))
+                answer = await self._context.call(
+                    self.declaration, None, describe.op, params, self._other_region(place)
+                )
             except CallFailed as failure:
-                if failure.reason is not Reason.VANISHED or len(some) == 1:
+                if failure.reason is not Reason.VANISHED or len(items) == 1:
                     raise
-                for one in some:  # one that vanished must not take the others with it
-                    await self._describe(batch, by, place, rows, [one])
+                for item in items:  # the call fails as a whole if one of them was deleted
+                    await self._describe(describe, by, place, rows, [item])
                 return
-            rows.extend({**item, "^": parent} for item in found(answer, batch.items))
+            rows.extend({**item, "^": parent} for item in found(answer, describe.items))
 
     async def _join(self, join: Join, rows: list[Row], place: Place) -> None:
         matches = await self._listings.matches(join)
@@ -119,31 +121,31 @@ class RowLoader:
         to = reader(join.to)
         for row in rows:
             values = to(row, place)
-            several = values if isinstance(values, list) else [values]
-            row[join.at] = [item for value in several if value is not None for item in matches.get(value, ())]
+            values = values if isinstance(values, list) else [values]
+            row[join.at] = [item for value in values if value is not None for item in matches.get(value, ())]
 
     async def _gather(self, gather: Gather, placed: list[tuple[Row, Place]]) -> None:
         by, on = walker(gather.by), walker(gather.on)
 
-        async def describe(some: list[tuple[Row, Place]]) -> None:
-            params = {**gather.params, gather.ids: [by(row) for row, _ in some]}
+        async def call(batch: list[tuple[Row, Place]]) -> None:
+            params = {**gather.params, gather.ids: [by(row) for row, _ in batch]}
             with self._context.guarded([self.declaration], vanishing=True):
                 answer = await self._context.call(self.declaration, gather.client, gather.op, params)
-                belonging = defaultdict(list)
+                by_row = defaultdict(list)
                 for item in found(answer, gather.items):
-                    belonging[on(item)].append(item)
-                for row, _ in some:
-                    row[gather.at] = belonging.get(by(row), [])
-            for row, _ in some:
+                    by_row[on(item)].append(item)
+                for row, _ in batch:
+                    row[gather.at] = by_row.get(by(row), [])
+            for row, _ in batch:
                 if gather.at not in row:
                     unknown(row, gather.at)
 
-        wanted = [(row, place) for row, place in placed if by(row) is not None]
-        await self._context.for_each(list(chunks(wanted, gather.size)), describe)
+        with_id = [(row, place) for row, place in placed if by(row) is not None]
+        await self._context.for_each(list(chunks(with_id, gather.size)), call)
 
     async def _hydrate(self, stage: Sequence[_Hydration], placed: list[tuple[Row, Place]], gone: set[int]) -> None:
-        async def add(one: tuple[_Hydration, Row, Place]) -> None:
-            hydration, row, place = one
+        async def add(pending: tuple[_Hydration, Row, Place]) -> None:
+            hydration, row, place = pending
             hydrate = hydration.hydrate
             try:
                 row[hydrate.at] = await self._answer(hydration, row, place)
@@ -155,16 +157,16 @@ class RowLoader:
                 unknown(row, hydrate.at)
                 self._context.note(failure, [self.declaration], vanishing=True)
 
-        wanted = [
+        calls = [
             (hydration, row, place)
             for row, place in placed
             for hydration in stage
-            if self._is_wanted(hydration, row, place)
+            if self._is_needed(hydration, row, place)
         ]
-        await self._context.for_each(wanted, add)
+        await self._context.for_each(calls, add)
 
-    def _is_wanted(self, hydration: _Hydration, row: Row, place: Place) -> bool:
-        if has_unknowns(row) and hydration.owed(row):  # whether to ask is itself unknown
+    def _is_needed(self, hydration: _Hydration, row: Row, place: Place) -> bool:
+        if has_unknowns(row) and hydration.depends_on_unknown(row):
             unknown(row, hydration.hydrate.at)
             return False
         return (hydration.when is None or bool(hydration.when(row, place))) and has_arguments(
@@ -177,13 +179,13 @@ class RowLoader:
         if hydrate.regions:
             return await self._in_every_region(hydrate, params, row)
         if hydrate.items is not None:
-            return await self._context.all_items(self.declaration, hydrate, params, self._other(place))
-        return await self._context.call(self.declaration, hydrate.client, hydrate.op, params, self._other(place))
+            return await self._context.all_items(self.declaration, hydrate, params, self._other_region(place))
+        return await self._context.call(self.declaration, hydrate.client, hydrate.op, params, self._other_region(place))
 
     async def _in_every_region(self, hydrate: Hydrate, params: Params, row: Row) -> list[Row]:
         answers: dict[str, Row] = {}
 
-        async def ask(region: str) -> None:
+        async def call(region: str) -> None:
             try:
                 answer = await self._context.call(self.declaration, hydrate.client, hydrate.op, params, region)
             except CallFailed as failure:
@@ -194,28 +196,28 @@ class RowLoader:
             answers[region] = {**answer, "Region": region}
 
         regions = self._context.job.target.regions
-        await self._context.for_each(list(regions), ask)
+        await self._context.for_each(list(regions), call)
         return [answers[region] for region in regions if region in answers]
 
-    def _other(self, place: Place) -> str | None:
+    def _other_region(self, place: Place) -> str | None:
         return place.region if place.region != self._context.job.place.region else None
 
 
 class _Hydration(NamedTuple):
-    """A hydrating call with its condition compiled, and whether a failed call owes what it asks with."""
+    """A hydrating call, its compiled condition, and whether a failed call left its inputs for a row unknown."""
 
     hydrate: Hydrate
     when: Read | None
-    owed: Callable[[Row], bool]
+    depends_on_unknown: Callable[[Row], bool]
 
 
 def unknown(row: Row, at: str) -> None:
-    """Mark an answer as one that a failed call owes: what would be read from it is not known."""
+    """Mark the field `at` of a row as unknown, because the call that reads it failed."""
     row.setdefault(UNKNOWN, set()).add(at)
 
 
 def _stages(hydrates: Sequence[Hydrate]) -> list[list[_Hydration]]:
-    """Hydrating calls in stages: one that reads another's answer waits for it, the rest run side by side."""
+    """Group hydrating calls into stages of concurrent calls; one that reads another's answer is in a later stage."""
     stages: list[list[_Hydration]] = []
     placed: dict[str, int] = {}
     for hydrate in hydrates:

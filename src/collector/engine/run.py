@@ -1,14 +1,16 @@
-"""A run: the accounts, a few at a time, one sink, one report. It alone knows all stages."""
+"""Runs a collection: several accounts at a time into one sink, with one report."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import uuid
-from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Any, Protocol
+from functools import partial
+from typing import Any, Protocol, TypeVar
 
 import aioboto3
 import anyio
@@ -27,50 +29,56 @@ from collector.engine.scopes import STALL, ScopeCollector, ScopeContext, ScopeOu
 from collector.faults import CallFailed, Reason
 from collector.graph.assemble import BadRow, ConvertedRow
 from collector.model import GLOBAL, HOMES, Scope, __version__
-from collector.report import Ledger, Report
-from collector.sinks.base import ClosedError, DeliveryError, Sink, finishing
+from collector.report import SIGNAL_BASE, Ledger, Report
+from collector.sinks.base import ClosedError, DeliveryError, Sink, close_on_error
 
 UNKNOWN = "unknown"
-"""Stands for the account's number in the report where the credentials themselves were refused."""
+"""Stands for the account id in the report of a run whose credentials were refused."""
 
 log = structlog.get_logger()
 
+E = TypeVar("E", bound=Exception)
+
 
 class TaskPool(Protocol):
-    """Worker processes that know who the caller is and take tasks."""
+    """Worker processes that are authenticated and take tasks."""
 
-    def spread(self, sink: Sink) -> AccountCollector:
-        """Collect each account in one of the processes."""
+    def account_collector(self, sink: Sink) -> AccountCollector:
+        """A collector that gives each account to one of the processes."""
 
-    def share(
+    def scope_collector(
         self,
         member: Member,
-        reached: AccountSession,
+        session: AccountSession,
         ledger: Ledger,
-        outlet: ScopeOutput[Iterable[ConvertedRow | BadRow]],
+        output: ScopeOutput[Iterable[ConvertedRow | BadRow]],
     ) -> ScopeCollector:
-        """Collect the scopes of one account in all of them."""
+        """A collector that distributes the scopes of one account over the processes."""
 
     def stop(self, signal: str) -> None:
-        """Let every process finish what it can without further calls."""
+        """Have every process cancel its calls in flight and start no more. `signal` is its name."""
 
     def used(self) -> list[Mapping[str, Any]]:
-        """What the rate limits of all processes were asked for, as `Limits.used` tells it."""
+        """The use of the rate limits of all processes, as `RateLimits.used` returns it."""
 
     async def close(self) -> None:
-        """Let the processes end."""
+        """Let the processes end, and wait for them."""
 
 
 class StartedProcesses(Protocol):
-    """Worker processes that were started before anything is known of AWS."""
+    """Worker processes that are started ahead of the first call to AWS."""
 
     def authenticate(self, caller: Caller, run_id: str, tasks: TaskGroup) -> TaskPool:
-        """Tell them who the caller is, and listen to them in `tasks`."""
+        """Send them the identity of the caller, and receive their messages in `tasks`."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """How a run ended."""
+    """How a run ended.
+
+    `stopped_by` is the number of the signal that stopped it. `closed` is set if the reader of the output has gone, and
+    `undelivered` is the sink's message if it failed otherwise. `bug` is set if a bug has cost a part of the result.
+    """
 
     report: Report
     stopped_by: int | None = None
@@ -80,7 +88,12 @@ class RunResult:
 
 
 class Run:
-    """One run. Call it once."""
+    """One run. Call it once.
+
+    `stall` is in seconds: a scope in which no call ends for so long is abandoned. `unlimited` switches rate limits off.
+    With `processes`, several accounts are distributed over them, or the scopes of a single account.
+    Without `handle_signals`, SIGINT and SIGTERM are left to the caller.
+    """
 
     def __init__(
         self,
@@ -89,92 +102,96 @@ class Run:
         sink: Sink,
         *,
         processes: AbstractAsyncContextManager[StartedProcesses, bool | None] | None = None,
-        patience: RetryPolicy | None = None,
+        retry_policy: RetryPolicy | None = None,
         unlimited: bool = False,
         stall: float = STALL,
+        handle_signals: bool = True,
     ) -> None:
-        """`stall`: seconds without any finished call after which a scope is given up. `unlimited` switches rates off.
-
-        With `processes`, several accounts are spread over them and a single one is shared by them.
-        """
         self._settings, self._catalog, self._sink = settings, catalog, sink
         self._processes = processes
-        self._patience = patience or RetryPolicy()
+        self._retry_policy = retry_policy or RetryPolicy()
         self._unlimited = unlimited
-        self._stall = stall
+        self._stall, self._handle_signals = stall, handle_signals
         self.ledger = Ledger(str(uuid.uuid4()), __version__)
-        self._collector: AccountCollector | None = None
-        self._pool: TaskPool | None = None
         self._stopped_by: int | None = None
 
     async def __call__(self) -> RunResult:
         """Collect, deliver, report.
 
         Raises:
-            Failed: when no account could be reached.
-            ConfigurationError: when something was asked for that AWS does not have.
+            CallFailed: when no account could be reached.
+            ConfigurationError: when a region was requested that AWS does not have.
             DeliveryError: when the output cannot be opened.
         """
         session = aioboto3.Session()
         refused: DeliveryError | None = None
+        failure: CallFailed | None = None
         limits = RateLimits.of(self._settings, unlimited=self._unlimited)
         await self._sink.open()
-        home = session.region_name or HOMES["aws"]
         async with (
-            finishing(self._sink),
+            close_on_error(self._sink),
             self._processes or nullcontext() as processes,
-            Clients(session, home) as clients,
+            Clients(session, session.region_name or HOMES["aws"]) as clients,
         ):
-            line = CallContext(clients, limits, self._settings.max_concurrency, self._patience)
-            accounts = Accounts(session, line, self.ledger, self._settings, self._catalog)
+            calls = CallContext(clients, limits, self._settings.max_concurrency, self._retry_policy)
+            accounts = Accounts(session, calls, self.ledger, self._settings, self._catalog)
             caller = await accounts.caller()
             await accounts.check_regions(caller)
             try:
-                async with self._heeding_signals() as tasks, finishing(self._sink):
-                    if processes:
-                        self._pool = processes.authenticate(caller, self.ledger.run_id, tasks)
-                    self._collector = self._made_for(session, line)
-                    await self._collect(self._collector, accounts, caller, clients)
-                    if self._pool:
-                        await self._pool.close()
-                    self.ledger.buckets = self._used(limits)
+                async with anyio.create_task_group() as tasks, close_on_error(self._sink):
+                    pool = processes.authenticate(caller, self.ledger.run_id, tasks) if processes else None
+                    collector = self._account_collector(pool, session, calls)
+                    if self._handle_signals:
+                        tasks.start_soon(self._stop_on_signal, collector, pool)
+                    warm = partial(clients.warm, () if pool else clients_of(self._catalog))
+                    await self._collect(collector, accounts, caller, warm)
+                    if pool:
+                        await pool.close()
+                    self.ledger.buckets = _used(limits, pool)
                     await self._sink.close(self._report())
-            except (DeliveryError, ExceptionGroup) as error:
-                refused = _refusal(error)
-            self.ledger.buckets = self._used(limits)
-        return self._outcome(refused)
+                    tasks.cancel_scope.cancel()
+            except* DeliveryError as group:
+                refused = _first(group)
+            except* CallFailed as group:
+                failure = _first(group)
+            if failure is not None:
+                raise failure
+            self.ledger.buckets = _used(limits, pool)
+        return self._result(collector, refused)
 
-    def _made_for(self, session: aioboto3.Session, line: CallContext) -> AccountCollector:
-        """Who collects: several accounts are spread over the workers, a single one is shared by them."""
-        if self._pool and self._settings.several_accounts:
-            return self._pool.spread(self._sink)
-        means = ScopeContext(line, self._stall)
-        share = self._pool.share if self._pool else None
-        shop = RunContext(self._catalog, self._settings.options(), means, self._sink, share)
-        return LocalAccounts(self._settings, session, shop)
+    def _account_collector(
+        self, pool: TaskPool | None, session: aioboto3.Session, calls: CallContext
+    ) -> AccountCollector:
+        if pool and self._settings.several_accounts:
+            return pool.account_collector(self._sink)
+        scopes = ScopeContext(calls, self._stall)
+        in_workers = pool.scope_collector if pool else None
+        context = RunContext(self._catalog, self._settings.options(), scopes, self._sink, in_workers)
+        return LocalAccounts(self._settings, session, context)
 
-    def _used(self, limits: RateLimits) -> list[Mapping[str, Any]]:
-        """What the rate limits of this process and of its workers were asked for."""
-        return [*limits.used(), *(self._pool.used() if self._pool else ())]
-
-    async def _collect(self, collector: AccountCollector, accounts: Accounts, caller: Caller, clients: Clients) -> None:
-        """All accounts, a bounded number at a time: what is held in memory does not grow with their number."""
-        at_once = 1 if self._settings.max_concurrency == 1 else self._settings.accounts_at_once
-        window = anyio.Semaphore(at_once)
-        failure: Exception | None = None
+    async def _collect(
+        self,
+        collector: AccountCollector,
+        accounts: Accounts,
+        caller: Caller,
+        warm: Callable[[], Coroutine[Any, Any, None]],
+    ) -> None:
+        """Collect all accounts, a bounded number at a time, so that memory does not grow with their number."""
+        window = asyncio.Semaphore(1 if self._settings.max_concurrency == 1 else self._settings.accounts_at_once)
+        failure: CallFailed | None = None
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(clients.warm, () if self._pool else clients_of(self._catalog))
+            tasks.start_soon(warm)
             try:
                 async for member in accounts.members(caller):
                     await window.acquire()
                     tasks.start_soon(self._member, collector, member, caller, window)
-            except CallFailed as failed:  # inside a task group it would come out wrapped
+            except CallFailed as failed:  # raised below: here it would cancel the accounts in progress
                 failure = failed
         if failure is not None:
             raise failure
 
     async def _member(
-        self, collector: AccountCollector, member: Member, caller: Caller, window: anyio.Semaphore
+        self, collector: AccountCollector, member: Member, caller: Caller, window: asyncio.Semaphore
     ) -> None:
         try:
             if self._stopped_by is None:
@@ -185,80 +202,59 @@ class Run:
                 )
         except CallFailed as failed:
             if self._stopped_by is None and (member.role is None or self._settings.role_arn):
-                raise  # the only account there is
+                raise  # it is the only account of the run
             self._refuse(member, failed)
         finally:
             window.release()
 
     def failed(self, failure: CallFailed) -> Report:
-        """The report of a run that raised: nothing was collected, and every type proves nothing."""
-        if not self.ledger.scopes:  # AWS did not even say which account this is
+        """The report of a run that raised `failure`: nothing was collected, and every type may be incomplete."""
+        if not self.ledger.scopes:  # the account id is unknown
             self.ledger.plan(Scope(UNKNOWN, GLOBAL, "account"))
         for scope in list(self.ledger.scopes):
             self.ledger.begin(scope).fail(failure, self._catalog.types)
         return self._report()
 
     def _refuse(self, member: Member, failure: CallFailed) -> None:
-        """An account that cannot be collected is one line of the report; all of its types prove nothing."""
+        """Record an account that cannot be collected: one scope, in which every type may be incomplete."""
         self.ledger.plan(Scope(member.account, GLOBAL, "account")).fail(failure, self._catalog.types)
         log.warning("account refused", account=member.account, reason=failure.reason, code=failure.code)
 
-    @asynccontextmanager
-    async def _heeding_signals(self) -> AsyncIterator[TaskGroup]:
-        """SIGINT and SIGTERM end collection; a second one ends the process at once."""
-        async with anyio.create_task_group() as tasks:
-
-            async def watch() -> None:
-                with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-                    async for number in signals:
-                        if self._stopped_by is not None:
-                            os._exit(128 + number)
-                        self._stop(number)
-
-            tasks.start_soon(watch)
-            yield tasks
-            tasks.cancel_scope.cancel()
-
-    def _stop(self, number: int) -> None:
-        self._stopped_by = number
-        self.ledger.stopped = True
-        log.warning("stopping", signal=self._signal)
-        for each in (self._collector, self._pool):
-            if each is not None:
-                each.stop(self._signal)
+    async def _stop_on_signal(self, collector: AccountCollector, pool: TaskPool | None) -> None:
+        """Stop collecting at the first SIGINT or SIGTERM, and end the process at the second."""
+        with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+            async for number in signals:
+                if self._stopped_by is not None:
+                    os._exit(SIGNAL_BASE + number)
+                self._stopped_by = number
+                self.ledger.stopped = True
+                log.warning("stopping", signal=self._signal)
+                collector.stop(self._signal)
+                if pool:
+                    pool.stop(self._signal)
 
     @property
     def _signal(self) -> str:
         return signal.Signals(self._stopped_by or 0).name
 
-    def _outcome(self, refused: DeliveryError | None) -> RunResult:
-        if refused is not None and self._collector is not None:
-            self._collector.note_unfinished("OutputClosed")
+    def _result(self, collector: AccountCollector, refused: DeliveryError | None) -> RunResult:
+        if refused is not None:
+            collector.note_unfinished("OutputClosed")
         closed = isinstance(refused, ClosedError)
         undelivered = None if closed or refused is None else str(refused)
-        return RunResult(
-            self._report(), self._stopped_by, closed, undelivered, self._collector is not None and self._collector.bug
-        )
+        return RunResult(self._report(), self._stopped_by, closed, undelivered, collector.bug)
 
     def _report(self) -> Report:
         everything = Catalog.all()
-        unasked = set(everything.types) - set(self._catalog.types)
-        return self.ledger.report(everything.affected_types(self.ledger.incomplete_types() | unasked))
+        unselected = set(everything.types) - set(self._catalog.types)
+        return self.ledger.report(everything.affected_types(self.ledger.incomplete_types() | unselected))
 
 
-def _refusal(error: DeliveryError | ExceptionGroup[Exception]) -> DeliveryError:
-    """What the sink said, out of the task groups around it. Anything else is raised, alone if it is alone."""
-    if isinstance(error, DeliveryError):
-        return error
-    refused, rest = error.split(DeliveryError)
-    if refused is None or rest is not None:
-        raise _leaf(error) if len(error.exceptions) == 1 else error
-    leaf = _leaf(refused)
-    assert isinstance(leaf, DeliveryError)  # noqa: S101  (split says so)
-    return leaf
+def _used(limits: RateLimits, pool: TaskPool | None) -> list[Mapping[str, Any]]:
+    """The use of the rate limits of this process and of its workers."""
+    return [*limits.used(), *(pool.used() if pool else ())]
 
 
-def _leaf(error: BaseException) -> BaseException:
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
+def _first(group: ExceptionGroup[E]) -> E:
+    error = group.exceptions[0]
+    return _first(error) if isinstance(error, ExceptionGroup) else error

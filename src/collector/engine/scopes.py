@@ -1,7 +1,8 @@
-"""Scopes of one account at work: each begun, watched, ended, and its failure its own."""
+"""Collects the scopes of one account concurrently. A scope that stalls or hits a bug is incomplete alone."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
@@ -22,20 +23,20 @@ from collector.report import Ledger, ScopeRecord
 log = structlog.get_logger()
 
 SCOPES_AT_ONCE = 32
-"""Scopes of an account that are worked on at the same time."""
+"""Scopes of an account that are collected at the same time."""
 
 STALL = 1800.0
-"""Seconds without any finished call after which a scope is given up."""
+"""Seconds without a finished call after which a scope is abandoned."""
 
 MAX_WIDTH = 128
-"""Calls that one page of one scope may have in flight."""
+"""Calls in flight for the rows of one page."""
 
 
 @dataclass(frozen=True, slots=True)
 class ScopeContext:
-    """What all scopes of a process share: its line to AWS, and the bounds on the rows that it has in hand."""
+    """What all scopes of a process share. `stall` is in seconds, `budgets` bound the rows in memory."""
 
-    line: CallContext
+    calls: CallContext
     stall: float = STALL
     budgets: RowBudgets = field(default_factory=RowBudgets)
 
@@ -45,7 +46,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class ScopeOutput(Generic[T]):
-    """Where the results of scopes go. `drain` waits while there are too many, `done` is called for each scope that ended."""
+    """Takes the results of scopes: pages or converted rows. `done` is called for each scope that ended.
+
+    `drain` is backpressure, as in `asyncio.StreamWriter.drain`: it waits until the consumer has caught up.
+    """
 
     take: Callable[[T, Scope], None]
     drain: Callable[[], Awaitable[None]]
@@ -53,72 +57,79 @@ class ScopeOutput(Generic[T]):
 
 
 class ScopeCollector(Protocol):
-    """Collects scopes of one account: in this process, or in others."""
+    """Collects scopes of one account, in this process or in workers. `bug` is set once a bug has ended a scope."""
 
     bug: bool
 
     async def run(self, jobs: Sequence[Job]) -> None:
-        """Collect these scopes, some at a time, in their order. Returns early when it is stopped."""
+        """Collect these scopes, some at a time, in order. Returns early when stopped."""
 
     def stop(self) -> None:
         """Start no more calls."""
 
 
 class LocalScopes:
-    """Collects scopes of one account into an outlet and a ledger."""
+    """Collects scopes of one account in this process, into an output and a ledger."""
 
-    def __init__(self, means: ScopeContext, reached: AccountSession, ledger: Ledger, outlet: ScopeOutput[Page]) -> None:
-        """Nothing is asked yet."""
-        self._means, self._reached, self._ledger, self._outlet = means, reached, ledger, outlet
+    def __init__(
+        self, context: ScopeContext, session: AccountSession, ledger: Ledger, output: ScopeOutput[Page]
+    ) -> None:
+        self._context, self._session, self._ledger, self._output = context, session, ledger, output
         self._collecting = anyio.CancelScope()
         self.bug = False
 
     async def run(self, jobs: Sequence[Job]) -> None:
-        """Collect these scopes, some at a time, in their order. Returns early when it is stopped."""
-        window = anyio.CapacityLimiter(1 if self._means.line.concurrency == 1 else SCOPES_AT_ONCE)
+        """Collect these scopes, some at a time, in order. Returns early when stopped."""
+        window = asyncio.Semaphore(1 if self._context.calls.concurrency == 1 else SCOPES_AT_ONCE)
         with self._collecting:
             async with anyio.create_task_group() as tasks:
                 for job in jobs:
                     tasks.start_soon(self._scope, job, window)
 
     def stop(self) -> None:
-        """Start no more calls."""
+        """Cancel the scopes being collected and start no more."""
         self._collecting.cancel()
 
-    async def _scope(self, job: Job, window: anyio.CapacityLimiter) -> None:
+    async def _scope(self, job: Job, window: asyncio.Semaphore) -> None:
         async with window:
             record = self._ledger.begin(job.scope)
             with structlog.contextvars.bound_contextvars(**job.scope._asdict()):
-                await self._watched(job, record)
+                await self._until_stalled(job, record)
             self._ledger.end(job.scope)
-            self._outlet.done(job.scope)
+            self._output.done(job.scope)
 
-    async def _watched(self, job: Job, record: ScopeRecord) -> None:
-        """A scope in which no call has ended for long is given up."""
-        stall = self._means.stall
-        with anyio.CancelScope(deadline=anyio.current_time() + stall) as silence:
+    async def _until_stalled(self, job: Job, record: ScopeRecord) -> None:
+        """Abandon the scope when no call in it has ended for `stall` seconds."""
+        stall = self._context.stall
+        with anyio.CancelScope(deadline=anyio.current_time() + stall) as stall_scope:
 
-            def alive() -> None:
-                silence.deadline = anyio.current_time() + stall
+            def extend() -> None:
+                stall_scope.deadline = anyio.current_time() + stall
 
-            await self._guarded(job, record, alive)
-        if silence.cancelled_caught:
-            silent = CallFailed(job.service.name, Reason.TIMEOUT, "Stalled", f"no call ended in {stall:g} s")
-            fail(self._ledger, job, silent)
+            await self._guarded(job, record, extend)
+        if stall_scope.cancelled_caught:
+            failure = CallFailed(job.service.name, Reason.TIMEOUT, "Stalled", f"no call ended in {stall:g} s")
+            fail(self._ledger, job, failure)
 
-    async def _guarded(self, job: Job, record: ScopeRecord, alive: Callable[[], None]) -> None:
-        """A bug costs its own scope, and the exit code; the rest of the run is still worth having."""
-        line, reached, outlet = self._means.line, self._reached, self._outlet
+    async def _guarded(self, job: Job, record: ScopeRecord, extend: Callable[[], None]) -> None:
+        """Record a bug as a failure of its scope and let the run go on; the exit code reports it."""
+        context, session, output = self._context, self._session, self._output
         calls = ScopeCalls(
-            line, reached.identity, job.region, record, shared=reached.shared, alive=alive, drain=outlet.drain
+            context.calls,
+            session.identity,
+            job.region,
+            record,
+            shared=session.shared,
+            on_call_end=extend,
+            drain=output.drain,
         )
 
         def emit(page: Page) -> None:
-            outlet.take(page, job.scope)
+            output.take(page, job.scope)
 
         try:
-            width = min(MAX_WIDTH, line.concurrency)
-            await JobRun(job, calls, record, emit, width=width, budgets=self._means.budgets).run()
+            width = min(MAX_WIDTH, context.calls.concurrency)
+            await JobRun(job, calls, record, emit, width=width, budgets=context.budgets).run()
         except Exception as error:
             self.bug = True
             log.exception("a bug ended this scope")
@@ -127,6 +138,6 @@ class LocalScopes:
 
 
 def fail(ledger: Ledger, job: Job, failure: CallFailed) -> None:
-    """Note what keeps a whole scope from being complete: all that it collects is touched."""
-    types = {type_ for declaration in job.declaration for type_ in affected(job.service, declaration)}
+    """Record a failure that affects every entity type of a scope."""
+    types = {type_ for declaration in job.declarations for type_ in affected(job.service, declaration)}
     ledger.scopes[job.scope].fail(failure, types)

@@ -1,6 +1,6 @@
-"""What follows from all facts of an account together: ALLOWS, DENIES and TRUSTS, drawn when its entities are complete.
+"""Draws the relationships that follow from all facts of an account together: ALLOWS, DENIES and TRUSTS.
 
-The analysis is pure Python and long; it runs in a thread, a step at a time, so that the event loop goes on between.
+The analysis is CPU-bound and long. It runs in a thread, in small steps, so that the event loop is not blocked.
 """
 
 from __future__ import annotations
@@ -15,25 +15,27 @@ from collector.analysis.account import analyse
 from collector.analysis.facts import AnalysisLimits, Facts, account_key
 from collector.faults import CallFailed, Reason
 from collector.graph.assemble import OutgoingRecord
+from collector.graph.entity_index import EntityIndex
 from collector.graph.facts import POLICIES
 from collector.graph.relationships import EntityPair, MappedTarget, direct, mapped
-from collector.graph.resolve import AccountGraph
 from collector.model import GLOBAL, Record, Scope, Target
 from collector.report import Ledger
 
 UNDRAWN = frozenset({"unknown_principal", "invalid_range"})
-"""What a document names that cannot be drawn; the document itself was read."""
+"""Problems that leave a document complete: it was read, but it names something that cannot be drawn."""
 
-WORTH_IT = 100
-"""Findings that are worth going to a thread and back; many more at once would hold up the event loop."""
+STEP = 100
+"""Findings for each step in the thread: fewer do not pay for the switch, many more would block the event loop."""
 
 
 class AnalysisRun:
-    """Turns the findings about one account into records."""
+    """Turns the findings of the analysis of one account into records.
 
-    def __init__(self, target: Target, graph: AccountGraph, ledger: Ledger, services: Mapping[str, str]) -> None:
-        """`services` tells the service of each entity type: a finding belongs to the global scope of that service."""
-        self._target, self._graph, self._ledger, self._services = target, graph, ledger, services
+    `services` maps entity types to services: a finding belongs to the global scope of its type's service.
+    """
+
+    def __init__(self, target: Target, entities: EntityIndex, ledger: Ledger, services: Mapping[str, str]) -> None:
+        self._target, self._entities, self._ledger, self._services = target, entities, ledger, services
         self._sent: set[bytes] = set()
         self._scopes: dict[tuple[str, ...], Scope] = {}
         self._source = ("", False)
@@ -41,15 +43,15 @@ class AnalysisRun:
         self._sent_of_policy: set[bytes] = set()
 
     async def draw(self, facts: Facts, options: AnalysisLimits) -> AsyncIterator[Iterator[OutgoingRecord]]:
-        """Every record that follows from the facts, some hundreds at a time."""
+        """The records that follow from the facts, in steps of about `STEP` findings."""
         steps = analyse(facts, options)
-        while findings := await to_thread.run_sync(_some, steps):
-            yield (finished for finding in findings for finished in self._finished(finding))
+        while findings := await to_thread.run_sync(_next, steps):
+            yield (record for finding in findings for record in self._records(finding))
 
-    def _finished(self, finding: results.Result) -> Iterator[OutgoingRecord]:
+    def _records(self, finding: results.Result) -> Iterator[OutgoingRecord]:
         match finding:
             case results.Relationship():
-                yield from self._relationship(self._linked(finding), finding)
+                yield from self._relationship(self._between(finding), finding)
             case results.MappedRelationship():
                 yield from self._relationship(_mapped(finding), finding)
             case results.ServiceNode():
@@ -58,32 +60,35 @@ class AnalysisRun:
                 failure = CallFailed(f"analysis:{type_}", Reason.INVALID, reason, f"{key}: {detail}")
                 self._ledger.plan(self._scope(type_)).fail(failure, {type_}, benign=reason in UNDRAWN)
             case results.EntityProperties() | results.Counts():
-                """Entities carry these properties from their conversion; the counts are for benchmarks."""
+                """Entities have these properties since their conversion; the counts are for benchmarks."""
 
-    def _linked(self, link: results.Relationship) -> Record:
-        """Direct if both ends left; the account itself may not have been asked for."""
-        forward = self._is_known(link.source_key)
-        if forward and link.target_key in self._graph:
+    def _between(self, link: results.Relationship) -> Record:
+        """A direct relationship if both ends were collected, else a mapped one: not every service is selected."""
+        forward = self._is_collected(link.source_key)
+        if forward and link.target_key in self._entities:
             return direct(EntityPair(*link[:5]), link.discriminator, link.properties)
         near, far = (link.source_key, link.source_type), (link.target_key, link.target_type)
         near, far = (near, far) if forward else (far, near)
         outside = MappedTarget({"_type": far[1], "_key": far[0]}, [["_type", "_key"]], create=True, type=far[1])
         return mapped(near, link.verb, outside, link.discriminator, link.properties, forward=forward)
 
-    def _is_known(self, source: str) -> bool:
-        """Whether the entity that a finding begins at has left: many findings one after the other begin at the same."""
+    def _is_collected(self, source: str) -> bool:
+        """Whether the source of a finding was collected. The last is cached: consecutive findings mostly share it."""
         if source != self._source[0]:
-            self._source = (source, source in self._graph)
+            self._source = (source, source in self._entities)
         return self._source[1]
 
     def _relationship(
         self, record: Record, finding: results.Relationship | results.MappedRelationship
     ) -> Iterator[OutgoingRecord]:
         types = (finding.source_type, finding.target_type if isinstance(finding, results.Relationship) else "")
-        yield from self._once(record, self._scope(*types), self._sent_beside(finding))
+        yield from self._once(record, self._scope(*types), self._sent_with(finding))
 
-    def _sent_beside(self, finding: results.Relationship | results.MappedRelationship) -> set[bytes]:
-        """Where a repetition would be found: what a policy allows, by far the most, is all drawn before the next policy."""
+    def _sent_with(self, finding: results.Relationship | results.MappedRelationship) -> set[bytes]:
+        """The sent keys among which a duplicate can be.
+
+        Most findings are a policy's, and come one policy after the other: only the keys of the current one are kept.
+        """
         if finding.source_type not in POLICIES:
             return self._sent
         if finding.source_key != self._policy:
@@ -91,19 +96,18 @@ class AnalysisRun:
         return self._sent_of_policy
 
     def _once(self, record: Record, scope: Scope, sent: set[bytes]) -> Iterator[OutgoingRecord]:
-        mark = blake2b(record["_key"].encode(), digest_size=16).digest()  # a fifth of what the key itself takes
-        if mark in sent:
+        digest = blake2b(record["_key"].encode(), digest_size=16).digest()  # a fifth of the key's memory
+        if digest in sent:
             self._ledger.duplicates += 1
             return
-        sent.add(mark)
+        sent.add(digest)
         self._ledger.count(record)
         yield OutgoingRecord(record, scope)
 
     def _service(self, node: results.ServiceNode) -> Iterator[OutgoingRecord]:
-        """A service that only policies name gets its entity on demand."""
-        if node.key in self._graph:
+        """The entity of a service that only a policy names, and its relationship to the account."""
+        if not self._entities.add(node.type, node.key, ()):
             return
-        self._graph.add(node.type, node.key, ())
         scope = self._scope("aws_iam")
         entity: Record = {
             "_key": node.key,
@@ -120,10 +124,9 @@ class AnalysisRun:
         self._ledger.plan(scope).entities += 1
         yield OutgoingRecord(entity, scope)
         account = account_key(self._target.account, self._target.partition)
-        if account in self._graph:
-            yield from self._once(
-                direct(EntityPair(account, "aws_account", "HAS", node.key, node.type), None, None), scope, self._sent
-            )
+        if account in self._entities:
+            pair = EntityPair(account, "aws_account", "HAS", node.key, node.type)
+            yield from self._once(direct(pair, None, None), scope, self._sent)
 
     def _scope(self, *types: str) -> Scope:
         scope = self._scopes.get(types)
@@ -133,12 +136,12 @@ class AnalysisRun:
         return scope
 
 
-def _some(steps: Iterator[list[results.Result]]) -> list[results.Result]:
-    """The findings of as many steps as make it worth to go to a thread and back; none at the end."""
+def _next(steps: Iterator[list[results.Result]]) -> list[results.Result]:
+    """The next `STEP` findings or somewhat more; fewer at the end, then none."""
     found: list[results.Result] = []
     for findings in steps:
         found += findings
-        if len(found) >= WORTH_IT:
+        if len(found) >= STEP:
             break
     return found
 

@@ -1,6 +1,6 @@
-"""Pages of rows to finished records: convert, then resolve.
+"""Turns pages of rows into records: converts each row, then resolves its pointers.
 
-Conversion looks at a row alone, so it may be done in any process; what a row is tied to is found in the one graph of its account.
+Conversion needs one row only, so it may run in a worker process. Resolving needs the graph of the whole account.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import structlog
 
 from collector.catalog.catalog import Catalog
 from collector.faults import CallFailed, Reason
-from collector.graph.convert import ConvertedEntity, EdgeConverter, EntityConverter, PendingEdge
+from collector.graph.convert import ConvertedEntity, EdgeConverter, EdgeEnds, EntityConverter, PendingEdge
 from collector.graph.facts import PolicyFacts
 from collector.graph.resolve import AccountGraph, NameIndex
 from collector.model import Options, Place, Record, Scope, Target
@@ -23,14 +23,14 @@ log = structlog.get_logger()
 
 
 class Page(NamedTuple):
-    """Finished rows of one declaration, with the places in which they lie."""
+    """Complete rows of one declaration, each with its place."""
 
     declaration: Declaration
     rows: list[tuple[Row, Place]]
 
 
 class OutgoingRecord(NamedTuple):
-    """A record that may leave, and the scope that it belongs to; `line` is the record as JSON where that is made already."""
+    """A record to write and its scope. `line` is the record as JSON, if it was serialized already."""
 
     record: Record
     scope: Scope
@@ -38,20 +38,20 @@ class OutgoingRecord(NamedTuple):
 
 
 class ConvertedRow(NamedTuple):
-    """What a row comes to, seen alone: its entity, if it is one, in the region where that lies, and what it points to.
+    """A row after conversion: its entity and the entity's region, if it is one, and its pending relationships.
 
-    Where `line` is given, the node's record is no more than its head.
+    If `line` is set, it is the whole record as JSON, and the entity's `record` has only `_key`, `_type` and `_class`.
     """
 
     type: str
-    node: ConvertedEntity | None
+    entity: ConvertedEntity | None
     region: str
     pointers: Sequence[PendingEdge]
     line: bytes | None = None
 
 
 class BadRow(NamedTuple):
-    """What a row costs that AWS tells otherwise than its model says; `type` is empty where it is no entity."""
+    """A row that could not be converted, because it differs from AWS's model. `type` is empty for links."""
 
     type: str
     code: str
@@ -59,33 +59,31 @@ class BadRow(NamedTuple):
 
 
 class Assembler:
-    """The compiled declarations of a run; makes one `AccountAssembler` for each account."""
+    """The declarations of a run, compiled once; makes an `AccountAssembler` for each account."""
 
     def __init__(self, catalog: Catalog, options: Options) -> None:
-        """Compile every entity and every edge once."""
         self.entities = {entity: EntityConverter(entity, options) for entity in catalog.entities}
-        numbered = [
-            EdgeConverter(edge, declaration, number) for number, (edge, declaration) in enumerate(catalog.edges)
-        ]
         self.edges: dict[Declaration, list[EdgeConverter]] = {}
-        for converter, (_, declaration) in zip(numbered, catalog.edges, strict=True):
+        ends: list[EdgeEnds] = []
+        for number, (edge, declaration) in enumerate(catalog.edges):
+            converter = EdgeConverter(edge, declaration, number)
             self.edges.setdefault(declaration, []).append(converter)
-        self.directory = NameIndex([converter.ends for converter in numbered])
+            ends.append(converter.ends)
+        self.index = NameIndex(ends)
 
     def account(self, target: Target, options: Options, ledger: Ledger) -> AccountAssembler:
-        """A fresh graph for an account; `options` are its own, such as its name."""
+        """An assembler with an empty graph. `options` are the account's own: they may contain its name."""
         return AccountAssembler(self, target, options, ledger)
 
 
 class PageConverter:
-    """Turns the rows of one account into what each of them comes to. Pure."""
+    """Converts the rows of one account. Pure."""
 
     def __init__(self, assembler: Assembler, options: Options) -> None:
-        """`options` are the account's own, such as its name."""
-        self._assembler, self._added = assembler, options.tags()
+        self._assembler, self._tags = assembler, options.tags()
 
     def __call__(self, page: Page) -> Iterator[ConvertedRow | BadRow]:
-        """What the rows of a page come to, one after the other. A row that is odd costs itself."""
+        """Convert the rows of a page. A malformed row yields a `BadRow` and does not affect the others."""
         type_ = page.declaration.type if isinstance(page.declaration, Entity) else ""
         for row, place in page.rows:
             try:
@@ -99,61 +97,60 @@ class PageConverter:
             yield ConvertedRow("", None, place.region, self._pointers(declaration, row, None, place))
             return
         converter = self._assembler.entities[declaration]
-        node = converter(row, place)
-        if node is None:
+        entity = converter(row, place)
+        if entity is None:
             yield BadRow(declaration.type, "NoKey", "an item lacks the fields of its key")
             return
-        node.record.update(self._added)
+        entity.record.update(self._tags)
         region = converter.place(row, place).region
         try:
-            pointers = self._pointers(declaration, row, node.key, place)
+            pointers = self._pointers(declaration, row, entity.key, place)
         except Exception:
-            yield ConvertedRow(declaration.type, node, region, ())
+            yield ConvertedRow(declaration.type, entity, region, ())
             raise
-        yield ConvertedRow(declaration.type, node, region, pointers)
+        yield ConvertedRow(declaration.type, entity, region, pointers)
 
     def _pointers(self, declaration: Declaration, row: Row, key: str | None, place: Place) -> Sequence[PendingEdge]:
         converters = self._assembler.edges.get(declaration, ())
         pointers = [pending for converter in converters for pending in converter(row, key, place)]
-        return self._assembler.directory.marked(pointers)
+        return self._assembler.index.mark_repeats(pointers)
 
 
 class AccountAssembler:
-    """Turns the pages of one account into records, relationships as soon as both of their ends are known."""
+    """Turns the pages of one account into records. A relationship is yielded as soon as both of its ends have been."""
 
     def __init__(self, assembler: Assembler, target: Target, options: Options, ledger: Ledger) -> None:
-        """Start with an empty graph."""
         self._account = target.account
         self.facts = PolicyFacts(target.account, target.partition)
         self._convert = PageConverter(assembler, options)
         self._ledger = ledger
-        self.graph = AccountGraph(assembler.directory)
+        self.graph = AccountGraph(assembler.index)
 
     def take(self, page: Page, scope: Scope) -> Iterator[OutgoingRecord]:
-        """The records that a page gives: its entities, and every relationship that they complete."""
+        """The records of a page: its entities, and every relationship that they complete."""
         return self.place(self._convert(page), scope)
 
-    def place(self, several: Iterable[ConvertedRow | BadRow], scope: Scope) -> Iterator[OutgoingRecord]:
-        """The same for rows that are converted already, here or in another process."""
-        for each in several:
-            if isinstance(each, BadRow):
-                self._odd(each, scope)
-            elif each.node is None:
-                yield from self._links(each.pointers, scope)
+    def place(self, rows: Iterable[ConvertedRow | BadRow], scope: Scope) -> Iterator[OutgoingRecord]:
+        """The records of rows that are converted already, here or in a worker process."""
+        for row in rows:
+            if isinstance(row, BadRow):
+                self._fail(row, scope)
+            elif row.entity is None:
+                yield from self._links(row.pointers, scope)
             else:
-                yield from self._entity(each, each.node, scope)
+                yield from self._entity(row, row.entity, scope)
 
-    def _entity(self, converted: ConvertedRow, node: ConvertedEntity, scope: Scope) -> Iterator[OutgoingRecord]:
-        freed = self.graph.add(converted.type, node.key, node.names)
+    def _entity(self, row: ConvertedRow, entity: ConvertedEntity, scope: Scope) -> Iterator[OutgoingRecord]:
+        freed = self.graph.add(row.type, entity.key, entity.names)
         if freed is None:
             return
-        self._ledger.count(node.record)
+        self._ledger.count(entity.record)
         self._ledger.scopes[scope].entities += 1
-        self.facts.note(converted.type, node, converted.region)
-        yield OutgoingRecord(node.record, scope, converted.line)
+        self.facts.add(row.type, entity, row.region)
+        yield OutgoingRecord(entity.record, scope, row.line)
         for waiting in freed:
             yield from self._link(waiting.pending, waiting.scope)
-        yield from self._links(converted.pointers, scope)
+        yield from self._links(row.pointers, scope)
 
     def _links(self, pointers: Iterable[PendingEdge], scope: Scope) -> Iterator[OutgoingRecord]:
         for pending in pointers:
@@ -166,15 +163,14 @@ class AccountAssembler:
             yield OutgoingRecord(record, scope)
 
     def close(self, unseen: frozenset[str]) -> Iterator[OutgoingRecord]:
-        """The relationships that lead outside of what was collected; the rest is counted as dangling."""
+        """The relationships that `AccountGraph.close` resolves. The ledger gets dangling pointers and duplicates."""
         for record, scope in self.graph.close(self._account, unseen):
             self._ledger.count(record)
             yield OutgoingRecord(record, scope)
         self._ledger.duplicates += self.graph.duplicates
         self._ledger.dangling.update(self.graph.dangling)
 
-    def _odd(self, odd: BadRow, scope: Scope) -> None:
-        """A row that AWS tells otherwise than its model says costs itself, and is not dropped in silence."""
-        types = {odd.type} if odd.type else set[str]()
-        operation = f"{scope.service}:{odd.type or 'links'}"
-        self._ledger.scopes[scope].fail(CallFailed(operation, Reason.INVALID, odd.code, odd.message), types)
+    def _fail(self, bad: BadRow, scope: Scope) -> None:
+        types = {bad.type} if bad.type else set[str]()
+        operation = f"{scope.service}:{bad.type or 'links'}"
+        self._ledger.scopes[scope].fail(CallFailed(operation, Reason.INVALID, bad.code, bad.message), types)

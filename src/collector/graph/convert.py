@@ -1,4 +1,4 @@
-"""One AWS row to one entity and its pending relationships. Pure: a row and its place in, values out."""
+"""Converts a row of an AWS response to an entity and its pending relationships. Pure."""
 
 from __future__ import annotations
 
@@ -16,13 +16,16 @@ from collector.schema.paths import found, has_unknowns, reader, template, unknow
 from collector.schema.values import JsonText, as_json, milliseconds
 
 LONGEST = 4096
-"""Characters of a string property, JupiterOne's limit; a longer one ends in `...`."""
+"""Characters in a string property, JupiterOne's limit. A longer string is cut and ends in `...`."""
 
 
 class PendingEdge(NamedTuple):
-    """A relationship whose ends are not known yet. `near` or else `near_name` is the end at the row.
+    """A relationship whose ends are not resolved yet.
 
-    `beside` tells that another pointer of the same row may turn out to mean the same.
+    `edge` is the number of its declaration. `near` is the key of the end at the row, or None if that end must be found
+    by `near_name`. `name` is the name of the far end; None if the edge is always mapped to `outside`. `key` tells
+    relationships of one pair apart. `may_repeat` is set if another pointer of the same row may resolve to the same
+    relationship.
     """
 
     edge: int
@@ -32,11 +35,11 @@ class PendingEdge(NamedTuple):
     key: str | None
     props: Record | None
     outside: MappedTarget | None
-    beside: bool = False
+    may_repeat: bool = False
 
 
 class ConvertedEntity(NamedTuple):
-    """An entity, the names by which others find it, by the kind of name (`"id"`, `"dns"`, …), and its facts for analysis."""
+    """An entity, its names as pairs of kind (`"id"`, `"dns"`, …) and name, and its facts for the analysis."""
 
     key: str
     record: Record
@@ -46,7 +49,10 @@ class ConvertedEntity(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class EdgeEnds:
-    """An edge as the resolver needs it: which end is at the row, and how the other is found."""
+    """The ends of an edge: `near` are the entity types at the row, `far` those of the other end.
+
+    The far end is found by names of the kind `by`. `outward`: the relationship starts at the near end.
+    """
 
     verb: str
     near: tuple[str, ...]
@@ -57,33 +63,32 @@ class EdgeEnds:
 
 
 class EntityConverter:
-    """Makes entities of one declaration."""
+    """Converts the rows of one entity declaration, which is compiled once."""
 
     def __init__(self, entity: Entity, options: Options) -> None:
-        """Compile the declaration."""
-        self.entity = entity
         self._key = reader(entity.key)
         self._arn = None if entity.arn in (None, "@key") else reader(entity.arn or "")
-        self._named = entity.arn == "@key"
+        self._arn_is_key = entity.arn == "@key"
         self._region = reader(entity.region) if entity.region else None
-        self._props = tuple((label, reader(source)) for label, source in _properties(entity).items())
-        self._owed = tuple((label, unknown_reads(source)) for label, source in _properties(entity).items())
+        properties = _properties(entity)
+        self._props = tuple((label, reader(source)) for label, source in properties.items())
+        self._unknown = tuple((label, unknown_reads(source)) for label, source in properties.items())
         self._tags = reader(entity.tags) if entity.tags else None
         self._web = template(entity.web, quoted=True) if entity.web else None
         self._facts = tuple((name, reader(source)) for name, source in entity.facts.items())
-        self._names = tuple((kind, reader(source)) for kind, source in _names(entity).items())
-        classes = (entity.cls,) if isinstance(entity.cls, str) else entity.cls
-        self._head = {"_type": entity.type, "_class": list(classes)}
-        self._defaults = defaults(classes)
+        names = ({"id": entity.id} if entity.id else {}) | dict(entity.also)
+        self._names = tuple((kind, reader(source)) for kind, source in names.items())
+        self._head = {"_type": entity.type, "_class": list(entity.classes)}
+        self._defaults = defaults(entity.classes)
         self._raw = _redactor(entity) if options.raw else None
 
     def place(self, row: Row, place: Place) -> Place:
-        """The row's own place, where its region is not the scope's."""
+        """The place of the row: its own region, if it has one, instead of the scope's."""
         region = self._region(row, place) if self._region else None
         return Place(place.partition, place.account, region) if region else place
 
     def __call__(self, row: Row, place: Place) -> ConvertedEntity | None:
-        """The entity of a row; None if the row lacks what its key is made of."""
+        """The entity of a row; None if the row lacks the fields of its key."""
         place = self.place(row, place)
         key = self._key(row, place)
         if not isinstance(key, str) or not key:
@@ -94,8 +99,8 @@ class EntityConverter:
             if value is not None and (value := plain(value)) is not None:
                 props[label] = value
         if has_unknowns(row):
-            for label, owed in self._owed:
-                if owed(row):
+            for label, is_unknown in self._unknown:
+                if is_unknown(row):
                     props.pop(label, None)
         record = {"_key": key, **self._head, **self._defaults, **props}
         record.update(self._common(row, place, key))
@@ -103,10 +108,10 @@ class EntityConverter:
         if self._raw is not None:
             record["_rawData"] = [{"name": "default", "rawData": self._raw(row)}]
         facts = {name: read(row, place) for name, read in self._facts} if self._facts else None
-        return ConvertedEntity(key, record, self._known_as(row, place), facts)
+        return ConvertedEntity(key, record, self._names_of(row, place), facts)
 
     def _common(self, row: Row, place: Place, key: str) -> Record:
-        arn = key if self._named else self._arn(row, place) if self._arn else None
+        arn = key if self._arn_is_key else self._arn(row, place) if self._arn else None
         web = self._web(row, place) if self._web else None
         common: Record = {"accountId": place.account, "region": place.region or GLOBAL}
         if arn:
@@ -117,28 +122,30 @@ class EntityConverter:
 
     def _tag(self, record: Record, row: Row, place: Place) -> None:
         tags = flatten(self._tags(row, place)) if self._tags else {}
-        named = tags.get("tag.Name") or tags.get("tag.name")
-        name = record.get("name") or (named if isinstance(named, str) else None) or record.get("id") or record["_key"]
-        name = name if isinstance(name, str) else str(name)
-        record["name"] = name
-        record["displayName"] = record.get("displayName") or (named if isinstance(named, str) and named else name)
+        name_tag = tags.get("tag.Name") or tags.get("tag.name")
+        name_tag = name_tag if isinstance(name_tag, str) else None
+        name = record.get("name") or name_tag or record.get("id") or record["_key"]
+        record["name"] = name = name if isinstance(name, str) else str(name)
+        record["displayName"] = record.get("displayName") or name_tag or name
         for label, value in tags.items():
             if record.get(label) is None and (label not in self._defaults or label == "classification"):
                 record[label] = value
 
-    def _known_as(self, row: Row, place: Place) -> list[tuple[str, str]]:
+    def _names_of(self, row: Row, place: Place) -> list[tuple[str, str]]:
         names: list[tuple[str, str]] = []
         for kind, read in self._names:
-            got = read(row, place)
-            names += [(kind, str(one)) for one in (got if isinstance(got, list) else (got,)) if one]
+            value = read(row, place)
+            names += [(kind, str(name)) for name in (value if isinstance(value, list) else (value,)) if name]
         return names
 
 
 class EdgeConverter:
-    """Makes the pending relationships of one declaration."""
+    """Converts the pointers in rows to pending relationships of one edge, which is compiled once.
+
+    `number` identifies the edge in its pending relationships.
+    """
 
     def __init__(self, edge: Edge, declaration: Declaration, number: int) -> None:
-        """Compile the declaration; `number` is what pending relationships call it."""
         self.ends = ends(edge, declaration)
         self._number = number
         self._each = edge.each
@@ -148,18 +155,18 @@ class EdgeConverter:
         self._key = reader(edge.key) if edge.key is not None else None
         self._props = tuple((label, reader(source), unknown_reads(source)) for label, source in edge.props.items())
         self._outside = _outside_of(edge, self.ends)
-        self._owed = unknown_reads(edge.each) if edge.each else unknown_reads(edge.at, edge.of, edge.when, edge.key)
+        self._unknown = unknown_reads(edge.each) if edge.each else unknown_reads(edge.at, edge.of, edge.when, edge.key)
 
     def __call__(self, row: Row, key: str | None, place: Place) -> list[PendingEdge]:
-        """The relationships that a row points to, each pointer once."""
-        doubtful = has_unknowns(row)
-        if doubtful and self._owed(row):
+        """The distinct pending relationships of a row; `key` is the key of the row's entity, if it has one."""
+        unknowns = has_unknowns(row)
+        if unknowns and self._unknown(row):
             return []
         pointers = [
             pending
             for item in self._items(row)
             if self._when is None or self._when(item, place)
-            for pending in self._of_item(item, key, place, doubtful=doubtful)
+            for pending in self._of_item(item, key, place, unknowns=unknowns)
         ]
         return pointers if len(pointers) <= 1 else _distinct(pointers)
 
@@ -170,35 +177,36 @@ class EdgeConverter:
         for item in found(row, self._each):
             yield {**item, "^": row} if isinstance(item, dict) else {"Item": item, "^": row}
 
-    def _of_item(self, item: Row, key: str | None, place: Place, *, doubtful: bool) -> Iterator[PendingEdge]:
+    def _of_item(self, item: Row, key: str | None, place: Place, *, unknowns: bool) -> Iterator[PendingEdge]:
         near_name = None
         if self._of is not None:
             near_name = self._of(item, place)
             if not near_name:
                 return
         near = None if near_name else key
-        mark = self._key(item, place) if self._key else None
-        props = self._properties(item, place, doubtful=doubtful)
+        discriminator = self._key(item, place) if self._key else None
+        discriminator = None if discriminator is None else str(discriminator)
+        props = self._properties(item, place, unknowns=unknowns)
         outside = self._outside(item, place) if self._outside else None
         for name in self._pointers(item, place):
             if name is not None or outside is not None:
-                yield PendingEdge(
-                    self._number, near, near_name, name, None if mark is None else str(mark), props, outside
-                )
+                yield PendingEdge(self._number, near, near_name, name, discriminator, props, outside)
 
     def _pointers(self, item: Row, place: Place) -> tuple[str | None, ...]:
         if self._at is None:
             return (None,)
-        got = self._at(item, place)
-        if isinstance(got, str):
-            return (got,) if got else ()
-        return tuple(str(one) for one in (got if isinstance(got, list | tuple) else (got,)) if one)
+        value = self._at(item, place)
+        if isinstance(value, str):
+            return (value,) if value else ()
+        return tuple(str(one) for one in (value if isinstance(value, list | tuple) else (value,)) if one)
 
-    def _properties(self, item: Row, place: Place, *, doubtful: bool) -> Record | None:
+    def _properties(self, item: Row, place: Place, *, unknowns: bool) -> Record | None:
         if not self._props:
             return None
         values = (
-            (label, plain(read(item, place))) for label, read, owed in self._props if not (doubtful and owed(item))
+            (label, plain(read(item, place)))
+            for label, read, is_unknown in self._props
+            if not (unknowns and is_unknown(item))
         )
         return {
             label: as_json(value) if isinstance(value, list) else value for label, value in values if value is not None
@@ -206,25 +214,24 @@ class EdgeConverter:
 
 
 def _distinct(pointers: list[PendingEdge]) -> list[PendingEdge]:
-    """Each pointer once: the first of those that mean the same."""
-    found: dict[tuple[object, ...], PendingEdge] = {}
-    for one in pointers:
-        outside = str(one.outside) if one.name is None else ""
-        found.setdefault((one.near_name, one.name, one.key, outside), one)
-    return list(found.values())
+    """The pending edges without repetitions: of those with the same ends and key, the first."""
+    distinct: dict[tuple[object, ...], PendingEdge] = {}
+    for pending in pointers:
+        outside = str(pending.outside) if pending.name is None else ""
+        distinct.setdefault((pending.near_name, pending.name, pending.key, outside), pending)
+    return list(distinct.values())
 
 
 def ends(edge: Edge, declaration: Declaration) -> EdgeEnds:
-    """Which end of an edge stands at the row: the entity's own type, or for links the source."""
-    sources, targets = _types(edge.source), _types(edge.target)
+    """The ends of an edge. The near end has the entity's type; the source if both have, for links and with `of`."""
     own = declaration.type if isinstance(declaration, Entity) and edge.of is None else None
-    outward = own is None or own in sources
-    near, far = (sources, targets) if outward else (targets, sources)
+    outward = own is None or own in edge.sources
+    near, far = (edge.sources, edge.targets) if outward else (edge.targets, edge.sources)
     return EdgeEnds(edge.verb, near, far, edge.by, outward, edge)
 
 
 def plain(value: Any) -> Any:
-    """A value as a property may hold it: text, number, flag, or a list of one such kind; times in milliseconds."""
+    """A valid property value: a string, number, boolean, or list of one such type. Times are in milliseconds."""
     if isinstance(value, str):
         return value if len(value) <= LONGEST or isinstance(value, JsonText) else value[: LONGEST - 3] + "..."
     if value is None or isinstance(value, (bool, int, float)):
@@ -232,13 +239,13 @@ def plain(value: Any) -> Any:
     if isinstance(value, datetime):
         return milliseconds(value)
     if isinstance(value, list | tuple):
-        return _of_one_kind([as_json(one) if isinstance(one, list) else plain(one) for one in value if one is not None])
+        return _of_one_type([as_json(one) if isinstance(one, list) else plain(one) for one in value if one is not None])
     return plain(as_json(value))
 
 
-def _of_one_kind(values: list[Any]) -> list[Any]:
-    kinds = {type(value) for value in values}
-    return values if len(kinds) <= 1 or kinds <= {int, float} else [as_json(value) for value in values]
+def _of_one_type(values: list[Any]) -> list[Any]:
+    types = {type(value) for value in values}
+    return values if len(types) <= 1 or types <= {int, float} else [as_json(value) for value in values]
 
 
 def _properties(entity: Entity) -> Mapping[str, Any]:
@@ -252,25 +259,17 @@ def _properties(entity: Entity) -> Mapping[str, Any]:
     return {**entity.props, **{label: source for label, source in common.items() if source is not None}}
 
 
-def _names(entity: Entity) -> Mapping[str, Any]:
-    return ({"id": entity.id} if entity.id else {}) | dict(entity.also)
-
-
-def _types(types: str | tuple[str, ...]) -> tuple[str, ...]:
-    return (types,) if isinstance(types, str) else types
-
-
 def _outside_of(edge: Edge, ends: EdgeEnds) -> Callable[[Row, Place], MappedTarget | None] | None:
     if edge.outside is None:
         return None
     if isinstance(edge.outside, MappedEntity):
         return _described(edge.outside)
     key = reader(edge.outside)
-    return lambda row, place: by_key(ends.far[0], got) if (got := key(row, place)) else None
+    return lambda row, place: by_key(ends.far[0], value) if (value := key(row, place)) else None
 
 
 def by_key(type_: str, key: str) -> MappedTarget:
-    """An entity outside of what was collected, whose type and key are known."""
+    """The mapped target for an entity outside of the account, found by its type and key."""
     entity: Record = {"_type": type_, "_key": key}
     if key.startswith("arn:") and (account := key.split(":")[4]):
         entity["accountId"] = account
@@ -279,7 +278,7 @@ def by_key(type_: str, key: str) -> MappedTarget:
 
 def _described(other: MappedEntity) -> Callable[[Row, Place], MappedTarget | None]:
     sources = tuple((label, reader(source)) for label, source in other.entity.items())
-    every = [list(group) for group in other.match]  # of most rows, and one for all that wait
+    every = [list(group) for group in other.match]  # shared by the targets that have all values: most of them
 
     def describe(row: Row, place: Place) -> MappedTarget | None:
         entity = {label: value for label, read in sources if (value := plain(read(row, place))) not in (None, "", [])}
@@ -291,21 +290,21 @@ def _described(other: MappedEntity) -> Callable[[Row, Place], MappedTarget | Non
 
 
 def _redactor(entity: Entity) -> Callable[[Row], Row]:
-    """The row as AWS told it, without what it was joined with, and without the values of secrets."""
+    """A function that returns the row without joined rows, and with the values of secrets redacted."""
     paths = tuple(tuple(path.split(".")) for path in entity.secrets)
-    ours = {"^", UNKNOWN, *(join.at for join in entity.join)}
+    added = {"^", UNKNOWN, *(join.at for join in entity.join)}
 
     def redact(row: Row) -> Row:
-        clean = {name: value for name, value in row.items() if name not in ours}
+        redacted = {name: value for name, value in row.items() if name not in added}
         for path in paths:
-            clean = _hidden(clean, path)
-        return clean
+            redacted = _redacted(redacted, path)
+        return redacted
 
     return redact
 
 
-def _hidden(value: Any, path: tuple[str, ...]) -> Any:
-    """A copy in which every value below the path reads REDACTED; the names of a map stay."""
+def _redacted(value: Any, path: tuple[str, ...]) -> Any:
+    """A copy in which every value at the path reads REDACTED. The keys of a map stay."""
     if value is None:
         return None
     if not path:
@@ -316,9 +315,9 @@ def _hidden(value: Any, path: tuple[str, ...]) -> Any:
         return value
     inner = value[name]
     if head.endswith("[]"):
-        hidden: Any = [_hidden(one, rest) for one in inner or ()]
+        copy: Any = [_redacted(one, rest) for one in inner or ()]
     elif head.endswith("{}"):
-        hidden = {each: _hidden(one, rest) for each, one in (inner or {}).items()}
+        copy = {each: _redacted(one, rest) for each, one in (inner or {}).items()}
     else:
-        hidden = _hidden(inner, rest)
-    return {**value, name: hidden}
+        copy = _redacted(inner, rest)
+    return {**value, name: copy}

@@ -1,4 +1,4 @@
-"""What the analysis needs to know of an account, noted in compact form while its entities pass by."""
+"""Gathers the facts that the analysis of an account needs, in compact form, as its entities are converted."""
 
 from __future__ import annotations
 
@@ -27,23 +27,22 @@ T = TypeVar("T")
 POLICIES = frozenset({"aws_iam_policy", "aws_iam_user_policy", "aws_iam_group_policy", "aws_iam_role_policy"})
 PRINCIPALS = frozenset({"aws_iam_user", "aws_iam_role"})
 PREFERRED = "aws_instance"
-"""An address belongs to an instance and to its interface alike: the instance is who is meant."""
+"""An instance and its network interface have the same address: a rule for the address applies to the instance."""
 
 
 class CompressedFacts(Iterable[T]):
-    """Facts as compressed JSON, unpacked each time they are gone through.
+    """Facts as compressed JSON, decompressed on each iteration.
 
-    As Python's objects the rules of a security group take five times the memory and the text of a policy three times, and they
-    are most of what is noted of an account.
+    `kind` makes a fact of the fields that were passed to `add`. As Python objects, the rules of a security group would
+    take five times the memory and the text of a policy three times; they are most of the facts of an account.
     """
 
     def __init__(self, kind: Callable[..., T]) -> None:
-        """None yet. `kind` takes what `add` was given."""
         self._kind = kind
         self._packed: list[bytes] = []
 
     def add(self, *fields: Any) -> None:
-        """Take one."""
+        """Add the fields of a fact."""
         self._packed.append(compress(orjson.dumps(fields), level=1))
 
     def __iter__(self) -> Iterator[T]:
@@ -52,10 +51,9 @@ class CompressedFacts(Iterable[T]):
 
 
 class PolicyFacts:
-    """The facts of one account; dropped with it."""
+    """Accumulates the facts of one account."""
 
     def __init__(self, account: str, partition: str) -> None:
-        """Nothing is known yet."""
         self._account, self._partition = account, partition
         self._organization: frozenset[str] = frozenset()
         self._policies = CompressedFacts(PolicyFact)
@@ -70,22 +68,21 @@ class PolicyFacts:
         self._public: dict[str, EntityRef] = {}
         self._peers: dict[str, tuple[str, ...]] = {}
 
-    def note(self, type_: str, node: ConvertedEntity, region: str) -> None:
-        """Take what an entity tells, which lies in a region; each declaration names its facts."""
-        facts = node.facts
-        entity = EntityRef(node.key, type_)
+    def add(self, type_: str, entity: ConvertedEntity, region: str) -> None:
+        """Add the facts of an entity in a region. Its declaration names them in `facts`."""
+        facts = entity.facts
+        ref = EntityRef(entity.key, type_)
         if type_ in PRINCIPALS:
-            self._unique_ids.update((name, entity) for kind, name in node.names if kind == "id")
+            self._unique_ids.update((name, ref) for kind, name in entity.names if kind == "id")
         if facts:
-            self._policy(entity, facts)
-            self._network(entity, facts, region)
-            if arn := facts.get("arn"):  # policies name it by another ARN than its key
-                self._arns[node.key] = arn
+            self._policy(ref, facts)
+            self._network(ref, facts, region)
+            if arn := facts.get("arn"):  # policies name the entity by this ARN, not by its key
+                self._arns[entity.key] = arn
             self._organization |= frozenset(facts.get("organization") or ())
 
     def facts(self, resources: Iterable[tuple[str, str]]) -> Facts:
-        """Everything that was noted; `resources` are the (key, type) of all entities."""
-        network = NetworkFacts(self._addresses, self._networks, self._public, self._peers)
+        """All facts that were added; `resources` are the (key, type) pairs of all entities."""
         return Facts(
             account=Account(self._account, self._partition, self._organization),
             resources=resources,
@@ -96,17 +93,17 @@ class PolicyFacts:
             unique_ids=self._unique_ids,
             security_groups=self._groups,
             network_acls=self._acls,
-            network=network,
+            network=NetworkFacts(self._addresses, self._networks, self._public, self._peers),
         )
 
     def _policy(self, entity: EntityRef, facts: Mapping[str, Any]) -> None:
-        document = _text(facts.get("policy"))
+        document = facts.get("policy")
         if document and entity.type in POLICIES:
-            if facts.get("attached", 1):  # a policy that hangs on nobody allows nothing
+            if facts.get("attached", 1):  # an unattached policy allows nothing
                 self._policies.add(entity.key, entity.type, document, facts.get("version"))
         elif document:
             self._resource_policies.add(entity.key, entity.type, document)
-        if trust := _text(facts.get("trust")):
+        if trust := facts.get("trust"):
             self._trusts.add(entity.key, trust)
 
     def _network(self, entity: EntityRef, facts: Mapping[str, Any], region: str) -> None:
@@ -115,24 +112,19 @@ class PolicyFacts:
             self._groups.add(entity.key, region, vpc, facts.get("ingress") or (), facts.get("egress") or ())
         if entries := facts.get("entries"):
             self._acls.add(entity.key, vpc, entries)
-        for cidr in _several(facts.get("cidrs")):
+        for cidr in _as_list(facts.get("cidrs")):
             self._networks[vpc or "", cidr] = entity
-        for address in _several(facts.get("addresses")):
+        for address in _as_list(facts.get("addresses")):
             self._address(entity, vpc or "", address)
-        if peers := _several(facts.get("peers")):
+        if peers := _as_list(facts.get("peers")):
             self._peers[vpc or ""] = tuple(peers)
 
     def _address(self, entity: EntityRef, vpc: str, address: str) -> None:
-        known: dict[Any, EntityRef] = self._public if ipaddress.ip_address(address).is_global else self._addresses
-        key: Any = address if known is self._public else (vpc, address)
-        if key not in known or entity.type == PREFERRED:
-            known[key] = entity
+        entities: dict[Any, EntityRef] = self._public if ipaddress.ip_address(address).is_global else self._addresses
+        key: Any = address if entities is self._public else (vpc, address)
+        if key not in entities or entity.type == PREFERRED:
+            entities[key] = entity
 
 
-def _text(document: Any) -> Any:
-    """Plain text: a JSON parser in C takes no kind of it."""
-    return str(document) if isinstance(document, str) else document
-
-
-def _several(value: Any) -> list[str]:
+def _as_list(value: Any) -> list[str]:
     return [] if value is None else value if isinstance(value, list) else [value]

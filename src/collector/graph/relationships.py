@@ -1,4 +1,4 @@
-"""Relationships as JupiterOne holds them: keys, types, direct and mapped records. Pure."""
+"""Builds relationship records in JupiterOne's format: direct ones and mapped ones. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collector.schema.relationship_types import type_of
 
 
 class EntityPair(NamedTuple):
-    """Two collected entities and the verb between them."""
+    """A relationship between two collected entities: the key and the type of each, and the verb."""
 
     source: str
     source_type: str
@@ -20,9 +20,10 @@ class EntityPair(NamedTuple):
 
 
 class MappedTarget(NamedTuple):
-    """An end that was not collected, as downstream may know it: its properties, and which of them find it.
+    """The end of a mapped relationship that was not collected and that JupiterOne must find.
 
-    `create` lets downstream make it when it finds none. `type` is the word for it in the relationship's `_type`.
+    `entity` are its properties. `match` lists alternative groups of the properties that identify it. `create` lets
+    JupiterOne create the entity if none matches. `type` stands for it in the relationship's `_type`.
     """
 
     entity: Record
@@ -31,10 +32,10 @@ class MappedTarget(NamedTuple):
     type: str = ""
 
 
-def direct(link: EntityPair, mark: str | None, props: Mapping[str, Any] | None) -> Record:
-    """A relationship between two entities that both left before it."""
+def direct(link: EntityPair, discriminator: str | None, props: Mapping[str, Any] | None) -> Record:
+    """A relationship between two collected entities; `discriminator` as for `key_of`."""
     return {
-        "_key": key_of(link.source, link.verb, link.target, mark),
+        "_key": key_of(link.source, link.verb, link.target, discriminator),
         "_type": type_of(link.source_type, link.verb, link.target_type),
         "_class": link.verb,
         "_fromEntityKey": link.source,
@@ -48,12 +49,15 @@ def mapped(
     near: tuple[str, str],
     verb: str,
     outside: MappedTarget,
-    mark: str | None,
+    discriminator: str | None,
     props: Mapping[str, Any] | None,
     *,
     forward: bool,
 ) -> Record:
-    """A relationship of a collected entity (`near`: its key and type) to one that downstream must find."""
+    """A relationship between a collected entity (`near`: its key and type) and one that JupiterOne must find.
+
+    `forward`: it starts at the collected entity.
+    """
     key, type_ = near
     direction = "FORWARD" if forward else "REVERSE"
     ends = (type_, outside.type) if forward else (outside.type, type_)
@@ -66,7 +70,7 @@ def mapped(
     if not outside.create:
         mapping["skipTargetCreation"] = True
     return {
-        "_key": key_of(key, verb, str(outside.entity.get("_key") or _described(direction, outside)), mark),
+        "_key": key_of(key, verb, str(outside.entity.get("_key") or _described(direction, outside)), discriminator),
         "_type": type_of(ends[0], verb, ends[1]),
         "_class": verb,
         "displayName": verb,
@@ -75,12 +79,13 @@ def mapped(
     }
 
 
-def key_of(source: str, verb: str, target: str, mark: str | None) -> str:
-    """`from|verb|to`, and what sets it apart from others of the same pair."""
-    return f"{source}|{verb.lower()}|{target}" if mark is None else f"{source}|{verb.lower()}|{target}|{mark}"
+def key_of(source: str, verb: str, target: str, discriminator: str | None) -> str:
+    """`from|verb|to`, or `from|verb|to|discriminator` if there are several relationships of one pair."""
+    key = f"{source}|{verb.lower()}|{target}"
+    return key if discriminator is None else f"{key}|{discriminator}"
 
 
 def _described(direction: str, outside: MappedTarget) -> str:
-    """The stand-in for a key of an end that is found by its properties, as JupiterOne's SDK builds it."""
+    """A substitute for the key of an end that is found by its properties, in the form of JupiterOne's SDK."""
     pairs = (f"{label}={outside.entity.get(label)}" for group in outside.match for label in group)
     return ":".join((direction, *pairs))

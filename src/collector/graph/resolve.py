@@ -1,143 +1,98 @@
-"""Who is meant: names seen anywhere in an account, to keys. Pure; one `AccountGraph` for each account.
-
-A relationship is sent as soon as both of its ends are known, never before. What waits is one small tuple for each
-relationship; what is kept of an entity is its key, its type and the names that some declared edge looks for.
-"""
+"""Resolves pointers between resources (ids, ARNs, DNS names) to entity keys within one account. Pure."""
 
 from __future__ import annotations
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
-from hashlib import blake2b
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
-from collector.analysis.arntypes import NAMEABLE
 from collector.graph.convert import EdgeEnds, PendingEdge, by_key
+from collector.graph.entity_index import NON_UNIQUE, EntityIndex
 from collector.graph.relationships import EntityPair, MappedTarget, direct, mapped
 from collector.model import Dangling, Record, Scope
 from collector.schema.declarations import RESOURCE
 
-LONG = 64
-"""Ends of keys that are longer are kept as digests, where nobody asks for the key itself: findings are many."""
-
-
-SHARED = frozenset({"address", "privateAddress"})
-"""Kinds of names that several entities of one type may bear: private addresses repeat from VPC to VPC. Such a name means nobody."""
+Lookup: TypeAlias = tuple[tuple[str, ...], str]
+"""What a pointer looks for: entities of these types, by this kind of name."""
 
 
 class WaitingEdge(NamedTuple):
-    """A relationship that waits for a name, and the scope that declared it."""
+    """A relationship with a missing end, and the scope that declared it."""
 
     pending: PendingEdge
     scope: Scope
 
 
-class _Kind(NamedTuple):
-    """The entities whose keys begin alike, up to the resource type of an ARN: their types, by what follows."""
-
-    begin: str
-    types: dict[str | bytes, str]
-
-
-class _Known(NamedTuple):
-    """An entity that is known by another name than the end of its key."""
-
-    kind: _Kind
-    rest: str
-
-
 class NameIndex:
-    """Which names the edges of a catalogue look for; shared by all accounts of a run."""
+    """The look-ups that the edges of a catalogue make, and which edges may draw the same relationship.
 
-    def __init__(self, every: Sequence[EdgeEnds]) -> None:
-        """Take all edges, in the order of their numbers."""
-        self.edges = every
-        self.wanted: dict[tuple[str, str], list[tuple[tuple[str, ...], str]]] = defaultdict(list)
-        looked_up = {(group, by) for each in every for group, by in ((each.far, each.by), (each.near, "id"))}
-        for group, by in sorted(looked_up):
-            for type_ in group:
-                self.wanted[type_, by].append((group, by))
-        self._groups = _repeated(every)
-        self._own = _own(every, self._groups)
-        self.seeks = cache(self._seeks)
+    `edges` are all edges of the catalogue, in the order of their numbers. All accounts of a run share the index.
+    """
 
-    def marked(self, pointers: list[PendingEdge]) -> list[PendingEdge]:
-        """The pointers of one row; those that may mean the same as another one of them say so."""
-        owned = [group for pending in pointers if (group := self._groups[pending.edge]) in self._own]
-        if len(owned) <= 1:
+    def __init__(self, edges: Sequence[EdgeEnds]) -> None:
+        self.edges = edges
+        self._lookups: dict[tuple[str, str], list[Lookup]] = defaultdict(list)
+        for lookup in sorted({lookup for ends in edges for lookup in ((ends.far, ends.by), (ends.near, "id"))}):
+            types, kind = lookup
+            for type_ in types:
+                self._lookups[type_, kind].append(lookup)
+        self._groups = _repeat_groups(edges)
+        self._row_groups = _row_groups(edges, self._groups)
+        self.lookups = cache(self._lookups_of)
+
+    def mark_repeats(self, pointers: list[PendingEdge]) -> list[PendingEdge]:
+        """The pointers of one row, with `may_repeat` set on those that may resolve to the same relationship."""
+        groups = [group for pending in pointers if (group := self._groups[pending.edge]) in self._row_groups]
+        if len(groups) <= 1:
             return pointers
-        several = {group for group, count in Counter(owned).items() if count > 1}
+        repeated = {group for group, count in Counter(groups).items() if count > 1}
         return [
-            pending._replace(beside=True) if self._groups[pending.edge] in several else pending for pending in pointers
+            pending._replace(may_repeat=True) if self._groups[pending.edge] in repeated else pending
+            for pending in pointers
         ]
 
-    def group(self, pending: PendingEdge) -> int | None:
-        """The group of edges that may draw this relationship once more; None where nothing can."""
+    def repeat_group(self, pending: PendingEdge) -> int | None:
+        """The group of edges that may draw this relationship once more; None if none can."""
         group = self._groups[pending.edge]
-        return None if group in self._own and not pending.beside else group
+        return None if group in self._row_groups and not pending.may_repeat else group
 
-    def _seeks(self, type_: str, by: str) -> list[tuple[tuple[str, ...], str]]:
-        """The (types, kind of name) look-ups that an entity of this type can answer with such a name."""
-        return self.wanted.get((type_, by), []) + self.wanted.get((RESOURCE, by), [])
+    def _lookups_of(self, type_: str, kind: str) -> list[Lookup]:
+        """The look-ups that a name of this kind of an entity of this type can answer."""
+        return self._lookups.get((type_, kind), []) + self._lookups.get((RESOURCE, kind), [])
 
 
 class AccountGraph:
-    """The entities of one account and the relationships that wait for them."""
+    """The relationships of one account. Each is drawn once both of its ends have been added, waits, or dangles."""
 
-    def __init__(self, directory: NameIndex) -> None:
-        """Start empty."""
-        self._directory = directory
-        self._kinds: dict[str, _Kind] = {}
-        # A name that ends its entity's key stands for it with the kind alone: of most entities one short text is kept.
-        # One that several bear is kept as None.
-        self._names: dict[tuple[str, str], dict[str, _Kind | _Known | None]] = defaultdict(dict)
-        self._waiting: dict[tuple[tuple[str, ...], str], dict[str, WaitingEdge | list[WaitingEdge]]] = defaultdict(dict)
-        self._open: list[WaitingEdge] = []
-        self._sent: dict[int, set[tuple[str, str, str | None]]] = defaultdict(set)
+    def __init__(self, index: NameIndex) -> None:
+        self.index = index
+        self.entities = EntityIndex()
         self.duplicates = 0
         self.dangling: Counter[Dangling] = Counter()
-
-    def __contains__(self, key: str) -> bool:
-        """Whether the entity of this key was seen."""
-        return self._type(key) is not None
-
-    def nameable(self) -> Iterator[tuple[str, str]]:
-        """The key and type of every entity that a policy can name."""
-        for begin, types in self._kinds.values():
-            for rest, type_ in types.items():
-                if isinstance(rest, str) and type_ in NAMEABLE:
-                    yield begin + rest, type_
+        self._waiting: dict[Lookup, dict[str, WaitingEdge | list[WaitingEdge]]] = defaultdict(dict)
+        self._open: list[WaitingEdge] = []
+        self._drawn: dict[int, set[tuple[str, str, str | None]]] = defaultdict(set)
 
     def add(self, type_: str, key: str, names: Iterable[tuple[str, str]]) -> list[WaitingEdge] | None:
-        """Take an entity; the relationships that waited for it, or None if its key was there before."""
-        begin, rest = _split(key)
-        kind = self._kinds.get(begin)
-        if kind is None:
-            kind = self._kinds[begin] = _Kind(begin, {})
-        elif _type_in(kind, rest) is not None:
+        """Add an entity. Returns the edges that waited for it, to be linked again; None if its key exists already."""
+        lookups = self.index.lookups
+        used = {pair: None for pair in names if lookups(type_, pair[0])}
+        if not self.entities.add(type_, key, used):
             self.duplicates += 1
             return None
-        freed = self._free(type_, "id", key)
-        names = dict.fromkeys((by, name) for by, name in names if self._directory.seeks(type_, by))
-        rest = next((name for _, name in names if name == rest), rest)  # one object for both
-        known = _Known(kind, rest)
-        for by, name in names:
-            others = self._names[type_, by]
-            if name not in others:
-                others[name] = kind if name == rest else known
-            elif by in SHARED:
-                others[name] = None
-            freed += self._free(type_, by, name)
-        kind.types[_digest(rest) if len(rest) > LONG and type_ not in NAMEABLE else rest] = type_
+        freed: list[WaitingEdge] = []
+        for kind, name in (("id", key), *used):
+            for lookup in lookups(type_, kind):
+                if (entry := self._waiting[lookup].pop(name, None)) is not None:
+                    freed += _as_list(entry)
         return freed
 
     def link(self, pending: PendingEdge, scope: Scope) -> Record | None:
-        """The relationship if both ends are known; else it waits."""
-        ends = self._directory.edges[pending.edge]
+        """The relationship, if both of its ends have been added. Otherwise the edge waits, or it was drawn before."""
+        ends = self.index.edges[pending.edge]
         if pending.near is None:
-            near = self._find(ends.near, "id", pending.near_name or "")
+            near = self.entities.find(ends.near, "id", pending.near_name or "")
             if near is None:
                 self._wait((ends.near, "id"), pending.near_name or "", WaitingEdge(pending, scope))
                 return None
@@ -147,113 +102,75 @@ class AccountGraph:
         if _is_open(ends):
             self._open.append(WaitingEdge(pending, scope))
             return None
-        far = self._find(ends.far, ends.by, pending.name)
+        far = self.entities.find(ends.far, ends.by, pending.name)
         if far is None:
             self._wait((ends.far, ends.by), pending.name, WaitingEdge(pending, scope))
             return None
         return self._direct(pending, ends, *far)
 
-    def close(self, account: str, unseen: frozenset[str]) -> Iterator[tuple[Record, Scope]]:
-        """Settle what still waits: mapped relationships for what lies outside; the rest is counted as dangling.
+    def remaining(self) -> Iterator[tuple[WaitingEdge, str, Sequence[str]]]:
+        """Every edge that is not drawn yet, with the name it looks for and the keys of the entities of that name.
 
-        `unseen` are the types that were not, or not fully, collected: a missing end of such a type proves nothing.
+        Only an open pointer can have keys here.
         """
-        for pending, scope in self._open:
-            ends = self._directory.edges[pending.edge]
-            found = self._everyone(ends, pending.name or "")
-            for far in found:
-                record = self._direct(pending, ends, far, self._type(far) or "")
+        for waiting in self._open:
+            name = waiting.pending.name or ""
+            yield waiting, name, self._matches(self.index.edges[waiting.pending.edge], name)
+        for edges in self._waiting.values():
+            for name, entry in edges.items():
+                for waiting in _as_list(entry):
+                    yield waiting, name, ()
+
+    def close(self, account: str, unseen: frozenset[str]) -> Iterator[tuple[Record, Scope]]:
+        """Resolve the remaining edges: draw open pointers, map ends outside of the account, count others as dangling.
+
+        `unseen` are the entity types that were not, or not fully, collected. A missing end of such a type counts as
+        `not collected`, not as `not found`.
+        """
+        for (pending, scope), name, keys in self.remaining():
+            ends = self.index.edges[pending.edge]
+            for key in keys:
+                record = self._direct(pending, ends, key, self.entities.type_of(key) or "")
                 if record is not None:
                     yield record, scope
-            if not found:
-                record = self._settle(pending, pending.name or "", account, unseen)
+            if not keys:
+                record = self._settle(pending, ends, name, account, unseen)
                 if record is not None:
                     yield record, scope
-        for waiting in self._waiting.values():
-            for name, several in waiting.items():
-                for pending, scope in _each(several):
-                    record = self._settle(pending, name, account, unseen)
-                    if record is not None:
-                        yield record, scope
         self._waiting.clear()
         self._open.clear()
-        self._names.clear()  # nobody is looked for any more, and what follows needs the memory
+        self.entities.forget_names()  # the analysis, which follows, needs the memory
 
-    def _settle(self, pending: PendingEdge, name: str, account: str, unseen: frozenset[str]) -> Record | None:
-        ends = self._directory.edges[pending.edge]
-        if pending.near is None:
-            self._dangle(ends, name, account, unseen, ends.near)
-            return None
-        outside = pending.outside or _foreign(name, ends, account)
-        if outside is None or self._is_ambiguous(ends, name):
-            self._dangle(ends, name, account, unseen, ends.far)
-            return None
-        return self._mapped(pending._replace(outside=outside), ends)
+    def _matches(self, ends: EdgeEnds, name: str) -> list[str]:
+        """The keys that an open pointer matches: an instance, its interface and its elastic IP share an address."""
+        if RESOURCE in ends.far and name not in self.entities:
+            return self.entities.find_all(ends.by, name)
+        entity = self.entities.find(ends.far, ends.by, name)
+        return [] if entity is None else [entity[0]]
 
-    def _dangle(
-        self, ends: EdgeEnds, name: str, account: str, unseen: frozenset[str], missing: tuple[str, ...]
-    ) -> None:
-        source, target = (ends.near, ends.far) if ends.outward else (ends.far, ends.near)
-        if self._is_ambiguous(ends, name):
+    def _settle(
+        self, pending: PendingEdge, ends: EdgeEnds, name: str, account: str, unseen: frozenset[str]
+    ) -> Record | None:
+        missing = ends.near if pending.near is None else ends.far
+        ambiguous = self.entities.is_ambiguous(ends.far, ends.by, name)
+        if pending.near is not None and not ambiguous and (outside := pending.outside or _foreign(name, ends, account)):
+            return self._mapped(pending._replace(outside=outside), ends)
+        if ambiguous:
             reason = "ambiguous"
         elif _account_of(name) not in ("", account):
             reason = "outside"
         else:
             reason = "not collected" if unseen.intersection(missing) else "not found"
+        source, target = (ends.near, ends.far) if ends.outward else (ends.far, ends.near)
         self.dangling[Dangling("|".join(source), ends.verb, "|".join(target), reason)] += 1
-
-    def _is_ambiguous(self, ends: EdgeEnds, name: str) -> bool:
-        """Whether several entities of a type bear the name."""
-        return ends.by in SHARED and any(
-            name in names and names[name] is None
-            for (type_, by), names in self._names.items()
-            if by == ends.by and (type_ in ends.far or RESOURCE in ends.far)
-        )
-
-    def _type(self, key: str) -> str | None:
-        begin, rest = _split(key)
-        kind = self._kinds.get(begin)
-        return None if kind is None else _type_in(kind, rest)
-
-    def _find(self, types: tuple[str, ...], by: str, name: str) -> tuple[str, str] | None:
-        """The key and the type of the entity of one of these types that bears a name, or whose key it is."""
-        known = self._type(name)
-        if known is not None and (known in types or RESOURCE in types):
-            return name, known
-        if RESOURCE in types:
-            key = next(iter(self._known_as(by, name)), None)
-            return None if key is None else (key, self._type(key) or "")
-        for type_ in types:
-            found = self._names[type_, by].get(name)
-            if found is not None:
-                return _key(found, name), type_
         return None
 
-    def _everyone(self, ends: EdgeEnds, name: str) -> list[str]:
-        """All entities that an open pointer means: an address is an instance's, its interface's and its elastic IP's."""
-        if RESOURCE in ends.far and name not in self:
-            return self._known_as(ends.by, name)
-        found = self._find(ends.far, ends.by, name)
-        return [] if found is None else [found[0]]
-
-    def _known_as(self, by: str, name: str) -> list[str]:
-        answers = [names.get(name) for (_, kind), names in sorted(self._names.items()) if kind == by]
-        return [_key(found, name) for found in answers if found is not None]
-
-    def _wait(self, group: tuple[tuple[str, ...], str], name: str, waiting: WaitingEdge) -> None:
-        """Most names are waited for once: a list is made for the second only."""
-        known = self._waiting[group].get(name)
-        if isinstance(known, list):
-            known.append(waiting)
-        else:
-            self._waiting[group][name] = waiting if known is None else [known, waiting]
-
-    def _free(self, type_: str, by: str, name: str) -> list[WaitingEdge]:
-        freed: list[WaitingEdge] = []
-        for group in self._directory.seeks(type_, by):
-            if (several := self._waiting[group].pop(name, None)) is not None:
-                freed += _each(several)
-        return freed
+    def _wait(self, lookup: Lookup, name: str, waiting: WaitingEdge) -> None:
+        entry = self._waiting[lookup].get(name)
+        if isinstance(entry, list):
+            entry.append(waiting)
+        else:  # most names are awaited by one edge: a list is made for the second
+            self._waiting[lookup][name] = waiting if entry is None else [entry, waiting]
 
     def _direct(self, pending: PendingEdge, ends: EdgeEnds, far: str, far_type: str) -> Record | None:
         near, near_type = self._near(pending, ends)
@@ -261,109 +178,75 @@ class AccountGraph:
             link = EntityPair(near, near_type, ends.verb, far, far_type)
         else:
             link = EntityPair(far, far_type, ends.verb, near, near_type)
-        return direct(link, pending.key, pending.props) if self._once(pending, link.source, link.target) else None
+        return direct(link, pending.key, pending.props) if self._is_new(pending, link.source, link.target) else None
 
     def _mapped(self, pending: PendingEdge, ends: EdgeEnds) -> Record | None:
         near, outside = self._near(pending, ends), pending.outside
         if outside is None:
             return None
-        record = mapped(
-            near,
-            ends.verb,
-            MappedTarget(outside.entity, outside.match, outside.create, outside.entity.get("_type") or ends.far[0]),
-            pending.key,
-            pending.props,
-            forward=ends.outward,
-        )
-        return record if self._once(pending, near[0], record["_key"]) else None
+        type_ = outside.entity.get("_type") or ends.far[0]
+        target = MappedTarget(outside.entity, outside.match, outside.create, type_)
+        record = mapped(near, ends.verb, target, pending.key, pending.props, forward=ends.outward)
+        return record if self._is_new(pending, near[0], record["_key"]) else None
 
     def _near(self, pending: PendingEdge, ends: EdgeEnds) -> tuple[str, str]:
-        """The key and the type of the end at the row, which was seen; most edges stand on one type only."""
+        """The key and the type of the end at the row. Most edges have one type there, which saves the look-up."""
         near = pending.near or ""
-        return near, ends.near[0] if len(ends.near) == 1 else self._type(near) or ""
+        return near, ends.near[0] if len(ends.near) == 1 else self.entities.type_of(near) or ""
 
-    def _once(self, pending: PendingEdge, source: str, target: str) -> bool:
-        """Whether this relationship is new. Only those that may come once more need to be remembered."""
-        group = self._directory.group(pending)
+    def _is_new(self, pending: PendingEdge, source: str, target: str) -> bool:
+        """Whether this relationship was not drawn before. Only those that may repeat are remembered."""
+        group = self.index.repeat_group(pending)
         if group is None:
             return True
-        mark = (source, target, pending.key)
-        if mark in self._sent[group]:
+        relationship = (source, target, pending.key)
+        if relationship in self._drawn[group]:
             self.duplicates += 1
             return False
-        self._sent[group].add(mark)
+        self._drawn[group].add(relationship)
         return True
 
 
-def _each(waiting: WaitingEdge | list[WaitingEdge]) -> list[WaitingEdge]:
-    return waiting if isinstance(waiting, list) else [waiting]
-
-
-# An ARN up to its resource type: what is before the fifth colon, and before the first sign after it that ends a word.
-_BEGIN = re.compile(r"arn:[^:]*:[^:]*:[^:]*:[^:]*:(?:[^:/]*[:/])?").match
-
-
-def _split(key: str) -> tuple[str, str]:
-    """What an entity's key has in common with those of its kind, and the rest."""
-    found = _BEGIN(key)
-    if found is None:
-        return "", key
-    end = found.end()
-    return key[:end], key[end:]
-
-
-def _type_in(kind: _Kind, rest: str) -> str | None:
-    """The type of the entity of this kind whose key ends so."""
-    found = kind.types.get(rest)
-    return kind.types.get(_digest(rest)) if found is None and len(rest) > LONG else found
-
-
-def _digest(rest: str) -> bytes:
-    """What stands for the end of a long key: enough to know it again."""
-    return blake2b(rest.encode(), digest_size=16).digest()
-
-
-def _key(found: _Kind | _Known, name: str) -> str:
-    """The key of an entity that is known by a name."""
-    return found.begin + name if isinstance(found, _Kind) else found.kind.begin + found.rest
+def _as_list(entry: WaitingEdge | list[WaitingEdge]) -> list[WaitingEdge]:
+    return entry if isinstance(entry, list) else [entry]
 
 
 def _is_open(ends: EdgeEnds) -> bool:
-    """Whether several entities may be meant, or bear the name: then all must have been seen before it is known who is."""
-    return ends.by in SHARED or (RESOURCE in ends.far and ends.by != "id")
+    """Whether a pointer may match several entities or a shared name: it is resolved when all entities are there."""
+    return ends.by in NON_UNIQUE or (RESOURCE in ends.far and ends.by != "id")
 
 
-def _repeated(every: Sequence[EdgeEnds]) -> list[int | None]:
-    """For each edge, the group of edges that may draw the same relationship twice; None where nothing can.
+def _repeat_groups(edges: Sequence[EdgeEnds]) -> list[int | None]:
+    """For each edge, the group of edges that may draw the same relationship twice; None if nothing can.
 
-    An edge by key or short identifier, alone in its triple, cannot: entities are taken once, and a row's pointers
-    are told apart already.
+    An edge by key or short identifier that overlaps with no other edge cannot: entities are added once, and the
+    pointers of a row are distinct.
     """
-    groups = list(range(len(every)))
-    for one, ends in enumerate(every):
+    groups = list(range(len(edges)))
+    for one, ends in enumerate(edges):
         for other in range(one):
-            if _may_meet(ends, every[other]):
+            if _may_meet(ends, edges[other]):
                 old, new = groups[one], groups[other]
                 groups = [new if group == old else group for group in groups]
     sizes = Counter(groups)
     return [
-        group if sizes[group] > 1 or not _points_once(ends) else None for group, ends in zip(groups, every, strict=True)
+        group if sizes[group] > 1 or not _points_once(ends) else None for group, ends in zip(groups, edges, strict=True)
     ]
 
 
-def _own(every: Sequence[EdgeEnds], groups: Sequence[int | None]) -> frozenset[int]:
-    """The groups whose edges all begin, or all end, at the entity of their row.
+def _row_groups(edges: Sequence[EdgeEnds], groups: Sequence[int | None]) -> frozenset[int]:
+    """The groups whose edges all start, or all end, at the entity of their row.
 
-    An entity is taken once, so no other row can draw the same: only the pointers of one row can meet.
+    An entity is added once, so no other row can draw the same relationship: only pointers of one row can repeat.
     """
     by_group: dict[int, list[EdgeEnds]] = defaultdict(list)
-    for ends, group in zip(every, groups, strict=True):
+    for ends, group in zip(edges, groups, strict=True):
         if group is not None:
             by_group[group].append(ends)
     return frozenset(
         group
-        for group, several in by_group.items()
-        if all(ends.declared.of is None for ends in several) and len({ends.outward for ends in several}) == 1
+        for group, members in by_group.items()
+        if all(ends.declared.of is None for ends in members) and len({ends.outward for ends in members}) == 1
     )
 
 
@@ -385,12 +268,13 @@ def _overlap(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
 
 
 def _foreign(name: str, ends: EdgeEnds, account: str) -> MappedTarget | None:
-    """An ARN of another account tells enough of the other end to be mapped, if its type is known."""
+    """The entity behind an ARN of another account, if the edge has one possible type for it."""
     if _account_of(name) in ("", account) or len(ends.far) != 1 or ends.far[0] == RESOURCE:
         return None
     return by_key(ends.far[0], name)
 
 
 def _account_of(name: str) -> str:
+    """The account id in an ARN; empty if the name is no ARN or its ARN has no account."""
     parts = name.split(":", 5)
     return parts[4] if len(parts) > 5 and parts[0] == "arn" and parts[4].isdigit() else ""  # noqa: PLR2004  (an ARN's parts)

@@ -1,4 +1,4 @@
-"""Tags as JupiterOne holds them."""
+"""Converts AWS tags to the properties that JupiterOne's SDK makes of them."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from collector.model import Record
 Tags: TypeAlias = list[dict[str, Any]] | dict[str, Any] | None
 
 LIFTED = ("classification", "owner", "email")
-"""Tags that also become the property of that name, in lower case (JupiterOne's SDK does so)."""
+"""Tags whose value, in lower case, also becomes the property of that name, as in JupiterOne's SDK."""
 
-_FLAGS = {"true": True, "false": False}
+_BOOLEANS = {"true": True, "false": False}
 
 
 def flatten(tags: Tags) -> Record:
-    """`tag.<Key>` for each tag, `tags` with the names of those that are merely set, and the lifted ones.
+    """The properties for tags: `tag.<Key>` for each, `tags` with the keys of empty and true ones, and `LIFTED`.
 
-    Takes AWS's list of pairs (`Key`/`Value`, `key`/`value`, `TagKey`/`TagValue`) or its map. `true` and `false` become flags, as in
-    JupiterOne. Digits stay text, which is not so there: an account number or a code must keep its leading zeros.
+    `tags` is a list of pairs (`Key`/`Value`, `key`/`value`, `TagKey`/`TagValue`) or a map. `true` and `false` become
+    booleans, as in JupiterOne's SDK. Unlike there, digits stay text: account ids must keep their leading zeros.
     """
     record: Record = {}
     names: list[str] = []
     for key, value in _pairs(tags):
-        flag = _FLAGS.get(value.lower())
-        record[f"tag.{key}"] = value if flag is None else flag
-        if flag or value == "":
+        boolean = _BOOLEANS.get(value.lower())
+        record[f"tag.{key}"] = value if boolean is None else boolean
+        if boolean or value == "":
             names.append(key)
         if key.lower() in LIFTED and value:
             record.setdefault(key.lower(), value.lower())

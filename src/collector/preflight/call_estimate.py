@@ -1,7 +1,7 @@
-"""What a run will call, read off the declarations: how often at least, and how long the rates make that last.
+"""Estimates the API calls of a run from the declarations: the minimum number, and the minimum time under the rate limits.
 
-Pure. The list stage is exact as long as a listing is one page: what is called in each scope whatever is there (`SURE`), and
-what is called once where there is anything to add to (`ONCE`). How often the rest is called depends on the rows (`ROWS`).
+Pure. The list stage is exact as long as each listing fits in one page: `CERTAIN` calls are made in every scope, and `ONCE` calls
+in each scope that has rows to join. The number of all other calls depends on the rows (`PER_ROW`).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from collector.aws.rates import Rates
+from collector.aws.rates import Rate, Rates
 from collector.catalog.catalog import Catalog, client_of, parent_type
 from collector.catalog.permissions import api_of
 from collector.engine.context import Listing
@@ -21,23 +21,24 @@ from collector.engine.plan import Job, jobs
 from collector.model import GLOBAL, Scope, Target
 from collector.schema.declarations import Call, Custom, Declaration, Entity, Hydrate, Synthetic
 
-NO_CALL = frozenset({"@", "AccountId", "CallerArn", "Regions", "EnabledRegions"})
-"""What a row has that the run makes itself."""
+SYNTHETIC_FIELDS = frozenset({"@", "AccountId", "CallerArn", "Regions", "EnabledRegions"})
+"""First path segments that a synthetic row has without any call."""
 
 
 class CallKind(StrEnum):
     """How often an operation is called in a scope."""
 
-    SURE = "sure"
+    CERTAIN = "certain"
     ONCE = "once"
-    ROWS = "rows"
+    PER_ROW = "per_row"
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """An operation that a scope calls; `args` are parameters that come from a row, `absent` the codes that mean "none".
+class PlannedCall:
+    """An operation that a scope calls.
 
-    `listed`: the parameter is a list, of one value here.
+    `args` maps parameters to paths in a row; with `as_list` each value is passed as a list of one. `absent` are the error codes
+    that mean "there is none".
     """
 
     scope: Scope
@@ -48,7 +49,7 @@ class Asked:
     params: Mapping[str, Any] = field(default_factory=dict)
     args: Mapping[str, str] = field(default_factory=dict)
     absent: tuple[str, ...] = ()
-    listed: bool = False
+    as_list: bool = False
 
     @property
     def name(self) -> str:
@@ -58,150 +59,134 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class CallEstimate:
-    """All that is asked of one account; `scopes` are also those that ask nothing."""
+    """The calls of one account. `scopes` includes scopes without calls."""
 
     target: Target
-    asked: tuple[Asked, ...]
+    calls: tuple[PlannedCall, ...]
     scopes: tuple[Scope, ...] = ()
 
-    def of_kind(self, kind: CallKind) -> Iterator[Asked]:
-        """The operations that are called so often, one for each scope (and call)."""
-        return (asked for asked in self.asked if asked.kind is kind)
+    def of_kind(self, kind: CallKind) -> Iterator[PlannedCall]:
+        """The calls of one kind."""
+        return (call for call in self.calls if call.kind is kind)
 
     @property
-    def least(self) -> int:
-        """Calls that are made whatever is there."""
-        return sum(1 for _ in self.of_kind(CallKind.SURE))
+    def minimum(self) -> int:
+        """The number of calls that are made regardless of what the account contains."""
+        return sum(1 for _ in self.of_kind(CallKind.CERTAIN))
 
     def seconds(self, rates: Rates, share: float) -> tuple[float, str]:
-        """The least time that those calls take at a share of the rates, and the bucket that takes it."""
-        calls: Counter[tuple[str, str, str]] = Counter()
-        for asked in self.of_kind(CallKind.SURE):
-            rate, bucket = rates.find(*asked.name.split(":", 1))
-            calls[GLOBAL if rate.everywhere else asked.region, bucket, asked.name] += 1
-        return max(_waits(calls, rates, share), default=(0.0, ""))
+        """The minimum seconds for the certain calls at a share of the rates, and the name of the slowest token bucket."""
+        counts: Counter[tuple[str, str]] = Counter()
+        buckets: dict[tuple[str, str], Rate] = {}
+        for call in self.of_kind(CallKind.CERTAIN):
+            rate, bucket = rates.find(*call.name.split(":", 1))
+            key = GLOBAL if rate.account_wide else call.region, bucket
+            counts[key] += 1
+            buckets[key] = rate
+        times = ((_seconds(count, buckets[key], share), key[1]) for key, count in counts.items())
+        return max(times, default=(0.0, ""))
 
 
-def _waits(calls: Mapping[tuple[str, str, str], int], rates: Rates, share: float) -> Iterator[tuple[float, str]]:
-    summed: dict[tuple[str, str], tuple[int, str]] = {}
-    for (place, bucket, name), count in calls.items():
-        summed[place, bucket] = (summed.get((place, bucket), (0, ""))[0] + count, name)
-    for (_, bucket), (count, name) in summed.items():
-        rate, _ = rates.find(*name.split(":", 1))
-        yield max(0.0, (count - max(1.0, rate.burst * share)) / ((rate.most or rate.per_second) * share)), bucket
+def _seconds(count: int, rate: Rate, share: float) -> float:
+    return max(0.0, (count - max(1.0, rate.burst * share)) / ((rate.ceiling or rate.per_second) * share))
 
 
 def estimate_calls(catalog: Catalog, target: Target, *, by_role: bool = False) -> CallEstimate:
-    """What a run asks of an account; `by_role` when it gets there by a role."""
+    """The calls that a run makes in an account; `by_role` adds the call that assumes its role."""
     repeated = catalog.repeated_calls()
-    answered: set[tuple[Any, ...]] = set()
-    kept: list[Asked] = list(_reach(target, by_role=by_role))
+    shared: set[tuple[Any, ...]] = set()
+    calls = list(_setup_calls(target, by_role=by_role))
     planned = jobs(catalog, target)
-    for asked in (each for job in planned for each in _of_job(job)):
-        if asked.kind is CallKind.SURE and (asked.client, asked.op) in repeated:
-            key = (
-                asked.client,
-                asked.op,
-                asked.region,
-                str(sorted(asked.params.items())),
-                str(sorted(asked.args.items())),
-            )
-            if key in answered:
-                continue  # another service's scope has the answer
-            answered.add(key)
-        kept.append(asked)
-    scopes = dict.fromkeys((*(asked.scope for asked in kept[:1]), *(job.scope for job in planned)))
-    return CallEstimate(target, tuple(kept), tuple(scopes))
+    scopes = dict.fromkeys((calls[0].scope, *(job.scope for job in planned)))
+    for call in (call for job in planned for call in _job_calls(job)):
+        if call.kind is CallKind.CERTAIN and (call.client, call.op) in repeated:
+            key = call.client, call.op, call.region, str(sorted(call.params.items())), str(sorted(call.args.items()))
+            if key in shared:
+                continue  # the run shares one answer between the services of an account
+            shared.add(key)
+        calls.append(call)
+    return CallEstimate(target, tuple(calls), tuple(scopes))
 
 
-def _reach(target: Target, *, by_role: bool) -> Iterator[Asked]:
+def _setup_calls(target: Target, *, by_role: bool) -> Iterator[PlannedCall]:
     scope = Scope(target.account, GLOBAL, "account")
     if by_role:
-        yield Asked(scope, target.home, CallKind.SURE, "sts", "assume_role")
-    yield Asked(scope, target.home, CallKind.SURE, "sts", "get_caller_identity")
-    yield Asked(scope, target.home, CallKind.SURE, "ec2", "describe_regions", {"AllRegions": True})
+        yield PlannedCall(scope, target.home, CallKind.CERTAIN, "sts", "assume_role")
+    yield PlannedCall(scope, target.home, CallKind.CERTAIN, "sts", "get_caller_identity")
+    yield PlannedCall(scope, target.home, CallKind.CERTAIN, "ec2", "describe_regions", {"AllRegions": True})
 
 
-def _of_job(job: Job) -> Iterator[Asked]:
+def _job_calls(job: Job) -> Iterator[PlannedCall]:
     for listing, (declaration, kind) in _listings(job).items():
-        yield from _listing(job, declaration, listing, kind)
-    for declaration in job.declaration:
-        yield from _further(job, declaration)
+        yield from _listing_calls(job, declaration, listing, kind)
+    for declaration in job.declarations:
+        yield from _further_calls(job, declaration)
 
 
 def _listings(job: Job) -> dict[Listing, tuple[Declaration, CallKind]]:
-    """Every listing of a scope, once, with a declaration that reads it and how often it is called."""
+    """Each distinct listing of a scope, with one declaration that reads it and the most certain kind of its readers."""
     certain = {
         declaration.type
-        for declaration in job.declaration
+        for declaration in job.declarations
         if isinstance(declaration, Entity) and _is_certain(declaration)
     }
-    found: dict[Listing, list[tuple[Declaration, CallKind]]] = defaultdict(list)
-    for declaration in job.declaration:
-        found[listing_of(declaration.rows)].append((declaration, _kind_of_rows(declaration, certain)))
+    readers: dict[Listing, list[tuple[Declaration, CallKind]]] = defaultdict(list)
+    for declaration in job.declarations:
+        readers[listing_of(declaration.rows)].append((declaration, _kind_of_rows(declaration, certain)))
         for join in declaration.join:
-            found[listing_of(join.rows)].append(
-                (declaration, CallKind.SURE if isinstance(declaration.rows, Synthetic) else CallKind.ONCE)
-            )
+            kind = CallKind.CERTAIN if isinstance(declaration.rows, Synthetic) else CallKind.ONCE
+            readers[listing_of(join.rows)].append((declaration, kind))
     order = list(CallKind)
-    return {listing: min(several, key=lambda one: order.index(one[1])) for listing, several in found.items()}
+    return {listing: min(each, key=lambda reader: order.index(reader[1])) for listing, each in readers.items()}
 
 
 def _kind_of_rows(declaration: Declaration, certain: Iterable[str]) -> CallKind:
     listing = listing_of(declaration.rows)
     parent = parent_type(declaration)
     if parent is None:
-        return CallKind.SURE
+        return CallKind.CERTAIN
     conditional = isinstance(listing, Call) and (listing.when is not None or not _has_all(listing.args.values()))
-    return CallKind.SURE if parent in certain and not conditional else CallKind.ROWS
+    return CallKind.CERTAIN if parent in certain and not conditional else CallKind.PER_ROW
 
 
 def _is_certain(declaration: Declaration) -> bool:
-    """Whether there is exactly one row, always."""
+    """Whether the declaration always has exactly one row."""
     return isinstance(declaration.rows, Synthetic) and declaration.when is None and declaration.describe is None
 
 
 def _has_all(paths: Iterable[str]) -> bool:
-    """Whether a row that the run makes has what lies at these paths, before any further call."""
-    return all(path.split(".")[0] in NO_CALL for path in paths)
+    """Whether a synthetic row has a value at each path before any further call."""
+    return all(path.split(".")[0] in SYNTHETIC_FIELDS for path in paths)
 
 
-def _listing(job: Job, declaration: Declaration, listing: Listing, kind: CallKind) -> Iterator[Asked]:
+def _listing_calls(job: Job, declaration: Declaration, listing: Listing, kind: CallKind) -> Iterator[PlannedCall]:
     if isinstance(listing, Call):
         client = client_of(job.service, declaration, listing.client)
-        yield Asked(job.scope, job.region, kind, client, listing.op, listing.params, listing.args, listing.absent)
+        yield PlannedCall(job.scope, job.region, kind, client, listing.op, listing.params, listing.args, listing.absent)
     elif isinstance(listing, Custom):
-        for number, op in enumerate(listing.ops):  # what it goes on to ask depends on the first answer
-            often = CallKind.ROWS if number else kind
-            yield Asked(job.scope, job.region, often, client_of(job.service, declaration, listing.client), op)
+        client = client_of(job.service, declaration, listing.client)
+        for number, op in enumerate(listing.ops):  # operations after the first depend on its answer
+            yield PlannedCall(job.scope, job.region, CallKind.PER_ROW if number else kind, client, op)
 
 
-def _further(job: Job, declaration: Declaration) -> Iterator[Asked]:
-    """The calls that add to rows."""
+def _further_calls(job: Job, declaration: Declaration) -> Iterator[PlannedCall]:
+    """The calls that add properties to rows."""
     if batch := declaration.describe:
-        kind = CallKind.SURE if isinstance(declaration.rows, Synthetic) else CallKind.ROWS
+        kind = CallKind.CERTAIN if isinstance(declaration.rows, Synthetic) else CallKind.PER_ROW
         listing = listing_of(declaration.rows)
         client = client_of(job.service, declaration, listing.client if isinstance(listing, Call) else None)
-        yield Asked(
-            job.scope,
-            job.region,
-            kind,
-            client,
-            batch.op,
-            batch.params,
-            {batch.ids: batch.by},
-            batch.absent,
-            listed=True,
-        )
+        args = {batch.ids: batch.by}
+        yield PlannedCall(job.scope, job.region, kind, client, batch.op, batch.params, args, batch.absent, as_list=True)
     for gather in declaration.gather:
-        yield Asked(job.scope, job.region, CallKind.ROWS, client_of(job.service, declaration, gather.client), gather.op)
+        client = client_of(job.service, declaration, gather.client)
+        yield PlannedCall(job.scope, job.region, CallKind.PER_ROW, client, gather.op)
     for hydrate in declaration.hydrate:
-        yield from _hydrate(job, declaration, hydrate)
+        yield from _hydrate_calls(job, declaration, hydrate)
 
 
-def _hydrate(job: Job, declaration: Declaration, hydrate: Hydrate) -> Iterator[Asked]:
-    sure = _is_certain(declaration) and hydrate.when is None and _has_all(hydrate.args.values())
+def _hydrate_calls(job: Job, declaration: Declaration, hydrate: Hydrate) -> Iterator[PlannedCall]:
+    certain = _is_certain(declaration) and hydrate.when is None and _has_all(hydrate.args.values())
+    kind = CallKind.CERTAIN if certain else CallKind.PER_ROW
+    client = client_of(job.service, declaration, hydrate.client)
     for region in job.target.regions if hydrate.regions else (job.region,):
-        client = client_of(job.service, declaration, hydrate.client)
-        kind = CallKind.SURE if sure else CallKind.ROWS
-        yield Asked(job.scope, region, kind, client, hydrate.op, hydrate.params, hydrate.args, hydrate.absent)
+        yield PlannedCall(job.scope, region, kind, client, hydrate.op, hydrate.params, hydrate.args, hydrate.absent)

@@ -1,4 +1,4 @@
-"""What the commands say that come before a run: `plan`, `policy` and `doctor`, each as a text and an exit code."""
+"""The commands `plan`, `policy` and `doctor`: each gives its text and its exit code."""
 
 from __future__ import annotations
 
@@ -10,94 +10,103 @@ from collector.aws.rates import Rates
 from collector.catalog.catalog import Catalog
 from collector.config import ConfigurationError, Settings
 from collector.faults import CallFailed
-from collector.preflight import policy
-from collector.preflight import policy_diff as granted
-from collector.preflight.doctor import diagnose, told
+from collector.preflight import policy, policy_diff
+from collector.preflight.doctor import diagnose, summarize
 from collector.preflight.plan_report import plan_report
-from collector.preflight.policy import Needs
-
-COMPLETE, PARTIAL, NOTHING = 0, 3, 4
-"""Exit codes: all is well; something is lacking; nothing could be reached."""
+from collector.report import Exit
 
 
 class Output(NamedTuple):
-    """For standard output, and for the exit code."""
+    """The text for standard output and the exit code of a command."""
 
     text: str
-    code: int = COMPLETE
+    code: Exit = Exit.COMPLETE
 
 
-async def plan(chosen: Settings, catalog: Catalog, layout: str) -> Output:
-    """What a run would do.
+async def plan(settings: Settings, catalog: Catalog, layout: str) -> Output:
+    """What a run would do, as `text` or `json`.
 
     Raises:
-        Failed: when the credentials are refused, or the organization cannot be read.
-        ConfigurationError: when a region was asked for that does not exist.
+        CallFailed: when the credentials are rejected, or the organization cannot be read.
+        ConfigurationError: when a requested region does not exist.
     """
-    outlook = await plan_report(chosen, catalog, Rates.of(chosen.rates))
-    text = policy.as_text(outlook.as_json()) if layout == "json" else _text(outlook.lines())
-    return Output(text, COMPLETE if not outlook.refused else PARTIAL if outlook.forecasts else NOTHING)
+    report = await plan_report(settings, catalog, Rates.of(settings.rates))
+    text = policy.as_text(report.as_json()) if layout == "json" else _text(report.lines())
+    if not report.refused:
+        return Output(text)
+    return Output(text, Exit.PARTIAL if report.estimates else Exit.NO_ACCOUNT)
 
 
-async def doctor(chosen: Settings, catalog: Catalog, layout: str) -> Output:
-    """What is wrong before a run."""
-    diagnosis = await diagnose(chosen, catalog)
+async def doctor(settings: Settings, catalog: Catalog, layout: str) -> Output:
+    """The problems that a run would have, as `text` or `json`."""
+    diagnosis = await diagnose(settings, catalog)
     text = policy.as_text(diagnosis.as_json()) if layout == "json" else _text(diagnosis.lines())
     return Output(text, diagnosis.exit_code)
 
 
-def least(chosen: Settings, catalog: Catalog, layout: str, partition: str) -> Output:
-    """The least policy: a list of documents, or a CloudFormation template."""
-    needed = policy.needs(catalog)
+def minimal_policy(settings: Settings, catalog: Catalog, layout: str, partition: str) -> Output:
+    """The least-privilege policy: `json` is a list of documents, `cloudformation` a template."""
+    required = policy.required_actions(catalog)
     if layout == "cloudformation":
-        return Output(
-            policy.as_text(policy.template(needed, role_name=chosen.role_name, external_id=chosen.external_id))
-        )
-    return Output(policy.as_text(policy.documents(needed, partition)))
+        template = policy.template(required, role_name=settings.role_name, external_id=settings.external_id)
+        return Output(policy.as_text(template))
+    return Output(policy.as_text(policy.documents(required, partition)))
 
 
-def of_the_caller(chosen: Settings, partition: str) -> Output:
-    """The policy of whoever assumes the roles. Raises `ConfigurationError` when no role was named."""
-    first = chosen.via_role_arn or chosen.role_arn
-    if not first and not chosen.role_name:
-        raise ConfigurationError("--caller needs --role-arn, or --role-name with --accounts or --org")
-    roles = [f"arn:{partition}:iam::{account}:role/{chosen.role_name}" for account in chosen.accounts or ("*",)]
-    return Output(policy.as_text(policy.of_the_caller([first] if first else roles, organization=chosen.org)))
-
-
-async def difference(chosen: Settings, catalog: Catalog, against: str, partition: str) -> Output:
-    """What a policy file, or the `role` (or user) itself, is granted of what is needed, and what besides.
+def caller_policy(settings: Settings, partition: str) -> Output:
+    """The policy of the identity that assumes the roles.
 
     Raises:
-        Failed: when the credentials are refused, or the organization cannot be read.
+        ConfigurationError: when the settings name no role.
+    """
+    first = settings.via_role_arn or settings.role_arn
+    if not first and not settings.role_name:
+        raise ConfigurationError("--caller needs --role-arn, or --role-name with --accounts or --org")
+    roles = [f"arn:{partition}:iam::{account}:role/{settings.role_name}" for account in settings.accounts or ("*",)]
+    return Output(policy.as_text(policy.caller_policy([first] if first else roles, organization=settings.org)))
+
+
+async def diff_policy(settings: Settings, catalog: Catalog, against: str, partition: str) -> Output:
+    """The missing, limited and surplus actions of a policy file, or with `role` of the role (or user) of each account.
+
+    Raises:
+        CallFailed: when the credentials are rejected, or the organization cannot be read.
         ConfigurationError: when there is no policy to compare with.
     """
-    needed = policy.needs(catalog)
+    required = policy.required_actions(catalog)
     if against == "role":
-        found = await granted.of_accounts(chosen, catalog, needed)
+        diffs = await policy_diff.diff_accounts(settings, catalog, required)
     else:
-        found = {against: granted.compare(needed, granted.of_file(Path(against)), partition)}
-    suffices = all(isinstance(each, granted.PolicyDiff) and each.suffices for each in found.values())
-    return Output(_text(_differences(found, needed)), COMPLETE if suffices else PARTIAL)
+        diffs = {against: policy_diff.compare(required, policy_diff.load_policies(Path(against)), partition)}
+    suffices = all(isinstance(diff, policy_diff.PolicyDiff) and diff.suffices for diff in diffs.values())
+    return Output(_text(_diff_lines(diffs, required)), Exit.COMPLETE if suffices else Exit.PARTIAL)
 
 
-def _differences(found: dict[str, granted.PolicyDiff | CallFailed], needed: Needs) -> Iterator[str]:
-    for name, each in sorted(found.items()):
-        if isinstance(each, CallFailed):
-            yield f"{name}: {told(each)}"
+def _diff_lines(
+    diffs: dict[str, policy_diff.PolicyDiff | CallFailed], required: policy.RequiredActions
+) -> Iterator[str]:
+    for name, diff in sorted(diffs.items()):
+        if isinstance(diff, CallFailed):
+            yield f"{name}: {summarize(diff)}"
         else:
-            yield f"{name}: {'suffices' if each.suffices else 'does not suffice'}"
-            yield from each.lines(needed)
+            yield f"{name}: {'suffices' if diff.suffices else 'does not suffice'}"
+            yield from diff.lines(required)
 
 
-def check_rates(chosen: Settings) -> None:
-    """Raises `ConfigurationError` when a rate is set for something that is never called."""
-    operations = {name for names in policy.needs(Catalog.all()).operations.values() for name in names}
-    known = {*operations, *(name.split(":")[0] for name in operations), "sts", "organizations"}
-    for name in chosen.rates:
-        if name not in known:
+def check_rates(settings: Settings) -> None:
+    """Check that every configured rate names a client or an operation that is called.
+
+    Raises:
+        ConfigurationError: when a rate names anything else.
+    """
+    if not settings.rates:
+        return  # the actions of all services need botocore's models, which are slow to load
+    operations = {name for names in policy.required_actions(Catalog.all()).operations.values() for name in names}
+    names = {*operations, *(name.split(":")[0] for name in operations), "sts", "organizations"}
+    for name in settings.rates:
+        if name not in names:
             raise ConfigurationError(
-                f"[rates]: nothing that is called is named {name!r}; names are like 'ec2' or 'ec2:DescribeVpcs'"
+                f"[rates]: no client or operation that is called is named {name!r}; use names like 'ec2' or 'ec2:DescribeVpcs'"
             )
 
 

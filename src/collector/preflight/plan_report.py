@@ -1,4 +1,4 @@
-"""What `collector plan` tells: the accounts, regions and services of a run, and its calls, before any of them is made."""
+"""The report of `collector plan`: the accounts, regions and services of a run, and its estimated calls."""
 
 from __future__ import annotations
 
@@ -14,140 +14,138 @@ from collector.catalog.catalog import Catalog
 from collector.config import Settings
 from collector.faults import CallFailed
 from collector.model import Scope
-from collector.preflight.call_estimate import Asked, CallEstimate, CallKind, estimate_calls
-from collector.preflight.doctor import of, told
-from collector.preflight.reach import FIRM, Reach, reach
+from collector.preflight.call_estimate import CallEstimate, CallKind, PlannedCall, estimate_calls
+from collector.preflight.doctor import pluralize, summarize
+from collector.preflight.reach import QUICK_RETRIES, open_reach
 
 MINUTE = 60
 
 
 @dataclass(slots=True)
 class PlanReport:
-    """A run as it is foreseen. `refused` and `skipped`: accounts and regions that it would not collect, and why."""
+    """The estimate of a run. `refused` accounts and `skipped` scopes are not collected; their values are the reasons."""
 
     settings: Settings
     rates: Rates
-    forecasts: list[CallEstimate] = field(default_factory=list)
+    estimates: list[CallEstimate] = field(default_factory=list)
     refused: dict[str, str] = field(default_factory=dict)
     skipped: dict[Scope, str] = field(default_factory=dict)
 
     @property
-    def least(self) -> int:
-        """Calls of all accounts that are made whatever is there."""
-        return sum(each.least for each in self.forecasts)
+    def minimum(self) -> int:
+        """The number of calls in all accounts that are made regardless of what the accounts contain."""
+        return sum(each.minimum for each in self.estimates)
 
     def seconds(self) -> tuple[float, str]:
-        """The least time at the rates and the share of them, with so many accounts at once; and the slowest bucket."""
-        times = [each.seconds(self.rates, self.settings.rate_share) for each in self.forecasts]
+        """The minimum seconds at `rate_share` and `accounts_at_once` of the settings, and the name of the slowest token bucket."""
+        times = [each.seconds(self.rates, self.settings.rate_share) for each in self.estimates]
         longest, bucket = max(times, default=(0.0, ""))
         return max(longest, sum(time for time, _ in times) / self.settings.accounts_at_once), bucket
 
     def as_json(self) -> dict[str, Any]:
-        """For scripts: every scope with its operations."""
+        """The report for scripts: every scope with its operations."""
         seconds, bucket = self.seconds()
         return {
-            "accounts": [_account(each) for each in sorted(self.forecasts, key=lambda each: each.target.account)],
+            "accounts": [_account(each) for each in sorted(self.estimates, key=lambda each: each.target.account)],
             "refused": self.refused,
             "skipped": [{**scope._asdict(), "why": why} for scope, why in sorted(self.skipped.items())],
-            "leastCalls": self.least,
+            "leastCalls": self.minimum,
             "leastSeconds": round(seconds, 1),
             "slowestBucket": bucket,
             "rateShare": self.settings.rate_share,
         }
 
     def lines(self) -> Iterator[str]:
-        """For people: a line for each account, a table of services over all of them, the totals."""
-        for each in sorted(self.forecasts, key=lambda each: each.target.account):
-            regions = each.target.regions
-            yield f"account {each.target.account}: {of(len(regions), 'region')} ({', '.join(regions)}), at least {of(each.least, 'call')}"
+        """The report as text: a line for each account, a table of services over all accounts, the totals."""
+        for each in sorted(self.estimates, key=lambda each: each.target.account):
+            regions = f"{pluralize(len(each.target.regions), 'region')} ({', '.join(each.target.regions)})"
+            yield f"account {each.target.account}: {regions}, at least {pluralize(each.minimum, 'call')}"
         for account, why in sorted(self.refused.items()):
             yield f"account {account}: refused: {why}"
         for scope, why in sorted(self.skipped.items()):
-            yield f"account {scope.account}: left out: {why}" + (
-                "" if scope.region == "global" else f" ({scope.region})"
-            )
+            region = "" if scope.region == "global" else f" ({scope.region})"
+            yield f"account {scope.account}: skipped: {why}{region}"
         yield ""
-        yield from _table(self.forecasts)
+        yield from _table(self.estimates)
         yield ""
         yield from self._totals()
 
     def _totals(self) -> Iterator[str]:
-        scopes = sum(len(each.scopes) for each in self.forecasts)
-        once = sum(1 for each in self.forecasts for _ in each.of_kind(CallKind.ONCE))
-        yield f"{of(len(self.forecasts), 'account')}, {of(scopes, 'scope')}: at least {of(self.least, 'call')},"
-        yield f"up to {once:,} more, once in each scope that has anything, and those by row; further pages not counted"
+        scopes = sum(len(each.scopes) for each in self.estimates)
+        once = sum(1 for each in self.estimates for _ in each.of_kind(CallKind.ONCE))
+        accounts = pluralize(len(self.estimates), "account")
+        yield f"{accounts}, {pluralize(scopes, 'scope')}: at least {pluralize(self.minimum, 'call')}"
+        yield f"not counted: up to {once:,} made once in a scope that has rows, per-row calls, further pages of listings"
         seconds, bucket = self.seconds()
         slowest = f" (slowest: {bucket})" if seconds else ""
-        yield f"at {self.settings.rate_share:g} of the known rates these take at least {_time(seconds)}{slowest}"
+        yield f"at {self.settings.rate_share:g} of the known AWS rates, these calls take at least {_time(seconds)}{slowest}"
 
 
 def _time(seconds: float) -> str:
     return f"{seconds / MINUTE:.1f} minutes" if seconds >= MINUTE else f"{seconds:.1f} seconds"
 
 
-def _table(forecasts: list[CallEstimate]) -> Iterator[str]:
+def _table(estimates: list[CallEstimate]) -> Iterator[str]:
     counts: dict[str, Counter[str]] = defaultdict(Counter)
-    scopes = Counter(scope.service for each in forecasts for scope in each.scopes)
-    by_row: dict[str, set[str]] = defaultdict(set)
-    for asked in (asked for each in forecasts for asked in each.asked):
-        service = asked.scope.service
-        counts[service][asked.kind] += 1
-        if asked.kind is CallKind.ROWS:
-            by_row[service].add(asked.name)
-    yield f"{'service':<16} {'scopes':>7} {'least':>7} {'once':>7}  by row"
+    scopes = Counter(scope.service for each in estimates for scope in each.scopes)
+    per_row: dict[str, set[str]] = defaultdict(set)
+    for call in (call for each in estimates for call in each.calls):
+        service = call.scope.service
+        counts[service][call.kind] += 1
+        if call.kind is CallKind.PER_ROW:
+            per_row[service].add(call.name)
+    yield f"{'service':<16} {'scopes':>7} {'minimum':>7} {'once':>7}  per row"
     for service, count in sorted(counts.items()):
-        names = ", ".join(sorted(by_row[service])) or "-"
-        yield f"{service:<16} {scopes[service]:>7,} {count[CallKind.SURE]:>7,} {count[CallKind.ONCE]:>7,}  {names}"
+        names = ", ".join(sorted(per_row[service])) or "-"
+        yield f"{service:<16} {scopes[service]:>7,} {count[CallKind.CERTAIN]:>7,} {count[CallKind.ONCE]:>7,}  {names}"
 
 
-def _account(each: CallEstimate) -> dict[str, Any]:
-    scopes: dict[Scope, list[Asked]] = {scope: [] for scope in each.scopes}
-    for asked in each.asked:
-        scopes[asked.scope].append(asked)
+def _account(estimate: CallEstimate) -> dict[str, Any]:
+    scopes: dict[Scope, list[PlannedCall]] = {scope: [] for scope in estimate.scopes}
+    for call in estimate.calls:
+        scopes[call.scope].append(call)
     return {
-        "account": each.target.account,
-        "partition": each.target.partition,
-        "regions": list(each.target.regions),
-        "leastCalls": each.least,
-        "scopes": [_scope(scope, several) for scope, several in sorted(scopes.items())],
+        "account": estimate.target.account,
+        "partition": estimate.target.partition,
+        "regions": list(estimate.target.regions),
+        "leastCalls": estimate.minimum,
+        "scopes": [_scope(scope, calls) for scope, calls in sorted(scopes.items())],
     }
 
 
-def _scope(scope: Scope, several: list[Asked]) -> Mapping[str, Any]:
-    named = {kind: Counter(asked.name for asked in several if asked.kind is kind) for kind in CallKind}
+def _scope(scope: Scope, calls: list[PlannedCall]) -> Mapping[str, Any]:
+    names = {kind: Counter(call.name for call in calls if call.kind is kind) for kind in CallKind}
     return {
         "region": scope.region,
         "service": scope.service,
-        "least": dict(sorted(named[CallKind.SURE].items())),
-        "once": dict(sorted(named[CallKind.ONCE].items())),
-        "byRow": sorted(named[CallKind.ROWS]),
+        "least": dict(sorted(names[CallKind.CERTAIN].items())),
+        "once": dict(sorted(names[CallKind.ONCE].items())),
+        "byRow": sorted(names[CallKind.PER_ROW]),
     }
 
 
-async def plan_report(settings: Settings, catalog: Catalog, rates: Rates, patience: RetryPolicy = FIRM) -> PlanReport:
-    """Find out the accounts and their regions, and foresee the rest.
+async def plan_report(
+    settings: Settings, catalog: Catalog, rates: Rates, retry_policy: RetryPolicy = QUICK_RETRIES
+) -> PlanReport:
+    """Find the accounts and their enabled regions, and estimate the calls of a run in each.
 
     Raises:
-        Failed: when the credentials are refused, or the organization cannot be read.
-        ConfigurationError: when a region was asked for that does not exist.
+        CallFailed: when the credentials are rejected, or the organization cannot be read.
+        ConfigurationError: when a requested region does not exist.
     """
-    outlook = PlanReport(settings, rates)
-    async with reach(settings, catalog, patience) as way:
-        caller = await way.accounts.caller()
-        await way.accounts.check_regions(caller)
+    report = PlanReport(settings, rates)
+    async with open_reach(settings, catalog, retry_policy) as reach:
+        caller = await reach.accounts.caller()
+        await reach.accounts.check_regions(caller)
 
-        async def visit(member: Member, reached: AccountSession | CallFailed) -> None:
-            if isinstance(reached, CallFailed):
-                outlook.refused[member.account] = told(reached)
+        async def visit(member: Member, session: AccountSession | CallFailed) -> None:
+            if isinstance(session, CallFailed):
+                report.refused[member.account] = summarize(session)
             else:
-                outlook.forecasts.append(estimate_calls(catalog, reached.target, by_role=member.role is not None))
+                report.estimates.append(estimate_calls(catalog, session.target, by_role=member.role is not None))
 
-        await way.visit(caller, visit)
-        outlook.skipped = dict(_skipped(way))
-    return outlook
-
-
-def _skipped(way: Reach) -> Iterator[tuple[Scope, str]]:
-    for scope, record in way.ledger.scopes.items():
-        if record.skipped:
-            yield scope, "; ".join(problem.message for problem in record.problems.values())
+        await reach.visit(caller, visit)
+        for scope, record in reach.ledger.scopes.items():
+            if record.skipped:
+                report.skipped[scope] = "; ".join(problem.message for problem in record.problems.values())
+    return report

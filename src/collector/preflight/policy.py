@@ -1,6 +1,6 @@
-"""The least that a run must be allowed, read off the declarations: IAM policies, and a role to hold them.
+"""The least-privilege IAM policies of a run, derived from the declarations, and a role that holds them.
 
-Every action is one that reads or lists. API Gateway's actions are HTTP methods, so there the paths are what is granted.
+Every action reads or lists. API Gateway's actions are HTTP methods, so its policy statement is limited to the paths instead.
 """
 
 from __future__ import annotations
@@ -22,22 +22,23 @@ if TYPE_CHECKING:
 Document: TypeAlias = dict[str, Any]
 
 LIMIT = 6144
-"""Characters of a managed policy, white space not counted (AWS: IAM and STS quotas)."""
+"""Maximum characters of a managed policy, not counting white space (AWS: IAM and STS quotas)."""
 
 VERSION = "2012-10-17"
 GATEWAY = "apigateway:GET"
 
-REACH = (("ec2", "describe_regions"), ("account", "list_regions"))
-"""What is asked of every account before anything is collected: its regions; the second only where the first is refused."""
+SETUP_OPERATIONS = (("ec2", "describe_regions"), ("account", "list_regions"))
+"""Calls that find the regions of every account before collection; the second is made only if the first is denied."""
 
-DESCRIPTION = "Lets the collector read the configuration of this account. It can read no data and change nothing."
+DESCRIPTION = "Lets the collector read the configuration of this account. It cannot read data or change anything."
 
 
 @dataclass(frozen=True, slots=True)
-class Needs:
-    """What must be allowed. `types`: each action, with the entity types that miss something without it.
+class RequiredActions:
+    """The IAM actions that a run needs.
 
-    `paths`: API Gateway's, as `/restapis/*/stages`.
+    `types` maps each action to the entity types that are incomplete without it, `operations` to the API operations that need it.
+    `paths` are API Gateway's, as `/restapis/*/stages`.
     """
 
     types: Mapping[str, frozenset[str]]
@@ -49,59 +50,58 @@ class Needs:
         return gateway_arns(self.paths, partition) if action == GATEWAY else ("*",)
 
 
-def needs(catalog: Catalog) -> Needs:
-    """What the services of a catalogue need, and every run besides."""
+def required_actions(catalog: Catalog) -> RequiredActions:
+    """The actions that the services of a catalog need, and those that every run needs."""
     types: dict[str, set[str]] = defaultdict(set)
     named: dict[str, set[str]] = defaultdict(set)
     paths: set[str] = set()
-    for (client, op), affected_types in _asked(catalog):
+    for (client, op), affected_types in _operations(catalog):
         for action in actions_of(client, op):
             types[action] |= affected_types
             named[action].add(f"{client}:{api_of(client, op)}")
         if client in API_GATEWAY:
             paths.add(path_of(client, op))
-    kept = {action: frozenset(types[action]) for action in sorted(types)}
-    return Needs(kept, {action: frozenset(named[action]) for action in kept}, tuple(sorted(paths)))
+    by_action = {action: frozenset(types[action]) for action in sorted(types)}
+    return RequiredActions(by_action, {action: frozenset(named[action]) for action in by_action}, tuple(sorted(paths)))
 
 
-def _asked(catalog: Catalog) -> Iterator[tuple[tuple[str, str], frozenset[str]]]:
-    """Every operation, with the types that a refusal touches."""
-    for operation in REACH:
+def _operations(catalog: Catalog) -> Iterator[tuple[tuple[str, str], frozenset[str]]]:
+    """Every operation, with the entity types that its denial affects."""
+    for operation in SETUP_OPERATIONS:
         yield operation, frozenset()
     for service in catalog.services:
         for declaration in declarations(service):
             for operation in operations(service, declaration):
-                yield operation, _touched(service, declaration, operation)
+                yield operation, _affected_types(service, declaration, operation)
 
 
-def _touched(service: Service, declaration: Declaration, operation: tuple[str, str]) -> frozenset[str]:
-    """Without its rows a declaration loses what hangs on them as well; without a further answer, only its own properties."""
+def _affected_types(service: Service, declaration: Declaration, operation: tuple[str, str]) -> frozenset[str]:
+    """A denied listing also affects the types below the declaration; a denied further call affects only its own type."""
     call = call_of(declaration.rows)
-    rows = {(client_of(service, declaration, call.client), call.op)} if call else set()
-    if operation in rows or not isinstance(declaration, Entity):
+    listing = (client_of(service, declaration, call.client), call.op) if call else None
+    if operation == listing or not isinstance(declaration, Entity):
         return affected(service, declaration)
     return frozenset({declaration.type})
 
 
-def documents(needed: Needs, partition: str = "aws") -> list[Document]:
-    """The policies, each within AWS's limit; the actions of one service stay together."""
-    plain = [action for action in needed.types if action != GATEWAY]
-    gateway = _statement([GATEWAY], gateway_arns(needed.paths, partition)) if needed.paths else None
-    filled: list[list[str]] = []
-    for _, group in groupby(plain, key=lambda action: action.partition(":")[0]):
-        actions = list(group)
-        for several in filled:
-            first = gateway if several is filled[0] else None
-            if size(_document([*several, *actions], first)) <= LIMIT:
-                several.extend(actions)
+def documents(required: RequiredActions, partition: str = "aws") -> list[Document]:
+    """The policy documents, each within AWS's size limit. The actions of one service stay in one document."""
+    plain = [action for action in required.types if action != GATEWAY]
+    gateway = _statement([GATEWAY], gateway_arns(required.paths, partition)) if required.paths else None
+    groups: list[list[str]] = []
+    for _, same_service in groupby(plain, key=lambda action: action.partition(":")[0]):
+        actions = list(same_service)
+        for group in groups:
+            if size(_document([*group, *actions], gateway if group is groups[0] else None)) <= LIMIT:
+                group.extend(actions)
                 break
         else:
-            filled.append(actions)
-    return [_document(sorted(several), gateway if several is filled[0] else None) for several in filled]
+            groups.append(actions)
+    return [_document(sorted(group), gateway if group is groups[0] else None) for group in groups]
 
 
-def _document(actions: Sequence[str], further: Mapping[str, Any] | None = None) -> Document:
-    return {"Version": VERSION, "Statement": [_statement(actions, ("*",)), *((further,) if further else ())]}
+def _document(actions: Sequence[str], gateway: Mapping[str, Any] | None) -> Document:
+    return {"Version": VERSION, "Statement": [_statement(actions, ("*",)), *((gateway,) if gateway else ())]}
 
 
 def _statement(actions: Sequence[str], resources: Sequence[str]) -> Document:
@@ -110,31 +110,31 @@ def _statement(actions: Sequence[str], resources: Sequence[str]) -> Document:
 
 
 def gateway_arns(paths: Iterable[str], partition: str) -> tuple[str, ...]:
-    """API Gateway's paths as the resources of its actions, in every region."""
+    """API Gateway paths as resource ARNs of every region."""
     return tuple(f"arn:{partition}:apigateway:*::{path}" for path in paths)
 
 
 def size(document: Document) -> int:
-    """The characters that AWS counts."""
+    """The number of characters that AWS counts against `LIMIT`."""
     return len(re.sub(r"\s", "", json.dumps(document, ensure_ascii=False)))
 
 
-def of_the_caller(roles: Sequence[str], *, organization: bool) -> list[Document]:
-    """The policy of the identity that runs the collector, where the account's role does the reading."""
-    asked = (("organizations", "list_accounts"), ("organizations", "list_tags_for_resource")) if organization else ()
-    listing = [action for client, op in asked for action in actions_of(client, op)]
-    statements = [_statement(["sts:AssumeRole"], roles), *([_statement(listing, ("*",))] if listing else [])]
+def caller_policy(roles: Sequence[str], *, organization: bool) -> list[Document]:
+    """The policy of the identity that assumes the roles; with `organization`, it may also list the accounts."""
+    listing = (("organizations", "list_accounts"), ("organizations", "list_tags_for_resource")) if organization else ()
+    actions = [action for client, op in listing for action in actions_of(client, op)]
+    statements = [_statement(["sts:AssumeRole"], roles), *([_statement(actions, ("*",))] if actions else [])]
     return [{"Version": VERSION, "Statement": statements}]
 
 
-def template(needed: Needs, *, role_name: str | None = None, external_id: str | None = None) -> Document:
-    """A CloudFormation template: a role that may be assumed with an external id, and its policies."""
+def template(required: RequiredActions, *, role_name: str | None = None, external_id: str | None = None) -> Document:
+    """A CloudFormation template of a role, with an optional external id in its trust policy, and its managed policies."""
     policies = {
         f"Policy{number}": {
             "Type": "AWS::IAM::ManagedPolicy",
             "Properties": {"Description": DESCRIPTION, "PolicyDocument": _substituted(document)},
         }
-        for number, document in enumerate(documents(needed, "${AWS::Partition}"), 1)
+        for number, document in enumerate(documents(required, "${AWS::Partition}"), 1)
     }
     return {
         "AWSTemplateFormatVersion": "2010-09-09",
@@ -150,18 +150,18 @@ def _parameters(role_name: str, external_id: str) -> Document:
     return {
         "TrustedPrincipal": {
             "Type": "String",
-            "Description": "Who may assume the role: the ARN of a role, a user or an account's root.",
+            "Description": "The ARN of the role, user or account root that may assume the role.",
             "AllowedPattern": r"arn:aws[a-z-]*:iam::\d{12}:(root|(role|user)/.+)",
         },
         "ExternalId": {
             "Type": "String",
-            "Description": "What whoever assumes the role must name; empty when nothing need be named.",
+            "Description": "The external id that is required to assume the role; empty for none.",
             "Default": external_id,
             "AllowedPattern": r"(|[\w+=,.@:/-]{2,1224})",
         },
         "RoleName": {
             "Type": "String",
-            "Description": "The same in every account, for --role-name.",
+            "Description": "The name of the role for --role-name, the same in every account.",
             "Default": role_name,
             "AllowedPattern": r"[\w+=,.@-]{1,64}",
         },
@@ -188,7 +188,7 @@ def _role(policies: Iterable[str]) -> Document:
 
 
 def _substituted(value: Any) -> Any:
-    """The same with the partition of the stack in the place of `${AWS::Partition}`."""
+    """The same value, with each string that contains `${…}` wrapped in `Fn::Sub`."""
     match value:
         case dict():
             return {name: _substituted(each) for name, each in value.items()}
@@ -199,16 +199,16 @@ def _substituted(value: Any) -> Any:
     return value
 
 
-def document(catalog: Catalog) -> str:
-    """What is needed and why, as JSON: the policies, and each action with its operations and the types that miss it."""
-    needed = needs(catalog)
+def permissions_document(catalog: Catalog) -> str:
+    """The policies as JSON, and each action with its operations and the entity types that are incomplete without it."""
+    required = required_actions(catalog)
     actions = [
-        {"action": action, "operations": sorted(needed.operations[action]), "types": sorted(types)}
-        for action, types in needed.types.items()
+        {"action": action, "operations": sorted(required.operations[action]), "types": sorted(types)}
+        for action, types in required.types.items()
     ]
-    return as_text({"policies": documents(needed), "actions": actions})
+    return as_text({"policies": documents(required), "actions": actions})
 
 
 def as_text(value: Any) -> str:
-    """JSON to be read."""
+    """A value as indented JSON."""
     return json.dumps(value, indent=2, ensure_ascii=False) + "\n"

@@ -1,8 +1,8 @@
-"""What AWS allows in an account that was reached: by simulation where that is allowed, and by one small call of each listing."""
+"""Finds the actions that are denied in an account: by IAM policy simulation if allowed, and by one small call of each listing."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,49 +12,52 @@ from collector.catalog.catalog import Catalog
 from collector.catalog.permissions import action_of
 from collector.concurrency import chunks, for_each
 from collector.faults import CallFailed, Reason
-from collector.preflight.call_estimate import Asked, CallKind, estimate_calls
-from collector.preflight.policy import GATEWAY, Needs
+from collector.preflight.call_estimate import CallKind, PlannedCall, estimate_calls
+from collector.preflight.policy import GATEWAY, RequiredActions
 from collector.schema.paths import walker
 
 PAGE_SIZES = frozenset(
     {"Limit", "MaxItems", "MaxRecords", "MaxResults", "PageSize", "ResourcesPerPage", "limit", "maxResults"}
 )
 SMALL = 5
-"""The least page of EC2's listings."""
+"""The minimum page size of EC2's listings."""
 SMALL_RECORDS = 20
-"""The least that RDS, ElastiCache and Redshift take for `MaxRecords` (their API references)."""
+"""The minimum `MaxRecords` of RDS, ElastiCache and Redshift (their API references)."""
 
 AT_ONCE = 16
 SIMULATED_AT_ONCE = 100
 DENIED = (Reason.DENIED, Reason.DENIED_BY_SCP)
+DENIED_BY_SCP = "a service control policy (SCP) denies it"
 
 
 @dataclass(slots=True)
-class Answers:
-    """What was found out in an account: actions that are denied, with the reason; other failures, with what was asked."""
+class ProbeResult:
+    """What the probes of one account found: denied actions with the reason in words, and other failures with their calls."""
 
     denied: dict[str, str] = field(default_factory=dict)
-    failures: list[tuple[Asked, CallFailed]] = field(default_factory=list)
+    failures: list[tuple[PlannedCall, CallFailed]] = field(default_factory=list)
     simulated: bool = False
     calls: int = 0
 
 
-async def ask(calls: ScopeCalls, reached: AccountSession, role: str | None, catalog: Catalog, needed: Needs) -> Answers:
-    """Simulate, and call. `role` is the ARN of the role that was assumed, if one was."""
-    answers = Answers()
-    principal = await _principal(calls, reached.target.caller, role)
+async def probe_account(
+    calls: ScopeCalls, session: AccountSession, role: str | None, catalog: Catalog, required: RequiredActions
+) -> ProbeResult:
+    """Simulate the policies of the identity, then call each listing. `role` is the ARN of the assumed role, if any."""
+    result = ProbeResult()
+    principal = await _principal(calls, session.target.caller, role)
     if principal is not None:
         try:
-            answers.denied = await _simulate(calls, principal, needed, reached.target.partition, reached.target.home)
-            answers.simulated = True
+            result.denied = await _simulate(calls, principal, required, session.target.partition, session.target.home)
+            result.simulated = True
         except CallFailed:
-            pass  # it takes iam:SimulatePrincipalPolicy, which a run does not need
-    await _call_all(calls, reached, catalog, answers)
-    return answers
+            pass  # simulation needs iam:SimulatePrincipalPolicy, which a run does not
+    await _call_listings(calls, session, catalog, result)
+    return result
 
 
 async def _principal(calls: ScopeCalls, caller: str, role: str | None) -> str | None:
-    """The ARN whose policies are simulated; None where there is none (root, a federated user) or it cannot be found out."""
+    """The ARN whose policies are simulated; None for root and federated users, or if the role cannot be read."""
     if role is not None:
         return role
     kind, _, rest = caller.split(":", 5)[5].partition("/")
@@ -63,82 +66,78 @@ async def _principal(calls: ScopeCalls, caller: str, role: str | None) -> str | 
     if kind != "assumed-role":
         return None
     try:
-        found = await calls.once("iam", "get_role", {"RoleName": rest.partition("/")[0]})
+        answer = await calls.once("iam", "get_role", {"RoleName": rest.partition("/")[0]})
     except CallFailed:
         return None
-    return str(found["Role"]["Arn"])  # with its path, which a session's ARN leaves out
+    return str(answer["Role"]["Arn"])  # a session's ARN lacks the role's path
 
 
-async def _simulate(calls: ScopeCalls, principal: str, needed: Needs, partition: str, region: str) -> dict[str, str]:
+async def _simulate(
+    calls: ScopeCalls, principal: str, required: RequiredActions, partition: str, region: str
+) -> dict[str, str]:
     denied: dict[str, str] = {}
-    plain = [action for action in needed.types if action != GATEWAY]
+    plain = [action for action in required.types if action != GATEWAY]
     for actions in chunks(plain, SIMULATED_AT_ONCE):
-        denied |= await _refusals(calls, {"PolicySourceArn": principal, "ActionNames": actions})
-    if needed.paths:
-        arns = [f"arn:{partition}:apigateway:{region}::{path.replace('*', 'x')}" for path in needed.paths]
-        denied |= await _refusals(calls, {"PolicySourceArn": principal, "ActionNames": [GATEWAY], "ResourceArns": arns})
+        denied |= await _denials(calls, {"PolicySourceArn": principal, "ActionNames": actions})
+    if required.paths:
+        arns = [f"arn:{partition}:apigateway:{region}::{path.replace('*', 'x')}" for path in required.paths]
+        denied |= await _denials(calls, {"PolicySourceArn": principal, "ActionNames": [GATEWAY], "ResourceArns": arns})
     return denied
 
 
-async def _refusals(calls: ScopeCalls, params: Mapping[str, Any]) -> dict[str, str]:
+async def _denials(calls: ScopeCalls, params: Mapping[str, Any]) -> dict[str, str]:
     pages = calls.pages("iam", "simulate_principal_policy", params)
     results = [result async for page in pages for result in page.get("EvaluationResults") or ()]
-    return {result["EvalActionName"]: _why(result) for result in results if result["EvalDecision"] != "allowed"}
+    return {result["EvalActionName"]: _explain(result) for result in results if result["EvalDecision"] != "allowed"}
 
 
-def _why(result: Mapping[str, Any]) -> str:
+def _explain(result: Mapping[str, Any]) -> str:
     if not result.get("OrganizationsDecisionDetail", {}).get("AllowedByOrganizations", True):
-        return "a policy of the organization (SCP) denies it"
+        return DENIED_BY_SCP
     if not result.get("PermissionsBoundaryDecisionDetail", {}).get("AllowedByPermissionsBoundary", True):
         return "the permissions boundary does not allow it"
     return "a policy denies it" if result["EvalDecision"] == "explicitDeny" else "no policy allows it"
 
 
-async def _call_all(calls: ScopeCalls, reached: AccountSession, catalog: Catalog, answers: Answers) -> None:
-    row = {"AccountId": reached.target.account, "CallerArn": reached.target.caller}
+async def _call_listings(calls: ScopeCalls, session: AccountSession, catalog: Catalog, result: ProbeResult) -> None:
+    row = {"AccountId": session.target.account, "CallerArn": session.target.caller}
 
-    async def one(asked: Asked) -> None:
-        answers.calls += 1
+    async def one(call: PlannedCall) -> None:
+        result.calls += 1
         try:
-            await calls.once(asked.client, asked.op, _params(asked, row), region=asked.region)
+            await calls.once(call.client, call.op, _params(call, row), region=call.region)
         except CallFailed as failure:
-            if failure.is_one_of(asked.absent):
+            if failure.is_one_of(call.absent):
                 return
-            action = action_of(asked.client, asked.op)
+            action = action_of(call.client, call.op)
             if failure.reason in DENIED and action is not None:
                 by_scp = failure.reason is Reason.DENIED_BY_SCP
-                answers.denied.setdefault(
-                    action, "a policy of the organization (SCP) denies it" if by_scp else "AWS denies it"
-                )
+                result.denied.setdefault(action, DENIED_BY_SCP if by_scp else "AWS denied the call")
             else:
-                answers.failures.append((asked, failure))
+                result.failures.append((call, failure))
 
-    await for_each(list(_worth_asking(reached, catalog)), one, AT_ONCE)
+    await for_each(list(_probes(session, catalog)), one, AT_ONCE)
 
 
-def _worth_asking(reached: AccountSession, catalog: Catalog) -> Iterator[Asked]:
-    """One call of each listing, the regional ones in one region; what hangs on rows cannot be asked without any."""
-    target = reached.target
+def _probes(session: AccountSession, catalog: Catalog) -> Iterator[PlannedCall]:
+    """Each listing once, the regional ones in one region. Per-row calls cannot be made without a row."""
+    target = session.target
     one_region = target.home if target.home in target.regions else next(iter(target.regions), target.home)
-    asked_before: set[tuple[str, ...]] = set()
-    for asked in _early(estimate_calls(catalog, target).asked):
-        key = (asked.client, asked.op, str(sorted(asked.params.items())))
-        if key not in asked_before and asked.region in (one_region, target.home):
-            asked_before.add(key)
-            yield asked
+    seen: set[tuple[str, ...]] = set()
+    for call in estimate_calls(catalog, target).calls:
+        key = (call.client, call.op, str(sorted(call.params.items())))
+        if call.kind is not CallKind.PER_ROW and key not in seen and call.region in (one_region, target.home):
+            seen.add(key)
+            yield call
 
 
-def _early(several: Iterable[Asked]) -> Iterator[Asked]:
-    return (asked for asked in several if asked.kind is not CallKind.ROWS and asked.op != "assume_role")
-
-
-def _params(asked: Asked, row: Mapping[str, Any]) -> dict[str, Any]:
-    small = {name: _smaller(name, value) if name in PAGE_SIZES else value for name, value in asked.params.items()}
-    given = {name: walker(path)(dict(row)) for name, path in asked.args.items()}
-    return {**small, **({name: [value] for name, value in given.items()} if asked.listed else given)}
+def _params(call: PlannedCall, row: Mapping[str, Any]) -> dict[str, Any]:
+    small = {name: _smaller(name, value) if name in PAGE_SIZES else value for name, value in call.params.items()}
+    args = {name: walker(path)(dict(row)) for name, path in call.args.items()}
+    return {**small, **({name: [value] for name, value in args.items()} if call.as_list else args)}
 
 
 def _smaller(name: str, size: Any) -> Any:
-    """A smaller page; some operations take it as text."""
-    least = min(int(size), SMALL_RECORDS if name == "MaxRecords" else SMALL)
-    return str(least) if isinstance(size, str) else least
+    """A smaller page size, as text if the operation takes text."""
+    smaller = min(int(size), SMALL_RECORDS if name == "MaxRecords" else SMALL)
+    return str(smaller) if isinstance(size, str) else smaller

@@ -1,4 +1,4 @@
-"""Gets into the accounts as a run would, and collects nothing: what `plan`, `doctor` and `policy --diff` begin with."""
+"""Access to the accounts of a run without collecting anything, for `plan`, `doctor` and `policy --diff`."""
 
 from __future__ import annotations
 
@@ -22,48 +22,52 @@ from collector.report import Ledger, ScopeRecord
 
 Visit: TypeAlias = Callable[[Member, AccountSession | CallFailed], Awaitable[None]]
 
-FIRM = RetryPolicy(deadline=60.0, patient_attempts=6, other_attempts=2, longest_wait=5.0)
-"""A check that has to wait for long has found something."""
+QUICK_RETRIES = RetryPolicy(deadline=60.0, throttle_attempts=6, other_attempts=2, longest_wait=5.0)
+"""Gives up sooner than a run does: to a check, an endpoint that is this slow is a finding."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """The way to the accounts. What the accounts say of themselves on the way is in the ledger."""
+    """Open access to the accounts. The ledger holds the account scopes, with skipped accounts and regions."""
 
     settings: Settings
     accounts: Accounts
-    line: CallContext
+    context: CallContext
     ledger: Ledger
 
     async def visit(self, caller: Caller, fn: Visit) -> None:
-        """Go to every account that a run would collect, a few at a time, with what was reached there or why nothing was.
+        """Call `fn` for every account that a run would collect, with its session or with the failure to reach it.
+
+        At most `accounts_at_once` accounts are visited at the same time. Accounts skipped by their tag are left out.
 
         Raises:
-            Failed: when the organization cannot be read.
+            CallFailed: when the organization cannot be read.
         """
 
         async def one(member: Member) -> None:
             try:
-                reached = await self.accounts.reach(member, caller)
-            except CallFailed as failed:
-                await fn(member, failed)
+                session = await self.accounts.reach(member, caller)
+            except CallFailed as failure:
+                await fn(member, failure)
             else:
-                if reached is not None:
-                    await fn(member, reached)
+                if session is not None:
+                    await fn(member, session)
 
         members = [member async for member in self.accounts.members(caller)]
         await for_each(members, one, self.settings.accounts_at_once)
 
-    def calls(self, reached: AccountSession, region: str) -> ScopeCalls:
-        """Calls in an account and a region; they are in nobody's report."""
-        return ScopeCalls(self.line, reached.identity, region, ScopeRecord())
+    def calls(self, session: AccountSession, region: str) -> ScopeCalls:
+        """Calls in an account and a region that appear in no report."""
+        return ScopeCalls(self.context, session.identity, region, ScopeRecord())
 
 
 @asynccontextmanager
-async def reach(settings: Settings, catalog: Catalog, patience: RetryPolicy = FIRM) -> AsyncIterator[Reach]:
-    """Open the way to the accounts; clients are closed with the context."""
+async def open_reach(
+    settings: Settings, catalog: Catalog, retry_policy: RetryPolicy = QUICK_RETRIES
+) -> AsyncIterator[Reach]:
+    """Open access to the accounts; the clients are closed when the context exits."""
     session = aioboto3.Session()
-    ledger = Ledger("survey", __version__)
+    ledger = Ledger("preflight", __version__)
     async with Clients(session, session.region_name or HOMES["aws"]) as clients:
-        line = CallContext(clients, RateLimits.of(settings), settings.max_concurrency, patience)
-        yield Reach(settings, Accounts(session, line, ledger, settings, catalog), line, ledger)
+        context = CallContext(clients, RateLimits.of(settings), settings.max_concurrency, retry_policy)
+        yield Reach(settings, Accounts(session, context, ledger, settings, catalog), context, ledger)

@@ -1,4 +1,4 @@
-"""What JupiterOne's class schemas require beyond the keys and names that every entity has.
+"""The properties that JupiterOne's class schemas require, beyond those that every entity has.
 
 Source: the class schemas of `@jupiterone/data-model` 0.64.2. `Monitor` has no schema there.
 """
@@ -19,7 +19,7 @@ NULLABLE: Mapping[str, tuple[str, ...]] = {
     "Network": ("CIDR", "internal"),
     "User": ("firstName", "lastName", "email", "shortLoginId", "username"),
 }  # fmt: skip
-"""Properties that a class requires and allows to be null: sent as null where AWS does not tell."""
+"""Properties that a class requires but that may be null. They are null if AWS returns no value."""
 
 REQUIRED: Mapping[str, tuple[str, ...]] = {
     "Account": ("vendor",),
@@ -35,9 +35,9 @@ REQUIRED: Mapping[str, tuple[str, ...]] = {
     "Scanner": ("category",),
     "Service": ("category", "function"),
 }
-"""Properties that a class requires and an entity must therefore declare."""
+"""Properties that a class requires and that may not be null: every entity of the class must declare them."""
 
 
 def defaults(classes: Sequence[str]) -> dict[str, None]:
-    """The nullable properties of all classes of an entity, each as null."""
+    """All nullable properties of these classes, each with the value None."""
     return dict.fromkeys(name for cls in classes for name in NULLABLE.get(cls, ()))

@@ -1,20 +1,22 @@
-"""The vocabulary in which a service says what it has and how AWS tells it.
+"""The vocabulary of the declarations: what a service has, and which calls read it.
 
-Everything here is immutable data. A name (type, class, verb, property, operation, response field) is
-always a literal; only a *value* may be computed, and a computed value says which fields it reads. So the
-plan, the permissions and the documentation are read off the declarations without running them, and a
-test checks every name against botocore's models.
+All of it is immutable data. A name (entity type, class, verb, property, operation, response field) is always a literal.
+Only a value may be computed, and a computed value names the fields that it reads. The plan, the permissions and the
+documents are therefore derived from the declarations without running them, and a test checks every name against
+botocore's models.
 
-A value is written as a `Source`:
+A row is an item of a response, with the fields that further calls add to it. A value of a row is a `Source`:
 
-* a path, `"State.Name"`: fields joined by dots; `X[]` goes into each item of a list, `X{}` into each value
-  of a map; `@` is the row itself and `^` the row (or response element) that this row was found in;
-* `Via(path, fn)`: what lies at one path, converted (`collector.schema.values` has the usual ones);
-* `Template(text)`: `"arn:{partition}:ec2:{region}:{OwnerId|account}:vpc/{VpcId}"`, where `partition`,
-  `region`, `account` and `console` are the row's place, everything else a path, and `|` means "else";
-* `First(a, b)`: the first source that gives something;
-* `Fixed(value)`: always the same;
+* `"State.Name"`: a path. Dots join fields; `X[]` reads each item of a list, `X{}` each value of a map; `@` is the row
+  itself, and `^` its parent: the row, or the list element of the response, in which it was found;
+* `Via(path, fn)`: the value at a path, converted by a function; `collector.schema.values` has the usual ones;
+* `Template("arn:{partition}:ec2:{region}:{OwnerId|account}:vpc/{VpcId}")`: text with values. `partition`, `region`,
+  `account` and `console` come from the place of the row, everything else is a path, and `|` separates alternatives;
+* `First(a, b)`: the first source that has a value;
+* `Fixed(value)`: a constant;
 * `Computed(fn, reads)`: a function of the whole row, with the paths that it reads.
+
+A source without a value is None: the property, name or relationship is then omitted.
 """
 
 from __future__ import annotations
@@ -32,15 +34,15 @@ Verb: TypeAlias = Literal[
 ]  # fmt: skip
 
 UNKNOWN = "!"
-"""Where a row keeps the names of answers that failed calls owe it. A value that would read them is left out."""
+"""The field with the names of the fields that a failed call left unknown. Values that read them are omitted."""
 
 RESOURCE = "resource"
-"""The open target: any collected entity, whatever its type."""
+"""As an end of an `Edge`: an entity of any type."""
 
 
 @dataclass(frozen=True, slots=True)
 class Via:
-    """What lies at a path, converted. Nothing there, nothing converted."""
+    """The value at a path, converted by `fn`, which is not called without one."""
 
     path: str
     fn: Callable[[Any], Any]
@@ -48,7 +50,10 @@ class Via:
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """Text with fields of the row and of its place; nothing if a field is missing. `words` name values that are converted."""
+    """Text with values of the row and its place; None if one of them is missing.
+
+    `words` defines names for other sources, such as converted values: `Template("{name}", {"name": lower("Id")})`.
+    """
 
     text: str
     words: Mapping[str, Source] = field(default_factory=dict, hash=False)
@@ -56,14 +61,14 @@ class Template:
 
 @dataclass(frozen=True, slots=True)
 class Fixed:
-    """The same value for every row."""
+    """A constant: the same value for every row."""
 
     value: Json
 
 
 @dataclass(frozen=True, slots=True)
 class Computed:
-    """A function of the whole row; `reads` names the paths that it looks at."""
+    """The result of a function of the whole row; `reads` are the paths that it reads."""
 
     fn: Callable[[Row], Any]
     reads: tuple[str, ...]
@@ -71,7 +76,7 @@ class Computed:
 
 @dataclass(frozen=True, slots=True, init=False)
 class First:
-    """The first of several sources that gives a value."""
+    """The value of the first source that has one; an empty string or list counts as none."""
 
     sources: tuple[Source, ...]
 
@@ -82,16 +87,24 @@ class First:
 Source: TypeAlias = str | Via | Template | Fixed | Computed | First
 
 
-# Where rows come from -------------------------------------------------------------------------------------
+# Rows -----------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Call:
-    """An operation, and where its items lie. Declarations that name the same `Call` share its answer.
+    """A listing: each item of its pages is a row. Declarations that name the same `Call` object share its responses.
 
-    All pages are read. `token` names the output member to hand back under the same name where botocore knows
-    no paginator. With `each`, the operation is called for every row of that entity type, with `args` (parameter
-    to path) from it. `absent` are the error codes that mean "there are none"; see `Hydrate` for their form.
+    Attributes:
+        op: the operation, as the method of a botocore client: `describe_vpcs`.
+        items: the path to the items in a page.
+        params: constant parameters.
+        each: an entity type. The operation is then called once for each of its rows, which is the `^` of the new rows.
+        args: parameters that are read from that row, as paths. Without a value for each of them, no call is made.
+        when: only for rows of `each` for which this is true.
+        wrap: for items that are scalars: the field of the row that has the value.
+        token: the page token, if botocore has no paginator: a member of the response and a parameter of the same name.
+        absent: error codes that mean "there are none"; see `Hydrate`.
+        client: the botocore client, if it is not the declaration's.
     """
 
     op: str
@@ -108,7 +121,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SameAnswer:
-    """Other items of the same pages: declarations that name slices of one `Call` share its answer."""
+    """Other items in the responses of a `Call` that another declaration reads; the call is made once for both."""
 
     call: Call
     items: str
@@ -116,7 +129,7 @@ class SameAnswer:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Nested:
-    """Rows that lie in another entity's finished row; no call is made."""
+    """Items in the complete rows of another entity type (`each`); no call is made."""
 
     each: str
     items: str
@@ -124,22 +137,26 @@ class Nested:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Synthetic:
-    """One row for each account (each region, in a regional scope), made of what the run itself knows.
+    """One row for each account, or for each region in a regional scope; no call is made.
 
-    Its fields: `AccountId`, `CallerArn`, `Regions` (those collected), `EnabledRegions`.
+    Its fields are `AccountId`, `CallerArn`, `Regions` (the ones that are collected) and `EnabledRegions`.
     """
 
 
 class Calls(Protocol):
-    """What a `Custom` may do: call operations of its own scope. Waiting and retrying happen inside."""
+    """The calls that the function of a `Custom` may make. They wait for rate limits and retry, as all calls do."""
 
     async def once(self, op: str, /, *, again: tuple[str, ...] = (), **params: object) -> Row:
-        """Call an operation; the codes in `again` mean "not ready yet", and it is asked again later."""
+        """Make one call. Error codes in `again` mean "not ready yet": the call is repeated later.
+
+        Raises:
+            CallFailed: when the call fails permanently.
+        """
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Custom:
-    """The escape hatch: rows that need a loop of their own. It still names its operations."""
+    """Rows that need a loop of their own: `fn` yields lists of rows. `ops` names every operation that it calls."""
 
     fn: Callable[[Calls], AsyncIterator[list[Row]]]
     ops: tuple[str, ...]
@@ -149,18 +166,21 @@ class Custom:
 Rows: TypeAlias = Call | SameAnswer | Nested | Synthetic | Custom
 
 
-# What is added to a row -----------------------------------------------------------------------------------
+# Further calls --------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Hydrate:
-    """A further call for one row; its answer is added to the row under `at`.
+    """A further call for each row. Its response is added to the row as the field `at`, which later calls can read.
 
-    With `items`, all pages are read and the list of items is added instead. With `regions`, it is called in every
-    region of the run, and the list of answers is added, each with its `Region`.
-
-    `absent` are error codes that mean "this one has none": nothing is added and nothing is wrong. A code may
-    carry a text that the message must contain, `"AccessDeniedException: resource-based policy"`.
+    Attributes:
+        args: parameters that are read from the row, as paths. Without a value for each of them, no call is made.
+        params: constant parameters.
+        items: the path to the items: all pages are read, and the list of items is added instead of the response.
+        when: only for rows for which this is true.
+        absent: error codes that mean "this row has none": no field is added and no problem is reported. A code may be
+            followed by text that the message must contain: `"AccessDeniedException: resource-based policy"`.
+        regions: call in every region of the run and add the list of responses, each with its `Region`.
     """
 
     op: str
@@ -176,10 +196,10 @@ class Hydrate:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Describe:
-    """A further call for many rows at once; its items replace them.
+    """A further call for many rows at once. Its items replace the rows: `describe_clusters` after `list_clusters`.
 
-    `by` is the path of the identifier that goes into the list parameter `ids`, at most `size` a call. `args` are
-    taken from the row's parent (all rows of one call have the same).
+    The identifier at the path `by` goes into the list parameter `ids`, at most `size` per call. `args` are read from
+    the parent of the rows.
     """
 
     op: str
@@ -194,9 +214,10 @@ class Describe:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Gather:
-    """A further call for many rows at once; each row gets under `at` the list of items that belong to it.
+    """A further call for many rows at once. Each row gets the list of its items as the field `at`.
 
-    An item belongs to the row whose `by` equals the item's `on`. `ids` takes at most `size` identifiers a call.
+    An item belongs to a row if its value at `on` equals the row's value at `by`. The latter goes into the list
+    parameter `ids`, at most `size` per call.
     """
 
     op: str
@@ -212,9 +233,9 @@ class Gather:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Join:
-    """Another listing of the same scope, read once; each row gets under `at` its list of matching items.
+    """Another listing of the same scope, read once. Each row gets the list of matching items as the field `at`.
 
-    An item matches when one of the values at its `on` is one of the values at the row's `to`.
+    An item matches a row if a value of its `on` equals a value of the row's `to`.
     """
 
     rows: Call | SameAnswer | Custom
@@ -223,16 +244,15 @@ class Join:
     to: Source
 
 
-# What leaves ----------------------------------------------------------------------------------------------
+# Entities and relationships -------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class MappedEntity:
-    """An end that was not collected, described by properties so that the graph downstream can find it.
+    """The end of a mapped relationship: an entity that is not collected and is found by its properties in JupiterOne.
 
-    `entity` describes it (`_class`, `_type`, …: literal names, computed values). `match` lists the properties that find
-    it, each group an alternative; a group counts only if all of its values are there. `create` lets downstream make
-    the entity when it finds none. Source: JupiterOne's mapped relationships.
+    `entity` maps property names (`_class`, `_type`, …) to values. `match` lists alternative groups of properties that
+    identify it; only complete groups are used. `create` lets JupiterOne create the entity if none matches.
     """
 
     entity: Mapping[str, Source]
@@ -242,20 +262,22 @@ class MappedEntity:
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """A relationship, written as the data model writes it: `Edge("aws_vpc", "CONTAINS", "aws_subnet", at="VpcId")`.
+    """A relationship, in the notation of the data model: `Edge("aws_vpc", "CONTAINS", "aws_subnet", at="VpcId")`.
 
-    It stands on the entity whose row holds the pointer, whichever way the arrow goes; where both ends are of that type, the
-    row is the source. `at` gives what the other end is called there: its key, or its short identifier, or with `by`
-    one of the names that the other entity declares in `also`. Several types may be meant (`("aws_alb", "aws_nlb")`), or
-    `RESOURCE`, any type.
+    It is declared on the entity whose row has the pointer, whatever its direction. If both ends are of that type, the
+    row is the source. An end may be one of several types (`("aws_alb", "aws_nlb")`) or of any type (`RESOURCE`).
 
-    With `each`, the edge is made for each item at that path: `at`, `of`, `when`, `props`, `key` and `outside` read the item,
-    whose `^` is the row (an item that is a bare value is read as `Item`). `of` names the near end where it is not the
-    row's own entity. `key` sets apart several edges of one pair.
-
-    `outside` says what the other end is when it lies outside of what was collected: its key, or a description; then a
-    mapped relationship is sent. Without `at` it is always sent. A pointer that is an ARN of another account needs no
-    `outside`.
+    Attributes:
+        at: what the row calls the other end: its key or short identifier, or with `by`, a name of that kind.
+        by: a kind of name that the other entity declares in `also`.
+        of: the key or short identifier of the near end, if that is not the row's own entity.
+        each: a path. One edge is drawn for each item there, and all other sources read the item: its `^` is the row,
+            and a scalar item is read as `Item`.
+        when: only if this is true.
+        props: properties of the relationship.
+        key: distinguishes relationships of one pair of entities.
+        outside: the other end, if it is not collected, by its key or its properties: a mapped relationship is then
+            sent, and without `at` always. A pointer that is an ARN of another account needs no `outside`.
     """
 
     source: str | tuple[str, ...]
@@ -270,10 +292,24 @@ class Edge:
     key: Source | None = None
     outside: Source | MappedEntity | None = None
 
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """`source` as a tuple."""
+        return (self.source,) if isinstance(self.source, str) else self.source
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """`target` as a tuple."""
+        return (self.target,) if isinstance(self.target, str) else self.target
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Declaration:
-    """How rows are obtained: what entities and links have in common."""
+    """What entities and links have in common: how their rows are read and completed.
+
+    The further calls are made in the order of the fields. `when` keeps only rows for which it is true. `client` and
+    `scope` override those of the service.
+    """
 
     rows: Rows
     when: Source | None = None
@@ -288,12 +324,19 @@ class Declaration:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Entity(Declaration):
-    """A type of the graph: its rows, its key, its properties, and the edges whose pointers stand in its rows.
+    """An entity type: its rows, its key, its properties, and the edges whose pointers are in its rows.
 
-    `arn` is the key unless told otherwise (`None`: AWS has none). `id` is the short identifier under which others
-    point here; `also` are further names of that kind (`{"dns": "DNSName"}`), for `Edge.by`. `region` is
-    the row's own region where that is not the scope's; its further calls go there. `secrets` are paths whose values
-    never leave, not even in `_rawData`.
+    Attributes:
+        cls: its JupiterOne class or classes.
+        key: unique in the account. A row without it is reported as malformed.
+        id: the short identifier by which others point to it: `vpc-0abc`.
+        also: further kinds of names by which an `Edge` can find it: `{"dns": "DNSName"}`.
+        arn: the ARN, if it is not the key; None if AWS has none.
+        region: the row's own region, if it may differ from the scope's. Its further calls go there.
+        web: the template of its page in the AWS console; values are escaped.
+        tags: the list or map of its tags.
+        secrets: paths whose values must never be sent; they are redacted in `_rawData`.
+        facts: values that the analysis of policies and networks reads.
     """
 
     type: str
@@ -313,19 +356,25 @@ class Entity(Declaration):
     secrets: tuple[str, ...] = ()
     facts: Mapping[str, Source] = field(default_factory=dict)
 
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """`cls` as a tuple."""
+        return (self.cls,) if isinstance(self.cls, str) else self.cls
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Links(Declaration):
-    """Rows that are no entity of their own but tell of relationships between others."""
+    """Rows that are no entities but contain relationships between others."""
 
     title: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Service:
-    """What one AWS service has. `name` is what `--services` calls it; `client` the botocore client.
+    """The declarations of one AWS service. `name` is its name in `--services`, `client` its botocore client.
 
-    `node` is the service's own entity, made once for each account; it HAS every entity of the types in `has`.
+    `node` is the entity of the service itself, one for each account; it HAS every entity of the types in `has`.
+    `default` services are collected without `--services`.
     """
 
     name: str
@@ -340,12 +389,12 @@ class Service:
 
 
 def pick(*paths: str, **named: Source) -> dict[str, Source]:
-    """Take these response fields as they are, in lowerCamelCase; name the ones that differ."""
+    """Properties: response fields as they are, named in lowerCamelCase, and sources under names of their own."""
     return {camel(path): path for path in paths} | named
 
 
 def camel(path: str) -> str:
-    """`Placement.AvailabilityZone` is `availabilityZone`, `DBInstanceArn` is `dbInstanceArn`, `ARN` is `arn`."""
+    """The property for a path: `zone` for `Placement.Zone`, `dbInstanceArn` for `DBInstanceArn`, `arn` for `ARN`."""
     last = path.rpartition(".")[2].removesuffix("[]")
     capitals = len(last) - len(last.lstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZ"))
     lowered = capitals if capitals in (0, 1, len(last)) else capitals - 1
@@ -362,9 +411,9 @@ def service_node(
     join: tuple[Join, ...] = (),
     props: Mapping[str, Source] | None = None,
 ) -> Entity:
-    """The entity of an AWS service itself, one for each account: `aws_account HAS` it, and it HAS what it runs.
+    """The entity of an AWS service itself, one for each account, with `aws_account HAS` it.
 
-    `category` and `function` are words of JupiterOne's class `Service`.
+    `category` and `function` are properties of JupiterOne's class `Service`, with the values that it defines.
     """
     return Entity(
         type=type_,

@@ -1,4 +1,4 @@
-"""Paths into an AWS answer, and the other sources of a value, compiled once into plain functions."""
+"""Compiles paths and the other sources of a value to plain functions, once for each declaration."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ Read: TypeAlias = Callable[[Row, Place], Any]
 Walk: TypeAlias = Callable[[Any], Any]
 
 _UNRESERVED = re.compile(r"[A-Za-z0-9_.~-]*")
-"""Text that a URL may hold as it is."""
+"""Text that needs no escaping in a URL."""
 
 PLACE = ("partition", "region", "account", "console")
-"""The words of a template that stand for the row's place, never for a field of it."""
+"""Names in a template that are always read from the place of the row, never from its fields."""
 
 
 def reader(source: Source) -> Read:
-    """The function that reads a source from a row in a place. It gives None where there is nothing."""
+    """A function that reads a source from a row and its place. It returns None if there is no value."""
     match source:
         case str():
-            return _followed(source)
+            return _path(source)
         case Via(path, fn):
             return _converted(walker(path), fn)
         case Template(text, words):
@@ -40,7 +40,7 @@ def reader(source: Source) -> Read:
 
 
 def reads(source: Source) -> Iterator[str]:
-    """The paths of the row that a source looks at."""
+    """The paths that a source reads from a row."""
     match source:
         case str() | Via():
             yield source if isinstance(source, str) else source.path
@@ -57,7 +57,7 @@ def reads(source: Source) -> Iterator[str]:
 
 
 def has_unknowns(row: Row | None) -> bool:
-    """Whether a failed call owes an answer to the row or to what it was found in."""
+    """Whether a failed call left a field of the row, or of one of its parents, unknown."""
     while row:
         if UNKNOWN in row:
             return True
@@ -66,18 +66,18 @@ def has_unknowns(row: Row | None) -> bool:
 
 
 def unknown_reads(*sources: Source | None) -> Callable[[Row], bool]:
-    """A function that tells whether a failed call owes a row what these sources read."""
-    debts = [_debt(source) for source in sources if source is not None]
-    return lambda row: any(debt(row) for debt in debts)
+    """A function that returns whether one of these sources reads a field of the row that a failed call left unknown."""
+    checks = [_unknown_read(source) for source in sources if source is not None]
+    return lambda row: any(is_unknown(row) for is_unknown in checks)
 
 
-def _debt(source: Source) -> Callable[[Row], bool]:
+def _unknown_read(source: Source) -> Callable[[Row], bool]:
     if isinstance(source, First):
-        return _debt_of_first([(_debt(each), reader(each)) for each in source.sources])
-    wanted = [place for path in reads(source) if (place := _head(path))]
+        return _unknown_first([(_unknown_read(each), reader(each)) for each in source.sources])
+    fields = [field for path in reads(source) if (field := _head(path))]
 
-    def owed(row: Row) -> bool:
-        for depth, head in wanted:
+    def is_unknown(row: Row) -> bool:
+        for depth, head in fields:
             at: Row | None = row
             for _ in range(depth):
                 at = at.get("^") if at else None
@@ -85,34 +85,34 @@ def _debt(source: Source) -> Callable[[Row], bool]:
                 return True
         return False
 
-    return owed
+    return is_unknown
 
 
-def _debt_of_first(options: list[tuple[Callable[[Row], bool], Read]]) -> Callable[[Row], bool]:
-    """Of several sources only those matter that come before one that gives something."""
+def _unknown_first(sources: list[tuple[Callable[[Row], bool], Read]]) -> Callable[[Row], bool]:
+    """The sources after the first one that has a value are never read, so they do not matter."""
     nowhere = Place("", "", "")
 
-    def owed(row: Row) -> bool:
-        for debt, read in options:
-            if debt(row):
+    def is_unknown(row: Row) -> bool:
+        for reads_unknown, read in sources:
+            if reads_unknown(row):
                 return True
             if read(row, nowhere) not in (None, "", []):
                 return False
         return False
 
-    return owed
+    return is_unknown
 
 
 def _head(path: str) -> tuple[int, str] | None:
-    """How many `^` up a path begins, and with which field."""
-    words = path.split(".")
-    depth = next((place for place, word in enumerate(words) if word != "^"), len(words))
-    return (depth, words[depth].removesuffix("[]").removesuffix("{}")) if depth < len(words) else None
+    """The number of leading `^` of a path, and the field after them."""
+    parts = path.split(".")
+    depth = next((number for number, part in enumerate(parts) if part != "^"), len(parts))
+    return (depth, parts[depth].removesuffix("[]").removesuffix("{}")) if depth < len(parts) else None
 
 
 @cache
 def walker(path: str) -> Walk:
-    """The function that follows a path: None where it breaks off, a flat list where it passes `[]` or `{}`."""
+    """A function that returns the value at a path: None if a field is missing, a flat list with `[]` or `{}`."""
     if path == "@":
         return lambda row: row
     head, _, rest = path.partition(".")
@@ -124,7 +124,7 @@ def walker(path: str) -> Walk:
 
 
 def template(text: str, words: Mapping[str, Source] | None = None, *, quoted: bool = False) -> Read:
-    """Fill a template; `quoted` escapes the row's values for a URL. None if any part is missing."""
+    """A function that fills a template; None if a value is missing. `quoted` escapes the row's values for a URL."""
     literals = [literal for literal, _, _, _ in Formatter().parse(text)]
     fields = [tuple(_word(name, words or {}, quoted=quoted) for name in names) for names in _fields(text)]
     parts = tuple(zip(literals, fields, strict=False))
@@ -146,16 +146,16 @@ def template(text: str, words: Mapping[str, Source] | None = None, *, quoted: bo
 
 
 def found(answer: Any, path: str) -> list[Any]:
-    """The items of an answer: what lies at the path, as a list."""
-    got = walker(path)(answer)
-    return got if isinstance(got, list) else [] if got is None else [got]
+    """The items at a path of a response, as a list."""
+    value = walker(path)(answer)
+    return value if isinstance(value, list) else [] if value is None else [value]
 
 
 def found_rows(answer: Row, path: str, parent: Row | None) -> Iterator[Row]:
-    """The items of an answer as rows that know under `^` what they were found in.
+    """The items at a path of a response as rows, each with its parent as `^`.
 
-    That is the list element around them where the path passes two lists, else `parent`. A bare value becomes a row with
-    the one field `Item`. Rows are copies where they get a `^`: an element never holds a row that holds the element.
+    If the path contains two lists, the parent is the element of the outer one, else `parent`. A scalar item becomes a
+    row with the single field `Item`. A row with a `^` is a copy, so that no reference cycle arises.
     """
     outer, _, inner = path.rpartition("[].")
     if outer:
@@ -179,17 +179,17 @@ def _word(name: str, words: Mapping[str, Source], *, quoted: bool) -> Callable[[
     read = reader(words.get(name, name))
 
     def word(row: Row, place: Place) -> str | None:
-        got = read(row, place)
-        if got is None or got == "":
+        value = read(row, place)
+        if value is None or value == "":
             return None
-        text = got if isinstance(got, str) else str(got)
+        text = value if isinstance(value, str) else str(value)
         return text if not quoted or _UNRESERVED.fullmatch(text) else quote(text, safe="")
 
     return word
 
 
-def _followed(path: str) -> Read:
-    """Most paths are a single field: one look-up instead of a walk."""
+def _path(path: str) -> Read:
+    """Most paths are a single field, which needs one look-up instead of a walk."""
     if path.isidentifier():
         return lambda row, _: row.get(path)
     walk = walker(path)
@@ -198,15 +198,15 @@ def _followed(path: str) -> Read:
 
 def _converted(walk: Walk, fn: Callable[[Any], Any]) -> Read:
     def convert(row: Row, _: Place) -> Any:
-        got = walk(row)
-        return None if got is None else fn(got)
+        value = walk(row)
+        return None if value is None else fn(value)
 
     return convert
 
 
-def _first(options: tuple[Read, ...]) -> Read:
+def _first(readers: tuple[Read, ...]) -> Read:
     def first(row: Row, place: Place) -> Any:
-        return next((got for read in options if (got := read(row, place)) not in (None, "", [])), None)
+        return next((value for read in readers if (value := read(row, place)) not in (None, "", [])), None)
 
     return first
 
@@ -228,13 +228,13 @@ def _through_list(head: str, rest: Walk | None) -> Walk:
             items = items.values()
         if rest is None:
             return list(items)
-        out: list[Any] = []
+        values: list[Any] = []
         for item in items:
-            got = rest(item)
-            if isinstance(got, list):
-                out += got
-            elif got is not None:
-                out.append(got)
-        return out
+            inner = rest(item)
+            if isinstance(inner, list):
+                values += inner
+            elif inner is not None:
+                values.append(inner)
+        return values
 
     return through

@@ -1,4 +1,4 @@
-"""Declarations that several services share: functions that return them."""
+"""Functions that return edges, joins and values that many services share."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collector.schema.paths import walker
 
 
 def guarded_by(type_: str, at: Source) -> tuple[Edge, Edge]:
-    """Both directions of one fact, as JupiterOne's data model lists them: it HAS security groups, and they PROTECT it."""
+    """The edges between a resource and its security groups, in both directions: it HAS them, and they PROTECT it."""
     return (
         Edge(type_, "HAS", "aws_security_group", at=at),
         Edge("aws_security_group", "PROTECTS", type_, at=at),
@@ -15,7 +15,7 @@ def guarded_by(type_: str, at: Source) -> tuple[Edge, Edge]:
 
 
 def encrypted_with(type_: str, path: str) -> tuple[Edge, Edge]:
-    """It USES the KMS key that AWS names at the path: by ARN or key id, or by an alias (`alias/…`, of its own region, or its ARN)."""
+    """The edges for USES of the KMS key at a path: an ARN, a key id, or an alias (ARN, or `alias/…` in its region)."""
     walk = walker(path)
     is_alias = Computed(lambda row: _is_alias(walk(row)), (path,))
     is_key = Computed(lambda row: not _is_alias(walk(row)), (path,))
@@ -34,28 +34,27 @@ def _is_alias(name: object) -> bool:
 
 
 def tagged(resource_type: str, arn: Source) -> Join:
-    """The tags of all resources of one type in a region, a hundred a call; they are at `Tagging[].Tags[]`."""
-    everything = {"ResourceTypeFilters": [resource_type], "ResourcesPerPage": 100}
-    call = Call("get_resources", "ResourceTagMappingList", everything, client="resourcegroupstaggingapi")
+    """A join with the tags of all resources of one type in a region, at `Tagging[].Tags[]`; 100 per call."""
+    params = {"ResourceTypeFilters": [resource_type], "ResourcesPerPage": 100}
+    call = Call("get_resources", "ResourceTagMappingList", params, client="resourcegroupstaggingapi")
     return Join(call, "Tagging", on="ResourceARN", to=arn)
 
 
 def filled(path: str) -> Via:
-    """What lies at the path, unless it is empty or zero, which is how AWS often says that there is none."""
+    """The value at a path; None if it is empty or zero, by which AWS often means "none"."""
     return Via(path, lambda value: value or None)
 
 
 def lambda_functions(path: str) -> Via:
-    """The Lambda functions among the ARNs at the path, as a list, without the version or alias that an ARN may end in."""
+    """The ARNs of Lambda functions among the ARNs at a path, as a list, without a version or alias."""
     return Via(path, _functions)
 
 
 def _functions(arns: str | list[str]) -> list[str]:
-    several = [arns] if isinstance(arns, str) else arns
-    parts = (arn.split(":") for arn in several)
+    parts = (arn.split(":") for arn in ([arns] if isinstance(arns, str) else arns))
     return [":".join(part[:7]) for part in parts if part[2:3] == ["lambda"] and part[5:6] == ["function"]]
 
 
 def without_stage(arn: str) -> str:
-    """The ARN of a REST API from that of one of its stages; any other ARN as it is."""
+    """The ARN of the REST API, for the ARN of one of its stages; any other ARN as it is."""
     return arn.partition("/stages/")[0]

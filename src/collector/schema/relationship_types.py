@@ -1,4 +1,4 @@
-"""The `_type` of a relationship, by JupiterOne's rule."""
+"""Derives the `_type` of a relationship, by JupiterOne's rule."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from functools import cache
 
 @cache
 def type_of(source: str, verb: str, target: str) -> str:
-    """JupiterOne's rule: the target's name without the leading words that it shares, place by place, with the source's."""
+    """`source_verb_target`, without those leading words of the target that are equal, one by one, to the source's."""
     from_words, to_words = snake(source).split("_"), snake(target).split("_")
     shared = 0
     while shared < min(len(from_words), len(to_words) - 1) and from_words[shared] == to_words[shared]:
@@ -16,7 +16,7 @@ def type_of(source: str, verb: str, target: str) -> str:
 
 
 def snake(name: str) -> str:
-    """A class name as a word of a type: `IpAddress` is `ip_address`."""
+    """A class name in snake case: `ip_address` for `IpAddress`."""
     return "".join(
         f"_{letter.lower()}" if letter.isupper() and place else letter.lower() for place, letter in enumerate(name)
     )

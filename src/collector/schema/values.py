@@ -1,4 +1,4 @@
-"""Small values for declarations. Each keeps its path in sight of the lint and of the documentation."""
+"""Converted values for declarations. Each keeps its path, so that tests can check it and documents can show it."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from collector.schema.paths import walker
 
 
 def boolean(path: str) -> Via:
-    """`"true"`, `True`, `"Enabled"` and the like as true, everything else as false."""
-    return Via(path, _truth)
+    """True for `True` and, in any case, `true`, `1`, `yes`, `on` and `enabled`; False for everything else."""
+    return Via(path, _is_true)
 
 
 def negated(path: str) -> Via:
     """The opposite of `boolean`."""
-    return Via(path, lambda value: not _truth(value))
+    return Via(path, lambda value: not _is_true(value))
 
 
 def integer(path: str) -> Via:
-    """A whole number that AWS sends as text; nothing if it is none."""
+    """An integer that AWS returns as text; None if it is not one."""
     return Via(path, _integer)
 
 
 def text(path: str) -> Via:
-    """A number or a flag as text."""
+    """A number or boolean as text."""
     return Via(path, lambda value: value if isinstance(value, str) else orjson.dumps(value).decode())
 
 
 def epoch(path: str) -> Via:
-    """A time as milliseconds since 1970: from a timestamp, ISO 8601 text, or seconds as number or text."""
+    """A time in milliseconds since the epoch, from a timestamp, ISO 8601 text, or seconds as a number or text."""
     return Via(path, milliseconds)
 
 
@@ -43,68 +43,68 @@ def lower(path: str) -> Via:
 
 
 def last_segment(path: str, separator: str = "/") -> Via:
-    """What follows the last separator: the name at the end of an ARN, a URL or a path."""
+    """The part after the last separator, such as the name at the end of an ARN, URL or path."""
     return Via(path, lambda value: str(value).rsplit(separator, 1)[-1])
 
 
 def without_suffix(path: str, suffix: str) -> Via:
-    """Text (or each of several) without an ending, such as a log group's `:*`."""
-    return Via(path, lambda value: _each(value, lambda one: one.removesuffix(suffix)))
+    """Text, or each text of a list, without a suffix, such as the `:*` of a log group's ARN."""
+    return Via(path, lambda value: _map(value, lambda one: one.removesuffix(suffix)))
 
 
 class JsonText(str):
-    """JSON as the text of a property: kept whole, however long."""
+    """JSON text for a property: it is never truncated."""
 
     __slots__ = ()
 
 
 def document(path: str) -> Via:
-    """A structure as JSON text, keys sorted, kept whole; text stays as it is."""
+    """A structure as JSON text with sorted keys, never truncated; text stays as it is."""
     return Via(path, lambda value: JsonText(as_json(value)))
 
 
 def present(path: str) -> Computed:
-    """Whether there is anything at the path."""
+    """Whether there is a value at the path that is not an empty string, list or map."""
     return _of(path, lambda value: value not in (None, "", [], {}))
 
 
 def equals(path: str, *values: object) -> Computed:
-    """Whether the value is one of these. False when there is none."""
+    """Whether the value is one of these; False without a value."""
     return _of(path, lambda value: value in values)
 
 
 def differs(path: str, *values: object) -> Computed:
-    """Whether the value is none of these. True when there is none."""
+    """Whether the value is none of these; True without a value."""
     return _of(path, lambda value: value not in values)
 
 
 def count(path: str) -> Via:
-    """How many items the list has."""
+    """The number of items in a list."""
     return Via(path, len)
 
 
 def unique(path: str) -> Via:
-    """The items of a list, each once, in their order."""
+    """The distinct items of a list, in their order."""
     return Via(path, lambda value: list(dict.fromkeys(value)))
 
 
 def only(path: str) -> Via:
-    """The first item of a list, such as the one that a join or a gathering call found for the row."""
+    """The first item of a list, such as the only match of a join; None if the list is empty."""
     return Via(path, lambda value: value[0] if value else None)
 
 
 def entry(path: str, key: str, *, name: str = "Key", value: str = "Value") -> Via:
-    """The value of one key in a list of pairs: `[{"Key": …, "Value": …}, …]`."""
+    """The value for a key in a list of pairs, `[{"Key": …, "Value": …}, …]`."""
     return Via(path, lambda pairs: next((pair.get(value) for pair in pairs if pair.get(name) == key), None))
 
 
 def computed(*reads: str) -> Callable[[Callable[[Row], Any]], Computed]:
-    """Decorate a function of the row with the paths that it reads."""
+    """A decorator that makes a `Computed` of a function of the row; `reads` are the paths that it reads."""
     return lambda fn: Computed(fn, reads)
 
 
 def milliseconds(value: Any) -> int | None:
-    """Milliseconds since 1970 of a datetime, ISO 8601 text (UTC unless it says otherwise), or seconds; else nothing."""
+    """Milliseconds since the epoch, from a datetime or ISO 8601 text (UTC by default) or seconds; None otherwise."""
     if isinstance(value, datetime):
         return round((value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp() * 1000)
     try:
@@ -127,7 +127,7 @@ def _iso(value: Any) -> int | None:
         return None
 
 
-def _truth(value: Any) -> bool:
+def _is_true(value: Any) -> bool:
     return value if isinstance(value, bool) else str(value).lower() in ("true", "1", "yes", "on", "enabled")
 
 
@@ -138,12 +138,10 @@ def _integer(value: Any) -> int | None:
         return None
 
 
-def _each(value: Any, fn: Callable[[str], str]) -> str | list[str]:
-    return (
-        [fn(str(one)) for one in value]
-        if isinstance(value, Iterable) and not isinstance(value, str)
-        else fn(str(value))
-    )
+def _map(value: Any, fn: Callable[[str], str]) -> str | list[str]:
+    if isinstance(value, Iterable) and not isinstance(value, str):
+        return [fn(str(one)) for one in value]
+    return fn(str(value))
 
 
 def _of(path: str, fn: Callable[[Any], Any]) -> Computed:

@@ -1,4 +1,4 @@
-"""IAM Access Analyzer. Analyzers of external access tell who has it; the others' findings have a list of their own."""
+"""IAM Access Analyzer. External access findings come from `ListFindings`, all others from `ListFindingsV2`."""
 
 from dataclasses import replace
 
@@ -6,7 +6,7 @@ from collector.schema.declarations import Call, Edge, Entity, First, Fixed, Serv
 from collector.schema.values import differs, document, equals
 
 EXTERNAL = ("ACCOUNT", "ORGANIZATION")
-"""The types of analyzers that `ListFindings` answers for; it refuses the others (Access Analyzer's documentation)."""
+"""The analyzer types that `ListFindings` accepts; it rejects the others (source: Access Analyzer documentation)."""
 
 analyzer = Entity(
     type="aws_accessanalyzer_analyzer",

@@ -1,6 +1,6 @@
-"""The account itself, and what AWS Organizations and IAM tell of it.
+"""The AWS account: its properties from IAM, Account Management and AWS Organizations.
 
-Organizations lists accounts, tags and parents to its management account, and throttles whoever else asks: only that one does.
+Organizations lists accounts, tags and parents to its management account only, and throttles other callers.
 """
 
 from typing import Any
@@ -26,7 +26,7 @@ from collector.schema.declarations import (
     service_node,
 )
 from collector.schema.values import boolean, only
-from collector.services.iam.credential_report import any_of, credential_report, time_of
+from collector.services.iam.credential_report import any_flag, credential_report, latest_time
 from collector.services.s3.access import account_block, block
 
 ROOT = Template("arn:{partition}:iam::{AccountId}:root")
@@ -39,7 +39,7 @@ ROOT_MFA = Call(
 
 
 def is_master(row: Row) -> bool | None:
-    """Whether the account manages its organization; nothing outside of one."""
+    """Whether this is the management account of its organization; None if it belongs to no organization."""
     organization = (row.get("Organization") or {}).get("Organization")
     return None if organization is None else bool(organization.get("MasterAccountId") == row["AccountId"])
 
@@ -47,23 +47,23 @@ def is_master(row: Row) -> bool | None:
 IS_MASTER = Computed(is_master, ("AccountId", "Organization.Organization.MasterAccountId"))
 
 
-def mine(field: str) -> Computed:
-    """What Organizations lists of the account itself."""
+def member(field: str) -> Computed:
+    """A field of this account's own entry in the member list of Organizations."""
 
-    def told(row: Row) -> Any:
+    def value(row: Row) -> Any:
         return next((one.get(field) for one in row.get("Members") or () if one["Id"] == row["AccountId"]), None)
 
-    return Computed(told, ("AccountId", "Members[].Id", f"Members[].{field}"))
+    return Computed(value, ("AccountId", "Members[].Id", f"Members[].{field}"))
 
 
-def management(arn: str) -> str:
-    """The account entity's key of the management account, whose number stands in every member's ARN."""
+def management_account_key(arn: str) -> str:
+    """The entity key of the management account, whose id is part of every member's ARN."""
     _, partition, _, _, number, _ = arn.split(":", 5)
     return f"arn:{partition}:iam::{number}:root"
 
 
-def is_managed(row: Row) -> bool:
-    """Whether an organization's account is another one than its management account."""
+def is_member(row: Row) -> bool:
+    """Whether an account of the organization is not its management account."""
     return bool(row["Arn"].split(":")[4] != row["Id"])
 
 
@@ -74,13 +74,13 @@ def contact(kind: str, at: str) -> Hydrate:
 
 
 MEMBERSHIP = pick(
-    orgAccountName=mine("Name"),
-    orgAccountArn=mine("Arn"),
-    email=mine("Email"),
-    status=mine("Status"),
-    state=mine("State"),
-    joinedMethod=mine("JoinedMethod"),
-    joinedOn=mine("JoinedTimestamp"),
+    orgAccountName=member("Name"),
+    orgAccountArn=member("Arn"),
+    email=member("Email"),
+    status=member("Status"),
+    state=member("State"),
+    joinedMethod=member("JoinedMethod"),
+    joinedOn=member("JoinedTimestamp"),
     parentId=only("Parents[].Id"),
     master=IS_MASTER,
     masterAccountId="Organization.Organization.MasterAccountId",
@@ -94,11 +94,11 @@ ROOT_USER = pick(
     accountAccessKeysPresent="Summary.SummaryMap.AccountAccessKeysPresent",
     accountSigningCertificatesPresent="Summary.SummaryMap.AccountSigningCertificatesPresent",
     mfaTokenSerial=only("RootMfa[].SerialNumber"),
-    rootUserPasswordLastUsed=time_of("Report", "password_last_used"),
-    rootUserPasswordLastChanged=time_of("Report", "password_last_changed"),
-    rootUserPasswordNextRotation=time_of("Report", "password_next_rotation"),
-    rootUserAccessKeyEnabled=any_of("Report", "access_key_1_active", "access_key_2_active"),
-    rootUserAccessKeyLastUsed=time_of("Report", "access_key_1_last_used_date", "access_key_2_last_used_date"),
+    rootUserPasswordLastUsed=latest_time("Report", "password_last_used"),
+    rootUserPasswordLastChanged=latest_time("Report", "password_last_changed"),
+    rootUserPasswordNextRotation=latest_time("Report", "password_next_rotation"),
+    rootUserAccessKeyEnabled=any_flag("Report", "access_key_1_active", "access_key_2_active"),
+    rootUserAccessKeyLastUsed=latest_time("Report", "access_key_1_last_used_date", "access_key_2_last_used_date"),
 )
 
 account = Entity(
@@ -123,9 +123,9 @@ account = Entity(
     ),
     key=ROOT,
     id="AccountId",
-    name=First(only("Aliases"), mine("Name"), "AccountId"),
+    name=First(only("Aliases"), member("Name"), "AccountId"),
     active=Computed(
-        lambda row: None if (state := mine("Status").fn(row)) is None else state == "ACTIVE", mine("Status").reads
+        lambda row: None if (state := member("Status").fn(row)) is None else state == "ACTIVE", member("Status").reads
     ),
     web="https://{console}/billing/home#/account",
     tags="Tagging",
@@ -148,13 +148,13 @@ account = Entity(
 managed = Links(
     title="Accounts of the organization",
     rows=Nested("aws_account", "Members"),
-    when=Computed(is_managed, ("Arn", "Id")),
+    when=Computed(is_member, ("Arn", "Id")),
     edges=(
         Edge(
             "aws_account",
             "HAS",
             "aws_account",
-            of=Via("Arn", management),
+            of=Via("Arn", management_account_key),
             at=Template("arn:{partition}:iam::{Id}:root"),
             outside=MappedEntity(
                 {

@@ -1,4 +1,4 @@
-"""AWS Certificate Manager. It lists RSA keys of 1024 and 2048 bits only, unless asked for the others too."""
+"""AWS Certificate Manager. By default it lists only RSA keys of 1024 and 2048 bits, so all key types are requested."""
 
 from collector.schema.declarations import Call, Entity, Hydrate, Service, Via, pick, service_node
 from collector.schema.patterns import tagged

@@ -1,6 +1,6 @@
 """Amazon API Gateway: REST APIs (client `apigateway`), HTTP and WebSocket APIs (client `apigatewayv2`).
 
-The newer client takes its page size as text. `GetResources` is the slow call, five in two seconds for an account.
+`apigatewayv2` takes its page size as text. `GetResources` is limited to five calls in two seconds per account.
 """
 
 import re
@@ -32,12 +32,12 @@ UNQUALIFIED = lambda_functions("@").fn
 
 
 def targets(uris: str | list[str]) -> list[str]:
-    """The ARNs behind integration URIs: a function without its version, else the resource itself.
+    """The ARNs in integration URIs; the ARN of a Lambda function comes without its version or alias.
 
-    Nothing where a stage variable stands for the name, or where the URI is no ARN but an address.
+    Left out are URLs, names with stage variables, and direct integrations with AWS services.
     """
-    several = [uris] if isinstance(uris, str) else uris
-    arns = [found["arn"] if (found := INVOKED.search(uri)) else uri for uri in several]
+    uris = [uris] if isinstance(uris, str) else uris
+    arns = [found["arn"] if (found := INVOKED.search(uri)) else uri for uri in uris]
     return list(dict.fromkeys(target for arn in arns if (target := _resource(arn))))
 
 
@@ -49,17 +49,17 @@ def _resource(arn: str) -> str | None:
 
 
 def functions(uris: list[str]) -> list[str]:
-    """The Lambda functions among the targets."""
+    """The ARNs of the Lambda functions in integration URIs, without version or alias."""
     return [arn for arn in targets(uris) if arn.split(":")[2] == "lambda"]
 
 
 def host(uri: str) -> str | None:
-    """The host of an address; nothing for an ARN."""
+    """The host of an HTTP or WebSocket URL; None for an ARN."""
     return urlsplit(uri).hostname if uri.startswith(("http://", "https://", "wss://")) else None
 
 
 def queue_arn(url: str) -> str | None:
-    """The queue that a URL stands for."""
+    """The ARN of an SQS queue from its URL; None if the text is no queue URL."""
     found = QUEUE.fullmatch(url)
     if found is None:
         return None
@@ -67,12 +67,12 @@ def queue_arn(url: str) -> str | None:
 
 
 def unescaped(policy: str) -> str:
-    """A policy as JSON. API Gateway escapes its quotes once more."""
+    """A policy as JSON: API Gateway returns it with its quotes escaped."""
     return policy.replace('\\"', '"') if policy.startswith('{\\"') else policy
 
 
 def method_settings(stages: list[Row]) -> str | None:
-    """The settings of all stages as JSON text: by stage, then by method."""
+    """The method settings of all stages as JSON text: stage name to method path to settings."""
     settings = {stage["stageName"]: stage["methodSettings"] for stage in stages if stage.get("methodSettings")}
     return as_json(settings) if settings else None
 
@@ -83,29 +83,29 @@ def traced(stages: list[Row]) -> list[str]:
 
 
 def is_public(types: list[str]) -> bool:
-    """Whether the API answers outside of VPCs."""
+    """Whether the API can be reached from outside a VPC."""
     return "PRIVATE" not in types
 
 
 @computed("^.ApiEndpoint", "RouteKey")
 def address(row: Row) -> str | None:
-    """Where the default stage answers for the route: `GET /orders` lies below the API's own address."""
+    """The URL of a route in the default stage: the API's endpoint and the path of a key such as `GET /orders`."""
     endpoint, (_, _, path) = row["^"].get("ApiEndpoint"), row.get("RouteKey", "").partition(" ")
     return f"{endpoint}{path}" if endpoint else None
 
 
 def key(resource: str) -> Template:
-    """The ARN of something of API Gateway; it names no account."""
+    """The ARN of an API Gateway resource. These ARNs contain no account id."""
     return Template(f"arn:{{partition}}:apigateway:{{region}}::{resource}")
 
 
-def of_api(op: str) -> Call:
-    """A listing that is made once for each HTTP or WebSocket API."""
+def list_per_api(op: str) -> Call:
+    """A list operation that is called once per HTTP or WebSocket API."""
     return Call(op, "Items", {"MaxResults": "500"}, each="aws_api_gateway_v2_api", args={"ApiId": "ApiId"})
 
 
 def connects(type_: str, at: Source, *, by: str = "id") -> Edge:
-    """What stands behind it, whatever it is."""
+    """CONNECTS to the integrated resource, of any type."""
     return Edge(type_, "CONNECTS", RESOURCE, at=at, by=by)
 
 
@@ -139,7 +139,7 @@ rest_api = Entity(
         tracedStageNames=Via("Stages.item", traced),
         methodSettings=Via("Stages.item", method_settings),
     ),
-    # Stage variables and constants of integrations may be anything, credentials of what stands behind among them.
+    # Stage variables and integration parameters may hold credentials for the backend.
     secrets=("Stages.item[].variables", "Stages.item[].canarySettings.stageVariableOverrides", "Resources[].resourceMethods"),
     edges=(
         Edge(
@@ -178,7 +178,7 @@ route = Entity(
     type="aws_api_gateway_v2_route",
     cls="ApplicationEndpoint",
     client="apigatewayv2",
-    rows=of_api("get_routes"),
+    rows=list_per_api("get_routes"),
     key=key("/apis/{^.ApiId}/routes/{RouteId}"),
     name="RouteKey",
     web="https://{console}/apigateway/main/develop/routes?api={^.ApiId}&region={region}",
@@ -202,7 +202,7 @@ integration = Entity(
     type="aws_api_gateway_v2_integration",
     cls="Configuration",
     client="apigatewayv2",
-    rows=of_api("get_integrations"),
+    rows=list_per_api("get_integrations"),
     key=key("/apis/{^.ApiId}/integrations/{IntegrationId}"),
     name="IntegrationId",
     web="https://{console}/apigateway/main/develop/integrations?api={^.ApiId}&region={region}",
@@ -223,7 +223,7 @@ authorizer = Entity(
     type="aws_api_gateway_v2_authorizer",
     cls="Configuration",
     client="apigatewayv2",
-    rows=of_api("get_authorizers"),
+    rows=list_per_api("get_authorizers"),
     key=key("/apis/{^.ApiId}/authorizers/{AuthorizerId}"),
     name="Name",
     web="https://{console}/apigateway/main/authorize/routes?api={^.ApiId}&region={region}",

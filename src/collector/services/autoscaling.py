@@ -10,7 +10,7 @@ group = Entity(
     key="AutoScalingGroupARN",
     name="AutoScalingGroupName",
     created="CreatedTime",
-    active=equals("Status", None),  # AWS tells a status only of a group that is being deleted
+    active=equals("Status", None),  # only a group that is being deleted has a status
     web="https://{console}/ec2/home?region={region}#AutoScalingGroupDetails:id={AutoScalingGroupName}",
     tags="Tags",
     props=pick(

@@ -1,4 +1,4 @@
-"""AWS Batch. It forgets jobs about a week after they have ended."""
+"""AWS Batch. It keeps a job for about a week after the job has ended."""
 
 from collector.schema.declarations import Call, Describe, Edge, Entity, Row, Service, Via, pick, service_node
 from collector.schema.patterns import filled, guarded_by
@@ -6,7 +6,7 @@ from collector.schema.values import differs, equals, last_segment
 
 
 def container_secrets(*paths: str) -> tuple[str, ...]:
-    """Where a container's definition holds what must not leave."""
+    """The paths of secrets in container definitions at these paths."""
     kept = (
         "environment[].value",
         "secrets[].valueFrom",
@@ -17,7 +17,7 @@ def container_secrets(*paths: str) -> tuple[str, ...]:
 
 
 def pod_secrets(properties: str) -> tuple[str, ...]:
-    """The same for the containers of a pod."""
+    """The paths of secrets in the pod of EKS properties."""
     return tuple(
         f"{properties}.podProperties.{containers}[].env[].value" for containers in ("containers", "initContainers")
     )
@@ -32,16 +32,16 @@ SECRETS = (
         "nodeProperties.nodeRangeProperties[].ecsProperties.taskProperties[].containers[]",
     ),
 )
-"""Those that job definitions and jobs have in common."""
+"""The paths of secrets that job definitions and jobs share."""
 
 
-def in_order(several: list[Row]) -> list[str]:
-    """The compute environments that a queue tries, first things first."""
-    return [one["computeEnvironment"] for one in sorted(several, key=lambda one: one.get("order", 0))]
+def in_order(environments: list[Row]) -> list[str]:
+    """The compute environments of a job queue in the order in which it tries them."""
+    return [one["computeEnvironment"] for one in sorted(environments, key=lambda one: one.get("order", 0))]
 
 
 def is_enabled(state: str) -> bool:
-    """Whether it takes work."""
+    """Whether a queue or compute environment accepts jobs."""
     return state == "ENABLED"
 
 
@@ -67,7 +67,7 @@ compute_environment = Entity(
         Edge("aws_batch_compute_environment", "USES", "aws_ecs_cluster", at="ecsClusterArn"),
         Edge("aws_batch_compute_environment", "ASSIGNED", "aws_iam_role", at="serviceRole"),
         Edge("aws_batch_compute_environment", "USES", "aws_iam_role", at="computeResources.spotIamFleetRole"),
-        # An instance profile, by ARN or by name; it stands for its role.
+        # The instance role is an instance profile, by ARN or by name; roles declare both as names.
         Edge(
             "aws_batch_compute_environment", "USES", "aws_iam_role", at="computeResources.instanceRole", by="profile",
             when=Via("computeResources.instanceRole", lambda profile: profile.startswith("arn:")),
@@ -99,7 +99,7 @@ job_queue = Entity(
 job = Entity(
     type="aws_batch_job",
     cls=("Process", "Task"),
-    # Without a filter, only running jobs are listed; with one, a hundred a page.
+    # Without a filter, only running jobs are listed; with a filter, a page holds 100.
     rows=Call(
         "list_jobs", "jobSummaryList", {"maxResults": 100, "filters": [{"name": "AFTER_CREATED_AT", "values": ["0"]}]},
         each="aws_batch_job_queue", args={"jobQueue": "jobQueueArn"},

@@ -3,13 +3,13 @@
 from collector.schema.declarations import Call, Entity, Service, Via, pick, service_node
 from collector.schema.values import document, equals
 
-ABSENT = ("DELETE_", "ROLLBACK_", "REVIEW_", "CREATE_FAILED")
-"""How the states begin in which a stack has no resources, not all of them, or soon none."""
+INACTIVE = ("DELETE_", "ROLLBACK_", "REVIEW_", "CREATE_FAILED")
+"""Prefixes of the states in which a stack has no resources, lacks some, or is losing them."""
 
 
-def is_there(status: str) -> bool:
-    """Whether the stack stands."""
-    return not status.startswith(ABSENT)
+def is_active(status: str) -> bool:
+    """Whether a stack in this state has its resources."""
+    return not status.startswith(INACTIVE)
 
 
 stack = Entity(
@@ -19,7 +19,7 @@ stack = Entity(
     key="StackId",
     name="StackName",
     created="CreationTime",
-    active=Via("StackStatus", is_there),
+    active=Via("StackStatus", is_active),
     web="https://{console}/cloudformation/home?region={region}#/stacks/stackinfo?stackId={StackId}",
     tags="Tags",
     props=pick(

@@ -1,4 +1,4 @@
-"""Amazon CloudFront: a global service, asked in us-east-1, where its certificates and Lambda@Edge functions live too."""
+"""Amazon CloudFront: a global service in us-east-1, the region of its certificates and Lambda@Edge functions too."""
 
 import re
 
@@ -23,7 +23,7 @@ from collector.schema.values import computed, lower
 BUCKET = re.compile(
     r"(?P<bucket>.+)\.s3(?:-website)?(?:[.-](?:dualstack\.)?[a-z]{2}[a-z-]*-\d)?\.amazonaws\.com(?P<china>\.cn)?"
 )
-"""An S3 endpoint, REST or website. Bucket names may hold dots, and AWS answers to several spellings."""
+"""The host name of an S3 REST or website endpoint, in all its spellings. Bucket names may contain dots."""
 
 API = re.compile(r"(?P<api>[a-z0-9]+)\.execute-api\.[a-z0-9-]+\.amazonaws\.com(?:\.cn)?")
 
@@ -34,38 +34,38 @@ ASSOCIATIONS = (
 
 
 def bucket_name(domain: str) -> str | None:
-    """The bucket that a domain name stands for."""
+    """The bucket name in the host name of an S3 endpoint; None for other hosts."""
     found = BUCKET.fullmatch(domain)
     return found["bucket"] if found else None
 
 
 def bucket_arn(domain: str) -> str | None:
-    """Its ARN; bucket names are unique in the whole partition."""
+    """The ARN of the bucket in the host name of an S3 endpoint; None for other hosts."""
     found = BUCKET.fullmatch(domain)
     return f"arn:{'aws-cn' if found['china'] else 'aws'}:s3:::{found['bucket']}" if found else None
 
 
 def api_id(domain: str) -> str | None:
-    """The API behind an origin's domain name."""
+    """The id of the API Gateway API in an origin's domain name; None for other origins."""
     found = API.fullmatch(domain)
     return found["api"] if found else None
 
 
 @computed(*ASSOCIATIONS)
 def edge_functions(row: Row) -> list[str]:
-    """The Lambda@Edge functions of all cache behaviors. Their ARNs always end in a version."""
+    """The ARNs of the Lambda@Edge functions of all cache behaviors, without the version that they always end in."""
     behaviors = [row.get("DefaultCacheBehavior") or {}, *((row.get("CacheBehaviors") or {}).get("Items") or ())]
     linked = [one for each in behaviors for one in (each.get("LambdaFunctionAssociations") or {}).get("Items") or ()]
     return [one["LambdaFunctionARN"].rpartition(":")[0] for one in linked]
 
 
 def connects(type_: str, at: Source, outside: Source | None = None) -> Edge:
-    """What stands behind the distribution's origins."""
+    """CONNECTS to the resource behind each origin of the distribution."""
     return Edge("aws_cloudfront_distribution", "CONNECTS", type_, each="Origins.Items[]", at=at, outside=outside)
 
 
 def protected(type_: str, when: Source) -> Edge:
-    """The web ACL in front of the distribution."""
+    """The web ACL PROTECTS the distribution, if `when` applies."""
     return Edge(type_, "PROTECTS", "aws_cloudfront_distribution", at="WebACLId", when=when)
 
 
@@ -104,7 +104,7 @@ distribution = Entity(
         geoRestrictionType="Restrictions.GeoRestriction.RestrictionType",
         **LOGGING,
     ),
-    # Many a header is a secret that an origin is to see.
+    # Custom origin headers often hold a shared secret.
     secrets=(
         "Origins.Items[].CustomHeaders.Items[].HeaderValue",
         "Detail.DistributionConfig.Origins.Items[].CustomHeaders.Items[].HeaderValue",
@@ -114,7 +114,7 @@ distribution = Entity(
         connects("aws_s3_bucket", Via("DomainName", bucket_arn), outside=Via("DomainName", bucket_arn)),
         Edge("aws_cloudfront_distribution", "TRIGGERS", "aws_lambda_function", at=edge_functions),
         Edge("aws_cloudfront_distribution", "USES", "aws_acm_certificate", at="ViewerCertificate.ACMCertificateArn"),
-        # A web ACL is named by its ARN, a classic one by its id.
+        # AWS WAF ACLs are referenced by ARN, WAF Classic ACLs by id.
         protected("aws_waf_v2_web_acl", when=Via("WebACLId", lambda acl: acl.startswith("arn:"))),
         protected("aws_waf_web_acl", when=Via("WebACLId", lambda acl: not acl.startswith("arn:"))),
     ),

@@ -1,4 +1,4 @@
-"""AWS CloudHSM: its clusters (client `cloudhsmv2`). The first CloudHSM, of single modules, has ended."""
+"""AWS CloudHSM clusters (client `cloudhsmv2`). CloudHSM Classic has been discontinued."""
 
 from collector.schema.declarations import Call, Entity, Service, Template, pick, service_node
 from collector.schema.patterns import guarded_by

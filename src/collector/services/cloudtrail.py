@@ -1,6 +1,6 @@
-"""AWS CloudTrail. A trail is no entity: its facts stand on the relationships of the service with what it writes to.
+"""AWS CloudTrail. A trail is no entity: its properties are on the relationships from the service to its destinations.
 
-Event selectors and tags are told in a trail's home region only, and of an organization's trail to its owner only.
+Event selectors and tags are available in a trail's home region only, and only to the account that owns the trail.
 """
 
 from collector.schema.declarations import (
@@ -25,36 +25,36 @@ SELECTORS = ("Selectors.EventSelectors", "Selectors.AdvancedEventSelectors")
 
 
 def records(row: Row, kind: str, flag: str) -> bool | None:
-    """Whether any event selector lets events of this kind through; nothing if there are no selectors to tell."""
+    """Whether any event selector records events of this kind; None if there are no selectors."""
     selectors = row.get("Selectors") or {}
     plain, advanced = selectors.get("EventSelectors") or (), selectors.get("AdvancedEventSelectors") or ()
     if not plain and not advanced:
         return None
-    chosen = any(selector.get("ReadWriteType", "All") in ("All", kind) for selector in plain)
-    return chosen or any(_lets_through(selector, flag) for selector in advanced)
+    is_plain = any(selector.get("ReadWriteType", "All") in ("All", kind) for selector in plain)
+    return is_plain or any(_lets_through(selector, flag) for selector in advanced)
 
 
 def _lets_through(selector: Row, flag: str) -> bool:
-    """Without a word on the field `readOnly`, an advanced selector means reading and writing."""
+    """An advanced selector without the field `readOnly` records both reads and writes."""
     limits = [field.get("Equals") or () for field in selector["FieldSelectors"] if field["Field"] == "readOnly"]
     return not limits or any(flag in limit for limit in limits)
 
 
 @computed(*SELECTORS)
 def reading(row: Row) -> bool | None:
-    """Whether the trail records what only reads."""
+    """Whether the trail records read events."""
     return records(row, "ReadOnly", "true")
 
 
 @computed(*SELECTORS)
 def writing(row: Row) -> bool | None:
-    """Whether the trail records what changes something."""
+    """Whether the trail records write events."""
     return records(row, "WriteOnly", "false")
 
 
 @computed("TrailARN", "Caller[].Account")
 def is_foreign(row: Row) -> bool:
-    """Whether the trail is that of another account, the one that manages the organization."""
+    """Whether another account owns the trail: the management account of the organization."""
     return any(row["TrailARN"].split(":")[4] != caller["Account"] for caller in row["Caller"])
 
 
@@ -77,7 +77,7 @@ STATUS = Hydrate("get_trail_status", "Status", {"Name": "TrailARN"})
 
 
 def logs(facts: dict[str, Source]) -> tuple[Edge, ...]:
-    """What a trail writes to, and the key that it is encrypted with."""
+    """Edges to a trail's bucket, log group and KMS key; the first two carry these properties."""
     bucket = Template("arn:{partition}:s3:::{S3BucketName}")
     group = without_suffix("CloudWatchLogsLogGroupArn", ":*")
     return (
@@ -97,7 +97,7 @@ trails = Links(
     edges=logs(FACTS | DETAILS),
 )
 
-# To the members of an organization, its trail is a shadow of one that lies elsewhere.
+# Member accounts see the organization's trail as a shadow trail only.
 organization_trails = Links(
     title="Trails of the organization",
     scope="global",

@@ -1,4 +1,4 @@
-"""Amazon CloudWatch: alarms (client `cloudwatch`), rules of EventBridge (client `events`), log groups (client `logs`)."""
+"""Amazon CloudWatch: alarms (client `cloudwatch`), EventBridge rules (client `events`), log groups (client `logs`)."""
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -24,7 +24,7 @@ from collector.schema.values import computed, document, equals, present, unique,
 
 
 async def list_rules(calls: Calls) -> AsyncIterator[list[Row]]:
-    """The rules of every event bus, bus by bus: without a bus's name AWS lists those of the default one only."""
+    """The rules of every event bus, one page per bus. Without a bus name, AWS lists the rules of the default bus only."""
     async for bus in _all(calls, "list_event_buses", "EventBuses"):
         rules = [rule async for rule in _all(calls, "list_rules", "Rules", EventBusName=bus["Name"])]
         yield [{"EventBusName": bus["Name"], **rule} for rule in rules]
@@ -43,7 +43,7 @@ async def _all(calls: Calls, op: str, items: str, **params: Any) -> AsyncIterato
 
 @computed("AlarmActions", "OKActions", "InsufficientDataActions")
 def topics(row: Row) -> list[str]:
-    """The SNS topics that an alarm tells of its state."""
+    """The ARNs of the SNS topics that an alarm notifies, each once."""
     every = (arn for name in ("AlarmActions", "OKActions", "InsufficientDataActions") for arn in row.get(name) or ())
     return [arn for arn in dict.fromkeys(every) if arn.split(":")[2:3] == ["sns"]]
 

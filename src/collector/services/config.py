@@ -1,4 +1,4 @@
-"""AWS Config. Compliance is read for all rules of a region at once, what a rule evaluated for each rule that did."""
+"""AWS Config. Compliance is read for all rules of a region at once, evaluation results per rule that has any."""
 
 from typing import Any
 
@@ -59,40 +59,40 @@ KEYS = {
     "AWS::SNS::Topic": "{id}",
     "AWS::SQS::Queue": "arn:{partition}:sqs:{region}:{account}:{id}",
 }
-"""What a resource of a type is called in the graph, by what Config calls it: its ARN, or an id that no other has."""
+"""The entity key for a resource id of AWS Config, by resource type. `{id}` alone is an ARN or a unique short id."""
 
 
-def named(rule: str, kind: str, resource: str) -> str | None:
-    """What the resource is called in the graph; nothing for types that are not collected. `rule` is the rule's ARN."""
+def resource_key(rule: str, kind: str, resource: str) -> str | None:
+    """The key or unique id of a resource in the graph; None for types that are not collected. `rule` is the rule's ARN."""
     _, partition, _, region, account, _ = rule.split(":", 5)
     short = resource.rpartition("/")[2] if kind == "AWS::SQS::Queue" else resource
     key = "{id}" if resource.startswith("arn:") else KEYS.get(kind, "")
     return key.format(partition=partition, region=region, account=account, id=short) or None
 
 
-def evaluated(item: Row) -> str | None:
-    """What the graph calls the resource of an evaluation."""
+def evaluated_resource(item: Row) -> str | None:
+    """The key or id of the evaluated resource."""
     resource = item["EvaluationResultIdentifier"]["EvaluationResultQualifier"]
-    return named(item["^"]["ConfigRuleArn"], resource["ResourceType"], resource["ResourceId"])
+    return resource_key(item["^"]["ConfigRuleArn"], resource["ResourceType"], resource["ResourceId"])
 
 
-def scoped(row: Row) -> str | None:
-    """What the graph calls the one resource that a rule is limited to."""
+def scoped_resource(row: Row) -> str | None:
+    """The key or id of the one resource that the scope of a rule names; None if it names none."""
     scope = row.get("Scope", {})
     kinds = scope.get("ComplianceResourceTypes", ())
     resource = scope.get("ComplianceResourceId")
-    return named(row["ConfigRuleArn"], kinds[0], resource) if kinds and resource else None
+    return resource_key(row["ConfigRuleArn"], kinds[0], resource) if kinds and resource else None
 
 
 def is_about_account(row: Row) -> bool:
-    """Whether a rule is not limited to any resources, or evaluated the account."""
+    """Whether a rule has no scope, or evaluated the account."""
     identifiers = (each["EvaluationResultIdentifier"] for each in row.get("Evaluations", ()))
     kinds = {identifier["EvaluationResultQualifier"].get("ResourceType") for identifier in identifiers}
     return ACCOUNT in kinds or not row.get("Scope")
 
 
-def recording(regions: list[dict[str, Any]]) -> list[str]:
-    """The regions in which a recorder is at work."""
+def recording_regions(regions: list[dict[str, Any]]) -> list[str]:
+    """The regions with an active configuration recorder."""
     return [
         one["Region"] for one in regions if any(s.get("recording") for s in one.get("ConfigurationRecordersStatus", ()))
     ]
@@ -125,14 +125,14 @@ EVALUATES = (
         "EVALUATES",
         RESOURCE,
         each="Evaluations",
-        at=Computed(evaluated, (f"{QUALIFIER}.ResourceType", f"{QUALIFIER}.ResourceId", "^.ConfigRuleArn")),
+        at=Computed(evaluated_resource, (f"{QUALIFIER}.ResourceType", f"{QUALIFIER}.ResourceId", "^.ConfigRuleArn")),
         props=pick("ComplianceType", f"{QUALIFIER}.ResourceType"),
     ),
     Edge(
         "aws_config_rule",
         "EVALUATES",
         RESOURCE,
-        at=Computed(scoped, ("ConfigRuleArn", "Scope.ComplianceResourceTypes", "Scope.ComplianceResourceId")),
+        at=Computed(scoped_resource, ("ConfigRuleArn", "Scope.ComplianceResourceTypes", "Scope.ComplianceResourceId")),
     ),
 )
 
@@ -195,7 +195,7 @@ SERVICE = Service(
             Hydrate("describe_delivery_channels", "Channels", regions=True, absent=("NoSuchDeliveryChannelException",)),
         ),
         props=pick(
-            recordingRegions=Via("States", recording),
+            recordingRegions=Via("States", recording_regions),
             recorderNames=unique("Recorders[].ConfigurationRecorders[].name"),
             recorderRoleArns=unique("Recorders[].ConfigurationRecorders[].roleARN"),
             recordedResourceTypes=unique("Recorders[].ConfigurationRecorders[].recordingGroup.resourceTypes[]"),

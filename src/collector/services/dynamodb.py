@@ -30,7 +30,7 @@ table = Entity(
         "Detail.Table.GlobalTableVersion", "Detail.Table.DeletionProtectionEnabled",
         "Detail.Table.TableClassSummary.TableClass",
         status="Detail.Table.TableStatus",
-        encrypted=Fixed(value=True),  # every table is; without a description of it, with a key that AWS owns
+        encrypted=Fixed(value=True),  # always; a table without an SSE description uses a key owned by AWS
         sseStatus="Detail.Table.SSEDescription.Status",
         encryptionAlgorithm="Detail.Table.SSEDescription.SSEType",
         kmsMasterKeyArn="Detail.Table.SSEDescription.KMSMasterKeyArn",

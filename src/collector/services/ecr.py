@@ -1,4 +1,4 @@
-"""Amazon ECR: private registries. Findings are those of basic scanning, or of enhanced scanning, which Inspector does."""
+"""Amazon ECR private registries. Image findings come from basic scanning, or from enhanced scanning by Inspector."""
 
 from dataclasses import replace
 
@@ -21,29 +21,29 @@ from collector.schema.patterns import encrypted_with, tagged
 from collector.schema.values import computed, document, entry, equals, only
 
 SEVERITIES = {"CRITICAL": 9, "HIGH": 7, "MEDIUM": 4, "LOW": 1, "INFORMATIONAL": 0}
-"""The lower bounds of CVSS's ratings."""
+"""The lower bound of each severity rating in CVSS."""
 
 INDEXES = ("application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json")
-"""What lists images and is none itself."""
+"""Media types of image indexes, which list images and have no findings."""
 
 
 @computed("repositoryName", "imageTags", "imageDigest")
 def image_name(row: Row) -> str:
-    """`web:1.4`, or `web@sha256:…` for an image without tags."""
+    """The name of an image: `web:1.4`, or `web@sha256:…` without tags."""
     tags = row.get("imageTags")
     return f"{row['repositoryName']}:{tags[0]}" if tags else f"{row['repositoryName']}@{row['imageDigest']}"
 
 
 @computed("^.repositoryUri", "imageTags", "imageDigest")
 def full_names(row: Row) -> list[str]:
-    """Everything that a container definition may call the image."""
+    """Every name by which a container definition can reference the image."""
     uri = row["^"]["repositoryUri"]
     return [*(f"{uri}:{tag}" for tag in row.get("imageTags") or ()), f"{uri}@{row['imageDigest']}"]
 
 
 @computed("imageManifestMediaType", "imageScanStatus.status", "imageScanFindingsSummary.findingSeverityCounts")
 def may_have_findings(row: Row) -> bool:
-    """Whether there may be findings. An image without a scan status may: newer basic scanning does not set it."""
+    """Whether an image may have findings. The current version of basic scanning sets no scan status."""
     if row.get("imageManifestMediaType") in INDEXES:
         return False
     status = (row.get("imageScanStatus") or {}).get("status")
@@ -53,14 +53,14 @@ def may_have_findings(row: Row) -> bool:
 
 @computed("^.^.repositoryArn", "^.imageDigest", "name", "attributes")
 def finding_key(row: Row) -> str:
-    """The image's key and what was found in which package."""
+    """The key of a basic finding: the image's key, the vulnerability, and the package with its version."""
     image = row["^"]
     package = [package_fact(fact).fn(row.get("attributes") or []) or "" for fact in ("name", "version")]
     return "/".join((f"{image['^']['repositoryArn']}@{image['imageDigest']}/finding", row["name"], *package))
 
 
 def package_fact(fact: str) -> Via:
-    """What basic scanning says of the package in question."""
+    """An attribute of the affected package in a basic finding: `name` or `version`."""
     return entry("attributes", f"package_{fact}", name="key", value="value")
 
 
@@ -151,7 +151,7 @@ finding = Entity(
     ),
 )  # fmt: skip
 
-# The finding's own ARN is the key of what Inspector tells of it.
+# The finding's own ARN is the key of Inspector's entity for it.
 enhanced_finding = replace(
     finding,
     rows=SameAnswer(FINDINGS, "imageScanFindings.enhancedFindings"),

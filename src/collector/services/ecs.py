@@ -1,4 +1,4 @@
-"""Amazon ECS. Lists give ARNs only; what they stand for is described in batches, but for task definitions: one a call."""
+"""Amazon ECS. List operations return ARNs only. Resources are described in batches, task definitions one by one."""
 
 from collector.schema.declarations import (
     Call,
@@ -20,17 +20,17 @@ CONTAINERS = "Detail.taskDefinition.containerDefinitions"
 
 
 def in_cluster(op: str, items: str) -> Call:
-    """A listing of ARNs, once for each cluster."""
+    """A list operation that returns ARNs, called once per cluster."""
     return Call(op, items, {"maxResults": 100}, each="aws_ecs_cluster", args={"cluster": "clusterArn"})
 
 
 def described(op: str, items: str, *, size: int = 100, include: tuple[str, ...] = ("TAGS",)) -> Describe:
-    """The resources of a cluster behind a list of ARNs."""
+    """The description of a cluster's resources by their ARNs, `size` per call."""
     return Describe(op, items, ids=items, size=size, params={"include": list(include)}, args={"cluster": "clusterArn"})
 
 
-def named(path: str, name: str) -> Via:
-    """The values of one name among the pairs at the path."""
+def values_of(path: str, name: str) -> Via:
+    """All values of one name in the list of name-value pairs at the path."""
     return Via(path, lambda pairs: [pair["value"] for pair in pairs if pair.get("name") == name and pair.get("value")])
 
 
@@ -113,7 +113,7 @@ container_instance = Entity(
     props=pick(
         "ec2InstanceId", "statusReason", "agentConnected", "runningTasksCount", "pendingTasksCount",
         "versionInfo.agentVersion", "versionInfo.dockerVersion", "capacityProviderName",
-        # Host.status is a list of words of its own.
+        # The class `Host` restricts `status` to values of its own.
         state="status",
         healthStatus="healthStatus.overallStatus",
         deviceId=Via("ec2InstanceId", lambda instance: [instance]),
@@ -123,7 +123,7 @@ container_instance = Entity(
     ),
     edges=(
         Edge("aws_ecs_cluster", "HAS", "aws_ecs_container_instance", at="^.clusterArn"),
-        # Machines outside of AWS (`mi-…`) are managed instances of Systems Manager.
+        # External instances (`mi-…`) are managed instances of Systems Manager, not of EC2.
         Edge(
             "aws_instance", "RUNS", "aws_ecs_container_instance",
             at="ec2InstanceId", when=Via("ec2InstanceId", lambda instance: instance.startswith("i-")),
@@ -147,16 +147,16 @@ task = Entity(
         "platformVersion", "group", "startedBy", "startedAt", "stoppedReason", "cpu", "memory", "connectivity",
         "healthStatus", "enableExecuteCommand", "availabilityZone",
         containerImages=unique("containers[].image"),
-        networkInterfaceIds=named("attachments[].details[]", "networkInterfaceId"),
-        subnetIds=named("attachments[].details[]", "subnetId"),
-        privateIpAddresses=named("attachments[].details[]", "privateIPv4Address"),
+        networkInterfaceIds=values_of("attachments[].details[]", "networkInterfaceId"),
+        subnetIds=values_of("attachments[].details[]", "subnetId"),
+        privateIpAddresses=values_of("attachments[].details[]", "privateIPv4Address"),
     ),
     secrets=("overrides.containerOverrides[].environment[].value",),
     edges=(
         Edge("aws_ecs_cluster", "RUNS", "aws_ecs_task", at="clusterArn"),
         Edge("aws_ecs_container_instance", "RUNS", "aws_ecs_task", at="containerInstanceArn"),
         Edge("aws_ecs_task_definition", "DEFINES", "aws_ecs_task", at="taskDefinitionArn"),
-        # A service's tasks bear its name as their group, `service:web`; the others their family's.
+        # The group of a service's task is `service:<name>`; that of other tasks is `family:<name>` by default.
         Edge(
             "aws_ecs_service", "TRIGGERS", "aws_ecs_task",
             at=Template("{clusterArn}/{group}"), by="group", when=Via("group", lambda group: group.startswith("service:")),
@@ -174,7 +174,7 @@ task_definition = Entity(
             absent=("ClientException: Unable to describe task definition",),
         ),
     ),
-    # Deregistered and deleted since it was listed.
+    # Deregistered and deleted after it was listed.
     when=present("Detail"),
     key="Arn",
     name=last_segment("Arn"),

@@ -9,7 +9,7 @@ SETTLED = differs("LifeCycleState", "creating", "deleting", "deleted", "error")
 
 @computed("FileSystemArn", "FileSystemId")
 def domain_name(row: Row) -> str:
-    """The name under which clients mount the file system. Source: AWS's documentation of EFS DNS names."""
+    """The DNS name that clients mount (source: EFS documentation)."""
     _, partition, _, region, *_ = row["FileSystemArn"].split(":")
     suffix = "amazonaws.com.cn" if partition == "aws-cn" else "amazonaws.com"
     return f"{row['FileSystemId']}.efs.{region}.{suffix}"

@@ -19,8 +19,8 @@ NETWORK = "Detail.cluster.resourcesVpcConfig"
 LOGGING = "Detail.cluster.logging.clusterLogging"
 
 
-def logs(kind: str) -> Computed:
-    """Whether the cluster logs what this part of the control plane does."""
+def log_enabled(kind: str) -> Computed:
+    """Whether the cluster has this type of control plane log enabled."""
 
     @computed(f"{LOGGING}[].types", f"{LOGGING}[].enabled")
     def is_logged(row: Row) -> bool:
@@ -32,7 +32,7 @@ def logs(kind: str) -> Computed:
 
 @computed(f"{NETWORK}.securityGroupIds", f"{NETWORK}.clusterSecurityGroupId")
 def security_groups(row: Row) -> list[str]:
-    """The groups that were given, and the one that EKS made for the cluster."""
+    """The security groups given by the user, and the cluster security group that EKS created."""
     network = row["Detail"]["cluster"].get("resourcesVpcConfig") or {}
     found = (*(network.get("securityGroupIds") or ()), network.get("clusterSecurityGroupId"))
     return [group for group in dict.fromkeys(found) if group]
@@ -63,11 +63,11 @@ cluster = Entity(
         vpcEndpointPublicAccess=f"{NETWORK}.endpointPublicAccess",
         endpointPrivateAccess=f"{NETWORK}.endpointPrivateAccess",
         publicAccessCidrs=f"{NETWORK}.publicAccessCidrs",
-        clusterLoggingApi=logs("api"),
-        clusterLoggingAudit=logs("audit"),
-        clusterLoggingAuthenticator=logs("authenticator"),
-        clusterLoggingControllerManager=logs("controllerManager"),
-        clusterLoggingScheduler=logs("scheduler"),
+        clusterLoggingApi=log_enabled("api"),
+        clusterLoggingAudit=log_enabled("audit"),
+        clusterLoggingAuthenticator=log_enabled("authenticator"),
+        clusterLoggingControllerManager=log_enabled("controllerManager"),
+        clusterLoggingScheduler=log_enabled("scheduler"),
         encryptionConfig=document("Detail.cluster.encryptionConfig"),
         oidcIssuer="Detail.cluster.identity.oidc.issuer",
     ),

@@ -1,6 +1,6 @@
-"""Amazon ElastiCache. A Redis or Valkey cluster is a replication group, or a cache cluster that belongs to none.
+"""Amazon ElastiCache. A Redis or Valkey cluster is a replication group, or a cache cluster outside of one.
 
-Security groups and subnets stand on the cache clusters, not on the replication group that they are members of.
+Security groups and subnets are properties of the member cache clusters, not of the replication group.
 """
 
 from dataclasses import replace
@@ -35,18 +35,18 @@ TAGGING = Hydrate(
 
 
 @computed("Engine", "ReplicationGroupId")
-def stands_alone(row: Row) -> bool:
-    """Whether a cache cluster is a Redis or Valkey cluster of its own."""
+def is_standalone(row: Row) -> bool:
+    """Whether a cache cluster is a Redis or Valkey cluster outside of a replication group."""
     return row.get("Engine") in ("redis", "valkey") and not row.get("ReplicationGroupId")
 
 
 def first_label(path: str) -> Via:
-    """The host's own name in a domain name, or in the first of several."""
+    """The first label of a domain name, or of the first in a list."""
     return Via(path, lambda name: (name if isinstance(name, str) else "".join(name[:1])).partition(".")[0] or None)
 
 
 def names(path: str) -> Via:
-    """A domain name as the list that hosts have."""
+    """A domain name as a list of one, as the class `Host` requires."""
     return Via(path, lambda name: [name.lower()])
 
 
@@ -112,7 +112,7 @@ redis = Entity(
 single_redis = replace(
     memcached,
     type="aws_elasticache_redis_cluster",
-    when=stands_alone,
+    when=is_standalone,
     web="https://{console}/elasticache/home?region={region}#/redis/{CacheClusterId}",
     also={"name": Template("{region}/{CacheClusterId}"), "dns": "CacheNodes[].Endpoint.Address"},
     props={

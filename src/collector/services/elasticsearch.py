@@ -7,7 +7,7 @@ from collector.schema.values import computed, document
 
 @computed("Created", "Deleted")
 def is_active(row: Row) -> bool:
-    """Whether the domain has been made and is not being unmade."""
+    """Whether the domain is created and is not being deleted."""
     return bool(row.get("Created")) and not row.get("Deleted")
 
 

@@ -1,6 +1,6 @@
-"""Elastic Load Balancing: classic load balancers (client `elb`), application and network ones (client `elbv2`).
+"""Elastic Load Balancing: classic load balancers (client `elb`), application and network load balancers (client `elbv2`).
 
-One listing gives both newer kinds; `Type` tells them apart. Gateway load balancers are not in the data model.
+Application and network load balancers share one list operation. Gateway load balancers are not in the data model.
 """
 
 from collections.abc import Callable
@@ -32,12 +32,12 @@ ATTRIBUTES = Hydrate("describe_load_balancer_attributes", "Detail", {"LoadBalanc
 
 
 def tagging(arn: str) -> Gather:
-    """The tags of resources whose ARN lies in this field; at most 20 a call."""
+    """The tags of resources by the ARN in this field, at most 20 per call."""
     return Gather("describe_tags", "Tagging", "TagDescriptions", ids="ResourceArns", by=arn, on="ResourceArn", size=20)
 
 
 def attribute(key: str, convert: Callable[[str], Any] = str) -> Via:
-    """One attribute of a load balancer; nothing where its kind has none such."""
+    """The value of a load balancer attribute; None if this type of load balancer does not have it."""
     return Via(
         "Detail.Attributes",
         lambda pairs: next(
@@ -47,13 +47,13 @@ def attribute(key: str, convert: Callable[[str], Any] = str) -> Via:
 
 
 def flag(key: str) -> Via:
-    """An attribute that is on or off."""
+    """The value of a boolean load balancer attribute."""
     return attribute(key, lambda value: value == "true")
 
 
 def actions(path: str) -> Via:
-    """Actions of a listener or a rule as JSON text, without the secret of an OpenID Connect client."""
-    return Via(path, lambda several: as_json([_without_secret(action) for action in several]))
+    """The actions of a listener or a rule as JSON text, without the client secret of OpenID Connect."""
+    return Via(path, lambda items: as_json([_without_secret(action) for action in items]))
 
 
 def _without_secret(action: Row) -> Row:
@@ -70,25 +70,25 @@ CERTIFICATES = ("Certificates[].CertificateArn", "Sni[].CertificateArn")
 
 
 def certificates(row: Row) -> list[str]:
-    """The default certificate of a listener and those that it chooses by host name, each once."""
+    """The ARNs of a listener's default certificate and its SNI certificates, each once."""
     every = (*(row.get("Certificates") or ()), *(row.get("Sni") or ()))
     return list(dict.fromkeys(one["CertificateArn"] for one in every if one.get("CertificateArn")))
 
 
 @computed(*CERTIFICATES)
 def acm_certificates(row: Row) -> list[str]:
-    """Those of ACM; a listener may also use server certificates of IAM."""
+    """The ARNs of a listener's ACM certificates; it may also use server certificates of IAM."""
     return [arn for arn in certificates(row) if arn.split(":")[2] == "acm"]
 
 
 def listeners_of(balancer: str) -> Call:
-    """The listeners of each load balancer of a type."""
+    """The listeners of each load balancer of this type."""
     arn = {"LoadBalancerArn": "LoadBalancerArn"}
     return Call("describe_listeners", "Listeners", {"PageSize": 400}, each=balancer, args=arn)
 
 
 def target(kind: str, type_: str, *, at: Source, by: str = "id") -> Edge:
-    """The registered targets of a group whose targets are of this kind."""
+    """HAS its registered targets, for target groups with this target type."""
     return Edge(
         "aws_lb_target_group",
         "HAS",
@@ -116,7 +116,7 @@ BALANCER = pick(
     loggingTargetBucket=attribute("access_logs.s3.bucket"),
     loggingTargetPrefix=attribute("access_logs.s3.prefix"),
 )  # fmt: skip
-"""What application and network load balancers have in common."""
+"""The properties that application and network load balancers share."""
 
 alb = Entity(
     type="aws_alb",

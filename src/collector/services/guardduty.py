@@ -1,4 +1,4 @@
-"""Amazon GuardDuty. A region has at most one detector, and none where GuardDuty is off. Archived findings stay out."""
+"""Amazon GuardDuty. A region has one detector, or none if GuardDuty is off. Archived findings are not collected."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ KEYS = "Resource.AccessKeyDetails"
 ACTION = "Service.Action"
 
 LEVELS = ((9.0, "critical"), (7.0, "high"), (4.0, "medium"), (0.0, "low"))
-"""Where the levels of severity begin (GuardDuty's documentation)."""
+"""The lower bound of each severity level (source: GuardDuty documentation)."""
 
 TARGETS = (
     "Resource.InstanceDetails.InstanceId",
@@ -37,22 +37,22 @@ TARGETS = (
 
 
 def level(severity: float) -> str:
-    """The word for a severity."""
+    """The severity level of a numeric severity."""
     return next(word for least, word in LEVELS if severity >= least)
 
 
 def unique_id(prefix: str) -> Via:
-    """The principal's unique id if it is of this kind; a session's name follows a role's."""
+    """The principal's unique id if it has this prefix, without the session name that follows a role's id."""
     return Via(f"{KEYS}.PrincipalId", lambda one: one.split(":")[0] if one.startswith(prefix) else None)
 
 
 def enabled(features: list[dict[str, Any]]) -> list[str]:
-    """The names of the features that are on."""
+    """The names of the enabled features."""
     return [feature["Name"] for feature in features if feature.get("Status") == "ENABLED"]
 
 
 def targets(row: Row) -> list[str]:
-    """What the finding is about: an instance by its id, the rest by their ARNs."""
+    """The affected resources of a finding: an instance by id, other resources by ARN."""
     resource = row.get("Resource", {})
     buckets = [bucket.get("Arn") for bucket in resource.get("S3BucketDetails", ())]
     others = [resource.get(part, {}).get(name) for _, part, name in (path.split(".") for path in TARGETS)]

@@ -1,4 +1,4 @@
-"""Amazon Inspector Classic, which AWS has ended: not among the default services."""
+"""Amazon Inspector Classic. AWS has discontinued it, so it is not among the default services."""
 
 from collector.schema.declarations import (
     Call,
@@ -17,12 +17,12 @@ from collector.schema.values import document, entry, lower
 
 
 def attribute(name: str) -> Source:
-    """One of a finding's attributes; they differ from rule to rule."""
+    """An attribute of a finding. Which ones exist depends on the rule."""
     return entry("attributes", name, name="key", value="value")
 
 
 def targets(row: Row) -> list[str]:
-    """The instance by its id, its host name and its addresses."""
+    """The id, host name and IPv4 addresses of the assessed instance."""
     asset = row.get("assetAttributes", {})
     named = (asset.get("agentId"), asset.get("hostname"), *asset.get("ipv4Addresses", ()))
     return [one for one in named if one]

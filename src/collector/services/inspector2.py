@@ -1,4 +1,4 @@
-"""Amazon Inspector. What it scans in a region stands for the assessment; findings are asked for only where it is on."""
+"""Amazon Inspector. The assessment is its scan status in a region; findings are requested only if it is enabled there."""
 
 from collector.schema.declarations import (
     Call,
@@ -22,13 +22,13 @@ REACH = "networkReachabilityDetails"
 PACKAGE = "packageVulnerabilityDetails"
 
 
-def step(kind: str) -> Source:
-    """The component of this kind on the network path to the instance."""
+def path_component(kind: str) -> Source:
+    """The id of the component of this type on the network path to the instance."""
     return entry(f"{REACH}.networkPath.steps", kind, name="componentType", value="componentId")
 
 
-def of_type(kind: str) -> Via:
-    """The resource of this kind that the finding is about."""
+def affected(kind: str) -> Via:
+    """The id of the affected resource of this type."""
     return entry("resources", kind, name="type", value="id")
 
 
@@ -59,13 +59,13 @@ coverage = Entity(
 
 NETWORK = pick(
     f"{REACH}.protocol",
-    instanceId=of_type("AWS_EC2_INSTANCE"),
+    instanceId=affected("AWS_EC2_INSTANCE"),
     port=f"{REACH}.openPortRange.begin",
     toPort=f"{REACH}.openPortRange.end",
-    acl=step("AWS::EC2::NetworkAcl"),
-    eni=step("AWS::EC2::NetworkInterface"),
-    igw=step("AWS::EC2::InternetGateway"),
-    securityGroup=step("AWS::EC2::SecurityGroup"),
+    acl=path_component("AWS::EC2::NetworkAcl"),
+    eni=path_component("AWS::EC2::NetworkInterface"),
+    igw=path_component("AWS::EC2::InternetGateway"),
+    securityGroup=path_component("AWS::EC2::SecurityGroup"),
     vpc=only("resources[].details.awsEc2Instance.vpcId"),
 )
 
@@ -107,7 +107,7 @@ finding = Entity(
     ),
     edges=(
         Edge("aws_inspector_assessment", "IDENTIFIED", "aws_inspector_finding", at=COVERAGE),
-        Edge("aws_instance", "HAS", "aws_inspector_finding", at=of_type("AWS_EC2_INSTANCE")),
+        Edge("aws_instance", "HAS", "aws_inspector_finding", at=affected("AWS_EC2_INSTANCE")),
     ),
 )
 

@@ -1,4 +1,4 @@
-"""AWS Key Management Service (KMS). A key's own policy may shut anyone out of it, account administrators included."""
+"""AWS Key Management Service (KMS). A key policy can deny access to everyone, account administrators included."""
 
 from collector.schema.declarations import Call, Entity, First, Hydrate, Join, Row, Service, pick, service_node
 from collector.schema.values import computed, equals, only
@@ -13,9 +13,9 @@ SHUT_OUT = "AccessDeniedException: resource-based policy"
     "Detail.KeyMetadata.Origin",
 )
 def may_rotate(row: Row) -> bool:
-    """Whether KMS can rotate keys of this kind when told to; of others it does not say."""
-    told = (row.get("Detail") or {}).get("KeyMetadata") or {}
-    kind = told.get("KeyManager"), told.get("KeySpec"), told.get("KeyUsage"), told.get("Origin")
+    """Whether the key supports automatic rotation, so that its rotation status can be read."""
+    key = (row.get("Detail") or {}).get("KeyMetadata") or {}
+    kind = key.get("KeyManager"), key.get("KeySpec"), key.get("KeyUsage"), key.get("Origin")
     return kind == ("CUSTOMER", "SYMMETRIC_DEFAULT", "ENCRYPT_DECRYPT", "AWS_KMS")
 
 

@@ -1,7 +1,7 @@
 """AWS Lambda.
 
-`ListFunctions` leaves out tags, state, reserved concurrency and where the code lies; `GetFunction` tells all four at once,
-and is allowed far more often than `ListTags`.
+`ListFunctions` omits tags, state, reserved concurrency and code location. `GetFunction` returns all four, and has a far
+higher rate limit than `ListTags`.
 """
 
 from collector.schema.declarations import Call, Edge, Entity, Hydrate, Service, Via, pick, service_node
@@ -39,7 +39,7 @@ function = Entity(
         containerImages=Via("Detail.Code.ImageUri", lambda image: [image]),
         policy=document("Permission.Policy"),
     ),
-    # The location of the code is a presigned URL.
+    # The code location is a presigned URL.
     secrets=("Environment.Variables", "Detail.Configuration.Environment.Variables", "Detail.Code.Location"),
     facts={"policy": "Permission.Policy"},
     edges=(

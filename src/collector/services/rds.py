@@ -1,4 +1,4 @@
-"""Amazon RDS and Aurora. Its API also answers for Neptune and DocumentDB, which are other services."""
+"""Amazon RDS and Aurora. The API also returns resources of Neptune and DocumentDB, which are left out."""
 
 from collections.abc import Callable
 
@@ -24,32 +24,32 @@ IS_RDS = differs("Engine", "neptune", "docdb")
 DOWN = ("creating", "deleting", "failed", "inaccessible-encryption-credentials", "restore-error", "stopped", "stopping")
 PAGE = {"MaxRecords": 100}
 EVERYONE = "all"
-"""What stands in place of an account when everyone may restore a snapshot."""
+"""The account id in the attributes of a public snapshot."""
 
 
 @computed("Endpoint", "ReaderEndpoint", "CustomEndpoints")
 def cluster_endpoints(row: Row) -> list[str]:
-    """Every DNS name under which a cluster answers."""
+    """All DNS names of a cluster, in lower case."""
     names = (row.get("Endpoint"), row.get("ReaderEndpoint"), *(row.get("CustomEndpoints") or ()))
     return [name.lower() for name in names if name]
 
 
 def first_label(name: str) -> str | None:
-    """The host's own name in its DNS name, if it is one that a class `Host` may bear (two characters at least)."""
+    """The first label of a DNS name; None if it is shorter than the two characters that the class `Host` requires."""
     label = name.partition(".")[0]
     return label if len(label) > 1 else None
 
 
 def shared_with(attributes: str) -> dict[str, Computed]:
-    """Who but its owner may restore a snapshot. Only a manual one can be shared; unknown where AWS would not tell."""
+    """With whom a snapshot is shared. Only a manual one can be; None if its attributes could not be read."""
     walk = walker(attributes)
 
-    def of(ask: Callable[[list[str]], bool | list[str]]) -> Computed:
-        def answer(row: Row) -> bool | list[str] | None:
-            told = walk(row) if row.get("SnapshotType") == "manual" else []
-            return None if told is None else ask(_restorers(told))
+    def of(value: Callable[[list[str]], bool | list[str]]) -> Computed:
+        def read(row: Row) -> bool | list[str] | None:
+            attributes = walk(row) if row.get("SnapshotType") == "manual" else []
+            return None if attributes is None else value(_restorers(attributes))
 
-        return Computed(answer, ("SnapshotType", attributes))
+        return Computed(read, ("SnapshotType", attributes))
 
     return {
         "public": of(lambda accounts: EVERYONE in accounts),

@@ -1,6 +1,6 @@
 """Amazon Route 53: hosted zones and records (client `route53`), registered domains (client `route53domains`).
 
-Both are global; both answer from us-east-1.
+Both are global services with an endpoint in us-east-1.
 """
 
 import re
@@ -33,18 +33,18 @@ from collector.schema.values import computed, equals, lower, negated, only, pres
 SECOND_LEVEL = frozenset(
     {"ac", "co", "com", "edu", "gov", "gouv", "ltd", "net", "ne", "nom", "or", "org", "plc", "sch"}
 )
-"""What countries put before their own ending, as in `co.uk`: such a pair is no domain that one can register."""
+"""Second-level labels of country domains, as in `co.uk`: such a pair is a public suffix, not a registrable domain."""
 
-INSIDE = tuple(
+PRIVATE_NETWORKS = tuple(
     map(ip_network, ("10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"))
 )
-"""Addresses that mean something inside a network only."""
+"""Networks of addresses that are not globally routable."""
 
 ESCAPED = re.compile(r"\\(\d{3})")
 
 
 async def list_zones(calls: Calls) -> AsyncIterator[list[Row]]:
-    """All zones, each with its bare id: `Id` reads `/hostedzone/Z…`, which the tags and the log configurations do not."""
+    """All hosted zones, each with its bare id as `ZoneId`. `Id` is `/hostedzone/Z…`; tags and query logs use the bare id."""
     marker: dict[str, Any] = {}
     while True:
         page = await calls.once("list_hosted_zones", MaxItems="100", **marker)
@@ -55,60 +55,60 @@ async def list_zones(calls: Calls) -> AsyncIterator[list[Row]]:
 
 
 def unescaped(name: str) -> str:
-    r"""A DNS name in lower case, `\052` as the star that it stands for."""
+    r"""A DNS name in lower case, with octal escapes such as `\052` decoded."""
     return ESCAPED.sub(lambda code: chr(int(code[1], 8)), name).lower()
 
 
 def plain_name(name: str) -> str:
-    """A DNS name as people write it, without the dot at its end."""
+    """A decoded DNS name without its trailing dot."""
     return unescaped(name).rstrip(".")
 
 
-def domain_of(name: str) -> str | None:
-    """The registrable domain of a name, by its ending; none for the reverse zones of addresses."""
+def registrable_domain(name: str) -> str | None:
+    """The registrable domain of a name, by its suffix; None for reverse zones and names of one label."""
     labels = plain_name(name).split(".")
-    if labels[-1] == "arpa" or len(labels) < 2:  # noqa: PLR2004  (a domain has two labels at least)
+    if labels[-1] == "arpa" or len(labels) < 2:  # noqa: PLR2004  (a domain has at least two labels)
         return None
-    is_pair = len(labels[-1]) == 2 and labels[-2] in SECOND_LEVEL  # noqa: PLR2004  (countries have two letters)
+    is_pair = len(labels[-1]) == 2 and labels[-2] in SECOND_LEVEL  # noqa: PLR2004  (country codes have two letters)
     return ".".join(labels[-3:] if is_pair else labels[-2:])
 
 
-def target_of(name: str) -> str:
-    """The name that a load balancer or distribution knows itself by."""
+def dns_target(name: str) -> str:
+    """The DNS name as the load balancer or distribution reports it, without the prefix `dualstack.`."""
     return plain_name(name).removeprefix("dualstack.")
 
 
 @computed("AliasTarget.DNSName", "AliasTarget.HostedZoneId", "^.ZoneId")
 def alias_target(row: Row) -> str | None:
-    """The resource behind an alias; none where the alias names another record of its own zone."""
+    """The DNS name that an alias points to; None if it is another record of the same zone."""
     alias = row.get("AliasTarget") or {}
-    return target_of(alias["DNSName"]) if alias and alias.get("HostedZoneId") != row["^"]["ZoneId"] else None
+    return dns_target(alias["DNSName"]) if alias and alias.get("HostedZoneId") != row["^"]["ZoneId"] else None
 
 
 @computed("AliasTarget.DNSName", "ResourceRecords[].Value")
 def value(row: Row) -> str | list[str] | None:
-    """What a record says, without the dot after a name; a list when it says several things."""
+    """The value of a record without trailing dots; a list if there is more than one."""
     alias = (row.get("AliasTarget") or {}).get("DNSName")
     values = [alias] if alias else [record["Value"] for record in row.get("ResourceRecords") or ()]
     values = [one.removesuffix(".") for one in values]
     return values[0] if len(values) == 1 else values or None
 
 
-def is_inside(address: str) -> bool:
-    """Whether an address is a private one."""
-    return any(ip_address(address) in network for network in INSIDE)
+def is_private(address: str) -> bool:
+    """Whether an address is not globally routable."""
+    return any(ip_address(address) in network for network in PRIVATE_NETWORKS)
 
 
 @computed("Value")
 def public_address(row: Row) -> str | None:
-    """The address of an A or AAAA record, if the whole internet can mean it."""
-    return None if is_inside(row["Value"]) else row["Value"]
+    """The address of an A or AAAA record if it is public."""
+    return None if is_private(row["Value"]) else row["Value"]
 
 
 @computed("Value")
 def private_address(row: Row) -> str | None:
-    """The address of an A or AAAA record, if it means something inside a network only."""
-    return row["Value"] if is_inside(row["Value"]) else None
+    """The address of an A or AAAA record if it is private."""
+    return row["Value"] if is_private(row["Value"]) else None
 
 
 zone = Entity(
@@ -133,7 +133,7 @@ zone = Entity(
     props=pick(
         "CallerReference", "Config.Comment", "Config.PrivateZone",
         domainName=Via("Name", plain_name),
-        parentDomain=Via("Name", domain_of),
+        parentDomain=Via("Name", registrable_domain),
         public=negated("Config.PrivateZone"),
         recordsCount="ResourceRecordSetCount",
         vpcIds="Detail.VPCs[].VPCId",
@@ -144,9 +144,9 @@ zone = Entity(
     edges=(
         Edge(
             ("Domain", "aws_route53_domain"), "HAS", "aws_route53_zone",
-            at=Via("Name", domain_of), when=negated("Config.PrivateZone"),
+            at=Via("Name", registrable_domain), when=negated("Config.PrivateZone"),
             outside=MappedEntity(
-                {"_class": Fixed("Domain"), "name": Via("Name", domain_of), "domainName": Via("Name", domain_of)},
+                {"_class": Fixed("Domain"), "name": Via("Name", registrable_domain), "domainName": Via("Name", registrable_domain)},
                 match=(("_class", "name"), ("_class", "domainName")), create=False,
             ),
         ),
@@ -171,7 +171,7 @@ record = Entity(
     web="https://{console}/route53/v2/hostedzones#ListRecordSets/{^.ZoneId}",
     props=pick(
         "Type", "SetIdentifier", "Weight", "Failover", "MultiValueAnswer", "HealthCheckId",
-        TTL=First("TTL", Fixed(0)),  # the class wants a number; an alias has none of its own
+        TTL=First("TTL", Fixed(0)),  # the class requires a number; an alias has no TTL
         latencyRegion="Region",
         value=value,
         resourceRecords="ResourceRecords[].Value",
@@ -187,7 +187,7 @@ record = Entity(
         ),
         Edge(
             "aws_route53_record", "CONNECTS", ("Host", RESOURCE), each="ResourceRecords", when=equals("^.Type", "CNAME"),
-            at=Via("Value", target_of), by="dns",
+            at=Via("Value", dns_target), by="dns",
             outside=MappedEntity({"_class": Fixed("Host"), "fqdn": Via("Value", plain_name)}, (("_class", "fqdn"),), create=False),
         ),
         Edge(

@@ -1,4 +1,4 @@
-"""Amazon SNS: topics, and the subscriptions of this account, also those to topics of other accounts."""
+"""Amazon SNS topics, and the subscriptions of this account, including those to topics of other accounts."""
 
 from hashlib import sha256
 
@@ -7,13 +7,13 @@ from collector.schema.patterns import encrypted_with, tagged
 from collector.schema.values import boolean, computed, differs, document, equals, integer, last_segment, present
 
 UNCONFIRMED = ("PendingConfirmation", "Deleted")
-"""What AWS gives in place of the ARN of a subscription that is not, or no longer, in force."""
+"""Texts that AWS returns in place of the ARN of an unconfirmed or deleted subscription."""
 CONFIRMED = differs("SubscriptionArn", *UNCONFIRMED)
 
 
 @computed("SubscriptionArn", "TopicArn", "Protocol", "Endpoint")
 def subscription_key(row: Row) -> str:
-    """The ARN; for one without, a key made of what tells it from others."""
+    """The ARN of a subscription; without one, its topic, protocol and the SHA-256 digest of its endpoint."""
     arn: str = row["SubscriptionArn"]
     if arn not in UNCONFIRMED:
         return arn

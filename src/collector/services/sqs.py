@@ -11,7 +11,7 @@ from collector.schema.values import boolean, computed, document, epoch, integer,
 
 @computed("Detail.Attributes.KmsMasterKeyId", "Detail.Attributes.SqsManagedSseEnabled")
 def is_encrypted(row: Row) -> bool | None:
-    """Whether messages rest encrypted, with a key of KMS or with one that SQS keeps; unknown without the attributes."""
+    """Whether messages are encrypted at rest, with a KMS key or an SQS-managed key; None without the attributes."""
     attributes = (row.get("Detail") or {}).get("Attributes")
     if attributes is None:
         return None
@@ -19,7 +19,7 @@ def is_encrypted(row: Row) -> bool | None:
 
 
 def redrive(name: str) -> Via:
-    """One part of the redrive policy, which AWS gives as JSON text."""
+    """A field of the redrive policy, which AWS returns as JSON text; None if it is malformed."""
     return Via("Detail.Attributes.RedrivePolicy", lambda text: _part(text, name))
 
 

@@ -1,4 +1,4 @@
-"""AWS Transfer Family. Only servers that manage their users themselves can list them."""
+"""AWS Transfer Family. Only servers with service-managed users can list their users."""
 
 from collector.schema.declarations import (
     Call,
@@ -21,13 +21,13 @@ USER = "Detail.User"
 
 
 def is_public(row: Row) -> bool:
-    """Whether the server can be reached from the internet: by its type, or by Elastic IP addresses in a VPC."""
+    """Whether the server is reachable from the internet: by its endpoint type, or by Elastic IP addresses in a VPC."""
     server = row.get("Detail", {}).get("Server", row)
     return server.get("EndpointType") == "PUBLIC" or bool(server.get("EndpointDetails", {}).get("AddressAllocationIds"))
 
 
 def endpoints(arn: str) -> list[str]:
-    """The server's host name (Transfer Family's documentation), from its ARN."""
+    """The host name of a server from its ARN, as a list of one (source: Transfer Family documentation)."""
     _, partition, _, region, _, resource = arn.split(":", 5)
     return [
         f"{resource.rpartition('/')[2]}.server.transfer.{region}.amazonaws.com{'.cn' if partition == 'aws-cn' else ''}"
@@ -35,14 +35,12 @@ def endpoints(arn: str) -> list[str]:
 
 
 def buckets(row: Row) -> list[str]:
-    """The buckets that a user's home directory lies in: the first parts of its paths."""
+    """The buckets of a user's home directory: the first segments of its paths."""
     user = row.get("Detail", {}).get("User", {})
-    is_logical = user.get("HomeDirectoryType") == "LOGICAL"
-    paths = (
-        [m.get("Target", "") for m in user.get("HomeDirectoryMappings", ())]
-        if is_logical
-        else [user.get("HomeDirectory", "")]
-    )
+    if user.get("HomeDirectoryType") == "LOGICAL":
+        paths = [mapping.get("Target", "") for mapping in user.get("HomeDirectoryMappings", ())]
+    else:
+        paths = [user.get("HomeDirectory", "")]
     names = (path.lstrip("/").split("/")[0] for path in paths)
     return list(dict.fromkeys(name for name in names if name))
 

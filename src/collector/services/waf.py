@@ -1,6 +1,6 @@
-"""AWS WAF Classic, which AWS ended on 2025-09-30: for CloudFront (client `waf`) and regional (client `waf-regional`).
+"""AWS WAF Classic for CloudFront (client `waf`) and for regional resources (client `waf-regional`).
 
-Not collected unless asked for. Which distributions an ACL protects, the distributions say themselves.
+AWS discontinued it on 2025-09-30, so it is not among the default services. Distributions reference their ACL themselves.
 """
 
 from dataclasses import replace
@@ -35,14 +35,9 @@ web_acl = Entity(
 )  # fmt: skip
 
 
-def guarded(kind: str, at: str) -> Hydrate:
-    """The resources of a kind that a regional ACL protects."""
+def protected(kind: str, at: str) -> Hydrate:
+    """The resources of this type that a regional ACL protects."""
     return Hydrate("list_resources_for_web_acl", at, {"WebACLId": "WebACLId"}, {"ResourceType": kind})
-
-
-def without_stages(arns: list[str]) -> list[str]:
-    """The REST APIs to which stages belong."""
-    return [without_stage(arn) for arn in arns]
 
 
 regional_web_acl = replace(
@@ -50,12 +45,15 @@ regional_web_acl = replace(
     client="waf-regional",
     scope="regional",
     rows=Call("list_web_acls", "WebACLs", {"Limit": 100}, token="NextMarker", absent=NONE),  # noqa: S106
-    hydrate=(DETAIL, guarded("APPLICATION_LOAD_BALANCER", "Balancers"), guarded("API_GATEWAY", "Stages")),
+    hydrate=(DETAIL, protected("APPLICATION_LOAD_BALANCER", "Balancers"), protected("API_GATEWAY", "Stages")),
     web="https://{console}/waf/home?region={region}#/webacls/rules/{WebACLId}",
     edges=(
         Edge("aws_waf_web_acl", "PROTECTS", "aws_alb", at="Balancers.ResourceArns"),
         Edge(
-            "aws_waf_web_acl", "PROTECTS", "aws_api_gateway_rest_api", at=Via("Stages.ResourceArns[]", without_stages)
+            "aws_waf_web_acl",
+            "PROTECTS",
+            "aws_api_gateway_rest_api",
+            at=Via("Stages.ResourceArns[]", lambda arns: [without_stage(arn) for arn in arns]),
         ),
     ),
 )

@@ -1,6 +1,6 @@
-"""AWS WAF: regional web ACLs, and those for CloudFront, which AWS keeps in us-east-1.
+"""AWS WAF: regional web ACLs, and web ACLs for CloudFront, which are in us-east-1.
 
-Which distributions an ACL protects, the distributions say themselves; all else is asked kind by kind.
+Other protected resources need one call per resource type; distributions reference their ACL themselves.
 """
 
 from dataclasses import replace
@@ -31,16 +31,16 @@ KINDS = {
     "VerifiedAccess": "VERIFIED_ACCESS_INSTANCE",
     "AmplifyApps": "AMPLIFY",
 }
-"""What a regional ACL may protect: a call for each, and where its answer goes."""
+"""The resource types that a regional ACL can protect, by the row field for their answer. Each takes one call."""
 
 
-def listed(scope: str) -> Call:
-    """The ACLs of a scope."""
+def web_acls(scope: str) -> Call:
+    """The web ACLs of a scope."""
     return Call("list_web_acls", "WebACLs", {"Scope": scope, "Limit": 100}, token="NextMarker")  # noqa: S106
 
 
-def logged(scope: str) -> Join:
-    """Where each ACL of a scope writes its log."""
+def log_destinations(scope: str) -> Join:
+    """The log destinations of each web ACL of a scope."""
     params = {"Scope": scope, "Limit": 100}
     return Join(
         Call(
@@ -51,8 +51,8 @@ def logged(scope: str) -> Join:
     )  # fmt: skip
 
 
-def described(scope: str) -> tuple[Hydrate, Hydrate]:
-    """An ACL's rules and tags."""
+def details(scope: str) -> tuple[Hydrate, Hydrate]:
+    """The rules and tags of a web ACL."""
     return (
         Hydrate("get_web_acl", "Detail", {"Name": "Name", "Id": "Id"}, {"Scope": scope}),
         Hydrate("list_tags_for_resource", "Tagging", {"ResourceARN": "ARN"}, {"Limit": 100}),
@@ -60,14 +60,14 @@ def described(scope: str) -> tuple[Hydrate, Hydrate]:
 
 
 def rules(path: str) -> Via:
-    """Rules as JSON text, without what they look for: that may be a secret that a proxy sends along."""
+    """Rules as JSON text without their statements, which may match on a secret header of a proxy."""
     kept = ("Name", "Priority", "Action", "OverrideAction")
-    return Via(path, lambda several: as_json([{name: rule[name] for name in kept if name in rule} for rule in several]))
+    return Via(path, lambda items: as_json([{name: rule[name] for name in kept if name in rule} for rule in items]))
 
 
 @computed(*(f"{at}.ResourceArns" for at in KINDS))
-def guarded(row: Row) -> list[str]:
-    """The ARNs of everything that an ACL protects; for a stage, its API."""
+def protected(row: Row) -> list[str]:
+    """The ARNs of the resources that a web ACL protects; for a stage, the ARN of its REST API."""
     arns = (arn for at in KINDS for arn in (row.get(at) or {}).get("ResourceArns") or ())
     return list(dict.fromkeys(without_stage(arn) for arn in arns))
 
@@ -75,10 +75,10 @@ def guarded(row: Row) -> list[str]:
 web_acl = Entity(
     type="aws_waf_v2_web_acl",
     cls="Firewall",
-    rows=listed("REGIONAL"),
-    join=(logged("REGIONAL"),),
+    rows=web_acls("REGIONAL"),
+    join=(log_destinations("REGIONAL"),),
     hydrate=(
-        *described("REGIONAL"),
+        *details("REGIONAL"),
         *(Hydrate("list_resources_for_web_acl", at, {"WebACLArn": "ARN"}, {"ResourceType": kind}) for at, kind in KINDS.items()),
     ),
     key="ARN",
@@ -97,18 +97,18 @@ web_acl = Entity(
         ruleNames="Detail.WebACL.Rules[].Name",
         loggingEnabled=present("Logging"),
         logDestinations="Logging[].LogDestinationConfigs[]",
-        protectedResourceArns=guarded,
+        protectedResourceArns=protected,
     ),
     secrets=("Detail.WebACL.Rules[].Statement",),
-    edges=(Edge("aws_waf_v2_web_acl", "PROTECTS", RESOURCE, at=guarded),),
+    edges=(Edge("aws_waf_v2_web_acl", "PROTECTS", RESOURCE, at=protected),),
 )  # fmt: skip
 
 global_web_acl = replace(
     web_acl,
     scope="global",
-    rows=listed("CLOUDFRONT"),
-    join=(logged("CLOUDFRONT"),),
-    hydrate=described("CLOUDFRONT"),
+    rows=web_acls("CLOUDFRONT"),
+    join=(log_destinations("CLOUDFRONT"),),
+    hydrate=details("CLOUDFRONT"),
     web="https://{console}/wafv2/homev2/web-acl/{Name}/{Id}/overview?region=global",
     props={name: source for name, source in web_acl.props.items() if name != "protectedResourceArns"}
     | pick(scope=Fixed("CLOUDFRONT")),

@@ -1,4 +1,4 @@
-"""Amazon WorkSpaces. Bundles are listed if they are the account's own; those of Amazon only where a workspace uses one."""
+"""Amazon WorkSpaces. The account's own bundles are listed; Amazon's bundles are described if a workspace uses them."""
 
 from dataclasses import replace
 
@@ -10,8 +10,8 @@ WORKSPACES = Call("describe_workspaces", "Workspaces", {"Limit": 25})
 DIRECTORIES = Call("describe_workspace_directories", "Directories", {"Limit": 25})
 
 
-def system(name: str) -> str | None:
-    """`WINDOWS_11` is windows; everything else that WorkSpaces offers is a Linux."""
+def os_type(name: str) -> str | None:
+    """The operating system family: `windows` for `WINDOWS_…`, `linux` for the rest, None for `UNKNOWN`."""
     if name == "UNKNOWN":
         return None
     return "windows" if name.startswith("WINDOWS_") else "linux"
@@ -42,7 +42,7 @@ workspace = Entity(
         ipv6Addresses=Via("Ipv6Address", lambda address: [address]),
         privateIpAddresses=Via("IpAddress", lambda address: [address]),
         osName="WorkspaceProperties.OperatingSystemName",
-        osType=Via("WorkspaceProperties.OperatingSystemName", system),
+        osType=Via("WorkspaceProperties.OperatingSystemName", os_type),
         directoryName=only("Directory[].DirectoryName"),
         securityGroupIds="Directory[].WorkspaceSecurityGroupId",
     ),
@@ -74,7 +74,7 @@ bundle = Entity(
     ),
 )  # fmt: skip
 
-amazons_bundle = replace(
+amazon_bundle = replace(
     bundle,
     rows=WORKSPACES,
     describe=Describe("describe_workspace_bundles", "Bundles", ids="BundleIds", size=25, by="BundleId"),
@@ -88,5 +88,5 @@ SERVICE = Service(
     title="WorkSpaces",
     node=service_node("aws_workspaces", "Amazon WorkSpaces", category=("infrastructure",), function=("compute",)),
     has=("aws_workspace", "aws_workspaces_bundle"),
-    entities=(workspace, bundle, amazons_bundle),
+    entities=(workspace, bundle, amazon_bundle),
 )

@@ -1,15 +1,16 @@
-"""What a sink promises."""
+"""The interface of a sink, and the errors that it raises."""
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Protocol
 
 import anyio
 import structlog
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
+    from pathlib import Path
 
     from collector.model import Batch
     from collector.report import Report
@@ -18,39 +19,48 @@ log = structlog.get_logger()
 
 
 class DeliveryError(Exception):
-    """The output cannot take what it was given."""
+    """An output cannot be used, or did not accept all records."""
 
 
 class ClosedError(DeliveryError):
-    """Whoever was reading has gone: `| head` took what it wanted."""
+    """The reader of the output closed it, as `| head` does."""
 
 
 class Sink(Protocol):
-    """Takes batches in order. A slow sink makes its caller wait, and so slows collection."""
+    """Accepts batches in order. A slow sink blocks its caller, and thereby slows collection down."""
 
     async def open(self) -> None:
-        """Make ready. Raises `DeliveryError` when the output cannot be used at all."""
+        """Prepare for writing. Raises `DeliveryError` if the output cannot be used at all."""
 
     async def write(self, batch: Batch) -> None:
-        """Take a batch; when this returns, it is out of the caller's hands. Raises `DeliveryError`."""
+        """Accept a batch; once this returns, the sink is responsible for it. Raises `DeliveryError`."""
 
     async def close(self, report: Report | None) -> None:
-        """Finish; after this nothing is buffered. Closing twice does nothing the second time.
+        """Finish; nothing is buffered afterwards. A second call does nothing.
 
-        Without a report the run broke off, or a batch could not be taken: what was written is not the whole, and must not
-        be passed on as if it were. Raises `DeliveryError` when a batch did not arrive; the message says where it is kept.
+        No report means that the run was interrupted or that the sink rejected a batch. The output is incomplete then and must
+        not be marked as complete. Raises `DeliveryError` if a batch was not delivered; the message names where it is kept.
         """
 
 
+@contextmanager
+def write_errors(target: Path | str) -> Iterator[None]:
+    """Turn an `OSError` into a `DeliveryError` with a message of one line."""
+    try:
+        yield
+    except OSError as error:
+        raise DeliveryError(f"cannot write {target}: {error.strerror or error}") from error
+
+
 @asynccontextmanager
-async def finishing(sink: Sink) -> AsyncIterator[None]:
-    """Close an open sink without a report when the body breaks; a body that ends well closes it with one."""
+async def close_on_error(sink: Sink) -> AsyncIterator[None]:
+    """Close an open sink without a report if the body raises. After a normal exit the caller closes it with a report."""
     try:
         yield
     except BaseException:
         with anyio.CancelScope(shield=True):
             try:
                 await sink.close(None)
-            except DeliveryError as left:
-                log.warning("not everything was delivered", why=str(left))
+            except DeliveryError as error:
+                log.warning("not all batches were delivered", error=str(error))
         raise

@@ -1,4 +1,4 @@
-"""Whether the outputs that are addresses answer, and take our token: asked without sending any record."""
+"""Checks that HTTP outputs are reachable and accept the configured credentials, without sending records."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from collector.config import ConfigurationError
 from collector.sinks.base import DeliveryError
 from collector.sinks.outputs import JUPITERONE, endpoint
 from collector.sinks.synchronization import Synchronization
-from collector.sinks.transport import Http, RefusedError, shown
+from collector.sinks.transport import Http, RefusedError, without_query
 
 if TYPE_CHECKING:
     from collector.config import Settings
 
-NOT_LET_IN = frozenset({401, 403})
-NOT_HERE = frozenset({404, 410})
+AUTH_FAILED = frozenset({401, 403})
+NOT_FOUND = frozenset({404, 410})
 
 
 class Fault(NamedTuple):
@@ -28,35 +28,33 @@ class Fault(NamedTuple):
 
 
 async def check(settings: Settings) -> list[Fault]:
-    """The faults of all outputs that are addresses."""
-    wanted = [where for where in settings.output if "://" in where]
-    hasty = settings.model_copy(update={"upload_attempts": 1, "upload_timeout": min(settings.upload_timeout, 15.0)})
-    found = [await _fault(hasty, where) for where in wanted]
-    return [fault for fault in found if fault is not None]
+    """Return the faults of all outputs that are URLs. Each is tried once, for at most 15 seconds a request."""
+    single_attempt = settings.model_copy(
+        update={"upload_attempts": 1, "upload_timeout": min(settings.upload_timeout, 15.0)}
+    )
+    faults = [await _fault(single_attempt, output) for output in settings.output if "://" in output]
+    return [fault for fault in faults if fault is not None]
 
 
-async def _fault(settings: Settings, where: str) -> Fault | None:
-    name = shown(where)
+async def _fault(settings: Settings, output: str) -> Fault | None:
+    name = without_query(output)
     try:
-        url, http = endpoint(settings, where)
+        url, http = endpoint(settings, output)
         await http.open()
     except (ConfigurationError, DeliveryError) as error:
         return Fault(name, str(error), "correct the setting")
     try:
-        await (_ask_jupiterone(http, url) if where.startswith(JUPITERONE) else _send_nothing(http, url))
+        await (_request_missing_job(http, url) if output.startswith(JUPITERONE) else _send_empty_batch(http, url))
     except RefusedError as error:
-        return _refusal(name, error, where)
+        return _refusal(name, error, output)
     except DeliveryError as error:
-        return Fault(
-            name, f"it does not answer usefully: {error}", "see to the address and to the way there (proxy, firewall)"
-        )
+        return Fault(name, f"the request failed: {error}", "check the address, and any proxy or firewall on the way")
     finally:
         await http.close()
     return None
 
 
-async def _send_nothing(http: Http, url: str) -> None:
-    """A batch without records, as the first of a run that sends no more."""
+async def _send_empty_batch(http: Http, url: str) -> None:
     run = str(uuid.uuid4())
     headers = {
         "Content-Type": "application/x-ndjson",
@@ -69,19 +67,21 @@ async def _send_nothing(http: Http, url: str) -> None:
     await http.post(url, gzip.compress(b""), headers)
 
 
-async def _ask_jupiterone(http: Http, url: str) -> None:
-    """For a job that does not exist."""
+async def _request_missing_job(http: Http, url: str) -> None:
     await Synchronization(http, url).status(str(uuid.uuid4()))
 
 
-def _refusal(name: str, error: RefusedError, where: str) -> Fault | None:
-    """What a refusal tells. Whoever finds fault with an empty batch, or with a job that does not exist, has let us in."""
-    is_jupiterone = where.startswith(JUPITERONE)
+def _refusal(name: str, error: RefusedError, output: str) -> Fault | None:
+    """Map a rejected check to a fault.
+
+    An endpoint that rejects only the empty batch or the missing job has accepted the credentials: that is no fault.
+    """
+    is_jupiterone = output.startswith(JUPITERONE)
     token = "JUPITERONE_API_KEY and JUPITERONE_ACCOUNT" if is_jupiterone else "COLLECTOR_UPLOAD_TOKEN"
-    if error.status in NOT_LET_IN:
-        return Fault(name, f"the token is refused: {error}", f"give the right {token}")
+    if error.status in AUTH_FAILED:
+        return Fault(name, f"the token is rejected: {error}", f"set a valid {token}")
     if error.status == 0:
-        return Fault(name, str(error), "correct the address, or give its certificate authority with --ca-bundle")
-    if error.status in NOT_HERE and not is_jupiterone:
-        return Fault(name, f"nothing takes uploads there: {error}", "correct the address")
+        return Fault(name, str(error), "correct the address, or set --ca-bundle to its certificate authority")
+    if error.status in NOT_FOUND and not is_jupiterone:
+        return Fault(name, f"no upload endpoint at this address: {error}", "correct the address")
     return None

@@ -1,4 +1,4 @@
-"""Tokens of endpoints: from the environment, a file or a command; read late, shown never."""
+"""Bearer tokens for endpoints, read from the environment, a file or a command when first needed."""
 
 from __future__ import annotations
 
@@ -15,66 +15,65 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 COMMAND_SECONDS = 60.0
-"""How long a command may take to print a token."""
+"""Timeout of a command that prints a token."""
 
 
 @dataclass(slots=True)
 class Token:
-    """A bearer token. `name` is how messages call it; of `value`, `file` and `command` the first that is set counts.
+    """A bearer token from the first source that is set: `value`, `file` or `command`. `name` is for messages.
 
-    A file or a command is read when the token is first needed, and again when the endpoint refuses what it gave: tokens
-    that live for an hour are renewed in a run that takes three.
+    A file or command is read when the token is first needed, and again when the endpoint rejects it, so that a long run can
+    outlive a short-lived token. No representation or message contains the token.
     """
 
     name: str
     value: str | None = field(default=None, repr=False)
     file: Path | None = None
     command: str | None = field(default=None, repr=False)
-    _known: str | None = field(default=None, init=False, repr=False)
+    _cached: str | None = field(default=None, init=False, repr=False)
 
     @property
-    def given(self) -> bool:
-        """Whether there is anything to read it from."""
+    def is_configured(self) -> bool:
+        """Whether any source is set."""
         return bool(self.value or self.file or self.command)
 
     async def get(self) -> str | None:
-        """The token; None when none was given.
+        """Return the token, or None if no source is set.
 
         Raises:
-            DeliveryError: when the file or the command gives none.
+            DeliveryError: if the file or command cannot be read or is empty.
         """
-        if self._known is None and self.given:
-            self._known = await to_thread.run_sync(self._read)
-        return self._known
+        if self._cached is None and self.is_configured:
+            self._cached = await to_thread.run_sync(self._read)
+        return self._cached
 
-    async def renewed(self, refused: str | None) -> bool:
-        """Whether there is now another token than the one that was refused."""
-        if self._known == refused and not self.value:
-            self._known = None
-        return await self.get() != refused
+    async def renew(self, rejected: str | None) -> bool:
+        """Read the file or command again; return whether the token now differs from the rejected one."""
+        if self._cached == rejected and not self.value:
+            self._cached = None
+        return await self.get() != rejected
 
-    def hide(self, text: str) -> str:
-        """A message without the token, should an endpoint have repeated it."""
-        return text.replace(self._known, "REDACTED") if self._known else text
+    def redact(self, text: str) -> str:
+        """Remove the token from a message, in case an endpoint echoed it."""
+        return text.replace(self._cached, "REDACTED") if self._cached else text
 
     def _read(self) -> str:
         if self.value:
             return self.value.strip()
         token = self._from_file(self.file) if self.file else self._from_command(self.command or "")
         if not token:
-            raise DeliveryError(f"{self.name}: {'the file' if self.file else 'the command'} gives an empty token")
+            raise DeliveryError(f"{self.name}: the {'file' if self.file else 'command output'} is empty")
         return token
 
     def _from_file(self, file: Path) -> str:
         try:
             return file.read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
-            raise DeliveryError(
-                f"{self.name}: cannot read {file}: {getattr(error, 'strerror', None) or 'not text'}"
-            ) from None
+            reason = getattr(error, "strerror", None) or "not UTF-8 text"
+            raise DeliveryError(f"{self.name}: cannot read {file}: {reason}") from None
 
     def _from_command(self, command: str) -> str:
-        """What the command prints; what it says when it fails may hold secrets and is not repeated."""
+        """Return what the command prints. Its error output may contain secrets and is not repeated."""
         try:
             done = subprocess.run(  # noqa: S603  (the user's own command)
                 shlex.split(command),
@@ -85,7 +84,7 @@ class Token:
                 stdin=subprocess.DEVNULL,
             )
         except subprocess.CalledProcessError as error:
-            raise DeliveryError(f"{self.name}: the command ended with exit code {error.returncode}") from None
+            raise DeliveryError(f"{self.name}: the command failed with exit code {error.returncode}") from None
         except (OSError, ValueError, subprocess.TimeoutExpired) as error:
             raise DeliveryError(f"{self.name}: the command could not be run: {type(error).__name__}") from None
         return done.stdout.strip()

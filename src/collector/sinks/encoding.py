@@ -1,4 +1,4 @@
-"""A batch as it is sent and kept: its tags, and its lines compressed."""
+"""Encoding of a batch for upload and for the spool: metadata, and its lines as gzip."""
 
 from __future__ import annotations
 
@@ -15,17 +15,20 @@ from collector.model import Batch, Scope
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-LEVEL = 2
-"""Of gzip. The lines repeat themselves so much that level 6 takes three times the CPU to save a tenth of the bytes."""
+GZIP_LEVEL = 2
+"""The lines are so repetitive that level 6 takes three times the CPU to save a tenth of the bytes."""
 
 Lines: TypeAlias = list[bytes]
 Number: TypeAlias = tuple[int, ...]
-"""A batch's sequence; of a piece of it, `(7, 1, 2)` is the second half of the first half of batch 7."""
+"""Identifies a batch or a piece of one within a run: `(7,)` is batch 7, `(7, 1, 2)` the second half of its first half."""
 
 
 @dataclass(frozen=True, slots=True)
 class EncodedBatch:
-    """Records of one scope: `entities` lines, then `relationships` lines; `size` counts their bytes before compression."""
+    """Records of one scope: `entities` lines, then `relationships` lines, as gzip in `body`.
+
+    `size` is the number of bytes before compression.
+    """
 
     run: str
     number: Number
@@ -37,46 +40,38 @@ class EncodedBatch:
 
     @property
     def label(self) -> str:
-        """`7`, or `7.1.2` for a piece."""
+        """The number as text: `7`, or `7.1.2` for a piece."""
         return ".".join(map(str, self.number))
 
     @property
     def key(self) -> str:
-        """By which an endpoint tells that it has the parcel already."""
+        """The idempotency key, by which an endpoint recognizes a batch that it already has."""
         return f"{self.run}/{self.label}"
 
     def records(self) -> tuple[Lines, Lines]:
-        """The entities' and the relationships' lines."""
+        """Decompress the entity lines and the relationship lines."""
         lines = gzip.decompress(self.body).split(b"\n")[:-1]
         return lines[: self.entities], lines[self.entities :]
 
     def halves(self) -> tuple[EncodedBatch, EncodedBatch] | None:
-        """Two pieces, cut at the record border that is nearest to the middle; None for a single record.
+        """Split at the record boundary nearest to the middle; None for a single record.
 
-        The same parcel always gives the same pieces, so that their keys mean the same after a restart.
+        The result is deterministic, so that the keys of pieces stay valid after a restart.
         """
         entities, relationships = self.records()
         lines = [*entities, *relationships]
-        if len(lines) < 2:  # noqa: PLR2004  (one record has no border)
+        if len(lines) < 2:  # noqa: PLR2004  (one record cannot be split)
             return None
         middle = _middle(lines)
         return self._piece(1, lines[:middle], len(entities)), self._piece(2, lines[middle:], len(entities) - middle)
 
-    def _piece(self, which: int, lines: Sequence[bytes], entities: int) -> EncodedBatch:
-        inside = max(0, min(entities, len(lines)))
-        data = b"\n".join((*lines, b""))
-        return replace(
-            self,
-            number=(*self.number, which),
-            entities=inside,
-            relationships=len(lines) - inside,
-            size=len(data),
-            body=_compressed(data),
-        )
+    def _piece(self, index: int, lines: Sequence[bytes], entities: int) -> EncodedBatch:
+        piece = replace(self, number=(*self.number, index))
+        return _with_lines(piece, lines, max(0, min(entities, len(lines))))
 
 
-def encoded(batch: Batch) -> EncodedBatch:
-    """A batch, compressed. Takes a while: not for the event loop."""
+def encode(batch: Batch) -> EncodedBatch:
+    """Compress a batch. CPU-bound: call it in a thread."""
     data = batch.lines()
     return EncodedBatch(
         batch.run,
@@ -89,62 +84,64 @@ def encoded(batch: Batch) -> EncodedBatch:
     )
 
 
-def to_file(parcel: EncodedBatch) -> bytes:
-    """A line of JSON that says what follows, then the compressed lines."""
-    about = {
-        "run": parcel.run,
-        "number": parcel.number,
-        "scope": parcel.scope._asdict(),
-        "entities": parcel.entities,
-        "relationships": parcel.relationships,
-        "size": parcel.size,
-        "length": len(parcel.body),
-        "crc32": zlib.crc32(parcel.body),
+def to_file(batch: EncodedBatch) -> bytes:
+    """The content of a spool file: one line of JSON with the metadata, then the gzip body."""
+    metadata = {
+        "run": batch.run,
+        "number": batch.number,
+        "scope": batch.scope._asdict(),
+        "entities": batch.entities,
+        "relationships": batch.relationships,
+        "size": batch.size,
+        "length": len(batch.body),
+        "crc32": zlib.crc32(batch.body),
     }
-    return orjson.dumps(about) + b"\n" + parcel.body
+    return orjson.dumps(metadata) + b"\n" + batch.body
 
 
 def from_file(data: bytes) -> tuple[EncodedBatch, int] | None:
-    """The parcel that a file holds, and how many of its records a torn file has lost; None when not even its tags are left.
+    """Decode a spool file: the batch, and the number of records lost if the file is truncated or corrupt.
 
-    Of a torn file the whole records before the tear are kept.
+    The intact records before the damage are kept. None if the metadata or all records are unreadable.
     """
     head, _, body = data.partition(b"\n")
     try:
-        about: dict[str, Any] = orjson.loads(head)
-        parcel = EncodedBatch(
-            about["run"],
-            tuple(about["number"]),
-            Scope(**about["scope"]),
-            about["entities"],
-            about["relationships"],
-            about["size"],
+        metadata: dict[str, Any] = orjson.loads(head)
+        batch = EncodedBatch(
+            metadata["run"],
+            tuple(metadata["number"]),
+            Scope(**metadata["scope"]),
+            metadata["entities"],
+            metadata["relationships"],
+            metadata["size"],
             body,
         )
-        whole = len(body) == about["length"] and zlib.crc32(body) == about["crc32"]
+        intact = len(body) == metadata["length"] and zlib.crc32(body) == metadata["crc32"]
     except (orjson.JSONDecodeError, KeyError, TypeError):
         return None
-    return (parcel, 0) if whole else _mended(parcel)
+    return (batch, 0) if intact else _recover(batch)
 
 
-def _mended(torn: EncodedBatch) -> tuple[EncodedBatch, int] | None:
-    lines = list(takewhile(_is_json, _readable(torn.body).split(b"\n")[:-1]))
-    lost = torn.entities + torn.relationships - len(lines)
+def _recover(damaged: EncodedBatch) -> tuple[EncodedBatch, int] | None:
+    lines = list(takewhile(_is_json, _decompress_prefix(damaged.body).split(b"\n")[:-1]))
+    lost = damaged.entities + damaged.relationships - len(lines)
     if not lines or lost < 0:
         return None
+    return _with_lines(damaged, lines, min(damaged.entities, len(lines))), lost
+
+
+def _with_lines(batch: EncodedBatch, lines: Sequence[bytes], entities: int) -> EncodedBatch:
     data = b"\n".join((*lines, b""))
-    inside = min(torn.entities, len(lines))
-    return replace(
-        torn, entities=inside, relationships=len(lines) - inside, size=len(data), body=_compressed(data)
-    ), lost
+    body = _compressed(data)
+    return replace(batch, entities=entities, relationships=len(lines) - entities, size=len(data), body=body)
 
 
-def _readable(torn: bytes, step: int = 512) -> bytes:
-    """What can be decompressed before the tear."""
+def _decompress_prefix(damaged: bytes, step: int = 512) -> bytes:
+    """Decompress as much as is readable before the damage."""
     inflate, lines = zlib.decompressobj(wbits=31), bytearray()
     try:
-        for start in range(0, len(torn), step):
-            lines += inflate.decompress(torn[start : start + step])
+        for start in range(0, len(damaged), step):
+            lines += inflate.decompress(damaged[start : start + step])
     except zlib.error:
         pass
     return bytes(lines)
@@ -159,7 +156,7 @@ def _is_json(line: bytes) -> bool:
 
 
 def _middle(lines: Sequence[bytes]) -> int:
-    """The border nearest to half of the bytes, with at least one line on either side."""
+    """The index that splits the bytes most evenly, with at least one line on either side."""
     half = sum(map(len, lines)) / 2
     best, before = 1, len(lines[0])
     nearest = abs(before - half)
@@ -171,5 +168,5 @@ def _middle(lines: Sequence[bytes]) -> int:
 
 
 def _compressed(data: bytes) -> bytes:
-    """The same bytes each time: no time of day inside."""
-    return gzip.compress(data, LEVEL, mtime=0)
+    """Gzip without a timestamp, so that equal data gives equal bytes."""
+    return gzip.compress(data, GZIP_LEVEL, mtime=0)

@@ -1,4 +1,4 @@
-"""NDJSON to standard output or to a file, plain, gzip or zstd. Writing happens in a thread: a full pipe blocks no call."""
+"""NDJSON to standard output or a file, plain, gzip or zstd. Writes run in a thread: a full pipe does not block the loop."""
 
 from __future__ import annotations
 
@@ -12,46 +12,44 @@ from typing import IO, TYPE_CHECKING, BinaryIO, cast
 import zstandard
 from anyio import to_thread
 
-from collector.sinks.base import ClosedError, DeliveryError
+from collector.sinks.base import ClosedError, write_errors
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from collector.model import Batch
     from collector.report import Report
 
 
 class NdjsonSink:
-    """Writes each batch as it comes. `-` is standard output; `.gz` and `.zst` compress."""
+    """Writes batches to a path, or to standard output if `target` is `-`. The suffixes `.gz` and `.zst` compress."""
 
     def __init__(self, target: str) -> None:
-        """Nothing is opened yet."""
         self._target = target
         self._file: BinaryIO | None = None
 
     async def open(self) -> None:
-        """Open the file, replacing what was there."""
-        try:
-            self._file = await to_thread.run_sync(_opened, self._target)
-        except OSError as error:
-            raise DeliveryError(f"cannot write {self._target}: {error.strerror or error}") from error
+        """Open the file, replacing its content."""
+        with write_errors(self._target):
+            self._file = await to_thread.run_sync(_open, self._target)
 
     async def write(self, batch: Batch) -> None:
-        """Write whole lines."""
-        await self._do(self._write, batch.lines())
+        """Write the lines of a batch. Raises `ClosedError` if the reader of a pipe is gone."""
+        await self._in_thread(self._write, batch.lines())
 
     async def close(self, report: Report | None) -> None:
         """Flush and close; standard output stays open."""
-        del report  # a stream of records has no place for it
+        del report  # not part of a stream of records
         if self._file is not None:
-            await self._do(self._finish)
+            await self._in_thread(self._flush_and_close)
 
-    async def _do(self, fn: object, *args: object) -> None:
-        try:
-            await to_thread.run_sync(fn, *args)  # type: ignore[arg-type]  # a bound method and its arguments
-        except BrokenPipeError as error:
-            self._abandon()
-            raise ClosedError(self._target) from error
-        except OSError as error:
-            raise DeliveryError(f"cannot write {self._target}: {error.strerror or error}") from error
+    async def _in_thread(self, function: Callable[..., None], *arguments: bytes) -> None:
+        with write_errors(self._target):
+            try:
+                await to_thread.run_sync(function, *arguments)
+            except BrokenPipeError as error:
+                self._discard()
+                raise ClosedError(self._target) from error
 
     def _write(self, data: bytes) -> None:
         if self._file is not None:
@@ -59,7 +57,7 @@ class NdjsonSink:
             if self._target == "-":
                 self._file.flush()
 
-    def _finish(self) -> None:
+    def _flush_and_close(self) -> None:
         file, self._file = self._file, None
         if file is None:
             return
@@ -68,17 +66,17 @@ class NdjsonSink:
         finally:
             file.close()
 
-    def _abandon(self) -> None:
-        """Nobody reads on: what is still buffered has nowhere to go."""
+    def _discard(self) -> None:
+        """Close without keeping what is still buffered."""
         file, self._file = self._file, None
         if file is not None:
             with suppress(BrokenPipeError):
                 file.close()
 
 
-def _opened(target: str) -> BinaryIO:
+def _open(target: str) -> BinaryIO:
     if target == "-":
-        # A handle of our own: closing it leaves standard output open, and the interpreter's last flush meets no closed pipe.
+        # A duplicate: closing it leaves standard output open, so that the interpreter's last flush does not fail.
         return os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=1024 * 1024)
     path = Path(target)
     if path.suffix == ".gz":

@@ -1,9 +1,10 @@
-"""Between collection and an endpoint: sends batches, several at a time, and keeps on disk what could not be sent."""
+"""Concurrent sending of batches to an endpoint; undelivered ones are kept in the spool."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
@@ -12,199 +13,278 @@ import structlog
 from anyio import to_thread
 
 from collector.sinks.base import DeliveryError
-from collector.sinks.encoding import EncodedBatch, Number, encoded
-from collector.sinks.spool import FullError, Spool
-from collector.sinks.transport import GaveUpError, TooLargeError
+from collector.sinks.encoding import EncodedBatch, Number, encode
+from collector.sinks.spool import RunSummary, Spool, SpoolFullError
+from collector.sinks.transport import EndpointUnavailableError, Http, TooLargeError
 
 if TYPE_CHECKING:
     from collector.model import Batch
+    from collector.report import Report
 
 log = structlog.get_logger()
 
 T = TypeVar("T")
 Send: TypeAlias = Callable[[EncodedBatch], Awaitable[None]]
 
-UNSENT = "the run ended first"
+NOT_SENT = "not sent before the run ended"
 
 
 class Outbox:
-    """Takes batches and has `width` of them sent at a time.
+    """A queue of batches with `width` concurrent senders.
 
-    With a durable spool a batch is on disk before `put` returns and waits there for its turn: memory holds its number. Without
-    one `put` waits until a sender is free: memory holds `width` compressed batches and two more. What fails for good is
-    on disk in either case, and stands in `failures`.
+    With a durable spool, `put` returns once the batch is on disk; memory holds only its number. Without one, `put` waits for a
+    free sender; memory holds `width` compressed batches and two more. Either way a batch that permanently fails is on disk
+    and in `failures`, with the reason. `broken` is set once a batch could be neither sent nor kept.
     """
 
-    def __init__(self, spool: Spool, send: Send, *, width: int = 6, forgets: bool = True) -> None:
-        """`send` raises `DeliveryError`. `forgets`: what was sent leaves the spool at once."""
+    def __init__(self, spool: Spool, send: Send, *, width: int = 6, remove_sent: bool = True) -> None:
+        """`send` raises `DeliveryError`. `remove_sent` removes a batch from the spool as soon as it is sent."""
         self.spool = spool
-        self._send, self._width, self._forgets = send, width, forgets
-        self._waiting: asyncio.Queue[EncodedBatch | Number] = asyncio.Queue(0 if spool.durable else 1)
+        self._send, self._width, self._remove_sent = send, width, remove_sent
+        self._queue: asyncio.Queue[EncodedBatch | Number] = asyncio.Queue(0 if spool.durable else 1)
         self._senders: list[asyncio.Task[None]] = []
-        self._sending: list[anyio.CancelScope] = []
+        self._sender_scopes: list[anyio.CancelScope] = []
         self._interrupted: list[EncodedBatch] = []
-        self._again: list[Number] = []
-        self._open = 0
-        self._moved = asyncio.Event()
-        self._turn = threading.Lock()
+        self._retry_at_end: list[Number] = []
+        self._pending = 0
+        self._progress = asyncio.Event()
+        self._spool_lock = threading.Lock()
         self.failures: dict[Number, str] = {}
         self.broken: DeliveryError | None = None
 
     def start(self) -> None:
-        """Begin to send."""
-        self._sending = [anyio.CancelScope() for _ in range(self._width)]
-        self._senders = [asyncio.create_task(self._work(scope)) for scope in self._sending]
+        """Start the senders."""
+        self._sender_scopes = [anyio.CancelScope() for _ in range(self._width)]
+        self._senders = [asyncio.create_task(self._run_sender(scope)) for scope in self._sender_scopes]
 
     async def put(self, batch: Batch) -> None:
-        """Take a batch.
+        """Accept a batch.
 
         Raises:
-            DeliveryError: when it cannot be kept, or an earlier one could be neither sent nor kept.
+            DeliveryError: if the batch cannot be kept, or an earlier one could be neither sent nor kept.
         """
         if self.broken is not None:
             raise self.broken
-        parcel = await to_thread.run_sync(encoded, batch)
+        encoded = await to_thread.run_sync(encode, batch)
         if self.spool.durable:
-            await self._store(parcel)
-            await self._queue(parcel.number)
+            await self._store(encoded)
+            await self._enqueue(encoded.number)
         else:
-            await self._queue(parcel)
+            await self._enqueue(encoded)
 
     async def resume(self) -> None:
-        """Send what lies in the spool."""
+        """Queue the batches that are in the spool."""
         for number in self.spool.kept:
-            await self._queue(number)
+            await self._enqueue(number)
 
     async def drain(self) -> None:
-        """Wait until each batch was sent, or failed for good. What fell into an outage has a second chance at the end."""
-        await self._waiting.join()
-        again, self._again = self._again, []
-        for number in again:
-            await self._queue(number)
-        await self._waiting.join()
+        """Wait until each batch is sent or has failed. Batches that failed during an outage are retried once at the end."""
+        await self._queue.join()
+        retries, self._retry_at_end = self._retry_at_end, []
+        for number in retries:
+            await self._enqueue(number)
+        await self._queue.join()
 
     async def stop(self) -> None:
-        """Send no more; what was not sent is kept. Does nothing after `drain`, but to end the senders."""
+        """Stop the senders; unsent batches are kept in the spool and counted as failures."""
         senders, self._senders = self._senders, []
-        for scope in self._sending:
+        for scope in self._sender_scopes:
             scope.cancel()
         await asyncio.gather(*senders)
-        left: list[EncodedBatch | Number] = [*self._interrupted]
+        unsent: list[EncodedBatch | Number] = [*self._interrupted]
         self._interrupted.clear()
-        while not self._waiting.empty():
-            left.append(self._waiting.get_nowait())
-        for item in left:
+        while not self._queue.empty():
+            unsent.append(self._queue.get_nowait())
+        for item in unsent:
             if isinstance(item, EncodedBatch):
-                await self._keep(item, UNSENT)
+                await self._keep(item, NOT_SENT)
             else:
-                self.failures[item] = UNSENT
+                self.failures[item] = NOT_SENT
 
-    async def disk(self, do: Callable[..., T], *arguments: Any) -> T:
-        """Do something to the spool, in a thread, one thing after the other."""
+    async def call_spool(self, method: Callable[..., T], *arguments: Any) -> T:
+        """Call a method of the spool in a thread, one call at a time."""
 
-        def in_turn() -> T:
-            with self._turn:
-                return do(*arguments)
+        def locked() -> T:
+            with self._spool_lock:
+                return method(*arguments)
 
-        return await to_thread.run_sync(in_turn)
+        return await to_thread.run_sync(locked)
 
-    def told(self, where: str) -> str | None:
-        """What did not arrive, why, and where it is; None when everything did."""
+    def undelivered(self, address: str) -> str | None:
+        """Describe what was not delivered, and why; None if everything was."""
         parts = [str(self.broken)] if self.broken else []
         if self.failures:
-            number, why = next(reversed(self.failures.items()))
+            number, reason = next(reversed(self.failures.items()))
             batches = "1 batch was" if len(self.failures) == 1 else f"{len(self.failures)} batches were"
-            parts.append(f"{batches} not delivered to {where} (batch {'.'.join(map(str, number))}: {why})")
+            parts.append(f"{batches} not delivered to {address} (batch {'.'.join(map(str, number))}: {reason})")
         return "; ".join(parts) or None
 
-    async def _queue(self, item: EncodedBatch | Number) -> None:
-        self._open += 1
+    async def _enqueue(self, item: EncodedBatch | Number) -> None:
+        self._pending += 1
         try:
-            await self._waiting.put(item)
+            await self._queue.put(item)
         except asyncio.CancelledError:
-            self._open -= 1
+            self._pending -= 1
             if isinstance(item, EncodedBatch):
                 self._interrupted.append(item)
             raise
 
-    async def _store(self, parcel: EncodedBatch) -> None:
-        """Put a parcel on disk; a full spool is waited for as long as anything is on its way out of it."""
+    async def _store(self, batch: EncodedBatch) -> None:
+        """Write a batch to the spool; while the spool is full, wait for pending batches to leave it."""
         while True:
-            moved = self._moved
+            progress = self._progress
             try:
-                return await self.disk(self.spool.add, parcel)
-            except FullError:
-                if self._open == 0 and not moved.is_set():
+                return await self.call_spool(self.spool.add, batch)
+            except SpoolFullError:
+                if self._pending == 0 and not progress.is_set():
                     raise
-                await moved.wait()
+                await progress.wait()
 
-    async def _work(self, until: anyio.CancelScope) -> None:
-        with until:
+    async def _run_sender(self, cancel_scope: anyio.CancelScope) -> None:
+        with cancel_scope:
             while True:
-                await self._one(await self._waiting.get())
+                await self._process(await self._queue.get())
 
-    async def _one(self, item: EncodedBatch | Number) -> None:
+    async def _process(self, item: EncodedBatch | Number) -> None:
         try:
-            parcel = item if isinstance(item, EncodedBatch) else await self._read(item)
-            if parcel is not None:
-                await self._settle(parcel)
+            batch = item if isinstance(item, EncodedBatch) else await self._read(item)
+            if batch is not None:
+                await self._deliver(batch)
         finally:
-            self._open -= 1
-            self._moved.set()
-            self._moved = asyncio.Event()
-            self._waiting.task_done()
+            self._pending -= 1
+            self._progress.set()
+            self._progress = asyncio.Event()
+            self._queue.task_done()
 
     async def _read(self, number: Number) -> EncodedBatch | None:
         try:
-            return await self.disk(self.spool.read, number)
+            return await self.call_spool(self.spool.read, number)
         except DeliveryError as error:
             self.failures[number] = str(error)
             return None
 
-    async def _settle(self, parcel: EncodedBatch) -> None:
+    async def _deliver(self, batch: EncodedBatch) -> None:
         try:
-            await self._send(parcel)
+            await self._send(batch)
         except TooLargeError as error:
-            await self._divide(parcel, str(error))
+            await self._split(batch, str(error))
         except DeliveryError as error:
-            await self._keep(parcel, str(error))
-            if isinstance(error, GaveUpError) and parcel.number in self.failures:
-                self._again.append(parcel.number)
+            await self._keep(batch, str(error))
+            if isinstance(error, EndpointUnavailableError) and batch.number in self.failures:
+                self._retry_at_end.append(batch.number)
         except asyncio.CancelledError:
-            self._interrupted.append(parcel)
+            self._interrupted.append(batch)
             raise
-        except Exception as error:  # a bug must not cost the batch, nor leave `drain` waiting for it
-            log.exception("a bug kept a batch from being sent", batch=parcel.key)
-            await self._keep(parcel, repr(error))
+        except Exception as error:  # a bug must neither lose the batch nor end the sender, on which `drain` waits
+            log.exception("internal error while sending a batch", batch=batch.key)
+            await self._keep(batch, repr(error))
         else:
-            self.failures.pop(parcel.number, None)
-            if self._forgets:
-                await self.disk(self.spool.remove, [parcel.number])
+            self.failures.pop(batch.number, None)
+            if self._remove_sent:
+                await self.call_spool(self.spool.remove, [batch.number])
 
-    async def _divide(self, parcel: EncodedBatch, why: str) -> None:
-        halves = await to_thread.run_sync(parcel.halves)
+    async def _split(self, batch: EncodedBatch, reason: str) -> None:
+        halves = await to_thread.run_sync(batch.halves)
         if halves is None:
-            await self._keep(parcel, why)
+            await self._keep(batch, reason)
             return
         try:
-            await self.disk(self.spool.replace, parcel, halves)
+            await self.call_spool(self.spool.replace, batch, halves)
         except DeliveryError as error:
-            await self._keep(parcel, f"{why}; {error}")
+            await self._keep(batch, f"{reason}; {error}")
             return
-        left = list(halves)
+        remaining = list(halves)
         try:
-            while left:
-                await self._settle(left.pop(0))
+            while remaining:
+                await self._deliver(remaining.pop(0))
         except asyncio.CancelledError:
-            self._interrupted += left
+            self._interrupted += remaining
             raise
 
-    async def _keep(self, parcel: EncodedBatch, why: str) -> None:
+    async def _keep(self, batch: EncodedBatch, reason: str) -> None:
         try:
-            await self.disk(self.spool.add, parcel)
+            await self.call_spool(self.spool.add, batch)
         except DeliveryError as error:
-            self.broken = DeliveryError(f"batch {parcel.label} could be neither delivered ({why}) nor kept ({error})")
+            self.broken = DeliveryError(f"batch {batch.label} could be neither delivered ({reason}) nor kept ({error})")
             return
         if not self.failures:
-            log.warning("a batch is not delivered; it is kept", batch=parcel.key, why=why, place=str(self.spool.place))
-        self.failures[parcel.number] = why
+            log.warning(
+                "a batch was not delivered and is kept", batch=batch.key, error=reason, place=str(self.spool.place)
+            )
+        self.failures[batch.number] = reason
+
+
+class SpooledSink(ABC):
+    """A sink that sends batches through an outbox and keeps undelivered ones in a spool.
+
+    Subclasses send a batch (`_send`) and complete the delivery once all senders have stopped (`_complete`).
+    """
+
+    def __init__(self, http: Http, spool: Spool, *, width: int, remove_sent: bool) -> None:
+        self._http, self._spool = http, spool
+        self._outbox = Outbox(spool, self._send, width=width, remove_sent=remove_sent)
+        self._closed = False
+
+    async def open(self) -> None:
+        """Open the HTTP session and start the senders."""
+        await self._http.open()
+        self._outbox.start()
+
+    async def write(self, batch: Batch) -> None:
+        """Accept a batch. Waits for a free sender unless the spool is durable."""
+        await self._outbox.put(batch)
+
+    async def close(self, report: Report | None) -> None:
+        """Wait for the last batch, then complete the delivery. Without a report, unsent batches are kept instead."""
+        await self._close(RunSummary(report) if report else None, drain=report is not None)
+
+    async def resend(self) -> None:
+        """Deliver what an earlier process left in the spool. Raises `DeliveryError` if anything is still undelivered."""
+        try:
+            await self.open()
+            summary = await self._restore()
+            await self._outbox.resume()
+            await self._close(summary, drain=True)
+        finally:
+            await self._release()
+
+    async def _close(self, summary: RunSummary | None, *, drain: bool) -> None:
+        """`drain`: wait for queued batches to be sent; otherwise keep them."""
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            if drain:
+                await self._outbox.drain()
+            await self._outbox.stop()
+            undelivered = await self._complete(summary, failed=not drain or self._outbox.broken is not None)
+            if not undelivered:
+                await self._outbox.call_spool(self._spool.discard)
+                return
+            if summary is not None and self._outbox.broken is None:
+                await self._outbox.call_spool(self._spool.finish, summary)
+            place = self._spool.place
+            raise DeliveryError(f"{undelivered}; kept in {place}; run `collector upload {place}` to send it")
+        finally:
+            await self._release()
+
+    async def _release(self) -> None:
+        with anyio.CancelScope(shield=True):
+            await self._outbox.stop()
+            await self._http.close()
+            await self._outbox.call_spool(self._spool.release)
+
+    async def _restore(self) -> RunSummary | None:
+        """Restore the state of the earlier run, and return its result."""
+        return await self._outbox.call_spool(self._spool.summary)
+
+    @abstractmethod
+    async def _send(self, batch: EncodedBatch) -> None:
+        """Send a batch. Raises `DeliveryError`."""
+
+    @abstractmethod
+    async def _complete(self, summary: RunSummary | None, *, failed: bool) -> str | None:
+        """Tell the endpoint that the run has ended; return a description of what is undelivered, if anything.
+
+        `failed`: the run failed, or a batch could be neither sent nor kept. `summary` is None if the run never ended.
+        """

@@ -1,4 +1,4 @@
-"""From what the user asked for to the sinks that do it."""
+"""Builds the sinks for the configured outputs."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 import structlog
 
 from collector.config import ConfigurationError, Settings
 from collector.sinks.credentials import Token
-from collector.sinks.jupiterone import Aims, JupiterOneSink
-from collector.sinks.layout import found
+from collector.sinks.fan_out import FanOutSink
+from collector.sinks.jupiterone import JupiterOneSink, SyncSettings
 from collector.sinks.ndjson import NdjsonSink
-from collector.sinks.several import SeveralSinks
-from collector.sinks.spool import Room, Spool, taken_over
+from collector.sinks.outbox import SpooledSink
+from collector.sinks.spool import Spool, SpoolSettings, spool_folders, take_over
 from collector.sinks.synchronization import Synchronization
-from collector.sinks.transport import Http, Manner, UploadRetryPolicy
+from collector.sinks.transport import Http, HttpSettings, UploadRetryPolicy, without_query
 from collector.sinks.upload import UploadSink
 
 if TYPE_CHECKING:
@@ -33,128 +33,125 @@ log = structlog.get_logger()
 
 JUPITERONE = "jupiterone+"
 UNDELIVERED = "collector-undelivered"
-"""The folder for what could not be delivered, where no --spool says otherwise."""
+"""The directory for undelivered batches if --spool is not set."""
 
 
 @dataclass(frozen=True, slots=True)
-class Types:
-    """All types there are, and those of which a run with these settings cannot see everything."""
+class TypeCoverage:
+    """All types that the collector can emit, and those that a run with these settings cannot see completely."""
 
-    every: frozenset[str] = frozenset()
-    unseen: frozenset[str] = frozenset()
+    all_types: frozenset[str] = frozenset()
+    unseen_types: frozenset[str] = frozenset()
 
 
-def sink(settings: Settings, types: Types) -> Sink:
-    """The outputs that the settings name, as one sink.
+def sink(settings: Settings, types: TypeCoverage) -> Sink:
+    """Build one sink for all configured outputs.
 
     Raises:
-        ConfigurationError: when one of them cannot be meant, or lacks what it needs.
+        ConfigurationError: if an output is not valid, or a setting that it needs is missing.
     """
     if len(set(settings.output)) < len(settings.output):
-        raise ConfigurationError("--output names the same place twice")
-    if settings.spool is not None and not any(map(_is_address, settings.output)):
-        raise ConfigurationError("--spool is for uploads; no --output is an address")
-    sinks = [_output(settings, types, where, index) for index, where in enumerate(settings.output, 1)]
-    return sinks[0] if len(sinks) == 1 else SeveralSinks(sinks)
+        raise ConfigurationError("--output: the same output is given twice")
+    if settings.spool is not None and not any(map(_is_url, settings.output)):
+        raise ConfigurationError("--spool applies to uploads only; no --output is a URL")
+    sinks = [_sink(settings, types, output, index) for index, output in enumerate(settings.output, 1)]
+    return sinks[0] if len(sinks) == 1 else FanOutSink(sinks)
 
 
-def left(settings: Settings, types: Types, place: Path) -> Iterator[tuple[Spool, UploadSink | JupiterOneSink]]:
-    """What lies in a spool, and the sinks that send it: to where it was meant for, unless `--output` says otherwise.
+def leftover_spools(settings: Settings, types: TypeCoverage, place: Path) -> Iterator[tuple[Spool, SpooledSink]]:
+    """Open the spools in a directory, each with a sink for its original output, or for `--output` if that is set.
+
+    A spool whose run is still in progress is skipped with a warning.
 
     Raises:
-        ConfigurationError: when there is no such folder, or no address to send to.
-        DeliveryError: when the folder cannot be read.
+        ConfigurationError: if `place` is not a folder, or there is no address to send to.
+        DeliveryError: if a run folder cannot be read.
     """
     if not place.is_dir():
         raise ConfigurationError(f"{place} is not a folder")
-    given = [where for where in settings.output if _is_address(where)]
-    if len(given) > 1:
-        raise ConfigurationError("a spool is sent to one --output")
-    for folder in found(place):
-        spool = taken_over(folder, settings.spool_size)
+    outputs = [output for output in settings.output if _is_url(output)]
+    if len(outputs) > 1:
+        raise ConfigurationError("--output: a spool can be sent to one output only")
+    for folder in spool_folders(place):
+        spool = take_over(folder, settings.spool_size)
         if spool is None:
-            log.warning("left alone: its run is still going on", spool=str(folder))
+            log.warning("skipped a spool whose run is still in progress", spool=str(folder))
             continue
-        spool.output = given[0] if given else spool.output
+        spool.output = outputs[0] if outputs else spool.output
         if not spool.output:
-            raise ConfigurationError(f"{folder} does not say where it was to go: use --output")
-        yield spool, _sender(settings, types, spool)
+            raise ConfigurationError(f"the original output of {folder} is unknown; set --output")
+        yield spool, _spooled_sink(settings, types, spool)
 
 
-def _output(settings: Settings, types: Types, where: str, index: int) -> Sink:
-    if not _is_address(where):
-        return NdjsonSink(where)
-    return _sender(settings, types, Spool(_room(settings), where, index))
+def _sink(settings: Settings, types: TypeCoverage, output: str, index: int) -> Sink:
+    if not _is_url(output):
+        return NdjsonSink(output)
+    return _spooled_sink(settings, types, Spool(_spool_settings(settings), output, index))
 
 
-def _sender(settings: Settings, types: Types, spool: Spool) -> UploadSink | JupiterOneSink:
+def _spooled_sink(settings: Settings, types: TypeCoverage, spool: Spool) -> SpooledSink:
     url, http = endpoint(settings, spool.output)
     if not spool.output.startswith(JUPITERONE):
         return UploadSink(url, http, spool, width=settings.upload_concurrency)
-    aims = Aims(types.every, types.unseen, settings.jupiterone_instance, settings.wait)
-    return JupiterOneSink(Synchronization(http, url), spool, aims, width=settings.upload_concurrency)
+    sync = SyncSettings(types.all_types, types.unseen_types, settings.jupiterone_instance, settings.wait)
+    return JupiterOneSink(Synchronization(http, url), spool, sync, width=settings.upload_concurrency)
 
 
-def endpoint(settings: Settings, where: str) -> tuple[str, Http]:
-    """The address of an output, and the way to it with its token; not open yet.
+def endpoint(settings: Settings, output: str) -> tuple[str, Http]:
+    """The URL of an output, and its HTTP client, which is not open yet.
 
     Raises:
-        ConfigurationError: when the address cannot be meant, or something is lacking for it.
+        ConfigurationError: if the URL is not valid or not allowed, or a setting that it needs is missing.
     """
-    url = _address(settings, where)
-    patience = UploadRetryPolicy(attempts=settings.upload_attempts)
-    if not where.startswith(JUPITERONE):
+    url = _url(settings, output)
+    retry_policy = UploadRetryPolicy(attempts=settings.upload_attempts)
+    if not output.startswith(JUPITERONE):
         token = Token(
             "COLLECTOR_UPLOAD_TOKEN", settings.upload_token, settings.upload_token_file, settings.upload_token_command
         )
-        return url, Http(_manner(settings), token, patience)
+        return url, Http(_http_settings(settings), token, retry_policy)
     key = Token(
         "JUPITERONE_API_KEY",
         settings.jupiterone_api_key,
         settings.jupiterone_api_key_file,
         settings.jupiterone_api_key_command,
     )
-    if not key.given or not settings.jupiterone_account:
+    if not key.is_configured or not settings.jupiterone_account:
         raise ConfigurationError("a JupiterOne output needs JUPITERONE_API_KEY and JUPITERONE_ACCOUNT")
-    return url, Http(_manner(settings, {"JupiterOne-Account": settings.jupiterone_account}), key, patience)
+    account = {"JupiterOne-Account": settings.jupiterone_account}
+    return url, Http(_http_settings(settings, account), key, retry_policy)
 
 
-def _room(settings: Settings) -> Room:
+def _spool_settings(settings: Settings) -> SpoolSettings:
     if settings.spool is not None:
-        return Room(settings.spool, settings.spool_size, durable=True)
-    here = Path(UNDELIVERED)
-    folder = (
-        here if os.access(here if here.is_dir() else Path(), os.W_OK) else Path(tempfile.gettempdir()) / UNDELIVERED
-    )
-    return Room(folder.absolute(), settings.spool_size, durable=False)
+        return SpoolSettings(settings.spool, settings.spool_size, durable=True)
+    folder = Path(UNDELIVERED)
+    if not os.access(folder if folder.is_dir() else Path(), os.W_OK):
+        folder = Path(tempfile.gettempdir()) / UNDELIVERED
+    return SpoolSettings(folder.absolute(), settings.spool_size, durable=False)
 
 
-def _is_address(where: str) -> bool:
-    return "://" in where
+def _is_url(output: str) -> bool:
+    return "://" in output
 
 
-def _address(settings: Settings, where: str) -> str:
-    """The URL of an output, if it is one that may be sent to."""
-    url = where.removeprefix(JUPITERONE)
-    parts = _parts(url)
+def _url(settings: Settings, output: str) -> str:
+    """Validate an output and return its URL, without `jupiterone+` and fragment."""
+    url = output.removeprefix(JUPITERONE)
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # validates it
+    except ValueError:
+        raise ConfigurationError("--output: the URL is not valid") from None
     if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ConfigurationError(f"--output: {where.partition('?')[0]!r} is not https://… or jupiterone+https://…")
+        raise ConfigurationError(f"--output: {without_query(output)!r} is not https://… or jupiterone+https://…")
     if parts.username is not None or parts.password is not None:
-        raise ConfigurationError("--output: an address takes no credentials; use COLLECTOR_UPLOAD_TOKEN or --header")
+        raise ConfigurationError("--output: a URL must not contain credentials; use COLLECTOR_UPLOAD_TOKEN or --header")
     if parts.scheme == "http" and not settings.allow_insecure_upload and not _is_loopback(parts.hostname):
         raise ConfigurationError(
             f"--output: http://{parts.hostname} is not encrypted; use https, or --allow-insecure-upload"
         )
     return parts._replace(fragment="").geturl()
-
-
-def _parts(url: str) -> SplitResult:
-    try:
-        parts = urlsplit(url)
-        _ = parts.port
-    except ValueError:
-        raise ConfigurationError("--output: the address is not valid") from None
-    return parts
 
 
 def _is_loopback(host: str) -> bool:
@@ -166,12 +163,14 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def _manner(settings: Settings, more: dict[str, str] | None = None) -> Manner:
-    return Manner(settings.upload_timeout, {**dict(map(_header, settings.header)), **(more or {})}, _tls(settings))
+def _http_settings(settings: Settings, more: dict[str, str] | None = None) -> HttpSettings:
+    return HttpSettings(
+        settings.upload_timeout, {**dict(map(_header, settings.header)), **(more or {})}, _tls(settings)
+    )
 
 
 def _header(text: str) -> tuple[str, str]:
-    """A header as `curl` takes it. What is wrong is told without its value, which may be a secret."""
+    """Parse a header in curl's format. The error does not contain the value, which may be a secret."""
     name, colon, value = text.partition(":")
     name = name.strip()
     if (
@@ -180,7 +179,7 @@ def _header(text: str) -> tuple[str, str]:
         or not name.isascii()
         or {"\r", "\n"} & {*value}
     ):
-        raise ConfigurationError("--header takes `Name: value`")
+        raise ConfigurationError("--header must have the form `Name: value`")
     return name, value.strip()
 
 

@@ -1,4 +1,4 @@
-"""Sends what earlier runs left in a spool."""
+"""Sends the batches that earlier runs left in a spool directory."""
 
 from __future__ import annotations
 
@@ -9,41 +9,42 @@ import structlog
 from anyio import to_thread
 
 from collector.sinks.base import DeliveryError
-from collector.sinks.outputs import left
+from collector.sinks.outputs import leftover_spools
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from collector.config import Settings
-    from collector.sinks.outputs import Types
+    from collector.sinks.outputs import TypeCoverage
 
 log = structlog.get_logger()
 
 
 @dataclass(slots=True)
-class Resent:
-    """What came of it. `lost`: records that a torn file no longer held."""
+class ResendResult:
+    """Batches sent, records `lost` in damaged files, and one problem for each spool that could not be emptied."""
 
     batches: int = 0
     lost: int = 0
     problems: list[str] = field(default_factory=list)
 
 
-async def resend(settings: Settings, types: Types, place: Path) -> Resent:
-    """Send each run that lies in `place`, one after the other; one that fails does not stop the next.
+async def resend(settings: Settings, types: TypeCoverage, place: Path) -> ResendResult:
+    """Send each run in `place`, one after the other; a failure does not stop the next.
 
     Raises:
-        ConfigurationError: when there is nothing like a spool, or no address to send it to.
+        ConfigurationError: if `place` is not a folder, or there is no address to send to.
+        DeliveryError: if a folder in it cannot be read.
     """
-    resent = Resent()
-    for spool, sink in await to_thread.run_sync(list, left(settings, types, place)):
+    result = ResendResult()
+    for spool, sink in await to_thread.run_sync(list, leftover_spools(settings, types, place)):
         before = len(spool.kept)
         try:
             await sink.resend()
         except DeliveryError as error:
-            resent.problems.append(str(error))
-        resent.batches += max(0, before - len(spool.kept))
-        resent.lost += spool.lost
+            result.problems.append(str(error))
+        result.batches += max(0, before - len(spool.kept))
+        result.lost += spool.lost
         for note in dict.fromkeys(spool.notes):
             log.warning(note)
-    return resent
+    return result

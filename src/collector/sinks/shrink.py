@@ -1,4 +1,4 @@
-"""Makes a body smaller by what is queried least: raw data. As JupiterOne's SDK does it (shrinkBatchRawData)."""
+"""Shrinks an upload body by truncating raw data, as JupiterOne's SDK does (shrinkBatchRawData)."""
 
 from __future__ import annotations
 
@@ -14,39 +14,40 @@ if TYPE_CHECKING:
 TRUNCATED = "TRUNCATED"
 
 
-def shrunk(lines: Sequence[bytes], goal: int) -> list[bytes] | None:
-    """The same records with less raw data, `goal` bytes at most if that can be reached; None if there is nothing to take.
+def shrink(lines: Sequence[bytes], goal: int) -> list[bytes] | None:
+    """Truncate raw data until all lines together have at most `goal` bytes, or no raw data is left to truncate.
 
-    Again and again the largest property of the largest raw data of the heaviest record gives way, at least one.
+    Each step truncates the largest property of the largest raw data of the largest record. At least one step is made; None if
+    none is possible. Everything outside `_rawData` is unchanged.
     """
     sizes = [len(line) for line in lines]
     records: dict[int, Record] = {}
-    heaviest = sorted(
+    candidates = sorted(
         (index for index, line in enumerate(lines) if b'"_rawData"' in line), key=lambda index: -sizes[index]
     )
-    taken = 0
-    while heaviest and (not taken or sum(sizes) > goal):
-        index = max(heaviest, key=sizes.__getitem__)
-        record = records.setdefault(index, orjson.loads(lines[index]))
+    truncated = 0
+    while candidates and (not truncated or sum(sizes) > goal):
+        index = max(candidates, key=sizes.__getitem__)
+        record = records.get(index) or records.setdefault(index, orjson.loads(lines[index]))
         if _truncate_one(record):
             sizes[index] = len(orjson.dumps(record))
-            taken += 1
+            truncated += 1
         else:
-            heaviest.remove(index)
+            candidates.remove(index)
     return (
         [orjson.dumps(records[index]) if index in records else line for index, line in enumerate(lines)]
-        if taken
+        if truncated
         else None
     )
 
 
 def without_raw_data(record: Record) -> Record:
-    """A record that is too large for any batch, as far as it is queried."""
+    """Return a copy of the record without `_rawData`."""
     return {name: value for name, value in record.items() if name != "_rawData"}
 
 
 def _truncate_one(record: Record) -> bool:
-    """Replace the largest value of the largest raw data; false when nothing is left to replace."""
+    """Truncate the largest value of the largest raw data; return False if none is left to truncate."""
     entries = [entry for entry in record.get("_rawData") or () if isinstance(entry, dict)]
     return any(_truncate_in(entry) for entry in sorted(entries, key=lambda entry: -_size(entry.get("rawData"))))
 

@@ -1,21 +1,21 @@
-"""Batches on disk until the endpoint has them: one folder for each run and output, one file for each batch.
+"""Batches on disk until the endpoint has accepted them: one folder for each run and output, one file for each batch.
 
-A file is written under a temporary name, forced to the disk and then renamed, so that a file with a final name is whole. Files
-with temporary names were never counted as collected; whoever finds one removes it and says so.
+A file is written under a temporary name, synced and then renamed, so that a file with a final name is complete. Its batch counts
+as collected only from then on. Temporary files left by a crash are removed with a note.
 """
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import orjson
 
-from collector.sinks.base import DeliveryError
-from collector.sinks.disk import Disk, locked
+from collector.sinks.base import DeliveryError, write_errors
 from collector.sinks.encoding import EncodedBatch, Number, from_file, to_file
-from collector.sinks.layout import ABOUT, LOCK, SUMMARY, TORN, UNNAMED, batch_files, name_of, refusals
+from collector.sinks.filesystem import FileSystem, lock
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,36 +23,33 @@ if TYPE_CHECKING:
 
     from collector.report import Report
 
+SUFFIX, DAMAGED, TEMPORARY = ".batch", ".torn", ".tmp"
+OUTPUT, SUMMARY, LOCK = "output.json", "summary.json", "lock"
+_NAME = re.compile(r"\d{8}(\.\d+)*\.batch")
 _FORMAT = 1
 
 
-class FullError(DeliveryError):
-    """The spool has reached its bound; what is sent from it makes room."""
+class SpoolFullError(DeliveryError):
+    """The spool has reached its size limit. Sending batches from it frees space."""
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
-    """Where the spools of all runs lie, and how many bytes they may take together.
+class SpoolSettings:
+    """The directory that holds the spools of all runs, and their total size limit in bytes.
 
-    `durable`: batches go there before they count as collected; otherwise only those that could not be delivered do.
+    `durable`: every batch is stored before it counts as collected; otherwise only undelivered ones are stored.
     """
 
     folder: Path
     limit: int
     durable: bool
 
-    def used(self) -> int:
-        """The bytes of everything that lies there."""
-        return (
-            sum(path.stat().st_size for path in self.folder.rglob("*") if path.is_file()) if self.folder.is_dir() else 0
-        )
-
 
 @dataclass(frozen=True, slots=True)
-class Summary:
-    """What is known at the end of a run: its report, and, where jobs matter, how many batches each of them was given.
+class RunSummary:
+    """The result of a run: its report and, for JupiterOne, the number of batches in each job.
 
-    A job whose batches all lie in the spool can be done anew as a whole; others only added to.
+    Only a job whose batches are all in the spool can be repeated completely.
     """
 
     report: Report
@@ -60,20 +57,22 @@ class Summary:
 
 
 class Spool:
-    """The batches of one run for one output. Methods block and belong in a thread.
+    """The batches of one run for one output. Methods block: call them in a thread.
 
-    Made for a new run with `room`, its folder appears with its first batch; found on disk, see `found`.
+    The folder of a new spool is created with its first batch. `take_over` opens the spool of an earlier process.
     """
 
-    def __init__(self, room: Room, output: str, index: int = 1, disk: Disk | None = None) -> None:
-        """`output`: the address that the batches are for; `index` tells the outputs of a run apart."""
-        self._room, self._index = room, index
+    def __init__(
+        self, settings: SpoolSettings, output: str, index: int = 1, filesystem: FileSystem | None = None
+    ) -> None:
+        """`output` is the URL that the batches are sent to; `index` distinguishes the outputs of a run."""
+        self._settings, self._index = settings, index
         self.output = output
         self.run = ""
         self.jobs: dict[str, str] = {}
         self.notes: list[str] = []
         self.lost = 0
-        self._disk = disk or Disk()
+        self._filesystem = filesystem or FileSystem()
         self._folder: Path | None = None
         self._lock: BinaryIO | None = None
         self._sizes: dict[Number, int] = {}
@@ -81,195 +80,215 @@ class Spool:
 
     @property
     def durable(self) -> bool:
-        """Whether batches come here before they are sent."""
-        return self._room.durable
+        """Whether batches are stored before they are sent."""
+        return self._settings.durable
 
     @property
     def place(self) -> Path:
-        """Where the batches are, or would be."""
-        return self._folder or self._room.folder
+        """The folder of this run if it exists, else the directory of all spools."""
+        return self._folder or self._settings.folder
 
     @property
     def kept(self) -> list[Number]:
-        """The batches on disk, in their order."""
+        """The stored batches, in order."""
         return sorted(self._sizes)
 
-    def add(self, parcel: EncodedBatch) -> None:
-        """Keep a parcel; when this returns, it survives the process. A parcel that is here already stays as it is.
+    def add(self, batch: EncodedBatch) -> None:
+        """Store a batch durably. Does nothing if it is already stored.
 
         Raises:
-            FullError: when the bound is reached.
-            DeliveryError: when the disk cannot take it; nothing of it is left then.
+            SpoolFullError: if the size limit would be exceeded.
+            DeliveryError: if it cannot be written; no part of it is left on disk then.
         """
-        if parcel.number in self._sizes:
+        if batch.number in self._sizes:
             return
-        data = to_file(parcel)
-        if self.used() + len(data) > self._room.limit:
-            folder = self._room.folder
-            raise FullError(
-                f"{folder} has reached its bound of {self._room.limit:,} bytes: send it with `collector upload {folder}`"
+        data = to_file(batch)
+        if self.used() + len(data) > self._settings.limit:
+            folder = self._settings.folder
+            raise SpoolFullError(
+                f"{folder} has reached its limit of {self._settings.limit:,} bytes; run `collector upload {folder}` to empty it"
             )
-        self._write(self._opened(parcel.run) / name_of(parcel.number), data)
-        self._sizes[parcel.number] = len(data)
+        self._write(self._open(batch.run) / _file_name(batch.number), data)
+        self._sizes[batch.number] = len(data)
         self._used = self.used() + len(data)
 
     def read(self, number: Number) -> EncodedBatch:
-        """A parcel that is kept; of a torn one what is left, with a note.
+        """Read a stored batch. Of a damaged file the intact records are returned, with a note.
 
         Raises:
-            DeliveryError: when nothing of it can be read; it is set aside then, not removed.
+            DeliveryError: if the file cannot be read. If it holds no intact record, it is renamed to `.torn`.
         """
-        path = self.place / name_of(number)
+        path = self.place / _file_name(number)
         try:
-            found = from_file(path.read_bytes())
+            decoded = from_file(path.read_bytes())
         except OSError as error:
             raise DeliveryError(f"cannot read {path}: {error.strerror or error}") from error
-        if found is None:
-            self.notes.append(f"{path} is torn and holds no whole record: set aside as {path.name}{TORN}")
+        if decoded is None:
+            self.notes.append(f"{path} is damaged and holds no intact record; renamed to {path.name}{DAMAGED}")
             self.lost += 1
-            self._disk.rename(path, path.with_name(path.name + TORN))
+            self._filesystem.rename(path, path.with_name(path.name + DAMAGED))
             self._forget(number)
             raise DeliveryError(self.notes[-1])
-        parcel, lost = found
+        batch, lost = decoded
         if lost:
             self.lost += lost
             self.notes.append(
-                f"{path} is torn: its last {lost} records are cut off, {parcel.entities + parcel.relationships} are left"
+                f"{path} is damaged: its last {lost} records are lost, {batch.entities + batch.relationships} are intact"
             )
-        return parcel
+        return batch
 
     def remove(self, numbers: Iterable[Number]) -> None:
-        """Forget parcels that the endpoint has."""
+        """Remove delivered batches."""
         for number in numbers:
             if number in self._sizes:
-                self._disk.remove(self.place / name_of(number))
+                self._filesystem.remove(self.place / _file_name(number))
                 self._forget(number)
 
-    def replace(self, parcel: EncodedBatch, pieces: Iterable[EncodedBatch]) -> None:
-        """Pieces in place of a parcel that was too large. They are not sent before this returns, nor the parcel after it."""
-        if parcel.number not in self._sizes:
+    def replace(self, batch: EncodedBatch, pieces: Iterable[EncodedBatch]) -> None:
+        """Store pieces in place of a batch that was too large. Send no piece before this returns, nor the batch after it."""
+        if batch.number not in self._sizes:
             return
         for piece in pieces:
             self.add(piece)
-        self.remove([parcel.number])
-        self._disk.settle(self.place)
+        self.remove([batch.number])
+        self._filesystem.sync(self.place)
 
     def begin_job(self, account: str, job: str) -> None:
-        """Note which job of the endpoint the batches of an account went to."""
+        """Record the id of the job that the batches of an account are uploaded to."""
         self.jobs[account] = job
         if self._folder is not None:
-            self._describe()
+            self._write_output()
 
     def end_job(self, account: str) -> None:
-        """Note that nothing is left to be done about an account's job."""
+        """Record that the job of an account needs nothing more."""
         if self.jobs.pop(account, None) is not None and self._folder is not None:
-            self._describe()
+            self._write_output()
 
-    def finish(self, summary: Summary) -> None:
-        """Note the end of the run beside what is kept of it."""
-        self._opened(summary.report["runId"])
+    def finish(self, summary: RunSummary) -> None:
+        """Store the result of the run beside its batches."""
+        self._open(summary.report["runId"])
         self._write(self.place / SUMMARY, orjson.dumps({"report": summary.report, "batches": summary.batches}))
 
-    def summary(self) -> Summary | None:
-        """How the run ended; None when it never came to that."""
+    def summary(self) -> RunSummary | None:
+        """The stored result of the run; None if the run never ended or the file is unreadable, which is noted."""
         try:
-            told = orjson.loads((self.place / SUMMARY).read_bytes())
-            return Summary(told["report"], told["batches"])
+            content = orjson.loads((self.place / SUMMARY).read_bytes())
+            return RunSummary(content["report"], content["batches"])
         except FileNotFoundError:
             return None
         except (OSError, orjson.JSONDecodeError, KeyError) as error:
-            self.notes.append(f"{self.place / 'summary.json'} cannot be read: {type(error).__name__}")
+            self.notes.append(f"cannot read {self.place / SUMMARY}: {type(error).__name__}")
             return None
 
     def discard(self) -> None:
-        """Remove the folder when nothing is kept in it; otherwise leave it to whoever sends the rest."""
-        if self._folder is not None and not self._sizes and not list(self._folder.glob(f"*{TORN}")):
-            with suppress(OSError):  # somebody put something else there, or took it away
-                for name in (SUMMARY, ABOUT, LOCK):
-                    self._disk.remove(self._folder / name)
+        """Remove the folder unless batches or damaged files are left in it, and release it."""
+        if self._folder is not None and not self._sizes and not list(self._folder.glob(f"*{DAMAGED}")):
+            with suppress(OSError):  # another program added files to the folder, or removed it
+                for name in (SUMMARY, OUTPUT, LOCK):
+                    self._filesystem.remove(self._folder / name)
                 self._folder.rmdir()
         self.release()
 
     def release(self) -> None:
-        """Let others have the folder."""
+        """Unlock the folder for other processes."""
         if self._lock is not None:
             self._lock.close()
             self._lock = None
 
     def used(self) -> int:
-        """Bytes that all spools of the room take."""
+        """The bytes in all spools of the directory: counted once, then updated by this spool's own changes."""
         if self._used is None:
-            self._used = self._room.used()
+            folder = self._settings.folder
+            files = folder.rglob("*") if folder.is_dir() else ()
+            self._used = sum(path.stat().st_size for path in files if path.is_file())
         return self._used
 
     def accounts(self) -> dict[str, list[Number]]:
-        """The batches that are kept, by account; a torn one that nothing can be read of is set aside."""
+        """The stored batches by account, except those in unreadable files."""
         accounts: dict[str, list[Number]] = {}
         for number in self.kept:
             with suppress(DeliveryError):
                 accounts.setdefault(self.read(number).scope.account, []).append(number)
         return accounts
 
-    def _opened(self, run: str) -> Path:
+    def _open(self, run: str) -> Path:
         if self._folder is None:
             self.run = run
-            folder = self._room.folder / f"{run}-{self._index}"
-            with refusals(folder):
-                self._disk.make(folder)
-                self._lock = locked(folder / LOCK)
+            folder = self._settings.folder / f"{run}-{self._index}"
+            with write_errors(folder):
+                self._filesystem.make_folder(folder)
+                self._lock = lock(folder / LOCK)
             self._folder = folder
-            self._describe()
+            self._write_output()
         return self._folder
 
-    def _describe(self) -> None:
-        about = {"format": _FORMAT, "run": self.run, "output": self.output, "jobs": self.jobs}
-        self._write(self.place / ABOUT, orjson.dumps(about))
+    def _write_output(self) -> None:
+        output = {"format": _FORMAT, "run": self.run, "output": self.output, "jobs": self.jobs}
+        self._write(self.place / OUTPUT, orjson.dumps(output))
 
     def _write(self, path: Path, data: bytes) -> None:
-        unnamed = path.with_name(path.name + UNNAMED)
-        with refusals(path):
-            self._disk.create(unnamed, data)
-            self._disk.rename(unnamed, path)
-            self._disk.settle(path.parent)
+        temporary = path.with_name(path.name + TEMPORARY)
+        with write_errors(path):
+            self._filesystem.create(temporary, data)
+            self._filesystem.rename(temporary, path)
+            self._filesystem.sync(path.parent)
 
     def _forget(self, number: Number) -> None:
         self._used = max(0, self.used() - self._sizes.pop(number, 0))
 
-    def _take_over(self, folder: Path) -> None:
-        """Make a folder that another process left this spool's own."""
+    def _load(self, folder: Path) -> None:
+        """Load the folder of an earlier process."""
         self._folder, self.run = folder, folder.name.rpartition("-")[0]
-        for path in sorted(folder.glob(f"*{UNNAMED}")):
-            self.notes.append(f"{path} was never finished and did not count as collected: removed")
-            self._disk.remove(path)
-        files = batch_files(folder)
+        for path in sorted(folder.glob(f"*{TEMPORARY}")):
+            self.notes.append(f"removed {path}: it was incomplete and its batch did not count as collected")
+            self._filesystem.remove(path)
+        files = _batch_files(folder)
         for number, path in files.items():
             if any(number[:length] in files for length in range(1, len(number))):
-                self._disk.remove(path)  # the whole is still there, so its pieces were never sent
+                self._filesystem.remove(path)  # a piece of a batch that is still stored was never sent
             else:
                 self._sizes[number] = path.stat().st_size
-        self._disk.settle(folder)  # before the whole is sent: its pieces must not come back without it
+        self._filesystem.sync(folder)  # pieces must not reappear after the whole batch was sent
 
 
-def taken_over(folder: Path, limit: int, disk: Disk | None = None) -> Spool | None:
-    """The spool that another process left in a folder; None while that process is still alive.
+def take_over(folder: Path, limit: int, filesystem: FileSystem | None = None) -> Spool | None:
+    """Open the spool that an earlier process left in a folder; None if that process is still running.
 
     Raises:
-        DeliveryError: when the folder cannot be read.
+        DeliveryError: if the folder cannot be read.
     """
-    with refusals(folder):
-        lock = locked(folder / LOCK)
-        if lock is None:
+    with write_errors(folder):
+        locked = lock(folder / LOCK)
+        if locked is None:
             return None
-        spool = Spool(Room(folder.parent, limit, durable=True), "", disk=disk)
-        spool._lock = lock  # noqa: SLF001  (the other way to make one)
+        spool = Spool(SpoolSettings(folder.parent, limit, durable=True), "", filesystem=filesystem)
+        spool._lock = locked  # noqa: SLF001  (an alternative constructor)
         try:
-            spool._take_over(folder)  # noqa: SLF001
+            spool._load(folder)  # noqa: SLF001
         except BaseException:
             spool.release()
             raise
     try:
-        told: dict[str, Any] = orjson.loads((folder / ABOUT).read_bytes())
-        spool.run, spool.output, spool.jobs = told["run"], told["output"], told["jobs"]
+        output: dict[str, Any] = orjson.loads((folder / OUTPUT).read_bytes())
+        spool.run, spool.output, spool.jobs = output["run"], output["output"], output["jobs"]
     except (OSError, orjson.JSONDecodeError, KeyError) as error:
-        spool.notes.append(f"{folder / 'output.json'} cannot be read: {type(error).__name__}")
+        spool.notes.append(f"cannot read {folder / OUTPUT}: {type(error).__name__}")
     return spool
+
+
+def spool_folders(root: Path) -> list[Path]:
+    """The run folders in a spool directory, sorted; `root` may also be such a folder itself."""
+    folders = [folder for folder in (root, *sorted(root.iterdir())) if folder.is_dir()]
+    return [folder for folder in folders if (folder / OUTPUT).exists() or _batch_files(folder)]
+
+
+def _batch_files(folder: Path) -> dict[Number, Path]:
+    """The completely written batch files of a run folder."""
+    paths = (path for path in folder.glob(f"*{SUFFIX}") if _NAME.fullmatch(path.name))
+    return {tuple(map(int, path.name.removesuffix(SUFFIX).split("."))): path for path in paths}
+
+
+def _file_name(number: Number) -> str:
+    """The file name of a batch, `00000007.1.batch` for `(7, 1)`. Whole batches sort by name in their order."""
+    first, *pieces = number
+    return ".".join((f"{first:08}", *map(str, pieces))) + SUFFIX

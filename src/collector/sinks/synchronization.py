@@ -1,4 +1,4 @@
-"""JupiterOne's synchronization API: jobs that take entities and relationships until they are finalized or aborted.
+"""Client of JupiterOne's synchronization API: jobs that accept entities and relationships until they are finalized or aborted.
 
 Source: JupiterOne's docs and the published SDK (integration-sdk-runtime, synchronization): paths, bodies, error codes, states.
 """
@@ -15,57 +15,57 @@ import structlog
 from anyio import to_thread
 
 from collector.sinks.base import DeliveryError
-from collector.sinks.encoding import LEVEL, Lines
-from collector.sinks.shrink import shrunk
+from collector.sinks.encoding import GZIP_LEVEL, Lines
+from collector.sinks.shrink import shrink
 from collector.sinks.transport import Http, RefusedError, TooLargeError
 
 log = structlog.get_logger()
 
 PATH = "/persister/synchronization/jobs"
 BODY_BYTES = 5_000_000
-"""Of JSON in one upload, before compression: where the SDK closes a batch."""
+"""Maximum size of one upload body before compression. The SDK limits its batches likewise."""
 
 AWAITING = "AWAITING_UPLOADS"
 FINISHED = "FINISHED"
 UNDER_WAY = frozenset({"FINALIZE_PENDING", "FINALIZING_ENTITIES", "FINALIZING_RELATIONSHIPS"})
 JOB_ENDED = "JOB_NOT_AWAITING_UPLOADS"
+HEADERS = {"Content-Type": "application/json"}
 
 RecordKind: TypeAlias = Literal["entities", "relationships"]
 JobStatus: TypeAlias = Mapping[str, Any]
 
 
 class JobEndedError(DeliveryError):
-    """The job takes no more uploads: it was finalized or aborted, by whomever."""
+    """The job accepts no more uploads, because it was finalized or aborted."""
 
 
 class Synchronization:
-    """The API's calls; what comes back is the job as the service sees it. All raise `DeliveryError`."""
+    """The calls of the API. Job states are returned as the service sends them. All methods raise `DeliveryError`."""
 
     def __init__(self, http: Http, base: str) -> None:
-        """`base`: `https://api.us.jupiterone.io`, with another path if the API lies elsewhere."""
+        """`base`: for instance `https://api.us.jupiterone.io`; a URL that ends with the API's path is used as it is."""
         self.http = http
         self.base = base.rstrip("/")
         self._jobs = self.base if self.base.endswith(PATH) else self.base + PATH
 
-    async def start(self, what: Mapping[str, Any]) -> str:
-        """Open a job; its id.
+    async def start(self, source: Mapping[str, Any]) -> str:
+        """Start a job and return its id.
 
-        A key that comes twice overwrites what came before: a body that is sent again after a broken connection may have been
-        accepted already.
+        Duplicate keys overwrite each other: a body that is resent after a broken connection may have been accepted already.
         """
-        job = await self._post("", {**what, "syncMode": "DIFF", "ignoreDuplicates": True})
+        job = await self._post("", {**source, "syncMode": "DIFF", "ignoreDuplicates": True})
         if not isinstance(job.get("id"), str):
-            raise DeliveryError("JupiterOne answers the start of a job without an id")
+            raise DeliveryError("JupiterOne returned no id for the new job")
         return str(job["id"])
 
     async def status(self, job: str) -> JobStatus:
-        """What has become of a job."""
-        return _job(await self.http.get(f"{self._jobs}/{job}", _headers()))
+        """Return the state of a job."""
+        return _job(await self.http.get(f"{self._jobs}/{job}", HEADERS))
 
     async def finalize(self, job: str, partial: Iterable[str]) -> JobStatus:
-        """All has been uploaded; of the types in `partial` nothing that is missing is to be deleted.
+        """End the uploads of a job; the service then deletes missing records, except those of the types in `partial`.
 
-        A job that is being finalized already, because the answer to an earlier attempt was lost, is as good.
+        Succeeds if the job is already being finalized, because the response to an earlier attempt may have been lost.
         """
         types = sorted(partial)
         try:
@@ -77,21 +77,20 @@ class Synchronization:
             raise
 
     async def abort(self, job: str, reason: str) -> None:
-        """Throw away what was uploaded to a job."""
+        """Discard what was uploaded to a job."""
         await self._post(f"/{job}/abort", {"reason": reason})
 
     async def upload(self, job: str, kind: RecordKind, lines: Lines) -> None:
-        """Upload records, in several bodies if they are too large for one."""
+        """Upload records, in more than one body if they are too large for one."""
         for part in _parts(lines, BODY_BYTES - len(_body(kind, []))):
             await self._upload(job, kind, part)
 
     async def _upload(self, job: str, kind: RecordKind, lines: Lines) -> None:
         body = _body(kind, lines)
         try:
-            packed = await to_thread.run_sync(gzip.compress, body, LEVEL)
-            await self._sent(
-                f"/{job}/{kind}", packed, {"Content-Encoding": "gzip", "JupiterOne-Correlation-Id": str(uuid.uuid4())}
-            )
+            compressed = await to_thread.run_sync(gzip.compress, body, GZIP_LEVEL)
+            headers = {"Content-Encoding": "gzip", "JupiterOne-Correlation-Id": str(uuid.uuid4())}
+            await self._send(f"/{job}/{kind}", compressed, headers)
         except TooLargeError:
             parts = await to_thread.run_sync(_smaller, lines, len(body) // 2)
             if not parts:
@@ -99,12 +98,12 @@ class Synchronization:
             for part in parts:
                 await self._upload(job, kind, part)
 
-    async def _post(self, path: str, told: Mapping[str, Any]) -> JobStatus:
-        return _job(await self._sent(path, orjson.dumps(told), {}))
+    async def _post(self, path: str, content: Mapping[str, Any]) -> JobStatus:
+        return _job(await self._send(path, orjson.dumps(content), {}))
 
-    async def _sent(self, path: str, body: bytes, headers: Mapping[str, str]) -> bytes:
+    async def _send(self, path: str, body: bytes, headers: Mapping[str, str]) -> bytes:
         try:
-            return await self.http.post(self._jobs + path, body, {**_headers(), **headers})
+            return await self.http.post(self._jobs + path, body, {**HEADERS, **headers})
         except RefusedError as error:
             if error.code == JOB_ENDED:
                 raise JobEndedError(str(error)) from error
@@ -112,17 +111,17 @@ class Synchronization:
 
 
 def _smaller(lines: Lines, goal: int) -> list[Lines]:
-    """What to send instead of a body that was too large: less raw data, else halves; nothing when it is a single record."""
-    less = shrunk(lines, goal)
-    if less is not None:
-        log.warning("raw data was shortened: the body was too large", records=len(lines))
-        return [less]
+    """Replace a body that was too large: by one with less raw data, else by two halves. Empty for a single record."""
+    smaller = shrink(lines, goal)
+    if smaller is not None:
+        log.warning("raw data was truncated because the upload was too large", records=len(lines))
+        return [smaller]
     middle = len(lines) // 2
     return [lines[:middle], lines[middle:]] if middle else []
 
 
 def _parts(lines: Lines, limit: int) -> Iterator[Lines]:
-    """Records by bodies of at most `limit` bytes; one that is larger goes alone."""
+    """Group records into parts of at most `limit` bytes; a larger record is a part of its own."""
     part: Lines = []
     size = 0
     for line in lines:
@@ -139,16 +138,12 @@ def _body(kind: RecordKind, lines: Lines) -> bytes:
     return b'{"' + kind.encode() + b'":[' + b",".join(lines) + b"]}"
 
 
-def _headers() -> dict[str, str]:
-    return {"Content-Type": "application/json"}
-
-
-def _job(answer: bytes) -> JobStatus:
+def _job(response: bytes) -> JobStatus:
     try:
-        told = orjson.loads(answer)
+        content = orjson.loads(response)
     except orjson.JSONDecodeError:
-        raise DeliveryError("JupiterOne's answer is not JSON") from None
-    job = told.get("job") if isinstance(told, dict) else None
+        raise DeliveryError("JupiterOne's response is not JSON") from None
+    job = content.get("job") if isinstance(content, dict) else None
     if not isinstance(job, dict):
-        raise DeliveryError("JupiterOne's answer has no job")
+        raise DeliveryError("JupiterOne's response contains no job")
     return job

@@ -1,6 +1,6 @@
-"""Requests to an endpoint that takes batches: retried while that helps, held back when asked, refused once and for all.
+"""HTTP client for an upload endpoint, with retries, `Retry-After` and a pause during outages.
 
-Nothing above retries. Connection errors, timeouts, 408, 425, 429 and 5xx pass; every other answer but 2xx is final.
+Connection errors, timeouts, 408, 425, 429 and 5xx are retried here and nowhere else. Any other response but 2xx is final.
 """
 
 from __future__ import annotations
@@ -33,14 +33,17 @@ SERVER_ERROR = 500
 UNAUTHORIZED = 401
 TOO_LARGE = 413
 TOO_LARGE_CODE = "RequestEntityTooLargeException"
-"""JupiterOne's word for 413, whatever the status (its SDK looks for both)."""
+"""JupiterOne's error code for a body that is too large, with any status. Its SDK checks for both."""
 
-MOST_ANSWER = 1_000_000
-"""Bytes of an answer that are read."""
+MAX_RESPONSE_BYTES = 1_000_000
+"""The rest of a longer response is not read."""
 
 
 class RefusedError(DeliveryError):
-    """The endpoint's last word. `code` is the one in a JSON body `{"error": {"code", "message"}}`, else empty."""
+    """The endpoint rejected a request permanently.
+
+    `status` is 0 if there was no response. `code` comes from a JSON body `{"error": {"code", "message"}}`, else it is empty.
+    """
 
     def __init__(self, status: int, code: str, message: str) -> None:
         super().__init__(" ".join(filter(None, (str(status or ""), code, message))))
@@ -48,38 +51,38 @@ class RefusedError(DeliveryError):
 
 
 class TooLargeError(RefusedError):
-    """The body is more than the endpoint takes; less of it may go."""
+    """The body is too large for the endpoint; a smaller one may be accepted."""
 
 
-class GaveUpError(DeliveryError):
-    """The endpoint did not answer, or not usefully, for longer than is worth waiting."""
+class EndpointUnavailableError(DeliveryError):
+    """All attempts failed with transient errors, or the endpoint is known to be down."""
 
 
-class _PassingError(Exception):
-    """An attempt failed in a way that a later one may not."""
+class _TransientError(Exception):
+    """An attempt failed; a later one may succeed."""
 
 
 @dataclass(frozen=True, slots=True)
 class UploadRetryPolicy:
-    """How long to go on trying; times in seconds.
+    """How often and how long to retry; times in seconds.
 
-    Waits are random below an exponentially growing bound (full jitter). After `attempts` the endpoint counts as down: for
-    `rest` seconds nothing is sent, then one attempt of whatever comes next finds out. `longest_hold` bounds what a
-    `Retry-After` may ask for.
+    Waits use full jitter below a bound that doubles from `first_wait` up to `max_wait`. After `attempts` failures the endpoint
+    counts as down: for `outage_pause` seconds requests fail at once, and the next one after that gets a single attempt.
+    `max_retry_after` caps the delay from a `Retry-After` header.
     """
 
     attempts: int = 15
     first_wait: float = 0.5
-    longest_wait: float = 60.0
-    longest_hold: float = 900.0
-    rest: float = 30.0
+    max_wait: float = 60.0
+    max_retry_after: float = 900.0
+    outage_pause: float = 30.0
     sleep: Callable[[float], Awaitable[None]] = anyio.sleep
     clock: Callable[[], float] = time.monotonic
 
 
 @dataclass(frozen=True, slots=True)
-class Manner:
-    """How to connect: seconds for a whole request, headers for all of them, TLS."""
+class HttpSettings:
+    """Timeout of a whole request in seconds, headers for every request, and TLS."""
 
     timeout: float = 120.0
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -87,90 +90,89 @@ class Manner:
 
 
 class Http:
-    """One endpoint, with its session, its token and its pace, for several senders at a time."""
+    """A client for one endpoint. Concurrent senders share its session, token and retry state."""
 
-    def __init__(self, manner: Manner, token: Token, patience: UploadRetryPolicy | None = None) -> None:
-        """No connection is made yet."""
-        self._manner, self._token = manner, token
-        self._patience = patience or UploadRetryPolicy()
+    def __init__(self, settings: HttpSettings, token: Token, policy: UploadRetryPolicy | None = None) -> None:
+        self._settings, self._token = settings, token
+        self._policy = policy or UploadRetryPolicy()
         self._session: aiohttp.ClientSession | None = None
-        self._held_until = 0.0
-        self._rests_until: float | None = None
+        self._blocked_until = 0.0
+        self._down_until: float | None = None
 
     async def open(self) -> None:
-        """Make the session; the token must be readable.
+        """Read the token and create the session.
 
         Raises:
-            DeliveryError: when the token's file or command gives none.
+            DeliveryError: if the token's file or command cannot be read or is empty.
         """
         await self._token.get()
         self._session = aiohttp.ClientSession(
-            timeout=aiohttp.ClientTimeout(total=self._manner.timeout, sock_connect=min(30.0, self._manner.timeout)),
-            connector=aiohttp.TCPConnector(ssl=self._manner.tls or True),
+            timeout=aiohttp.ClientTimeout(total=self._settings.timeout, sock_connect=min(30.0, self._settings.timeout)),
+            connector=aiohttp.TCPConnector(ssl=self._settings.tls or True),
             cookie_jar=aiohttp.DummyCookieJar(),
         )
 
     async def close(self) -> None:
-        """End the session; a second time does nothing."""
+        """Close the session. A second call does nothing."""
         session, self._session = self._session, None
         if session is not None:
             await session.close()
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> bytes:
-        """Send a body; the answer's when it was accepted.
+        """Send a body and return that of the response.
 
         Raises:
-            TooLargeError: at 413.
-            RefusedError: at any other answer that no later attempt would change.
-            GaveUpError: when patience is used up, or the endpoint is known to be down.
+            TooLargeError: if the body is too large for the endpoint (413).
+            RefusedError: if the endpoint rejects the request, or its TLS certificate is not trusted.
+            EndpointUnavailableError: if all attempts failed, or the endpoint is known to be down.
         """
-        return await self._insist("POST", url, body, headers)
+        return await self._retry("POST", url, body, headers)
 
     async def get(self, url: str, headers: Mapping[str, str]) -> bytes:
-        """Ask for something; raises as `post` does."""
-        return await self._insist("GET", url, b"", headers)
+        """Return the body of the response. Raises the same errors as `post`."""
+        return await self._retry("GET", url, b"", headers)
 
-    async def _insist(self, method: str, url: str, body: bytes, headers: Mapping[str, str]) -> bytes:
-        if self._rests_until is not None and self._patience.clock() < self._rests_until:
-            raise GaveUpError("the endpoint was down a moment ago")
+    async def _retry(self, method: str, url: str, body: bytes, headers: Mapping[str, str]) -> bytes:
+        if self._down_until is not None and self._policy.clock() < self._down_until:
+            raise EndpointUnavailableError("the endpoint is down")
         retrying = AsyncRetrying(
-            retry=retry_if_exception_type(_PassingError),
-            wait=wait_random_exponential(multiplier=self._patience.first_wait, max=self._patience.longest_wait),
-            stop=self._gives_up,
-            sleep=self._patience.sleep,
+            retry=retry_if_exception_type(_TransientError),
+            wait=wait_random_exponential(multiplier=self._policy.first_wait, max=self._policy.max_wait),
+            stop=self._should_stop,
+            sleep=self._policy.sleep,
             reraise=True,
         )
         try:
-            answer: bytes = await retrying(self._attempt, method, url, body, headers)
-        except _PassingError as last:
-            self._rests_until = self._patience.clock() + self._patience.rest
-            raise GaveUpError(str(last)) from None
+            response: bytes = await retrying(self._attempt, method, url, body, headers)
+        except _TransientError as last:
+            self._down_until = self._policy.clock() + self._policy.outage_pause
+            raise EndpointUnavailableError(str(last)) from None
         except RefusedError:
-            self._rests_until = None
+            self._down_until = None
             raise
-        self._rests_until = None
-        return answer
+        self._down_until = None
+        return response
 
-    def _gives_up(self, state: RetryCallState) -> bool:
-        """A known outage is worth one attempt, not a series for each batch."""
-        return self._rests_until is not None or state.attempt_number >= self._patience.attempts
+    def _should_stop(self, state: RetryCallState) -> bool:
+        """During a known outage a request gets one attempt only."""
+        return self._down_until is not None or state.attempt_number >= self._policy.attempts
 
     async def _attempt(self, method: str, url: str, body: bytes, headers: Mapping[str, str]) -> bytes:
-        await self._hold()
+        await self._wait_for_retry_after()
         token = await self._token.get()
-        status, answer, after = await self._request(method, url, body, headers, token)
-        if status == UNAUTHORIZED and await self._token.renewed(token):
-            status, answer, after = await self._request(method, url, body, headers, await self._token.get())
-        if 200 <= status < 300:  # noqa: PLR2004  (what 2xx means)
-            return answer
-        raise self._refusal(status, answer, after)
+        status, response, retry_after = await self._request(method, url, body, headers, token)
+        if status == UNAUTHORIZED and await self._token.renew(token):
+            status, response, retry_after = await self._request(method, url, body, headers, await self._token.get())
+        if 200 <= status < 300:  # noqa: PLR2004  (2xx)
+            return response
+        raise self._error(status, response, retry_after)
 
     async def _request(
         self, method: str, url: str, body: bytes, headers: Mapping[str, str], token: str | None
     ) -> tuple[int, bytes, str | None]:
         if self._session is None:
-            raise DeliveryError("the endpoint's session is closed")
-        proxy, for_proxy = _proxy(url)
+            raise DeliveryError("the HTTP session is closed")
+        proxy, proxy_headers = _proxy(url)
         authorization = {"Authorization": f"Bearer {token}"} if token else {}
         try:
             async with self._session.request(
@@ -179,84 +181,89 @@ class Http:
                 data=aiohttp.BytesIOPayload(io.BytesIO(body)) if method == "POST" else None,
                 headers={
                     **authorization,
-                    **self._manner.headers,
+                    **self._settings.headers,
                     **headers,
-                    **(for_proxy if url.startswith("http:") else {}),
+                    **(proxy_headers if url.startswith("http:") else {}),
                 },
-                allow_redirects=False,  # a POST would come out as a GET, and the token elsewhere
+                allow_redirects=False,  # a redirected POST would become a GET, and the token could go to another host
                 proxy=proxy,
-                proxy_headers=for_proxy,
+                proxy_headers=proxy_headers,
             ) as response:
-                return response.status, await response.content.read(MOST_ANSWER), response.headers.get("Retry-After")
+                return (
+                    response.status,
+                    await response.content.read(MAX_RESPONSE_BYTES),
+                    response.headers.get("Retry-After"),
+                )
         except aiohttp.ClientSSLError as error:
-            raise RefusedError(0, "", f"no trusted connection: {error}") from error
+            raise RefusedError(0, "", f"no trusted TLS connection: {error}") from error
         except aiohttp.InvalidURL as error:
-            raise RefusedError(0, "", "not an address") from error
+            raise RefusedError(0, "", "not a valid URL") from error
         except TimeoutError:
-            raise _PassingError(f"no answer in {self._manner.timeout:g} s") from None
+            raise _TransientError(f"no response within {self._settings.timeout:g} s") from None
         except (aiohttp.ClientError, OSError) as error:
-            raise _PassingError(str(error) or type(error).__name__) from None
+            raise _TransientError(str(error) or type(error).__name__) from None
 
-    def _refusal(self, status: int, answer: bytes, after: str | None) -> Exception:
-        code, message = _explained(answer)
-        message = self._token.hide(message)
+    def _error(self, status: int, response: bytes, retry_after: str | None) -> Exception:
+        code, message = _code_and_message(response)
+        message = self._token.redact(message)
         if status == TOO_LARGE or code == TOO_LARGE_CODE:
             return TooLargeError(status, code, message)
         if status not in TRANSIENT and status < SERVER_ERROR:
             return RefusedError(status, code, message)
-        seconds = _seconds(after, datetime.now(UTC)) if after else 0.0
-        self._held_until = max(self._held_until, self._patience.clock() + min(seconds, self._patience.longest_hold))
-        return _PassingError(" ".join(filter(None, (str(status), code, message))))
+        seconds = _seconds(retry_after, datetime.now(UTC)) if retry_after else 0.0
+        blocked_until = self._policy.clock() + min(seconds, self._policy.max_retry_after)
+        self._blocked_until = max(self._blocked_until, blocked_until)
+        return _TransientError(" ".join(filter(None, (str(status), code, message))))
 
-    async def _hold(self) -> None:
-        """What one answer asked for holds for all requests to this endpoint."""
-        remaining = self._held_until - self._patience.clock()
+    async def _wait_for_retry_after(self) -> None:
+        """Wait until the latest `Retry-After` of the endpoint has passed; it applies to all requests."""
+        remaining = self._blocked_until - self._policy.clock()
         if remaining > 0:
-            await self._patience.sleep(remaining)
+            await self._policy.sleep(remaining)
 
 
-def shown(url: str) -> str:
-    """An address for messages: what stands behind a `?` may be a signature."""
+def without_query(url: str) -> str:
+    """Return a URL for messages. Its query is removed, because it may contain a signature."""
     return url.partition("?")[0]
 
 
-def _explained(answer: bytes) -> tuple[str, str]:
-    """Code and message of an error's body, JSON or not."""
+def _code_and_message(response: bytes) -> tuple[str, str]:
+    """Extract the error code and message from a response body, JSON or not."""
     try:
-        told: Any = orjson.loads(answer)
+        content: Any = orjson.loads(response)
     except orjson.JSONDecodeError:
-        return "", " ".join(answer[:200].decode(errors="replace").split())
-    error = told.get("error", told) if isinstance(told, dict) else told
+        return "", " ".join(response[:200].decode(errors="replace").split())
+    error = content.get("error", content) if isinstance(content, dict) else content
     if not isinstance(error, dict):
         return "", str(error)[:200]
     return str(error.get("code") or ""), str(error.get("message") or "")[:200]
 
 
-def _seconds(after: str, now: datetime) -> float:
-    """A `Retry-After`: seconds, or a date (RFC 9110, 10.2.3). Nonsense asks for nothing."""
+def _seconds(retry_after: str, now: datetime) -> float:
+    """Parse a `Retry-After`: seconds, or a date (RFC 9110, 10.2.3). Anything else is 0."""
     try:
-        return max(0.0, float(int(after)))
+        return max(0.0, float(int(retry_after)))
     except ValueError:
         pass
     try:
-        moment = parsedate_to_datetime(after)
+        moment = parsedate_to_datetime(retry_after)
     except ValueError:
         return 0.0
     return max(0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - now).total_seconds())
 
 
 def _proxy(url: str) -> tuple[str | None, dict[str, str]]:
-    """The proxy that the environment names for an address, and the headers that it wants.
+    """Return the proxy for a URL from the environment, and its headers.
 
-    aiohttp could read the environment too, but would read a `.netrc` with it and then refuse our own Authorization.
+    aiohttp's `trust_env` would also read `.netrc`, and then rejects an explicit Authorization header.
     """
     parts = urlsplit(url)
     host = parts.netloc.rpartition("@")[2]
     proxies = getproxies()
-    named = None if proxy_bypass(host) else proxies.get(parts.scheme) or proxies.get("all")
-    if not named:
+    setting = None if proxy_bypass(host) else proxies.get(parts.scheme) or proxies.get("all")
+    if not setting:
         return None, {}
-    proxy = urlsplit(named if "://" in named else f"http://{named}")
+    proxy = urlsplit(setting if "://" in setting else f"http://{setting}")
     if proxy.username is None:
         return proxy.geturl(), {}
     address = proxy._replace(netloc=proxy.netloc.rpartition("@")[2]).geturl()

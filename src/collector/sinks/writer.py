@@ -1,16 +1,16 @@
-"""Finished records to batches of one scope each, and batches to the sink.
+"""Groups finished records into batches, one scope each, and delivers the batches to the sink.
 
-Records are taken without a pause, whenever there are some: a page of rows becomes lines in the moment in which it is there, so
-that no rows wait in memory, and no two pages mix. Only the batches wait for the sink, and all calls wait for the batches.
+Accepting records never waits: a page of rows is serialized as soon as it arrives, so that no rows wait in memory. Only batches
+wait for the sink. Through `Writer.drain`, a backlog of batches stops further calls.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
-import anyio
 import orjson
 import structlog
 
@@ -24,72 +24,76 @@ from collector.sinks.shrink import without_raw_data
 log = structlog.get_logger()
 
 BATCH_BYTES = 1_000_000
-"""A batch leaves when it has reached this size, or when its scope is done."""
+"""A batch is sent once it has reached this size, or when its scope is done."""
 
-MOST_BYTES = 5_000_000
-"""No batch is larger, whatever the size of its records: what endpoints take at a time."""
+MAX_BATCH_BYTES = 5_000_000
+"""Hard limit of a batch, which endpoints accept in one request."""
 
 HELD_BYTES = 2_000_000
-"""What the unfinished batches of an account may hold together before all of them leave early."""
+"""Maximum total size of the unfinished batches of an account. Beyond it all of them are sent early."""
 
 WAITING_BYTES = 1_000_000
-"""What may wait for the sink before an account starts no more calls."""
+"""Size of the backlog at which `drain` starts to wait."""
 
 
 class Writer:
-    """Collects records by scope and hands full batches to the sink.
+    """Collects records by scope and delivers full batches to the sink.
 
-    Relationships wait apart from entities: before any of them leaves, all entities taken so far have left. So a relationship
-    never comes before its ends, whichever scopes they belong to.
+    Relationships are batched apart from entities. Before relationships are sent, all entities accepted so far are sent. So a
+    relationship never precedes the entities at its ends, in whatever scopes they are.
     """
 
-    def __init__(self, sink: Sink, ledger: Ledger, turn: anyio.Lock) -> None:
-        """Each account has a writer of its own; `turn` lets them use the sink one after the other."""
-        self._sink, self._ledger, self._turn = sink, ledger, turn
+    def __init__(self, sink: Sink, ledger: Ledger, lock: asyncio.Lock) -> None:
+        """Each account has its own writer; `lock` is shared and serializes their access to the sink."""
+        self._sink, self._ledger, self._lock = sink, ledger, lock
         self._entities: dict[Scope, Batch] = {}
         self._relationships: dict[Scope, Batch] = {}
         self._held = 0
-        self._leaving: deque[Batch] = deque()
-        self._waiting = 0
-        self._come = anyio.Event()
-        self._eased = anyio.Event()
+        self._queue: deque[Batch] = deque()
+        self._queued_bytes = 0
+        self._batch_queued = asyncio.Event()
+        self._drained = asyncio.Event()
         self._ended = False
         self._dropped: set[str] = set()
 
     async def deliver(self) -> None:
-        """Hand batches to the sink until the end. Raises `DeliveryError` when the sink gives up."""
-        while self._leaving or not self._ended:
-            if not self._leaving:
-                self._come = anyio.Event()
-                await self._come.wait()
+        """Write batches to the sink until `end` was called and all are written. Raises `DeliveryError` if the sink fails."""
+        while self._queue or not self._ended:
+            if not self._queue:
+                self._batch_queued = asyncio.Event()
+                await self._batch_queued.wait()
                 continue
-            batch = self._leaving.popleft()
-            async with self._turn:
+            batch = self._queue.popleft()
+            async with self._lock:
                 self._ledger.batches += 1
                 batch.sequence = self._ledger.batches
                 await self._sink.write(batch)
                 self._ledger.bytes += batch.size
-            self._waiting -= batch.size
-            if self._waiting < WAITING_BYTES:
-                eased, self._eased = self._eased, anyio.Event()
-                eased.set()
+            self._queued_bytes -= batch.size
+            if self._queued_bytes < WAITING_BYTES:
+                drained, self._drained = self._drained, asyncio.Event()
+                drained.set()
 
     async def drain(self) -> None:
-        """Wait while the sink has too much to take: what would be asked for now could only wait."""
-        while self._waiting >= WAITING_BYTES:
-            await self._eased.wait()
+        """Wait until the sink has caught up, that is, the backlog is below `WAITING_BYTES`."""
+        while self._queued_bytes >= WAITING_BYTES:
+            await self._drained.wait()
 
     def end(self) -> None:
-        """Have everything leave; `deliver` returns when it has."""
+        """Send all unfinished batches and accept no more; `deliver` returns once they are written."""
         self.flush_all()
         self._ended = True
-        self._come.set()
+        self._batch_queued.set()
 
     def take(self, records: Iterable[OutgoingRecord]) -> None:
-        """Take records. One that is too large for any batch loses its raw data, else is reported."""
+        """Accept records.
+
+        A record that is too large for a batch is sent without raw data. If it is still too large, it is dropped and reported as
+        a problem of its scope, and so are its relationships.
+        """
         for record, scope, line in records:
             text = line_of(record) if line is None else line
-            if len(text) >= MOST_BYTES or (self._dropped and self._leads_nowhere(record)):
+            if len(text) >= MAX_BATCH_BYTES or (self._dropped and self._has_dropped_end(record)):
                 self._drop(record, scope, len(text))
             else:
                 self._put(text, scope, is_entity=isinstance(record["_class"], list))
@@ -98,7 +102,7 @@ class Writer:
         flush = self.flush if is_entity else self._flush_relationships
         open_batches = self._entities if is_entity else self._relationships
         batch = open_batches.get(scope)
-        if batch is not None and batch.size + len(line) >= MOST_BYTES:
+        if batch is not None and batch.size + len(line) >= MAX_BATCH_BYTES:
             flush(scope)
             batch = None
         if batch is None:
@@ -112,27 +116,27 @@ class Writer:
             flush(scope)
 
     def flush(self, scope: Scope) -> None:
-        """Have the entities leave that a scope has so far."""
+        """Send the entities that a scope has so far."""
         self._send(self._entities.pop(scope, None))
 
     def flush_all(self) -> None:
-        """Have everything leave."""
+        """Send all unfinished batches, entities first."""
         self._flush_entities()
         for scope in list(self._relationships):
             self._send(self._relationships.pop(scope))
 
     def _drop(self, record: Record, scope: Scope, size: int) -> None:
-        """Report a record that cannot leave."""
+        """Report a record that cannot be sent."""
         key, type_ = record["_key"], record["_type"]
-        too_large = "is too large for a batch"
-        why = too_large if size >= MOST_BYTES else "leads to an entity that was too large for a batch"
-        failure = CallFailed(f"{scope.service}:{type_}", Reason.ERROR, "RecordTooLarge", f"{key[:200]} {why}")
+        cause = "is" if size >= MAX_BATCH_BYTES else "refers to an entity that is"
+        message = f"{key[:200]} {cause} too large for a batch"
+        failure = CallFailed(f"{scope.service}:{type_}", Reason.ERROR, "RecordTooLarge", message)
         self._ledger.plan(scope).fail(failure, {type_})
         self._ledger.uncount(record, scope)
         self._dropped.add(key)
 
-    def _leads_nowhere(self, record: Record) -> bool:
-        """Whether an entity that this relationship is about was too large to leave."""
+    def _has_dropped_end(self, record: Record) -> bool:
+        """Whether an entity at an end of this relationship was dropped."""
         ends = {
             record.get("_fromEntityKey"),
             record.get("_toEntityKey"),
@@ -152,25 +156,25 @@ class Writer:
         if batch is None:
             return
         self._held -= batch.size
-        self._waiting += batch.size
-        self._leaving.append(batch)
-        self._come.set()
+        self._queued_bytes += batch.size
+        self._queue.append(batch)
+        self._batch_queued.set()
 
 
 def line_of(record: Record) -> bytes:
-    """A record as JSON; without its raw data where it fits into a batch only so."""
+    """Serialize a record as JSON, without raw data if it fits into a batch only then."""
     line = _json(record)
-    if len(line) >= MOST_BYTES and len(shorter := _json(without_raw_data(record))) < MOST_BYTES:
-        log.warning("too large for a batch: its raw data is left out", key=record["_key"])
+    if len(line) >= MAX_BATCH_BYTES and len(shorter := _json(without_raw_data(record))) < MAX_BATCH_BYTES:
+        log.warning("sent a record without its raw data because it is too large for a batch", key=record["_key"])
         return shorter
     return line
 
 
 def _json(record: Record) -> bytes:
-    """In a copy: what orjson returns holds on to kilobytes more than its length."""
-    return memoryview(orjson.dumps(record, default=_odd, option=orjson.OPT_NON_STR_KEYS)).tobytes()
+    """Serialize to bytes of exact size: those that orjson returns occupy kilobytes more than their length."""
+    return memoryview(orjson.dumps(record, default=_placeholder, option=orjson.OPT_NON_STR_KEYS)).tobytes()
 
 
-def _odd(value: Any) -> str:
-    """Bytes and the like in raw data: told by size, never shown."""
+def _placeholder(value: Any) -> str:
+    """Replace bytes in raw data by their size, and other types by their text."""
     return f"<{len(value)} bytes>" if isinstance(value, bytes | bytearray) else str(value)

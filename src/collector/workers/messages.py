@@ -1,4 +1,4 @@
-"""What a process and its workers say to each other, and how it is framed on a pipe. Both ends are ours: pickle is safe here."""
+"""The messages between a run and its worker processes, framed as a length and a pickle. Both ends are our own."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LENGTH = struct.Struct(">I")
 
 @dataclass(frozen=True, slots=True)
 class Configure:
-    """The first word to a worker, before anything is known of AWS: what the user wants."""
+    """The first message to a worker: the settings that differ from their defaults."""
 
     settings: dict[str, Any]
     unlimited: bool
@@ -27,7 +27,7 @@ class Configure:
 
 @dataclass(frozen=True, slots=True)
 class Authenticate:
-    """Who the user's own credentials are, before the first task."""
+    """The identity of the user's own credentials; sent before the first task."""
 
     account: str
     arn: str
@@ -36,7 +36,7 @@ class Authenticate:
 
 @dataclass(frozen=True, slots=True)
 class CollectAccount:
-    """To collect: an account with all that belongs to it."""
+    """A task: collect one account."""
 
     key: str
     member: Member
@@ -44,7 +44,7 @@ class CollectAccount:
 
 @dataclass(frozen=True, slots=True)
 class CollectScopes:
-    """To collect: some scopes of an account that was reached. `name` is the account's."""
+    """A task: collect some scopes of one account. `name` is the name of the account."""
 
     key: str
     member: Member
@@ -55,14 +55,14 @@ class CollectScopes:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """Start no more calls; `signal` is the name of the one that asks for it."""
+    """Cancel the calls in flight and start no more. `signal` is the name of the signal that the run received."""
 
     signal: str
 
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """A batch of a whole account."""
+    """A batch of an account that the worker collects."""
 
     key: str
     batch: Batch
@@ -70,7 +70,7 @@ class Delivered:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Rows of a share."""
+    """Converted rows of a scope that the worker collects."""
 
     key: str
     scope: Scope
@@ -79,7 +79,7 @@ class Rows:
 
 @dataclass(frozen=True, slots=True)
 class ScopeEnded:
-    """All rows of one scope of a share have been told, and this is its record."""
+    """The record of a scope, sent after all of its rows."""
 
     key: str
     scope: Scope
@@ -88,7 +88,7 @@ class ScopeEnded:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What was to collect is collected: its part of the ledger, as far as it was not told yet. `buckets` are the worker's rate limits, as used so far."""
+    """The end of a task, with the rest of its ledger. `buckets` is the worker's use of rate limits."""
 
     key: str
     ledger: Ledger
@@ -98,7 +98,7 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class AccountRefused:
-    """An account could not be got into."""
+    """The end of a task whose account could not be collected: the fields of a `CallFailed`."""
 
     key: str
     operation: str
@@ -111,40 +111,39 @@ Task: TypeAlias = CollectAccount | CollectScopes
 Command: TypeAlias = Configure | Authenticate | Task | Stop
 Reply: TypeAlias = Delivered | Rows | ScopeEnded | Done | AccountRefused
 
-
 OnMessage: TypeAlias = Callable[[Any], Awaitable[None]]
-"""Takes what comes of a task while it is worked on; the worker's next word is heard only after that."""
+"""Takes a message of a task in progress. The next message of the worker is received only after it returns."""
 
 
 class TaskRunner(Protocol):
-    """Whoever has tasks done by worker processes."""
+    """Runs tasks in worker processes."""
 
     async def run(self, task: Task, on_message: OnMessage, weight: int = 1) -> Done:
-        """Have a task done.
+        """Run a task to its end.
 
         Raises:
-            Failed: when the account refuses, or the worker died.
+            CallFailed: when the account could not be collected, or the worker died.
         """
 
 
 class Reader(Protocol):
-    """The reading end of a pipe, as asyncio has it."""
+    """The reading end of a stream; `asyncio.StreamReader` is one."""
 
     async def readexactly(self, count: int, /) -> bytes:
-        """Exactly so many bytes. Raises `IncompleteReadError` at the end."""
+        """Exactly `count` bytes. Raises `IncompleteReadError` at the end of the stream."""
 
 
-def encode(word: Command | Reply) -> bytes:
-    """A word with its length before it."""
-    data = pickle.dumps(word, protocol=pickle.HIGHEST_PROTOCOL)
+def encode(message: Command | Reply) -> bytes:
+    """Frame a message: its length in four bytes, then its pickle."""
+    data = pickle.dumps(message, protocol=pickle.HIGHEST_PROTOCOL)
     return _LENGTH.pack(len(data)) + data
 
 
 async def receive(reader: Reader) -> Any:
-    """The next word: an `Command` where a worker listens, an `Reply` where its parent does.
+    """The next message: a `Command` in a worker, a `Reply` in its parent.
 
     Raises:
-        IncompleteReadError: when the other end has gone.
+        IncompleteReadError: when the other end has closed the stream.
     """
     (length,) = _LENGTH.unpack(await reader.readexactly(_LENGTH.size))
     return pickle.loads(await reader.readexactly(length))  # noqa: S301  (written by our own other end)

@@ -1,4 +1,4 @@
-"""What rows come to, on its way from one process to another: as plain tuples, which go through pickle in a quarter of the time. Pure."""
+"""Converted rows as plain tuples, which pickle in a quarter of the time. Pure."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from collector.graph.convert import ConvertedEntity, PendingEdge
 from collector.model import Record
 
 PackedRow: TypeAlias = tuple[Any, ...]
-"""An `BadRow`, or a `ConvertedRow` with its node's record as a line of JSON."""
+"""A `BadRow`, or a `ConvertedRow` with its entity's record as a line of JSON."""
 
 
-def pack(several: Iterable[ConvertedRow | BadRow], line_of: Callable[[Record], bytes]) -> Iterator[PackedRow]:
-    """Rows ready to go."""
-    for each in several:
-        if isinstance(each, BadRow):
-            yield tuple(each)
+def pack(rows: Iterable[ConvertedRow | BadRow], line_of: Callable[[Record], bytes]) -> Iterator[PackedRow]:
+    """Convert rows to tuples; `line_of` serializes a record."""
+    for row in rows:
+        if isinstance(row, BadRow):
+            yield tuple(row)
             continue
-        pointers = [tuple(pending) for pending in each.pointers]
-        if each.node is None:
-            yield each.region, pointers
+        pointers = [tuple(pending) for pending in row.pointers]
+        if row.entity is None:
+            yield row.region, pointers
         else:
-            key, record, names, facts = each.node
-            yield each.type, record["_class"], key, names, facts, each.region, pointers, line_of(record)
+            key, record, names, facts = row.entity
+            yield row.type, record["_class"], key, names, facts, row.region, pointers, line_of(record)
 
 
-def unpack(several: Iterable[PackedRow]) -> Iterator[ConvertedRow | BadRow]:
-    """The rows as they were, but that of an entity's record there is only its head, and the line."""
-    for each in several:
-        match each:
+def unpack(rows: Iterable[PackedRow]) -> Iterator[ConvertedRow | BadRow]:
+    """The rows that were packed. Of an entity's record only key, type and class are there, and its line of JSON."""
+    for row in rows:
+        match row:
             case (type_, code, message):
                 yield BadRow(type_, code, message)
             case (region, pointers):
@@ -41,4 +41,4 @@ def unpack(several: Iterable[PackedRow]) -> Iterator[ConvertedRow | BadRow]:
 
 
 def _pending(pointers: Iterable[PackedRow]) -> list[PendingEdge]:
-    return [PendingEdge._make(each) for each in pointers]
+    return [PendingEdge._make(pointer) for pointer in pointers]

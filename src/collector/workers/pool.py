@@ -1,4 +1,4 @@
-"""Worker processes: started ahead of their tasks, given some, listened to. One that dies costs the tasks that it held."""
+"""A pool of worker processes, started ahead of their tasks. A worker that dies fails the tasks that it held."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-import anyio
 import structlog
 from anyio.abc import TaskGroup
 
@@ -42,13 +41,13 @@ from collector.workers.spread_accounts import SpreadAccounts
 
 log = structlog.get_logger()
 
-AHEAD = 2**20
+READ_AHEAD = 2**20
 """Bytes that are read ahead from a worker."""
 
 
 @dataclass(slots=True)
-class _Held:
-    """A task in the hands of a worker."""
+class _RunningTask:
+    """A task that a worker holds."""
 
     weight: int
     on_message: OnMessage
@@ -57,48 +56,48 @@ class _Held:
 
 @dataclass(slots=True)
 class _Worker:
-    """A process and the tasks that it holds."""
+    """A process and the tasks that it holds. `gone` is set once it has ended."""
 
     process: asyncio.subprocess.Process
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
-    held: dict[str, _Held] = field(default_factory=dict)
+    tasks: dict[str, _RunningTask] = field(default_factory=dict)
     buckets: Sequence[Mapping[str, Any]] = ()
     gone: bool = False
 
     @property
     def load(self) -> int:
-        """What it has to do."""
-        return sum(each.weight for each in self.held.values())
+        """The weight of all its tasks."""
+        return sum(task.weight for task in self.tasks.values())
 
-    def send(self, word: Command) -> None:
-        """Tell it something."""
+    def send(self, message: Command) -> None:
+        """Send a message, unless the process has ended."""
         if not self.gone:
-            self.writer.write(encode(word))
+            self.writer.write(encode(message))
 
-    def lose(self) -> None:
-        """What a worker held when its process ended is lost."""
+    def fail_tasks(self) -> None:
+        """Fail the tasks that it held when its process ended."""
         self.gone = True
-        for each in self.held.values():
-            if not each.done.done():
-                code = self.process.returncode
-                each.done.set_exception(
-                    CallFailed("worker", Reason.ERROR, "WorkerDied", f"its process ended with {code}")
-                )
+        message = f"its process ended with {self.process.returncode}"
+        for task in self.tasks.values():
+            if not task.done.done():
+                task.done.set_exception(CallFailed("worker", Reason.ERROR, "WorkerDied", message))
 
 
 class WorkerProcesses:
-    """The worker processes of a run. Each may have a share of the calls in flight. None outlives the context."""
+    """The `count` worker processes of a run. Each may make its part of the calls in flight. None outlives the context.
+
+    `unlimited` switches rate limits off.
+    """
 
     def __init__(self, settings: Settings, count: int, *, unlimited: bool = False) -> None:
-        """`count` processes at a time. `unlimited` switches rates off."""
-        share = max(1, settings.max_concurrency // count)
-        given = {**settings.model_dump(exclude_defaults=True), "max_concurrency": share}
-        self._hello, self._count = Configure(given, unlimited), count
+        concurrency = max(1, settings.max_concurrency // count)
+        options = {**settings.model_dump(exclude_defaults=True), "max_concurrency": concurrency}
+        self._configure, self._count = Configure(options, unlimited), count
         self._started: list[_Worker] = []
 
     async def __aenter__(self) -> Self:
-        """Start them: while they make themselves ready it is found out who we are."""
+        """Start the processes, which load while the run authenticates."""
         for _ in range(self._count):
             await self.start()
         return self
@@ -111,129 +110,128 @@ class WorkerProcesses:
             worker.writer.close()
 
     def authenticate(self, caller: Caller, run_id: str, tasks: TaskGroup) -> WorkerPool:
-        """Tell them who we are, and listen to them in `tasks`."""
+        """Send them the identity of the caller, and receive their messages in `tasks`."""
         return WorkerPool(self, self._started, Authenticate(caller.account, caller.arn, run_id), tasks)
 
     async def start(self) -> _Worker:
-        """One more process."""
+        """Start one more process and configure it."""
         ours, theirs = socket.socketpair()
         with theirs:
             process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "collector.workers.worker", stdin=theirs.fileno(), stdout=sys.stderr
             )
-        worker = _Worker(process, *await asyncio.open_connection(sock=ours, limit=AHEAD))
-        worker.send(self._hello)
+        worker = _Worker(process, *await asyncio.open_connection(sock=ours, limit=READ_AHEAD))
+        worker.send(self._configure)
         self._started.append(worker)
         return worker
 
 
 class WorkerPool:
-    """Processes that take tasks. One that died is replaced."""
+    """Worker processes that are authenticated and take tasks. One that died is replaced."""
 
     def __init__(
-        self, processes: WorkerProcesses, workers: Iterable[_Worker], known: Authenticate, tasks: TaskGroup
+        self, processes: WorkerProcesses, workers: Iterable[_Worker], authenticate: Authenticate, tasks: TaskGroup
     ) -> None:
-        """Tell the workers who we are."""
-        self._processes, self._known, self._tasks = processes, known, tasks
+        self._processes, self._authenticate, self._tasks = processes, authenticate, tasks
         self._workers = list(workers)
         self._count = len(self._workers)
-        self._starting = anyio.Lock()
+        self._starting = asyncio.Lock()
         self._buckets: list[Mapping[str, Any]] = []
         for worker in self._workers:
-            self._introduce(worker)
+            self._add(worker)
 
-    def spread(self, sink: Sink) -> SpreadAccounts:
-        """Collect each account in one of the processes."""
+    def account_collector(self, sink: Sink) -> SpreadAccounts:
+        """A collector that gives each account to one of the processes."""
         return SpreadAccounts(self, sink)
 
-    def share(
+    def scope_collector(
         self,
         member: Member,
-        reached: AccountSession,
+        session: AccountSession,
         ledger: Ledger,
-        outlet: ScopeOutput[Iterable[ConvertedRow | BadRow]],
+        output: ScopeOutput[Iterable[ConvertedRow | BadRow]],
     ) -> SharedAccount:
-        """Collect the scopes of one account in all of them."""
-        return SharedAccount(self, member, reached, ledger, outlet)
+        """A collector that distributes the scopes of one account over the processes."""
+        return SharedAccount(self, member, session, ledger, output)
 
     async def run(self, task: Task, on_message: OnMessage, weight: int = 1) -> Done:
-        """Have a task done by the worker that has the least to do, in weights. One that died is replaced.
+        """Run a task in the worker whose tasks weigh least. Workers that died are replaced first.
 
         Raises:
-            Failed: when the account refuses, or the worker died.
+            CallFailed: when the account could not be collected, or the worker died.
         """
-        held = _Held(weight, on_message, asyncio.get_running_loop().create_future())
-        worker = await self._reserved(task.key, held)
+        running = _RunningTask(weight, on_message, asyncio.get_running_loop().create_future())
+        worker = await self._assign(task.key, running)
         if worker.gone:
-            worker.lose()
+            worker.fail_tasks()
         worker.send(task)
         try:
-            done = await held.done
+            done = await running.done
         finally:
-            worker.held.pop(task.key, None)
+            worker.tasks.pop(task.key, None)
         worker.buckets = done.buckets
         return done
 
     def stop(self, signal: str) -> None:
-        """Let every worker finish what it can without further calls."""
+        """Have every worker cancel its calls in flight and start no more."""
         for worker in self._workers:
             worker.send(Stop(signal))
 
     def used(self) -> list[Mapping[str, Any]]:
-        """What the rate limits of all workers were asked for, as `Limits.used` tells it."""
-        told = [*self._buckets, *(bucket for worker in self._workers for bucket in worker.buckets)]
-        return sorted(told, key=lambda bucket: (bucket["account"], bucket["region"], bucket["bucket"]))
+        """The use of the rate limits of all workers, as `RateLimits.used` returns it."""
+        buckets = [*self._buckets, *(bucket for worker in self._workers for bucket in worker.buckets)]
+        return sorted(buckets, key=lambda bucket: (bucket["account"], bucket["region"], bucket["bucket"]))
 
     async def close(self) -> None:
-        """Let the workers go: their line is closed, and they end."""
+        """Close the streams to the workers, and wait for the processes to end."""
         for worker in self._workers:
             worker.writer.write_eof()
             await worker.process.wait()
 
-    async def _reserved(self, key: str, held: _Held) -> _Worker:
+    async def _assign(self, key: str, task: _RunningTask) -> _Worker:
         async with self._starting:
-            self._forget_the_dead()
+            self._remove_dead()
             while len(self._workers) < self._count:
                 worker = await self._processes.start()
-                self._introduce(worker)
+                self._add(worker)
                 self._workers.append(worker)
             worker = min(self._workers, key=lambda worker: worker.load)
-            worker.held[key] = held
+            worker.tasks[key] = task
             return worker
 
-    def _forget_the_dead(self) -> None:
+    def _remove_dead(self) -> None:
         self._buckets += [bucket for worker in self._workers if worker.gone for bucket in worker.buckets]
         self._workers = [worker for worker in self._workers if not worker.gone]
 
-    def _introduce(self, worker: _Worker) -> None:
-        worker.send(self._known)
-        self._tasks.start_soon(self._listen, worker)
+    def _add(self, worker: _Worker) -> None:
+        worker.send(self._authenticate)
+        self._tasks.start_soon(self._receive, worker)
 
-    async def _listen(self, worker: _Worker) -> None:
+    async def _receive(self, worker: _Worker) -> None:
         while True:
             try:
                 await _handle(worker, await receive(worker.reader))
             except (asyncio.IncompleteReadError, ConnectionError):
                 break
         code = await worker.process.wait()
-        if worker.held:
-            log.error("a worker process died", code=code, tasks=list(worker.held))
-        worker.lose()
+        if worker.tasks:
+            log.error("a worker process died", code=code, tasks=list(worker.tasks))
+        worker.fail_tasks()
 
 
-async def _handle(worker: _Worker, word: Reply) -> None:
-    held = worker.held[word.key]
-    match word:
+async def _handle(worker: _Worker, reply: Reply) -> None:
+    task = worker.tasks[reply.key]
+    match reply:
         case Delivered() | Rows() | ScopeEnded():
-            await held.on_message(word)
+            await task.on_message(reply)
         case Done():
-            held.done.set_result(word)
+            task.done.set_result(reply)
         case AccountRefused(_, operation, reason, code, message):
-            held.done.set_exception(CallFailed(operation, reason, code, message))
+            task.done.set_exception(CallFailed(operation, reason, code, message))
 
 
 def worker_processes(settings: Settings, *, unlimited: bool = False) -> WorkerProcesses | None:
-    """The worker processes that the settings ask for: where there are several accounts one for each core, unless told otherwise."""
+    """The worker processes that the settings ask for, None if it is one: by default one a core for several accounts."""
     count = settings.processes or (os.cpu_count() or 1 if settings.several_accounts else 1)
     count = min(count, settings.max_concurrency)  # one call at a time is made by one process
     if settings.accounts and settings.several_accounts:

@@ -1,12 +1,11 @@
-"""Accounts spread over worker processes: one core parses one account while another parses the next.
+"""Distributes accounts over worker processes, so that their responses are parsed on several cores.
 
-Each worker collects several accounts at a time; their batches come back through pipes to the one sink, so a slow sink slows
-every worker.
+Each worker collects several accounts at a time and sends their batches to one sink, so a slow sink slows all workers.
 """
 
 from __future__ import annotations
 
-import anyio
+import asyncio
 
 from collector.aws.accounts import Caller, Member
 from collector.report import Ledger
@@ -15,33 +14,32 @@ from collector.workers.messages import CollectAccount, Delivered, TaskRunner
 
 
 class SpreadAccounts:
-    """Collects accounts in worker processes; to its caller the same as `Members`."""
+    """An `AccountCollector` that gives each account to a worker process."""
 
     def __init__(self, workers: TaskRunner, sink: Sink) -> None:
-        """Everything that the workers deliver goes into the sink."""
         self._workers, self._sink = workers, sink
-        self._turn = anyio.Lock()
+        self._sink_lock = asyncio.Lock()
         self._batches = 0
         self.bug = False
 
     async def collect(self, member: Member, _: Caller, ledger: Ledger) -> None:
-        """Collect one account in a worker; its part of the ledger is added to `ledger`.
+        """Collect one account in a worker, and merge its ledger into `ledger`.
 
         Raises:
-            Failed: when the account refuses, or its worker died.
+            CallFailed: when the account could not be collected, or its worker died.
         """
         done = await self._workers.run(CollectAccount(member.account, member), self._deliver)
         self.bug = self.bug or done.bug
-        ledger.take(done.ledger)
+        ledger.merge(done.ledger)
 
     def stop(self, signal: str) -> None:
-        """Nothing runs here; the workers are told by whoever has them."""
+        """Nothing to do: the pool stops its workers."""
 
     def note_unfinished(self, code: str) -> None:
-        """Workers tell this themselves."""
+        """Nothing to do: workers record this themselves."""
 
-    async def _deliver(self, word: Delivered) -> None:
-        async with self._turn:
+    async def _deliver(self, message: Delivered) -> None:
+        async with self._sink_lock:
             self._batches += 1
-            word.batch.sequence = self._batches
-            await self._sink.write(word.batch)
+            message.batch.sequence = self._batches
+            await self._sink.write(message.batch)

@@ -1,18 +1,18 @@
-"""Compiled response parsers: what botocore's parsers give, three to eight times faster on pages of EC2, IAM and Lambda.
+"""Compiled response parsers: botocore's results, three to eight times faster on pages of EC2, IAM and Lambda.
 
-``install`` puts them into a session; clients made from it afterwards use them, clients made before do not.  For every output
-shape a plan is compiled once (``plans``, ``xml``, ``json``) and reads the bodies of successful answers; errors, streams and
-whatever a plan finds odd are parsed by aiobotocore's own code.
+``install`` registers them with a session; clients that it creates afterwards use them, existing clients do not.  Each
+output shape is compiled once into a plan (``plans``, ``xml``, ``json``) that reads the bodies of successful responses;
+errors, streams and bodies that do not fit their plan are parsed by aiobotocore.
 
-What is parsed equals what botocore parses, with these exceptions, all on purpose:
+Results equal botocore's, with these deliberate exceptions:
 
-* A successful body that cannot be read raises ``botocore.parsers.ResponseParserError``: text that is not JSON, a page of
-  HTML, and an empty body where the model has members in it, which are empty answers to botocore; and bodies that do not
-  fit the model, over which botocore raises whatever it stumbles on.
-* Epoch seconds come in UTC, not in the zone of the machine.
-* In XML, members of a structure stand in the order of the body, not of the model.
-* Integers in JSON beyond 64 bits come as floats.
-* Equal policy documents of IAM are one object, which is not to be changed.
+* An unreadable body of a successful response raises ``botocore.parsers.ResponseParserError``: text that is not JSON, an
+  HTML page or an empty body although the model reads members from it, which are empty results to botocore, and a body
+  that does not match the model, for which botocore raises arbitrary exceptions.
+* Epoch seconds are converted to UTC, not to the local time zone.
+* In XML, members of a structure are in the order of the body, not of the model.
+* Integers in JSON beyond 64 bits become floats.
+* Equal policy documents of IAM are one shared object, which must not be modified.
 """
 
 from typing import Any
@@ -27,10 +27,10 @@ __all__ = ["CompiledParserFactory", "decode_policy", "install", "parse_timestamp
 
 
 def install(session: Any) -> None:
-    """Let all clients that this ``aiobotocore.session.AioSession`` makes from now on parse by plan.
+    """Make all clients that this ``aiobotocore.session.AioSession`` creates from now on use compiled parsers.
 
-    Uses public interfaces only: the component ``response_parser_factory``, and the event ``after-call.iam``, where botocore's
-    handler that decodes policy documents gives way to one that does the same.  To do it twice changes nothing.
+    Uses public interfaces only: the component ``response_parser_factory``, and the event ``after-call.iam``, on which
+    botocore's handler for policy documents is replaced by an equivalent one.  Calling it twice has no further effect.
     """
     session.register_component("response_parser_factory", CompiledParserFactory())
     session.unregister("after-call.iam", json_decode_policies)

@@ -1,4 +1,4 @@
-"""Plans for JSON bodies: orjson reads, and only members of a type that JSON lacks are touched again."""
+"""Plans for JSON bodies: orjson decodes them, and plans convert only members of types that JSON lacks."""
 
 import json
 from typing import Any
@@ -7,31 +7,31 @@ import orjson
 from botocore.parsers import ResponseParserError
 from botocore.utils import ensure_boolean
 
-from collector.aws.parsers.plans import OUTSIDE_BODY, Compiler, Plan, UnplannedError, unplanned
+from collector.aws.parsers.plans import OUTSIDE_BODY, Compiler, FallbackError, Plan, fall_back
 
 
 def read_json(body: bytes) -> Any:
     """The value of a JSON body.
 
-    Equal to ``json.loads`` but for integers beyond 64 bits, which no AWS shape has and which come as floats.
+    Equal to ``json.loads``, except that integers beyond 64 bits, which no AWS shape has, become floats.
 
     Raises:
-        ResponseParserError: the body is not JSON.  botocore takes such a body for an answer without members, which is how
-            a proxy's error page would become an empty list.
+        ResponseParserError: if the body is not JSON.  botocore treats such a body as a response without members, which
+            would turn a proxy's error page into an empty list.
     """
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError:
         pass
     try:
-        return json.loads(body.decode())  # takes what orjson does not: NaN, lone surrogates
+        return json.loads(body.decode())  # accepts NaN and lone surrogates, unlike orjson
     except (ValueError, RecursionError) as error:
-        # Without the body, which botocore's messages quote: it may be long, and hold secrets of the account.
-        raise ResponseParserError(f"Invalid JSON in a successful answer of {len(body)} bytes: {error}") from error
+        # Does not quote the body, as botocore's messages do: it may be long and contain secrets of the account.
+        raise ResponseParserError(f"Invalid JSON in a successful response of {len(body)} bytes: {error}") from error
 
 
 class JsonCompiler(Compiler):
-    """Plans for the ``json`` protocol, whose numbers and booleans are taken as they come."""
+    """Plans for the ``json`` protocol, which does not convert numbers and booleans."""
 
     def __init__(self, timestamp: Plan, blob: Plan) -> None:
         super().__init__()
@@ -68,12 +68,12 @@ class JsonCompiler(Compiler):
         return _union(read, frozenset(key for key, _, _ in members)) if shape.is_tagged_union else read
 
     def _member(self, shape: Any) -> Plan | None:
-        # botocore also looks into the body for members that belong into a header; nothing sends them there.
-        return unplanned if shape.serialization.get("location") in OUTSIDE_BODY else self.compile(shape)
+        # botocore also looks for header members in the body; AWS sends none there.
+        return fall_back if shape.serialization.get("location") in OUTSIDE_BODY else self.compile(shape)
 
 
 class RestJsonCompiler(JsonCompiler):
-    """Plans for the ``rest-json`` protocol, whose numbers and booleans botocore converts to the types of the model."""
+    """Plans for the ``rest-json`` protocol, in which botocore converts numbers and booleans to the model's types."""
 
     def __init__(self, timestamp: Plan, blob: Plan) -> None:
         super().__init__(timestamp, blob)
@@ -86,17 +86,17 @@ def _list(item: Plan | None) -> Plan:
 
 def _map(key: Plan | None, item: Plan | None) -> Plan:
     if key is not None:
-        return unplanned  # keys of maps are texts in every model
+        return fall_back  # map keys are strings in every model
     return dict.copy if item is None else lambda value: {name: item(each) for name, each in value.items()}
 
 
-def _union(read: Plan, known: frozenset[str]) -> Plan:
-    """Like ``read``, but leaves it to botocore to judge a union with a member that is unknown, missing or one too many."""
+def _union(read: Plan, members: frozenset[str]) -> Plan:
+    """Like ``read``, but falls back to botocore unless the union has exactly one member and the model has it."""
 
     def read_union(value: Any) -> Any:
-        given = [key for key, raw in value.items() if raw is not None and key != "__type"]
-        if len(given) != 1 or given[0] not in known:
-            raise UnplannedError
+        present = [key for key, raw in value.items() if raw is not None and key != "__type"]
+        if len(present) != 1 or present[0] not in members:
+            raise FallbackError
         return read(value)
 
     return read_union

@@ -1,8 +1,8 @@
-"""Plans: what a shape of botocore's model says about reading a value, worked out once instead of at every value.
+"""Plans: readers compiled from the shapes of botocore's models.
 
-botocore walks shape and value together and asks the shape the same questions for each of them.  A compiler here asks once
-per shape and leaves a closure that only reads.  Plans are written for bodies as AWS sends them; whatever is odd makes a plan
-raise one of ``ODD``, and the body is then given to botocore's own parser, whose word is final.
+botocore interprets the shape anew for each value that it parses.  A compiler interprets each shape once and returns a
+closure that only reads.  Plans are written for bodies as AWS sends them; on an unexpected body a plan raises one of
+``MISMATCH_ERRORS``, and botocore's own parser then decides.
 """
 
 from abc import ABC, abstractmethod
@@ -12,40 +12,40 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 Plan = Callable[[Any], Any]
-"""Reads one value of a body: an XML element, or what the JSON reader made of it."""
+"""Reads one value of a body: an XML element, or a decoded JSON value."""
 
-# As botocore.parsers.ResponseParser.KNOWN_LOCATIONS: members that stand outside the body.
+# Locations of members outside the body, as in botocore.parsers.ResponseParser.KNOWN_LOCATIONS.
 OUTSIDE_BODY = frozenset({"header", "headers", "statusCode"})
 
 
-class UnplannedError(ValueError):
-    """The body has a form that the plan leaves to botocore."""
+class FallbackError(ValueError):
+    """The plan does not support this body: botocore has to parse it."""
 
 
-ODD = (ArithmeticError, AttributeError, LookupError, NameError, RuntimeError, TypeError, ValueError)
-"""What a plan, or botocore's own code, raises over a value that is not as its shape says."""
+MISMATCH_ERRORS = (ArithmeticError, AttributeError, LookupError, NameError, RuntimeError, TypeError, ValueError)
+"""Exceptions that a plan, or botocore's own code, raises for a value that does not match its shape."""
 
 
-def unplanned(_value: object) -> Any:
-    """The plan of what no AWS answer in use has: leave the body to botocore."""
-    raise UnplannedError
+def fall_back(_value: object) -> Any:
+    """The plan of a shape that no response in use has: always raises ``FallbackError``."""
+    raise FallbackError
 
 
 class Compiler(ABC):
     """Compiles the shapes of one service model into plans.
 
-    A shape's name and whether it is flattened decide its plan: all other traits of a member (``location``,
-    ``locationName``, ``xmlAttribute``) concern the structure that holds it.
+    A plan depends only on the name of the shape and on whether it is flattened: the other traits of a member
+    (``location``, ``locationName``, ``xmlAttribute``) concern the enclosing structure.
     """
 
     def __init__(self) -> None:
         self._plans: dict[tuple[str, bool], Plan | None] = {}
 
     def compile(self, shape: Any) -> Plan | None:
-        """The plan of ``shape``, or None when its values are taken as they are."""
+        """The plan of ``shape``, or None if its values need no conversion."""
         key = (shape.name, bool(shape.serialization.get("flattened")))
         if key not in self._plans:
-            # Found by a shape that holds itself, while its plan is still being built.
+            # Placeholder for recursive shapes, which look it up while their plan is being built.
             self._plans[key] = lambda value: self._read(key, value)
             self._plans[key] = self._build(shape)
         return self._plans[key]
@@ -56,27 +56,26 @@ class Compiler(ABC):
 
     @abstractmethod
     def _build(self, shape: Any) -> Plan | None:
-        """The plan of a shape that was not met before."""
+        """Build the plan of a shape that is not cached."""
 
 
 @dataclass(frozen=True, slots=True)
 class OutputPlan:
-    """How the body of one operation's answers is read."""
+    """How to read the bodies of one operation's successful responses."""
 
     read: Plan
     payload: str | None
-    """The member that the whole body is, in the REST protocols."""
+    """REST protocols: the member that the whole body represents."""
     wrapper: str | None
-    """The element below the root that holds the members, in the query protocol."""
+    """Query protocol: the element below the root that contains the members."""
     has_body: bool
-    """Whether any member is read from the body; if so, an empty body is no answer."""
+    """Whether any member is read from the body; if so, an empty body is invalid."""
 
 
 class OutputPlans:
-    """The plans of output shapes, each compiled when first asked for.
+    """The plans of output shapes, compiled on first use.
 
-    An output shape lives as long as its client's service model and its plan as long as the shape, so many short-lived
-    clients leave nothing behind.
+    Plans are keyed weakly by shape, which lives as long as its client's model: short-lived clients do not leak plans.
     """
 
     def __init__(self, compiler: Callable[[], Compiler]) -> None:
@@ -84,7 +83,7 @@ class OutputPlans:
         self._plans: WeakKeyDictionary[Any, OutputPlan | None] = WeakKeyDictionary()
 
     def of(self, shape: Any) -> OutputPlan | None:
-        """The plan of an output shape, or None where botocore must read: streams, and bodies that are one raw value."""
+        """The plan of an output shape; None if botocore has to parse it (streams, and bodies of one raw value)."""
         try:
             return self._plans[shape]
         except KeyError:
@@ -98,7 +97,7 @@ class OutputPlans:
             return None
         members = shape.members.values()
         return OutputPlan(
-            read=self._compiler().compile(body) or unplanned,
+            read=self._compiler().compile(body) or fall_back,
             payload=payload,
             wrapper=shape.serialization.get("resultWrapper"),
             has_body=any(member.serialization.get("location") not in OUTSIDE_BODY for member in members),

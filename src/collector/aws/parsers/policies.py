@@ -1,7 +1,7 @@
-"""IAM's policy documents, decoded as botocore decodes them, in a fraction of the time.
+"""Decodes IAM's policy documents as botocore does, in a fraction of the time.
 
-IAM answers with policy documents as URL-quoted JSON.  ``botocore.handlers.json_decode_policies`` walks every answer of IAM
-for them and unquotes them in Python, which is a third of what a GetAccountAuthorizationDetails costs.
+IAM returns policy documents as URL-quoted JSON.  ``botocore.handlers.json_decode_policies`` searches every response for
+them and unquotes them in Python, which takes a third of the time of GetAccountAuthorizationDetails.
 """
 
 import binascii
@@ -14,19 +14,19 @@ from botocore.handlers import decode_quoted_jsondoc
 
 from collector.aws.parsers.plans import Compiler, Plan
 
-# As in botocore.handlers._decode_policy_types: IAM has this one shape for all policy documents.
+# IAM's shape for all policy documents, as in botocore.handlers._decode_policy_types.
 _DOCUMENT = "policyDocumentType"
 
-# Texts that repeat over an account, such as trust policies, are short.  The two bounds keep the cache below about 1 MB.
+# Documents that repeat within an account (trust policies) are short.  The bounds keep the cache below about 1 MB.
 _LONGEST_CACHED = 1024
 _CACHED = 128
 
 
 def decode_policy(text: Any) -> Any:
-    """The document in a URL-quoted JSON text, or the text itself when there is none.
+    """Decode a URL-quoted JSON document; a value that is not one is returned unchanged.
 
-    Equal to what ``botocore.handlers.decode_quoted_jsondoc`` gives; but equal short texts give one and the same object,
-    which is therefore not to be changed.
+    Equal to ``botocore.handlers.decode_quoted_jsondoc``, except that equal short texts return one and the same object,
+    which must not be modified.
     """
     if not isinstance(text, str):
         return decode_quoted_jsondoc(text)
@@ -41,13 +41,13 @@ def _decode(text: str) -> Any:
 
 
 def _unquote(text: str) -> bytes:
-    """What ``urllib.parse.unquote`` gives, ten times faster, as UTF-8.
+    """``urllib.parse.unquote``, ten times faster, as UTF-8 bytes.
 
-    Quoted-printable is the same code with another sign, and Python decodes it in C.  It differs over line breaks and over
-    signs that start no code, which do not shorten the text as a code does.
+    Quoted-printable is the same encoding with ``=`` for ``%``, and Python decodes it in C.  It differs for line breaks
+    and for escape characters that start no valid escape: these do not shorten the text by two, as a valid escape does.
 
     Raises:
-        ValueError: the text has some of those.
+        ValueError: if the text contains such characters.
     """
     quoted = text.replace("=", "=3D").replace("%", "=").encode()
     plain = binascii.a2b_qp(quoted)
@@ -60,13 +60,13 @@ _decode_cached = lru_cache(_CACHED)(_decode)
 
 
 class PolicyDecoder:
-    """Replaces the policy documents in answers of IAM by what they say, going only where the output shape has some."""
+    """Decodes the policy documents in IAM responses in place, visiting only members whose shapes contain documents."""
 
     def __init__(self) -> None:
         self._plans: WeakKeyDictionary[Any, Plan | None] = WeakKeyDictionary()
 
     def after_call(self, parsed: dict[str, Any], model: Any, **_: Any) -> None:
-        """Handle the event ``after-call.iam``, in the place of ``botocore.handlers.json_decode_policies``."""
+        """Handler of the event ``after-call.iam`` that replaces ``botocore.handlers.json_decode_policies``."""
         shape = model.output_shape
         if shape is None:
             return
@@ -78,7 +78,7 @@ class PolicyDecoder:
 
 
 class _PolicyCompiler(Compiler):
-    """Plans that change a parsed value in its place; None where no policy document can be."""
+    """Plans that modify a parsed value in place; None for shapes without policy documents."""
 
     def _build(self, shape: Any) -> Plan | None:
         if shape.type_name == "list":

@@ -1,4 +1,4 @@
-"""The parsers of the protocols: aiobotocore's, with plans reading the bodies of successful answers."""
+"""aiobotocore's parsers for each protocol, with plans for the bodies of successful responses."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from aiobotocore.parsers import (
 from botocore.parsers import ResponseParserError
 
 from collector.aws.parsers.json import JsonCompiler, RestJsonCompiler, read_json
-from collector.aws.parsers.plans import ODD, OutputPlan, OutputPlans
+from collector.aws.parsers.plans import MISMATCH_ERRORS, OutputPlan, OutputPlans
 from collector.aws.parsers.timestamps import parse_timestamp
 from collector.aws.parsers.xml import XmlCompiler, child_named, read_xml
 
@@ -30,16 +30,16 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 
 
-class Planned:
-    """Stands before a parser of aiobotocore: plans read what succeeded, the parser all errors and all that is odd.
+class PlannedParser:
+    """Mixin for a parser of aiobotocore: reads successful responses by plan, and leaves the rest to the parser.
 
-    A successful answer that cannot be read raises ``ResponseParserError``, whatever is wrong with it.
+    An unreadable body of a successful response always raises ``ResponseParserError``.
     """
 
     _compiler: Callable[[Plan, Plan], Compiler]
     _read: Callable[[bytes], Any]
 
-    # Given by the parser that this stands before.
+    # Provided by aiobotocore's parser.
     _timestamp_parser: Any
     _blob_parser: Any
     _inject_response_metadata: Any
@@ -50,67 +50,67 @@ class Planned:
         super().__init__(**defaults)
         self._plans = OutputPlans(lambda: self._compiler(self._timestamp_parser, self._blob_parser))
 
-    def planned(self, response: Any, shape: Any) -> dict[str, Any] | None:
-        """A successful answer as its plan reads it; None where there is no plan, or it does not fit."""
+    def parse_by_plan(self, response: Any, shape: Any) -> dict[str, Any] | None:
+        """Parse a successful response; None if its shape has no plan or the body does not fit the plan."""
         plan = self._plans.of(shape) if shape is not None else None
         if plan is None:
             return None
         try:
-            return self._parse_by_plan(response, shape, plan)
-        except ODD as error:
-            LOG.debug("The plan of %s does not fit, botocore decides: %.200r", shape.name, error)
+            return self._apply(response, shape, plan)
+        except MISMATCH_ERRORS as error:
+            LOG.debug("The body does not fit the plan of %s, falling back to botocore: %.200r", shape.name, error)
             return None
 
     async def _do_parse(self, response: Any, shape: Any) -> Any:
         if (
             response["status_code"] < HTTPStatus.MULTIPLE_CHOICES
-            and (parsed := self.planned(response, shape)) is not None
+            and (parsed := self.parse_by_plan(response, shape)) is not None
         ):
             return parsed
         return await self._parse_as_botocore(response, shape)
 
-    def _parse_by_plan(self, response: Any, shape: Any, plan: OutputPlan) -> dict[str, Any]:
+    def _apply(self, response: Any, shape: Any, plan: OutputPlan) -> dict[str, Any]:
         raise NotImplementedError
 
     async def _parse_as_botocore(self, response: Any, shape: Any) -> Any:
         try:
-            parsed = super()._do_parse(response, shape)  # type: ignore[misc]  # of the parser that this stands before
+            parsed = super()._do_parse(response, shape)  # type: ignore[misc]  # aiobotocore's parser
             if isawaitable(parsed):
                 parsed = await parsed
-        except ODD as error:
-            raise ResponseParserError(f"An answer is not as its model says: {error!r:.200}") from error
+        except MISMATCH_ERRORS as error:
+            raise ResponseParserError(f"The response does not match its model: {error!r:.200}") from error
         if not isinstance(parsed, dict):
-            raise ResponseParserError(f"An answer is not a structure: {type(parsed).__name__}")
+            raise ResponseParserError(f"The response is not a structure: {type(parsed).__name__}")
         return parsed
 
     def _content(self, response: Any, plan: OutputPlan) -> Any:
-        """What the body holds.
+        """The parsed body.
 
         Raises:
-            ResponseParserError: it is malformed, or empty where members are read from it.  botocore takes an empty body,
-                and text that is not JSON, for an answer in which every member is absent.
+            ResponseParserError: if the body is malformed, or empty although the model reads members from it.  botocore
+                treats an empty body, and text that is not JSON, as a response without members.
         """
         body = response["body"]
         if body:
             return plan.read(self._read(body))
         if plan.has_body:
-            raise ResponseParserError("A successful answer with an empty body, where the model has members in it")
+            raise ResponseParserError("Empty body in a successful response, although the model reads members from it")
         return {}
 
 
-class _PlannedQuery(Planned):
+class _PlannedQuery(PlannedParser):
     _read = staticmethod(read_xml)
     _compiler = XmlCompiler
 
-    def _parse_by_plan(self, response: Any, shape: Any, plan: OutputPlan) -> dict[str, Any]:  # noqa: ARG002  # REST needs it
-        root = self._read(response["body"])  # in these protocols no answer is empty: it has at least its request's id
+    def _apply(self, response: Any, shape: Any, plan: OutputPlan) -> dict[str, Any]:  # noqa: ARG002  # REST needs it
+        root = self._read(response["body"])  # never empty in these protocols: it contains at least the request id
         parsed: dict[str, Any] = plan.read(root if plan.wrapper is None else child_named(root, plan.wrapper))
         self._inject_response_metadata(root, parsed)
         return parsed
 
 
-class _PlannedRest(Planned):
-    def _parse_by_plan(self, response: Any, shape: Any, plan: OutputPlan) -> dict[str, Any]:
+class _PlannedRest(PlannedParser):
+    def _apply(self, response: Any, shape: Any, plan: OutputPlan) -> dict[str, Any]:
         parsed: dict[str, Any] = {"ResponseMetadata": self._populate_response_metadata(response)}
         self._parse_non_payload_attrs(response, shape, shape.members, parsed)
         content = self._content(response, plan)
@@ -143,19 +143,19 @@ class CompiledRestJSONParser(_PlannedRest, AioRestJSONParser):  # type: ignore[m
     _compiler = RestJsonCompiler
 
 
-class CompiledJSONParser(Planned, AioJSONParser):  # type: ignore[misc]  # aiobotocore is untyped
+class CompiledJSONParser(PlannedParser, AioJSONParser):  # type: ignore[misc]  # aiobotocore is untyped
     """Reads the ``json`` protocol: DynamoDB, ECS, KMS and others."""
 
     _read = staticmethod(read_json)
     _compiler = JsonCompiler
 
-    def _parse_by_plan(self, response: Any, shape: Any, plan: OutputPlan) -> dict[str, Any]:  # noqa: ARG002  # REST needs it
+    def _apply(self, response: Any, shape: Any, plan: OutputPlan) -> dict[str, Any]:  # noqa: ARG002  # REST needs it
         parsed: dict[str, Any] = self._content(response, plan)
         self._inject_response_metadata(parsed, response["headers"])
         return parsed
 
 
-_PARSERS: Mapping[str, type[Planned]] = {
+_PARSERS: Mapping[str, type[PlannedParser]] = {
     "ec2": CompiledEC2QueryParser,
     "query": CompiledQueryParser,
     "json": CompiledJSONParser,
@@ -165,10 +165,9 @@ _PARSERS: Mapping[str, type[Planned]] = {
 
 
 class CompiledParserFactory(AioResponseParserFactory):  # type: ignore[misc]  # aiobotocore is untyped
-    """A ``response_parser_factory`` of a session whose clients then parse by plan; CBOR is left to aiobotocore.
+    """A session's ``response_parser_factory`` that creates compiled parsers; CBOR is left to aiobotocore.
 
-    One parser per protocol serves all clients and answers, for it keeps nothing but plans; aiobotocore asks for a parser at
-    every answer.
+    aiobotocore requests a parser for every response.  One parser per protocol serves all clients: it holds only plans.
     """
 
     _defaults: dict[str, Any]
@@ -179,12 +178,12 @@ class CompiledParserFactory(AioResponseParserFactory):  # type: ignore[misc]  # 
         self.set_parser_defaults(timestamp_parser=parse_timestamp)
 
     def set_parser_defaults(self, **defaults: Any) -> None:
-        """Set what parsers made from now on are given: ``timestamp_parser``, ``blob_parser``."""
+        """Set the arguments of parsers created from now on: ``timestamp_parser``, ``blob_parser``."""
         super().set_parser_defaults(**defaults)
         self._parsers.clear()
 
     def create_parser(self, protocol_name: str) -> Any:
-        """The parser of a protocol, by botocore's name for it."""
+        """The parser of a protocol, given botocore's name for it."""
         if protocol_name not in self._parsers:
             parser = _PARSERS.get(protocol_name)
             self._parsers[protocol_name] = parser(**self._defaults) if parser else super().create_parser(protocol_name)

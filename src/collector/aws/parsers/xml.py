@@ -1,6 +1,6 @@
-"""Plans for XML bodies, over the elements that ElementTree's C parser builds.
+"""Plans for XML bodies, which read the elements that ElementTree's C parser builds.
 
-Members of a structure stand in the order of the body, where botocore puts them into the order of the model.
+Members of a structure are in the order of the body; botocore returns them in the order of the model.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from xml.etree.ElementTree import ParseError, XMLParser
 
 from botocore.parsers import ResponseParserError
 
-from collector.aws.parsers.plans import OUTSIDE_BODY, Compiler, Plan, UnplannedError, unplanned
+from collector.aws.parsers.plans import OUTSIDE_BODY, Compiler, FallbackError, Plan, fall_back
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 
 class _ByTag(dict[str, T], Generic[T]):
-    """What belongs to an element, by its tag; asked once with a namespace, it knows the tag with it from then on."""
+    """Values keyed by element tag; a tag with a namespace is looked up by its local name and then cached."""
 
     def __missing__(self, tag: str) -> T | None:
         found = self.get(local_name(tag))
@@ -35,7 +35,7 @@ class _ByTag(dict[str, T], Generic[T]):
 class _Member(NamedTuple):
     name: str
     read: Plan | None
-    """None for a text, which is read in place."""
+    """None for a string, which the structure's plan reads inline."""
     gather: Gather | None
 
 
@@ -43,18 +43,18 @@ def read_xml(body: bytes) -> Element:
     """The root element of an XML body, read as botocore reads it.
 
     Raises:
-        ResponseParserError: the body is not XML, or empty, or a page of HTML: a proxy's, without any member that is known.
+        ResponseParserError: if the body is empty, not XML, or an HTML page, as proxies return.
     """
-    # Entities that expand without end are refused by expat itself.
+    # Safe: expat itself rejects entities that expand exponentially.
     parser = XMLParser(encoding="utf-8")  # noqa: S314
     try:
         parser.feed(body)
         root = parser.close()
     except ParseError as error:
-        # Without the body, which botocore's messages quote: it may be megabytes.
-        raise ResponseParserError(f"Invalid XML in a successful answer of {len(body)} bytes: {error}") from error
+        # Does not quote the body, as botocore's messages do: it may be megabytes.
+        raise ResponseParserError(f"Invalid XML in a successful response of {len(body)} bytes: {error}") from error
     if local_name(root.tag).lower() == "html":
-        raise ResponseParserError(f"A page of HTML as a successful answer of {len(body)} bytes")
+        raise ResponseParserError(f"HTML page in a successful response of {len(body)} bytes")
     return root
 
 
@@ -64,11 +64,11 @@ def local_name(tag: str) -> str:
 
 
 def child_named(root: Element, name: str) -> Element:
-    """The first child of that name."""
+    """The first child with the given local name.  Raises ``FallbackError`` if there is none."""
     for child in root:
         if local_name(child.tag) == name:
             return child
-    raise UnplannedError
+    raise FallbackError
 
 
 def _text(node: Element) -> str:
@@ -99,28 +99,28 @@ class XmlCompiler(Compiler):
                 return self._structure(shape)
             case "list":
                 item = self._plan(shape.member)
-                # A flattened list that is not a member of a structure is, to botocore, one item.
+                # botocore reads a flattened list outside a structure as a single item.
                 return (lambda node: [item(node)]) if flattened else _list(item)
             case "map":
                 add = _add_pair(shape, self._plan(shape.key), self._plan(shape.value))
                 return _map(add, lambda node: (node,)) if flattened else _map(add, iter)
             case scalar:
-                return self._scalars.get(scalar, unplanned)
+                return self._scalars.get(scalar, fall_back)
 
     def _plan(self, shape: Any) -> Plan:
-        return self.compile(shape) or unplanned
+        return self.compile(shape) or fall_back
 
     def _structure(self, shape: Any) -> Plan:
         if shape.metadata.get("exception"):
-            return unplanned
+            return fall_back
         members: _ByTag[_Member | None] = _ByTag()
         for name, member in shape.members.items():
             serialization = member.serialization
             if serialization.get("location") in OUTSIDE_BODY or serialization.get("eventheader"):
                 continue
             tag = _tag(member, name)
-            # Two members that read one element: S3's deprecated notification configurations.
-            members[tag] = _Member(name, unplanned, None) if tag in members else self._member(member, name)
+            # Two members may share an element, as in S3's deprecated notification configurations.
+            members[tag] = _Member(name, fall_back, None) if tag in members else self._member(member, name)
         read = _structure(members)
         if shape.is_tagged_union:
             names = frozenset(member.serialization.get("name", name) for name, member in shape.members.items())
@@ -144,7 +144,7 @@ class XmlCompiler(Compiler):
 
 
 def _tag(shape: Any, name: str) -> str:
-    """The element of a member, as ``botocore.parsers.BaseXMLResponseParser._member_key_name`` has it."""
+    """The tag of a member, as in ``botocore.parsers.BaseXMLResponseParser._member_key_name``."""
     if shape.type_name == "list" and shape.serialization.get("flattened"):
         item: str | None = shape.member.serialization.get("name")
         if item is not None:
@@ -164,7 +164,7 @@ def _structure(members: _ByTag[_Member | None]) -> Plan:
             if gather is not None:
                 gather(parsed, child)
             elif name in parsed:
-                raise UnplannedError  # twice what should be there once
+                raise FallbackError  # a single-valued member occurs twice
             else:
                 parsed[name] = (child.text or "") if plan is None else plan(child)
         return parsed
@@ -173,8 +173,8 @@ def _structure(members: _ByTag[_Member | None]) -> Plan:
 
 
 def _with_attributes(read: Plan, attributes: Mapping[str, str]) -> Plan:
-    """Like ``read``, with the members that stand in attributes of the element: ``xsi:type`` of S3's grantees."""
-    # botocore gives every namespace of the element's attributes the prefix that the model expects.
+    """Like ``read``, plus the members in attributes of the element, such as ``xsi:type`` of S3's grantees."""
+    # Like botocore, this ignores the actual namespace of an attribute and assumes the prefix of the model.
     expected = [(name, attribute, attribute.split(":")[0] + ":") for name, attribute in attributes.items()]
 
     def read_with_attributes(node: Element) -> dict[str, Any]:
@@ -189,13 +189,13 @@ def _with_attributes(read: Plan, attributes: Mapping[str, str]) -> Plan:
     return read_with_attributes
 
 
-def _union(read: Plan, known: frozenset[str]) -> Plan:
-    """Like ``read``, but leaves it to botocore to judge a union with a member that is unknown, missing or one too many."""
+def _union(read: Plan, members: frozenset[str]) -> Plan:
+    """Like ``read``, but falls back to botocore unless the union has exactly one member and the model has it."""
 
     def read_union(node: Element) -> Any:
-        given = {local_name(child.tag) for child in node}
-        if len(given) != 1 or not given <= known:
-            raise UnplannedError
+        present = {local_name(child.tag) for child in node}
+        if len(present) != 1 or not present <= members:
+            raise FallbackError
         return read(node)
 
     return read_union
@@ -229,7 +229,7 @@ def _map(add: Gather, pairs: Callable[[Element], Iterable[Element]]) -> Plan:
 
 
 def _add_pair(shape: Any, key: Plan, value: Plan) -> Gather:
-    """Adds one key and its value to a map; botocore judges elements that are not exactly these two."""
+    """Adds one entry to a map; falls back to botocore unless its elements are exactly one key and one value."""
     is_key: _ByTag[bool | None] = _ByTag()
     is_key[shape.key.serialization.get("name") or "key"] = True
     is_key[shape.value.serialization.get("name") or "value"] = False
@@ -242,6 +242,6 @@ def _add_pair(shape: Any, key: Plan, value: Plan) -> Gather:
         elif kinds == (False, True):
             parsed[key(second)] = value(first)
         else:
-            raise UnplannedError
+            raise FallbackError
 
     return add

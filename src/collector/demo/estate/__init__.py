@@ -1,7 +1,6 @@
-"""The sample estate: at least one of everything that the collector knows, and of every way that it is related.
+"""Seeds the sample estate through boto3: at least one resource of each type and one relationship of each kind.
 
-Each module seeds some services, one function for each thing, through boto3. ``STEPS`` is the order, which follows
-from what refers to what.
+Each function of a module is one step. ``STEPS`` orders them so that resources precede those that refer to them.
 """
 
 from __future__ import annotations
@@ -79,10 +78,10 @@ STEPS: tuple[Step, ...] = (
 
 
 def seed(url: str) -> SeededIds:
-    """Makes the estate on an empty server and tells what it made."""
+    """Seeds the estate on the empty server at `url` and returns the ids of its resources."""
     cloud = Cloud(url)
-    made = SeededIds()
+    ids = SeededIds()
     for step in STEPS:
-        step(cloud, made)
+        step(cloud, ids)
     cloud.close()
-    return made
+    return ids

@@ -1,4 +1,4 @@
-"""Security services, and access for people and partners: GuardDuty, Inspector, Transfer, WorkSpaces, CloudHSM."""
+"""GuardDuty, Inspector, Transfer Family, WorkSpaces and CloudHSM."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ if TYPE_CHECKING:
 BUNDLE = "wsb-bh8rsxt14"
 
 
-def threat_detection(cloud: Cloud, made: SeededIds) -> None:
-    """A GuardDuty detector, and Inspector switched on for instances; their findings are fixtures."""
-    made.detector = cloud.client("guardduty").create_detector(
+def threat_detection(cloud: Cloud, ids: SeededIds) -> None:
+    """A GuardDuty detector, and Inspector enabled for EC2; their findings are fixtures."""
+    ids.detector = cloud.client("guardduty").create_detector(
         Enable=True, FindingPublishingFrequency="FIFTEEN_MINUTES", Tags={"Team": "security"}
     )["DetectorId"]
     cloud.client("inspector2").enable(accountIds=[HOME], resourceTypes=["EC2"])
 
 
-def file_transfer(cloud: Cloud, made: SeededIds) -> None:
-    """An SFTP server with one user by path and one by mapping."""
+def file_transfer(cloud: Cloud, ids: SeededIds) -> None:
+    """An SFTP server with one user by path and one by logical mapping."""
     transfer = cloud.client("transfer")
-    role = made.roles["transfer-access"]
-    made.server = transfer.create_server(
+    role = ids.roles["transfer-access"]
+    ids.server = transfer.create_server(
         Protocols=["SFTP"],
         Domain="S3",
         IdentityProviderType="SERVICE_MANAGED",
@@ -34,10 +34,10 @@ def file_transfer(cloud: Cloud, made: SeededIds) -> None:
         Tags=tags(Team="partners"),
     )["ServerId"]
     transfer.create_user(
-        ServerId=made.server, UserName="supplier", Role=role, HomeDirectory="/acme-data/in", HomeDirectoryType="PATH"
+        ServerId=ids.server, UserName="supplier", Role=role, HomeDirectory="/acme-data/in", HomeDirectoryType="PATH"
     )
     transfer.create_user(
-        ServerId=made.server,
+        ServerId=ids.server,
         UserName="auditor",
         Role=role,
         HomeDirectoryType="LOGICAL",
@@ -45,33 +45,33 @@ def file_transfer(cloud: Cloud, made: SeededIds) -> None:
     )
 
 
-def desktop(cloud: Cloud, made: SeededIds) -> None:
+def desktop(cloud: Cloud, ids: SeededIds) -> None:
     """A directory and a workspace in it."""
-    made.directory = cloud.client("ds").create_directory(
+    ids.directory = cloud.client("ds").create_directory(
         Name="corp.example.com",
         Password="s3cr3t-Directory1",
         Size="Small",
-        VpcSettings={"VpcId": made.vpc, "SubnetIds": [made.subnet, made.second_subnet]},
+        VpcSettings={"VpcId": ids.vpc, "SubnetIds": [ids.subnet, ids.second_subnet]},
     )["DirectoryId"]
     workspaces = cloud.client("workspaces")
-    workspaces.register_workspace_directory(DirectoryId=made.directory)
+    workspaces.register_workspace_directory(DirectoryId=ids.directory)
     workspaces.create_workspaces(
         Workspaces=[
             {
-                "DirectoryId": made.directory,
+                "DirectoryId": ids.directory,
                 "UserName": "Administrator",
                 "BundleId": BUNDLE,
                 "UserVolumeEncryptionEnabled": True,
-                "VolumeEncryptionKey": made.key,
+                "VolumeEncryptionKey": ids.key,
                 "Tags": tags(Team="support"),
             }
         ]
     )
 
 
-def hardware_security(cloud: Cloud, made: SeededIds) -> None:
-    """A CloudHSM cluster with the security group that CloudHSM makes for each."""
-    hsm = cloud.client("cloudhsmv2").create_cluster(HsmType="hsm1.medium", SubnetIds=[made.subnet])
+def hardware_security(cloud: Cloud, ids: SeededIds) -> None:
+    """A CloudHSM cluster with the security group that CloudHSM creates for it."""
+    hsm = cloud.client("cloudhsmv2").create_cluster(HsmType="hsm1.medium", SubnetIds=[ids.subnet])
     cloud.client("ec2").create_security_group(
-        GroupName=f"cloudhsm-{hsm['Cluster']['ClusterId']}-sg", Description="CloudHSM", VpcId=made.vpc
+        GroupName=f"cloudhsm-{hsm['Cluster']['ClusterId']}-sg", Description="CloudHSM", VpcId=ids.vpc
     )

@@ -1,8 +1,9 @@
-"""How the seeding reaches the server: boto3 clients by service and region, in one account or another."""
+"""boto3 clients for the sample estate's server, by account, service and region."""
 
 from __future__ import annotations
 
 import json
+from functools import cache
 from typing import Any, TypeAlias
 
 import boto3
@@ -13,35 +14,33 @@ from collector.demo.places import HOME, REGION
 Json: TypeAlias = dict[str, Any]
 
 FAKE_KEY = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
-"""Moto takes any key; one that it has not issued belongs to its default account, which is ours."""
+"""Moto accepts any key. A key that it has not issued belongs to its default account, which is `HOME`."""
 
 
 class Cloud:
-    """The sample cloud as one account sees it."""
+    """The boto3 clients of one account, created on first use."""
 
-    def __init__(self, url: str, key: dict[str, str] | None = None, session: Any = None) -> None:
+    def __init__(self, url: str, key: dict[str, str] | None = None) -> None:
         self._url = url
         self._key = key or FAKE_KEY
-        # One session for all accounts, because it keeps the service models that it has read.
-        self._session = session or boto3.Session()
         self._clients: dict[tuple[str, str], Any] = {}
-        # An empty mapping keeps proxies of the environment away from the loopback interface.
+        # An empty mapping overrides proxies of the environment, which must not be used for loopback.
         self._config = Config(retries={"total_max_attempts": 1}, proxies={}, inject_host_prefix=False)
 
     def client(self, service: str, region: str = REGION) -> Any:
-        """The client of a service in a region, made once."""
+        """The client of a service in a region."""
         place = (service, region)
         if place not in self._clients:
-            made = self._session.client(
+            client = _session().client(
                 service, region_name=region, endpoint_url=self._url, config=self._config, **self._key
             )
-            # The endpoint rules of S3 Control put the account before any host, and that host does not resolve.
-            made.meta.events.register("before-sign.s3-control", _without_account_host)
-            self._clients[place] = made
+            # S3 Control prefixes every host with the account id, and that host does not resolve.
+            client.meta.events.register("before-sign.s3-control", _without_account_host)
+            self._clients[place] = client
         return self._clients[place]
 
     def of_account(self, account: str) -> Cloud:
-        """The same cloud as another account sees it, through a role of that account."""
+        """The clients of another account, with the credentials of a role there."""
         answer = self.client("sts").assume_role(
             RoleArn=f"arn:aws:iam::{account}:role/Seeding", RoleSessionName="seeding", ExternalId="demo"
         )
@@ -51,12 +50,18 @@ class Cloud:
             "aws_secret_access_key": issued["SecretAccessKey"],
             "aws_session_token": issued["SessionToken"],
         }
-        return Cloud(self._url, key, self._session)
+        return Cloud(self._url, key)
 
     def close(self) -> None:
         """Closes the connections of all clients."""
-        for made in self._clients.values():
-            made.close()
+        for client in self._clients.values():
+            client.close()
+
+
+@cache
+def _session() -> Any:
+    # One session for all clients of this process, because it caches the parsed service models.
+    return boto3.Session()
 
 
 def _without_account_host(request: Any, **_: Any) -> None:
@@ -64,12 +69,12 @@ def _without_account_host(request: Any, **_: Any) -> None:
 
 
 def tags(**values: str) -> list[dict[str, str]]:
-    """Tags as most services take them."""
+    """Tags in the format of most services."""
     return [{"Key": key, "Value": value} for key, value in values.items()]
 
 
 def policy(*statements: Json) -> str:
-    """A policy document of some statements, allowing where they do not say otherwise."""
+    """A policy document of statements, whose effect is Allow by default."""
     return json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", **one} for one in statements]})
 
 

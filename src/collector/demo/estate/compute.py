@@ -1,4 +1,4 @@
-"""What computes: instances with their disks and addresses, scaling groups, functions, batch jobs."""
+"""Compute: instances with volumes and addresses, Auto Scaling groups, Lambda functions, Batch."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ PUBLIC_KEY = b"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGZLQE6hSl0K3NposopxYvHfQ7wka
 BASE_IMAGE = "ami-0abcdef1234567890"
 
 
-def instance(cloud: Cloud, made: SeededIds) -> None:
-    """A web server with a role, a key pair, user data and tags that are hard to carry; an image made of it."""
+def instance(cloud: Cloud, ids: SeededIds) -> None:
+    """A web server with a role, a key pair, user data and tags that need escaping; an image of it."""
     ec2 = cloud.client("ec2")
     ec2.import_key_pair(
         KeyName="operators", PublicKeyMaterial=PUBLIC_KEY, TagSpecifications=_tagged("key-pair", Team="platform")
@@ -29,65 +29,65 @@ def instance(cloud: Cloud, made: SeededIds) -> None:
         MaxCount=1,
         KeyName="operators",
         InstanceType="t3.micro",
-        SubnetId=made.subnet,
-        SecurityGroupIds=[made.web_group],
+        SubnetId=ids.subnet,
+        SecurityGroupIds=[ids.web_group],
         IamInstanceProfile={"Name": "web-server"},
         MetadataOptions={"HttpTokens": "required", "HttpEndpoint": "enabled"},
         UserData=USER_DATA,
         TagSpecifications=_tagged("instance", Name="wéb «1» / \"shop\" & 'co'", Classification="internal"),
     )
-    made.instance = answer["Instances"][0]["InstanceId"]
-    made.instance_ip = answer["Instances"][0]["PrivateIpAddress"]
-    made.image = ec2.create_image(InstanceId=made.instance, Name="web server, golden")["ImageId"]
+    ids.instance = answer["Instances"][0]["InstanceId"]
+    ids.instance_ip = answer["Instances"][0]["PrivateIpAddress"]
+    ids.image = ec2.create_image(InstanceId=ids.instance, Name="web server, golden")["ImageId"]
 
 
 def _tagged(kind: str, **values: str) -> list[dict[str, Any]]:
     return [{"ResourceType": kind, "Tags": tags(**values)}]
 
 
-def disks(cloud: Cloud, made: SeededIds) -> None:
-    """An encrypted volume on the web server, a snapshot of it, and a volume made of that."""
+def disks(cloud: Cloud, ids: SeededIds) -> None:
+    """An encrypted volume on the web server, a snapshot of it, and a volume from that snapshot."""
     ec2 = cloud.client("ec2")
     zone = f"{REGION}a"
     volume = ec2.create_volume(
         AvailabilityZone=zone,
         Size=8,
         Encrypted=True,
-        KmsKeyId=made.key,
+        KmsKeyId=ids.key,
         VolumeType="gp3",
         TagSpecifications=_tagged("volume", Name="web data"),
     )["VolumeId"]
-    ec2.attach_volume(Device="/dev/sdf", InstanceId=made.instance, VolumeId=volume)
+    ec2.attach_volume(Device="/dev/sdf", InstanceId=ids.instance, VolumeId=volume)
     snapshot = ec2.create_snapshot(VolumeId=volume, Description="before the change")["SnapshotId"]
     ec2.create_volume(AvailabilityZone=zone, SnapshotId=snapshot)
 
 
-def addresses(cloud: Cloud, made: SeededIds) -> None:
-    """An elastic address on the web server, and an interface that waits for use."""
+def addresses(cloud: Cloud, ids: SeededIds) -> None:
+    """An Elastic IP on the web server, and an unattached network interface."""
     ec2 = cloud.client("ec2")
     address = ec2.allocate_address(Domain="vpc")
-    made.address = address["PublicIp"]
-    ec2.associate_address(AllocationId=address["AllocationId"], InstanceId=made.instance)
-    interface = ec2.create_network_interface(SubnetId=made.subnet, Groups=[made.web_group], Description="spare")
-    made.spare_interface = interface["NetworkInterface"]["NetworkInterfaceId"]
-    made.spare_ip = interface["NetworkInterface"]["PrivateIpAddress"]
+    ids.address = address["PublicIp"]
+    ec2.associate_address(AllocationId=address["AllocationId"], InstanceId=ids.instance)
+    interface = ec2.create_network_interface(SubnetId=ids.subnet, Groups=[ids.web_group], Description="spare")
+    ids.spare_interface = interface["NetworkInterface"]["NetworkInterfaceId"]
+    ids.spare_ip = interface["NetworkInterface"]["PrivateIpAddress"]
 
 
-def instance_abroad(cloud: Cloud, _made: SeededIds) -> None:
-    """One instance in the second region, in that region's default network."""
+def instance_abroad(cloud: Cloud, _ids: SeededIds) -> None:
+    """One instance in the second region, in that region's default VPC."""
     cloud.client("ec2", SECOND_REGION).run_instances(
         ImageId=BASE_IMAGE, MinCount=1, MaxCount=1, TagSpecifications=_tagged("instance", Name="standby")
     )
 
 
-def scaling_group(cloud: Cloud, made: SeededIds) -> None:
-    """A group that keeps one instance running."""
+def scaling_group(cloud: Cloud, ids: SeededIds) -> None:
+    """An Auto Scaling group of one instance."""
     autoscaling = cloud.client("autoscaling")
     autoscaling.create_launch_configuration(
         LaunchConfigurationName="worker",
-        ImageId=made.image,
+        ImageId=ids.image,
         InstanceType="t3.micro",
-        SecurityGroups=[made.web_group],
+        SecurityGroups=[ids.web_group],
         UserData=USER_DATA,
     )
     autoscaling.create_auto_scaling_group(
@@ -96,20 +96,20 @@ def scaling_group(cloud: Cloud, made: SeededIds) -> None:
         MinSize=1,
         MaxSize=2,
         DesiredCapacity=1,
-        VPCZoneIdentifier=made.subnet,
+        VPCZoneIdentifier=ids.subnet,
         Tags=[{"Key": "Name", "Value": "worker", "PropagateAtLaunch": True}],
     )
 
 
-def functions(cloud: Cloud, made: SeededIds) -> None:
-    """A function in the network with a secret in its environment, and one that runs at the edge."""
-    made.function = _function(
+def functions(cloud: Cloud, ids: SeededIds) -> None:
+    """A function in the VPC with a secret in its environment, and a Lambda@Edge function."""
+    ids.function = _function(
         cloud,
-        made,
+        ids,
         "orders",
-        VpcConfig={"SubnetIds": [made.subnet], "SecurityGroupIds": [made.web_group]},
+        VpcConfig={"SubnetIds": [ids.subnet], "SecurityGroupIds": [ids.web_group]},
         Environment={"Variables": {"DATABASE_PASSWORD": "s3cr3t-lambda", "STAGE": "production"}},
-        KMSKeyArn=made.key,
+        KMSKeyArn=ids.key,
         Tags={"Team": "orders"},
     )
     cloud.client("lambda").add_permission(
@@ -118,19 +118,19 @@ def functions(cloud: Cloud, made: SeededIds) -> None:
         Action="lambda:InvokeFunction",
         Principal="apigateway.amazonaws.com",
     )
-    _function(cloud, made, "headers")
-    made.edge_function = cloud.client("lambda").publish_version(FunctionName="headers")["FunctionArn"]
+    _function(cloud, ids, "headers")
+    ids.edge_function = cloud.client("lambda").publish_version(FunctionName="headers")["FunctionArn"]
 
 
-def _function(cloud: Cloud, made: SeededIds, name: str, **settings: Any) -> str:
+def _function(cloud: Cloud, ids: SeededIds, name: str, **settings: Any) -> str:
     package = io.BytesIO()
     with zipfile.ZipFile(package, "w") as archive:
-        # An entry made this way bears no date, so that the package is the same each time.
+        # ZipInfo has a constant date, which makes the package reproducible.
         archive.writestr(zipfile.ZipInfo("app.py"), "def handle(event, context):\n    return event\n")
     answer = cloud.client("lambda").create_function(
         FunctionName=name,
         Runtime="python3.12",
-        Role=made.roles["orders-function"],
+        Role=ids.roles["orders-function"],
         Handler="app.handle",
         Code={"ZipFile": package.getvalue()},
         **settings,
@@ -139,24 +139,24 @@ def _function(cloud: Cloud, made: SeededIds, name: str, **settings: Any) -> str:
     return arn
 
 
-def batch(cloud: Cloud, made: SeededIds) -> None:
-    """A compute environment on spot instances, a queue, a definition with a secret, and a job that has run."""
+def batch(cloud: Cloud, ids: SeededIds) -> None:
+    """A compute environment on Spot instances, a queue, a definition with a secret, and a finished job."""
     client = cloud.client("batch")
     environment = client.create_compute_environment(
         computeEnvironmentName="nightly",
         type="MANAGED",
         state="ENABLED",
-        serviceRole=made.roles["batch-service"],
+        serviceRole=ids.roles["batch-service"],
         computeResources={
             "type": "SPOT",
             "minvCpus": 0,
             "maxvCpus": 4,
             "desiredvCpus": 0,
             "instanceTypes": ["t2.micro"],
-            "subnets": [made.subnet],
-            "securityGroupIds": [made.web_group],
-            "instanceRole": made.roles["web-server"].replace(":role/", ":instance-profile/"),
-            "spotIamFleetRole": made.roles["spot-fleet"],
+            "subnets": [ids.subnet],
+            "securityGroupIds": [ids.web_group],
+            "instanceRole": ids.roles["web-server"].replace(":role/", ":instance-profile/"),
+            "spotIamFleetRole": ids.roles["spot-fleet"],
         },
         tags={"Team": "reports"},
     )["computeEnvironmentArn"]
@@ -173,7 +173,7 @@ def batch(cloud: Cloud, made: SeededIds) -> None:
             "image": "busybox",
             "vcpus": 1,
             "memory": 128,
-            "jobRoleArn": made.roles["shop-task"],
+            "jobRoleArn": ids.roles["shop-task"],
             "environment": [{"name": "REPORT_TOKEN", "value": "s3cr3t-batch"}],
         },
     )["jobDefinitionArn"]

@@ -1,4 +1,4 @@
-"""Containers: the registry, ECS and EKS."""
+"""Containers: ECR, ECS and EKS."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ VULNERABILITIES: list[Json] = [
 ]
 
 
-def registry(cloud: Cloud, made: SeededIds) -> None:
-    """A repository with one image that has been scanned."""
+def registry(cloud: Cloud, ids: SeededIds) -> None:
+    """A repository with one scanned image."""
     ecr = cloud.client("ecr")
     ecr.create_repository(
         repositoryName=REPOSITORY,
         imageScanningConfiguration={"scanOnPush": True},
-        encryptionConfiguration={"encryptionType": "KMS", "kmsKey": made.key},
+        encryptionConfiguration={"encryptionType": "KMS", "kmsKey": ids.key},
         tags=tags(Team="web"),
     )
-    pull = {"Principal": {"AWS": made.roles["shop-task-execution"]}, "Action": ["ecr:BatchGetImage"]}
+    pull = {"Principal": {"AWS": ids.roles["shop-task-execution"]}, "Action": ["ecr:BatchGetImage"]}
     ecr.set_repository_policy(repositoryName=REPOSITORY, policyText=policy(pull))
     kinds = "application/vnd.docker"
     manifest = {
@@ -49,31 +49,31 @@ def registry(cloud: Cloud, made: SeededIds) -> None:
         "layers": [],
     }
     image = ecr.put_image(repositoryName=REPOSITORY, imageManifest=json.dumps(manifest), imageTag="latest")
-    made.container_image = image["image"]["imageId"]["imageDigest"]
-    ecr.start_image_scan(repositoryName=REPOSITORY, imageId={"imageDigest": made.container_image})
+    ids.container_image = image["image"]["imageId"]["imageDigest"]
+    ecr.start_image_scan(repositoryName=REPOSITORY, imageId={"imageDigest": ids.container_image})
 
 
-def cluster(cloud: Cloud, made: SeededIds) -> None:
-    """An ECS cluster with the web server in it, a definition with a secret, a service and three tasks."""
+def cluster(cloud: Cloud, ids: SeededIds) -> None:
+    """An ECS cluster with a container instance, a task definition with a secret, a service and three tasks."""
     ecs = cloud.client("ecs")
-    made.cluster = ecs.create_cluster(
+    ids.cluster = ecs.create_cluster(
         clusterName="shop",
         tags=[{"key": "Team", "value": "web"}],
         settings=[{"name": "containerInsights", "value": "enabled"}],
     )["cluster"]["clusterArn"]
-    made.task_definition = _task_definition(ecs, made)
-    document = json.dumps({"instanceId": made.instance, "region": REGION, "accountId": HOME})
+    ids.task_definition = _task_definition(ecs, ids)
+    document = json.dumps({"instanceId": ids.instance, "region": REGION, "accountId": HOME})
     ecs.register_container_instance(cluster="shop", instanceIdentityDocument=document)
-    placed = {"awsvpcConfiguration": {"subnets": [made.subnet], "securityGroups": [made.web_group]}}
-    common = {"cluster": "shop", "taskDefinition": made.task_definition, "networkConfiguration": placed}
+    placed = {"awsvpcConfiguration": {"subnets": [ids.subnet], "securityGroups": [ids.web_group]}}
+    common = {"cluster": "shop", "taskDefinition": ids.task_definition, "networkConfiguration": placed}
     ecs.create_service(serviceName="web", desiredCount=1, launchType="EC2", **common)
-    # Moto's services start no tasks: these are started as the service would.
+    # Moto's services start no tasks, so these are started with the parameters that ECS would use.
     ecs.run_task(launchType="EC2", startedBy="ecs-svc/1", group="service:web", **common)
     ecs.run_task(launchType="FARGATE", startedBy="ecs-svc/1", group="service:web", **common)
     ecs.run_task(launchType="FARGATE", startedBy="an operator", **common)
 
 
-def _task_definition(ecs: Any, made: SeededIds) -> str:
+def _task_definition(ecs: Any, ids: SeededIds) -> str:
     container = {
         "name": "web",
         "image": f"{HOME}.dkr.ecr.{REGION}.amazonaws.com/{REPOSITORY}:latest",
@@ -83,8 +83,8 @@ def _task_definition(ecs: Any, made: SeededIds) -> str:
     }
     arn: str = ecs.register_task_definition(
         family="web",
-        taskRoleArn=made.roles["shop-task"],
-        executionRoleArn=made.roles["shop-task-execution"],
+        taskRoleArn=ids.roles["shop-task"],
+        executionRoleArn=ids.roles["shop-task-execution"],
         networkMode="awsvpc",
         requiresCompatibilities=["EC2", "FARGATE"],
         cpu="256",
@@ -95,18 +95,18 @@ def _task_definition(ecs: Any, made: SeededIds) -> str:
     return arn
 
 
-def kubernetes(cloud: Cloud, made: SeededIds) -> None:
-    """An EKS cluster with the security group that EKS makes for each."""
+def kubernetes(cloud: Cloud, ids: SeededIds) -> None:
+    """An EKS cluster with the security group that EKS creates for it."""
     cloud.client("ec2").create_security_group(
-        GroupName="eks-cluster-sg-shop-1234567890", Description="EKS created security group", VpcId=made.vpc
+        GroupName="eks-cluster-sg-shop-1234567890", Description="EKS created security group", VpcId=ids.vpc
     )
     cloud.client("eks").create_cluster(
         name="shop",
-        roleArn=made.roles["eks-cluster"],
+        roleArn=ids.roles["eks-cluster"],
         resourcesVpcConfig={
-            "subnetIds": [made.subnet, made.second_subnet],
-            "securityGroupIds": [made.web_group],
+            "subnetIds": [ids.subnet, ids.second_subnet],
+            "securityGroupIds": [ids.web_group],
         },
-        encryptionConfig=[{"resources": ["secrets"], "provider": {"keyArn": made.key}}],
+        encryptionConfig=[{"resources": ["secrets"], "provider": {"keyArn": ids.key}}],
         tags={"Team": "platform"},
     )

@@ -1,4 +1,4 @@
-"""The way in from outside: certificates, load balancers, APIs, web firewalls, CloudFront."""
+"""Ingress: certificates, load balancers, API Gateway, WAF, CloudFront."""
 
 from __future__ import annotations
 
@@ -11,63 +11,61 @@ if TYPE_CHECKING:
     from collector.demo.estate.seeded import SeededIds
 
 CLASSIC_ACL = "a1b2c3d4-5678-90ab-cdef-1234567890ab"
-"""The web ACL of the first generation, of which moto knows nothing."""
+"""The id of the WAF Classic web ACL, which moto does not support."""
 
 
-def certificates(cloud: Cloud, made: SeededIds) -> None:
-    """A certificate for everything, and one for a single name."""
+def certificates(cloud: Cloud, ids: SeededIds) -> None:
+    """A wildcard certificate, and one for a single name."""
     acm = cloud.client("acm")
-    made.certificate = acm.request_certificate(
+    ids.certificate = acm.request_certificate(
         DomainName="example.com",
         SubjectAlternativeNames=["*.example.com"],
         ValidationMethod="DNS",
         Tags=tags(Team="platform"),
     )["CertificateArn"]
-    made.second_certificate = acm.request_certificate(DomainName="shop.example.com", ValidationMethod="DNS")[
+    ids.second_certificate = acm.request_certificate(DomainName="shop.example.com", ValidationMethod="DNS")[
         "CertificateArn"
     ]
 
 
-def load_balancers(cloud: Cloud, made: SeededIds) -> None:
-    """An application and a network load balancer, with listeners, a rule and targets of each kind."""
+def load_balancers(cloud: Cloud, ids: SeededIds) -> None:
+    """An application and a network load balancer, with listeners, a rule and targets of each type."""
     elbv2 = cloud.client("elbv2")
-    web = _load_balancer(elbv2, made, "shop-web", "application", "internet-facing")
-    made.load_balancer = web["LoadBalancerArn"]
-    made.load_balancer_host = web["DNSName"]
-    made.load_balancer_zone = web["CanonicalHostedZoneId"]
-    made.network_load_balancer = _load_balancer(elbv2, made, "shop-tcp", "network", "internal")["LoadBalancerArn"]
-    made.target_group = _target_group(elbv2, "web", {"Id": made.instance, "Port": 80}, VpcId=made.vpc)
-    addresses = _target_group(elbv2, "by-address", {"Id": made.spare_ip}, VpcId=made.vpc, TargetType="ip")
-    elbv2.register_targets(TargetGroupArn=addresses, Targets=[{"Id": made.instance_ip}])
-    function = _target_group(elbv2, "orders", {"Id": made.function}, TargetType="lambda")
-    made.listener = elbv2.create_listener(
-        LoadBalancerArn=made.load_balancer,
+    web = _load_balancer(elbv2, ids, "shop-web", "application", "internet-facing")
+    ids.load_balancer = web["LoadBalancerArn"]
+    ids.load_balancer_host = web["DNSName"]
+    ids.load_balancer_zone = web["CanonicalHostedZoneId"]
+    ids.network_load_balancer = _load_balancer(elbv2, ids, "shop-tcp", "network", "internal")["LoadBalancerArn"]
+    ids.target_group = _target_group(elbv2, "web", {"Id": ids.instance, "Port": 80}, VpcId=ids.vpc)
+    addresses = _target_group(elbv2, "by-address", {"Id": ids.spare_ip}, VpcId=ids.vpc, TargetType="ip")
+    elbv2.register_targets(TargetGroupArn=addresses, Targets=[{"Id": ids.instance_ip}])
+    function = _target_group(elbv2, "orders", {"Id": ids.function}, TargetType="lambda")
+    ids.listener = elbv2.create_listener(
+        LoadBalancerArn=ids.load_balancer,
         Protocol="HTTPS",
         Port=443,
         SslPolicy="ELBSecurityPolicy-TLS13-1-2-2021-06",
-        Certificates=[{"CertificateArn": made.certificate}],
-        DefaultActions=[_forward(made.target_group)],
+        Certificates=[{"CertificateArn": ids.certificate}],
+        DefaultActions=[_forward(ids.target_group)],
     )["Listeners"][0]["ListenerArn"]
-    elbv2.add_listener_certificates(
-        ListenerArn=made.listener, Certificates=[{"CertificateArn": made.second_certificate}]
-    )
+    elbv2.add_listener_certificates(ListenerArn=ids.listener, Certificates=[{"CertificateArn": ids.second_certificate}])
     path = {"Field": "path-pattern", "Values": ["/orders/*"]}
-    elbv2.create_rule(ListenerArn=made.listener, Priority=10, Conditions=[path], Actions=[_forward(function)])
+    elbv2.create_rule(ListenerArn=ids.listener, Priority=10, Conditions=[path], Actions=[_forward(function)])
     elbv2.create_listener(
-        LoadBalancerArn=made.network_load_balancer,
+        LoadBalancerArn=ids.network_load_balancer,
         Protocol="TCP",
         Port=5432,
         DefaultActions=[_forward(addresses)],
     )
 
 
-def _load_balancer(elbv2: Any, made: SeededIds, name: str, kind: str, scheme: str) -> Json:
+def _load_balancer(elbv2: Any, ids: SeededIds, name: str, kind: str, scheme: str) -> Json:
     balancer: Json = elbv2.create_load_balancer(
         Name=name,
         Type=kind,
         Scheme=scheme,
-        Subnets=[made.subnet, made.second_subnet],
-        SecurityGroups=[made.web_group],
+        Subnets=[ids.subnet, ids.second_subnet],
+        SecurityGroups=[ids.web_group],
         Tags=tags(Environment="production"),
     )["LoadBalancers"][0]
     return balancer
@@ -84,34 +82,34 @@ def _forward(target_group: str) -> Json:
     return {"Type": "forward", "TargetGroupArn": target_group}
 
 
-def classic_load_balancer(cloud: Cloud, made: SeededIds) -> None:
-    """A load balancer of the first generation in front of the web server."""
+def classic_load_balancer(cloud: Cloud, ids: SeededIds) -> None:
+    """A classic load balancer in front of the web server."""
     elb = cloud.client("elb")
     elb.create_load_balancer(
         LoadBalancerName="legacy",
         Listeners=[{"Protocol": "HTTP", "LoadBalancerPort": 80, "InstanceProtocol": "HTTP", "InstancePort": 80}],
-        Subnets=[made.subnet],
-        SecurityGroups=[made.web_group],
+        Subnets=[ids.subnet],
+        SecurityGroups=[ids.web_group],
         Tags=tags(Team="web"),
     )
-    elb.register_instances_with_load_balancer(LoadBalancerName="legacy", Instances=[{"InstanceId": made.instance}])
+    elb.register_instances_with_load_balancer(LoadBalancerName="legacy", Instances=[{"InstanceId": ids.instance}])
 
 
-def rest_api(cloud: Cloud, made: SeededIds) -> None:
-    """A REST API that calls a function."""
+def rest_api(cloud: Cloud, ids: SeededIds) -> None:
+    """A REST API that invokes a function."""
     gateway = cloud.client("apigateway")
-    made.rest_api = gateway.create_rest_api(
+    ids.rest_api = gateway.create_rest_api(
         name="orders", tags={"Team": "orders"}, endpointConfiguration={"types": ["REGIONAL"]}
     )["id"]
-    root = gateway.get_resources(restApiId=made.rest_api)["items"][0]["id"]
-    method = {"restApiId": made.rest_api, "resourceId": root, "httpMethod": "GET"}
+    root = gateway.get_resources(restApiId=ids.rest_api)["items"][0]["id"]
+    method = {"restApiId": ids.rest_api, "resourceId": root, "httpMethod": "GET"}
     gateway.put_method(**method, authorizationType="NONE")
-    call = _invocation(made)
+    call = _invocation(ids)
     gateway.put_integration(**method, type="AWS_PROXY", integrationHttpMethod="POST", uri=call)
-    deployment = gateway.create_deployment(restApiId=made.rest_api)["id"]
-    gateway.create_stage(restApiId=made.rest_api, stageName="prod", deploymentId=deployment)
+    deployment = gateway.create_deployment(restApiId=ids.rest_api)["id"]
+    gateway.create_stage(restApiId=ids.rest_api, stageName="prod", deploymentId=deployment)
     gateway.create_authorizer(
-        restApiId=made.rest_api,
+        restApiId=ids.rest_api,
         name="tokens",
         type="TOKEN",
         authorizerUri=call,
@@ -119,19 +117,19 @@ def rest_api(cloud: Cloud, made: SeededIds) -> None:
     )
 
 
-def _invocation(made: SeededIds) -> str:
-    return f"arn:aws:apigateway:{REGION}:lambda:path/2015-03-31/functions/{made.function}/invocations"
+def _invocation(ids: SeededIds) -> str:
+    return f"arn:aws:apigateway:{REGION}:lambda:path/2015-03-31/functions/{ids.function}/invocations"
 
 
-def http_api(cloud: Cloud, made: SeededIds) -> None:
+def http_api(cloud: Cloud, ids: SeededIds) -> None:
     """An HTTP API with routes to a function, behind an authorizer, and to the load balancer."""
     gateway = cloud.client("apigatewayv2")
     api = gateway.create_api(Name="shop", ProtocolType="HTTP", Tags={"Team": "web"})["ApiId"]
     function = gateway.create_integration(
-        ApiId=api, IntegrationType="AWS_PROXY", IntegrationUri=made.function, PayloadFormatVersion="2.0"
+        ApiId=api, IntegrationType="AWS_PROXY", IntegrationUri=ids.function, PayloadFormatVersion="2.0"
     )["IntegrationId"]
     balancer = gateway.create_integration(
-        ApiId=api, IntegrationType="HTTP_PROXY", IntegrationMethod="ANY", IntegrationUri=made.listener
+        ApiId=api, IntegrationType="HTTP_PROXY", IntegrationMethod="ANY", IntegrationUri=ids.listener
     )["IntegrationId"]
     authorizer = gateway.create_authorizer(
         ApiId=api,
@@ -139,7 +137,7 @@ def http_api(cloud: Cloud, made: SeededIds) -> None:
         AuthorizerType="REQUEST",
         IdentitySource=["$request.header.Authorization"],
         AuthorizerPayloadFormatVersion="2.0",
-        AuthorizerUri=_invocation(made),
+        AuthorizerUri=_invocation(ids),
     )["AuthorizerId"]
     guard = {"AuthorizationType": "CUSTOM", "AuthorizerId": authorizer}
     gateway.create_route(ApiId=api, RouteKey="GET /orders", Target=f"integrations/{function}", **guard)
@@ -147,34 +145,34 @@ def http_api(cloud: Cloud, made: SeededIds) -> None:
     gateway.create_stage(ApiId=api, StageName="$default", AutoDeploy=True)
 
 
-def web_firewalls(cloud: Cloud, made: SeededIds) -> None:
+def web_firewalls(cloud: Cloud, ids: SeededIds) -> None:
     """A regional web ACL on the load balancer and a global one for CloudFront."""
     wafv2 = cloud.client("wafv2")
     seen = {"SampledRequestsEnabled": True, "CloudWatchMetricsEnabled": True, "MetricName": "shop"}
     regional = wafv2.create_web_acl(
         Name="shop", Scope="REGIONAL", DefaultAction={"Allow": {}}, VisibilityConfig=seen, Tags=tags(Team="web")
     )
-    made.regional_acl = regional["Summary"]["ARN"]
+    ids.regional_acl = regional["Summary"]["ARN"]
     everywhere = wafv2.create_web_acl(
         Name="site", Scope="CLOUDFRONT", DefaultAction={"Block": {}}, VisibilityConfig=seen
     )
-    made.global_acl = everywhere["Summary"]["ARN"]
-    wafv2.associate_web_acl(WebACLArn=made.regional_acl, ResourceArn=made.load_balancer)
+    ids.global_acl = everywhere["Summary"]["ARN"]
+    wafv2.associate_web_acl(WebACLArn=ids.regional_acl, ResourceArn=ids.load_balancer)
 
 
-def distributions(cloud: Cloud, made: SeededIds) -> None:
-    """The site with its bucket, API, certificate and edge function, and an old one under a classic web ACL."""
+def distributions(cloud: Cloud, ids: SeededIds) -> None:
+    """A site with bucket, API, certificate and edge function, and an old distribution under a WAF Classic web ACL."""
     cloudfront = cloud.client("cloudfront")
     bucket = _origin("site", "acme-public-site.s3.us-east-1.amazonaws.com", S3OriginConfig={"OriginAccessIdentity": ""})
     secure = {"HTTPPort": 80, "HTTPSPort": 443, "OriginProtocolPolicy": "https-only"}
-    api = _origin("orders", f"{made.rest_api}.execute-api.{REGION}.amazonaws.com", CustomOriginConfig=secure)
+    api = _origin("orders", f"{ids.rest_api}.execute-api.{REGION}.amazonaws.com", CustomOriginConfig=secure)
     site = cloudfront.create_distribution_with_tags(
         DistributionConfigWithTags={
             "Tags": {"Items": tags(Team="web")},
             "DistributionConfig": {
-                **_distribution("site", [bucket, api], edge_function=made.edge_function),
+                **_distribution("site", [bucket, api], edge_function=ids.edge_function),
                 "DefaultRootObject": "index.html",
-                "WebACLId": made.global_acl,
+                "WebACLId": ids.global_acl,
                 "Aliases": {"Quantity": 1, "Items": ["www.example.com"]},
                 "Logging": {
                     "Enabled": True,
@@ -183,19 +181,19 @@ def distributions(cloud: Cloud, made: SeededIds) -> None:
                     "Prefix": "cdn/",
                 },
                 "ViewerCertificate": {
-                    "ACMCertificateArn": made.certificate,
+                    "ACMCertificateArn": ids.certificate,
                     "SSLSupportMethod": "sni-only",
                     "MinimumProtocolVersion": "TLSv1.2_2021",
                 },
             },
         }
     )["Distribution"]
-    made.distribution = site["Id"]
-    made.distribution_host = site["DomainName"]
+    ids.distribution = site["Id"]
+    ids.distribution_host = site["DomainName"]
     old = cloudfront.create_distribution(
         DistributionConfig={**_distribution("old", [bucket]), "WebACLId": CLASSIC_ACL, "Enabled": False}
     )
-    made.legacy_distribution = old["Distribution"]["Id"]
+    ids.legacy_distribution = old["Distribution"]["Id"]
 
 
 def _origin(name: str, host: str, **settings: Any) -> Json:

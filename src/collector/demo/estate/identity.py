@@ -1,4 +1,4 @@
-"""Who is who: the organization, the account, and IAM."""
+"""The organization, the account and IAM."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ALL_OF_S3 = policy({"Sid": "TooMuch", "Action": "s3:*", "Resource": "*"})
 NO_DELETION = policy({"Effect": "Deny", "Action": "s3:DeleteBucket", "Resource": "*"})
 
 AWS_POLICIES = ("AdministratorAccess", "ReadOnlyAccess", "SecurityAudit")
-"""The policies of AWS that are attached somewhere."""
+"""The AWS managed policies that are attached to an identity."""
 
 SERVICE_ROLES = {
     "batch-service": "batch.amazonaws.com",
@@ -35,20 +35,20 @@ SERVICE_ROLES = {
     "transfer-access": "transfer.amazonaws.com",
     "web-server": "ec2.amazonaws.com",
 }
-"""The roles that services act with, each with the service that it trusts."""
+"""Service roles, each with the service that it trusts."""
 
 
-def organization(cloud: Cloud, made: SeededIds) -> None:
-    """An organization with one member besides the account that is collected."""
+def organization(cloud: Cloud, ids: SeededIds) -> None:
+    """An organization with one member besides the collected account."""
     organizations = cloud.client("organizations")
     organizations.create_organization(FeatureSet="ALL")
     status = organizations.create_account(Email="sandbox@example.com", AccountName="Acme Sandbox")
-    made.member_account = status["CreateAccountStatus"]["AccountId"]
-    organizations.tag_resource(ResourceId=made.member_account, Tags=tags(Environment="sandbox"))
+    ids.member_account = status["CreateAccountStatus"]["AccountId"]
+    organizations.tag_resource(ResourceId=ids.member_account, Tags=tags(Environment="sandbox"))
 
 
-def account(cloud: Cloud, _made: SeededIds) -> None:
-    """The account's own settings: alias, password policy, contact, block of public access."""
+def account(cloud: Cloud, _ids: SeededIds) -> None:
+    """The account's settings: alias, password policy, alternate contact, public access block."""
     iam = cloud.client("iam")
     iam.create_account_alias(AccountAlias="acme-prod")
     iam.update_account_password_policy(
@@ -71,34 +71,34 @@ def account(cloud: Cloud, _made: SeededIds) -> None:
     )
 
 
-def policies(cloud: Cloud, made: SeededIds) -> None:
-    """A policy that names resources, one that allows all of S3, one that denies."""
+def policies(cloud: Cloud, ids: SeededIds) -> None:
+    """A policy that names resources, one that allows all of S3, and one that denies."""
     iam = cloud.client("iam")
     answer = iam.create_policy(PolicyName="read-data", PolicyDocument=READ_DATA, Tags=tags(Team="data"))
-    made.data_policy = answer["Policy"]["Arn"]
+    ids.data_policy = answer["Policy"]["Arn"]
     iam.create_policy(PolicyName="all-of-s3", PolicyDocument=ALL_OF_S3, Path="/storage/")
     iam.create_policy(PolicyName="no-deletion", PolicyDocument=NO_DELETION)
 
 
-def users(cloud: Cloud, made: SeededIds) -> None:
-    """A person with password, key and MFA in a group, and a user for a machine."""
+def users(cloud: Cloud, ids: SeededIds) -> None:
+    """A person with password, access key and MFA device in a group, and a machine user."""
     iam = cloud.client("iam")
-    made.user = "alice@example.com"
-    user = iam.create_user(UserName=made.user, Tags=tags(Email=made.user, Team="platform"))
-    made.user_arn = user["User"]["Arn"]
-    iam.create_login_profile(UserName=made.user, Password="s3cr3t-Password-1!")
-    iam.create_access_key(UserName=made.user)
+    ids.user = "alice@example.com"
+    user = iam.create_user(UserName=ids.user, Tags=tags(Email=ids.user, Team="platform"))
+    ids.user_arn = user["User"]["Arn"]
+    iam.create_login_profile(UserName=ids.user, Password="s3cr3t-Password-1!")
+    iam.create_access_key(UserName=ids.user)
     device = iam.create_virtual_mfa_device(VirtualMFADeviceName="alice")["VirtualMFADevice"]
     iam.enable_mfa_device(
-        UserName=made.user,
+        UserName=ids.user,
         SerialNumber=device["SerialNumber"],
         AuthenticationCode1="123456",
         AuthenticationCode2="654321",
     )
     iam.create_group(GroupName="developers")
-    iam.add_user_to_group(GroupName="developers", UserName=made.user)
-    iam.attach_user_policy(UserName=made.user, PolicyArn=made.data_policy)
-    iam.put_user_policy(UserName=made.user, PolicyName="own-reads", PolicyDocument=READ_DATA)
+    iam.add_user_to_group(GroupName="developers", UserName=ids.user)
+    iam.attach_user_policy(UserName=ids.user, PolicyArn=ids.data_policy)
+    iam.put_user_policy(UserName=ids.user, PolicyName="own-reads", PolicyDocument=READ_DATA)
     iam.attach_group_policy(GroupName="developers", PolicyArn="arn:aws:iam::aws:policy/ReadOnlyAccess")
     iam.attach_group_policy(GroupName="developers", PolicyArn=f"arn:aws:iam::{HOME}:policy/storage/all-of-s3")
     iam.put_group_policy(GroupName="developers", PolicyName="group-denials", PolicyDocument=NO_DELETION)
@@ -106,48 +106,48 @@ def users(cloud: Cloud, made: SeededIds) -> None:
     iam.create_access_key(UserName="build+deploy=ci")
 
 
-def roles(cloud: Cloud, made: SeededIds) -> None:
-    """The roles of services, with policies on some of them."""
+def roles(cloud: Cloud, ids: SeededIds) -> None:
+    """The service roles, with policies on some of them."""
     iam = cloud.client("iam")
-    made.roles = {}
+    ids.roles = {}
     for name, service in SERVICE_ROLES.items():
         document = trust({"Service": service})
         answer = iam.create_role(RoleName=name, AssumeRolePolicyDocument=document, Tags=tags(Team="platform"))
-        made.roles[name] = answer["Role"]["Arn"]
+        ids.roles[name] = answer["Role"]["Arn"]
     iam.put_role_policy(RoleName="orders-function", PolicyName="orders-data", PolicyDocument=READ_DATA)
-    iam.attach_role_policy(RoleName="orders-function", PolicyArn=made.data_policy)
+    iam.attach_role_policy(RoleName="orders-function", PolicyArn=ids.data_policy)
     iam.attach_role_policy(RoleName="web-server", PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess")
-    iam.put_role_permissions_boundary(RoleName="shop-task", PermissionsBoundary=made.data_policy)
+    iam.put_role_permissions_boundary(RoleName="shop-task", PermissionsBoundary=ids.data_policy)
     iam.create_instance_profile(InstanceProfileName="web-server")
     iam.add_role_to_instance_profile(InstanceProfileName="web-server", RoleName="web-server")
 
 
-def trusted_outsiders(cloud: Cloud, made: SeededIds) -> None:
+def trusted_outsiders(cloud: Cloud, ids: SeededIds) -> None:
     """Identity providers, and roles that trust them, other accounts, users and roles."""
     iam = cloud.client("iam")
     metadata = '<EntityDescriptor entityID="https://idp.example.com"/>'.ljust(1000)
-    made.saml_provider = iam.create_saml_provider(Name="okta", SAMLMetadataDocument=metadata)["SAMLProviderArn"]
+    ids.saml_provider = iam.create_saml_provider(Name="okta", SAMLMetadataDocument=metadata)["SAMLProviderArn"]
     actions = "token.actions.githubusercontent.com"
     provider = iam.create_open_id_connect_provider(Url=f"https://{actions}", ThumbprintList=["a" * 40])
-    made.oidc_provider = provider["OpenIDConnectProviderArn"]
+    ids.oidc_provider = provider["OpenIDConnectProviderArn"]
     external_id: Json = {"StringEquals": {"sts:ExternalId": "acme-partner-7"}}
     trusts = {
-        "people": trust({"Federated": made.saml_provider}, action="sts:AssumeRoleWithSAML"),
+        "people": trust({"Federated": ids.saml_provider}, action="sts:AssumeRoleWithSAML"),
         "pipelines": trust(
-            {"Federated": made.oidc_provider},
+            {"Federated": ids.oidc_provider},
             {"StringLike": {f"{actions}:sub": "repo:acme/*"}},
             "sts:AssumeRoleWithWebIdentity",
         ),
         "partner-audit": trust({"AWS": f"arn:aws:iam::{PARTNER}:root"}, external_id),
-        "break-glass": trust({"AWS": [made.user_arn, made.roles["web-server"]]}),
+        "break-glass": trust({"AWS": [ids.user_arn, ids.roles["web-server"]]}),
         "vendor": trust({"AWS": [f"arn:aws:iam::{STRANGER}:role/scanner", f"arn:aws:iam::{STRANGER}:user/bob"]}),
     }
     for name, document in trusts.items():
         answer = iam.create_role(RoleName=name, AssumeRolePolicyDocument=document)
-        made.roles[name] = answer["Role"]["Arn"]
+        ids.roles[name] = answer["Role"]["Arn"]
     iam.attach_role_policy(RoleName="partner-audit", PolicyArn="arn:aws:iam::aws:policy/SecurityAudit")
 
 
-def credential_report(cloud: Cloud, _made: SeededIds) -> None:
-    """The report on passwords and keys, ready to be fetched; made last, so that it tells of all users."""
+def credential_report(cloud: Cloud, _ids: SeededIds) -> None:
+    """The credential report, generated last so that it contains all users."""
     cloud.client("iam").generate_credential_report()

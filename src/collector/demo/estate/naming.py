@@ -1,4 +1,4 @@
-"""Names: the registered domain, its zones, and records that lead to other resources."""
+"""DNS: a registered domain, its zones, and records that point to other resources."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
 DOMAIN = "example.com"
 CLOUDFRONT_ZONE = "Z2FDTNDATAQYW2"
-"""The zone that all aliases to CloudFront name; AWS's own."""
+"""AWS's hosted zone id for all aliases to CloudFront."""
 
 
-def domain(cloud: Cloud, _made: SeededIds) -> None:
-    """A registered domain; registering makes its zone too."""
+def domain(cloud: Cloud, _ids: SeededIds) -> None:
+    """A registered domain; its registration also creates its zone."""
     contact = {
         "FirstName": "Alice",
         "LastName": "Example",
@@ -29,7 +29,7 @@ def domain(cloud: Cloud, _made: SeededIds) -> None:
         "PhoneNumber": "+1.5555550100",
         "Email": "alice@example.com",
     }
-    # Moto rejects one year, for a matter of microseconds.
+    # Moto rejects one year because of a rounding error of microseconds.
     cloud.client("route53domains").register_domain(
         DomainName=DOMAIN,
         DurationInYears=2,
@@ -40,21 +40,21 @@ def domain(cloud: Cloud, _made: SeededIds) -> None:
     )
 
 
-def zones(cloud: Cloud, made: SeededIds) -> None:
-    """Records in the domain's zone, and a private zone of the network."""
+def zones(cloud: Cloud, ids: SeededIds) -> None:
+    """Records in the domain's zone, and a private zone of the VPC."""
     route53 = cloud.client("route53")
     zone = route53.list_hosted_zones()["HostedZones"][0]["Id"]
     route53.create_hosted_zone(
         Name="internal.example.com",
         CallerReference="internal",
-        VPC={"VPCRegion": REGION, "VPCId": made.vpc},
+        VPC={"VPCRegion": REGION, "VPCId": ids.vpc},
         HostedZoneConfig={"PrivateZone": True, "Comment": "inside only"},
     )
     records = [
-        _alias("shop", f"dualstack.{made.load_balancer_host}.", made.load_balancer_zone),
-        _alias("www", f"{made.distribution_host}.", CLOUDFRONT_ZONE),
-        _record("database", "CNAME", made.database_host),
-        _record("ssh", "A", made.address),
+        _alias("shop", f"dualstack.{ids.load_balancer_host}.", ids.load_balancer_zone),
+        _alias("www", f"{ids.distribution_host}.", CLOUDFRONT_ZONE),
+        _record("database", "CNAME", ids.database_host),
+        _record("ssh", "A", ids.address),
         {**_record("elsewhere", "CNAME", "host.example.net"), "SetIdentifier": "one", "Weight": 10},
         _record("*.wild", "TXT", '"v=spf1 -all" "second \\"string\\""'),
     ]

@@ -1,4 +1,4 @@
-"""How the estate is run and watched: logs, trails, alarms, events, rules, stacks, messages."""
+"""Operations: logs, CloudTrail, alarms, EventBridge, Config, CloudFormation, SNS and SQS."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ BUCKET_RULE = "buckets-not-public"
 ACCOUNT_RULE = "root-has-mfa"
 
 
-def log_groups(cloud: Cloud, made: SeededIds) -> None:
-    """Log groups for the network, with a metric filter, for the trail, and in the second region."""
+def log_groups(cloud: Cloud, ids: SeededIds) -> None:
+    """Log groups for the flow logs (with a metric filter), for the trail, and in the second region."""
     logs = cloud.client("logs")
     for name in ("/shop/network", "/shop/trail"):
-        logs.create_log_group(logGroupName=name, tags={"Team": "security"}, kmsKeyId=made.key)
+        logs.create_log_group(logGroupName=name, tags={"Team": "security"}, kmsKeyId=ids.key)
     logs.put_retention_policy(logGroupName="/shop/network", retentionInDays=30)
     metric = {"metricName": "Rejected", "metricNamespace": "Shop", "metricValue": "1"}
     logs.put_metric_filter(
@@ -29,8 +29,8 @@ def log_groups(cloud: Cloud, made: SeededIds) -> None:
     cloud.client("logs", SECOND_REGION).create_log_group(logGroupName="/standby")
 
 
-def trail(cloud: Cloud, made: SeededIds) -> None:
-    """A trail of all regions, to a bucket and a log group."""
+def trail(cloud: Cloud, ids: SeededIds) -> None:
+    """A multi-region trail to a bucket and a log group."""
     cloudtrail = cloud.client("cloudtrail")
     cloudtrail.create_trail(
         Name="everything",
@@ -38,15 +38,15 @@ def trail(cloud: Cloud, made: SeededIds) -> None:
         S3KeyPrefix="trail",
         IsMultiRegionTrail=True,
         EnableLogFileValidation=True,
-        KmsKeyId=made.key,
+        KmsKeyId=ids.key,
         CloudWatchLogsLogGroupArn=f"arn:aws:logs:{REGION}:{HOME}:log-group:/shop/trail:*",
-        CloudWatchLogsRoleArn=made.roles["flow-logs"],
+        CloudWatchLogsRoleArn=ids.roles["flow-logs"],
         TagsList=tags(Team="security"),
     )
     cloudtrail.start_logging(Name="everything")
 
 
-def alarm(cloud: Cloud, _made: SeededIds) -> None:
+def alarm(cloud: Cloud, _ids: SeededIds) -> None:
     """An alarm on the metric of the log group."""
     cloud.client("cloudwatch").put_metric_alarm(
         AlarmName="rejected traffic",
@@ -63,19 +63,19 @@ def alarm(cloud: Cloud, _made: SeededIds) -> None:
     )
 
 
-def event_rules(cloud: Cloud, made: SeededIds) -> None:
-    """A schedule that calls a function, and a pattern on a bus of its own."""
+def event_rules(cloud: Cloud, ids: SeededIds) -> None:
+    """A schedule that invokes a function, and an event pattern on a custom bus."""
     events = cloud.client("events")
     events.put_rule(Name="every-five-minutes", ScheduleExpression="rate(5 minutes)", Tags=tags(Team="orders"))
-    events.put_targets(Rule="every-five-minutes", Targets=[{"Id": "orders", "Arn": made.function}])
+    events.put_targets(Rule="every-five-minutes", Targets=[{"Id": "orders", "Arn": ids.function}])
     events.create_event_bus(Name="shop")
     events.put_rule(Name="ordered", EventBusName="shop", EventPattern=json.dumps({"source": ["shop.orders"]}))
 
 
-def config_rules(cloud: Cloud, made: SeededIds) -> None:
-    """A recorder, and rules on buckets and on the whole account."""
+def config_rules(cloud: Cloud, ids: SeededIds) -> None:
+    """A recorder, and rules on buckets and on the account."""
     config = cloud.client("config")
-    recorder = {"name": "default", "roleARN": made.roles["config-recorder"]}
+    recorder = {"name": "default", "roleARN": ids.roles["config-recorder"]}
     config.put_configuration_recorder(
         ConfigurationRecorder={
             **recorder,
@@ -100,8 +100,8 @@ def config_rules(cloud: Cloud, made: SeededIds) -> None:
     )
 
 
-def stack(cloud: Cloud, _made: SeededIds) -> None:
-    """A stack that makes a queue, with a parameter that must not be shown."""
+def stack(cloud: Cloud, _ids: SeededIds) -> None:
+    """A stack that creates a queue, with a NoEcho parameter."""
     template = {
         "Description": "The queue of returned goods",
         "Parameters": {"Token": {"Type": "String", "NoEcho": True}, "Stage": {"Type": "String"}},
@@ -119,8 +119,8 @@ def stack(cloud: Cloud, _made: SeededIds) -> None:
     )
 
 
-def messages(cloud: Cloud, _made: SeededIds) -> None:
-    """A topic with a queue and a person behind it; a queue with dead letters; one in the second region."""
+def messages(cloud: Cloud, _ids: SeededIds) -> None:
+    """A topic with a queue and an email address as subscribers; a dead-letter queue; a queue in the second region."""
     sns, sqs = cloud.client("sns"), cloud.client("sqs")
     sns.create_topic(Name="alerts", Attributes={"KmsMasterKeyId": "alias/shop"}, Tags=tags(Team="platform"))
     sqs.create_queue(QueueName="orders-dead")

@@ -1,10 +1,10 @@
-"""What the seeding has made so far."""
+"""The ids of seeded resources."""
 
 from __future__ import annotations
 
 
 class SeededIds:
-    """Identifiers of seeded resources; reading one before its step has run raises ``AttributeError``."""
+    """Ids, names and addresses of seeded resources. Reading one before its step has run raises ``AttributeError``."""
 
     # Organization and identity
     member_account: str

@@ -1,4 +1,4 @@
-"""Where data lies: buckets, tables, databases, caches, search, shared files."""
+"""Storage: S3, DynamoDB, RDS, Redshift, ElastiCache, OpenSearch, EFS."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ CACHE_NODE = "cache.t3.micro"
 SEARCH_DOMAIN = "catalogue"
 
 
-def buckets(cloud: Cloud, made: SeededIds) -> None:
-    """A bucket with everything set, a public one, one for logs, one in another region."""
+def buckets(cloud: Cloud, ids: SeededIds) -> None:
+    """A bucket with every setting, a public one, one for logs, and one in another region."""
     s3 = cloud.client("s3")
     for bucket in ("acme-data", "acme-public-site", "acme-logs"):
         s3.create_bucket(Bucket=bucket)
     cloud.client("s3", SECOND_REGION).create_bucket(
         Bucket="acme.backups.eu", CreateBucketConfiguration={"LocationConstraint": SECOND_REGION}
     )
-    _take_logs(s3)
-    _guard_data(s3, made)
+    _allow_log_delivery(s3)
+    _protect_data(s3, ids)
     _publish_site(s3)
 
 
-def _take_logs(s3: Any) -> None:
+def _allow_log_delivery(s3: Any) -> None:
     delivery = {"Type": "Group", "URI": "http://acs.amazonaws.com/groups/s3/LogDelivery"}
     grants = [{"Grantee": delivery, "Permission": right} for right in ("WRITE", "READ_ACP")]
     owner = s3.get_bucket_acl(Bucket="acme-logs")["Owner"]
     s3.put_bucket_acl(Bucket="acme-logs", AccessControlPolicy={"Owner": {"ID": owner["ID"]}, "Grants": grants})
 
 
-def _guard_data(s3: Any, made: SeededIds) -> None:
+def _protect_data(s3: Any, ids: SeededIds) -> None:
     bucket = "acme-data"
-    encryption = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": made.key}
+    encryption = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": ids.key}
     s3.put_bucket_encryption(
         Bucket=bucket,
         ServerSideEncryptionConfiguration={
@@ -68,15 +68,15 @@ def _publish_site(s3: Any) -> None:
     s3.put_bucket_policy(Bucket=bucket, Policy=policy(readable))
 
 
-def table(cloud: Cloud, made: SeededIds) -> None:
-    """A table with encryption, recovery and tags."""
+def table(cloud: Cloud, ids: SeededIds) -> None:
+    """A table with encryption, point-in-time recovery and tags."""
     dynamodb = cloud.client("dynamodb")
     dynamodb.create_table(
         TableName="orders",
         KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
         AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
         BillingMode="PAY_PER_REQUEST",
-        SSESpecification={"Enabled": True, "SSEType": "KMS", "KMSMasterKeyId": made.key},
+        SSESpecification={"Enabled": True, "SSEType": "KMS", "KMSMasterKeyId": ids.key},
         Tags=tags(Classification="internal"),
     )
     dynamodb.update_continuous_backups(
@@ -84,17 +84,17 @@ def table(cloud: Cloud, made: SeededIds) -> None:
     )
 
 
-def databases(cloud: Cloud, made: SeededIds) -> None:
-    """A database and a cluster with a member, each with a snapshot."""
+def databases(cloud: Cloud, ids: SeededIds) -> None:
+    """A database instance and a cluster with a member, each with a snapshot."""
     rds = cloud.client("rds")
     rds.create_db_subnet_group(
-        DBSubnetGroupName="shop", DBSubnetGroupDescription="Both zones", SubnetIds=[made.subnet, made.second_subnet]
+        DBSubnetGroupName="shop", DBSubnetGroupDescription="Both zones", SubnetIds=[ids.subnet, ids.second_subnet]
     )
     common: Json = {
         "DBSubnetGroupName": "shop",
-        "VpcSecurityGroupIds": [made.data_group],
+        "VpcSecurityGroupIds": [ids.data_group],
         "StorageEncrypted": True,
-        "KmsKeyId": made.key,
+        "KmsKeyId": ids.key,
         "MasterUserPassword": PASSWORD,
     }
     database = rds.create_db_instance(
@@ -108,7 +108,7 @@ def databases(cloud: Cloud, made: SeededIds) -> None:
         Tags=tags(Environment="production"),
         **common,
     )
-    made.database_host = database["DBInstance"]["Endpoint"]["Address"]
+    ids.database_host = database["DBInstance"]["Endpoint"]["Address"]
     rds.create_db_snapshot(DBSnapshotIdentifier="orders-before-change", DBInstanceIdentifier="orders")
     engine = "aurora-postgresql"
     rds.create_db_cluster(DBClusterIdentifier="reports", Engine=engine, MasterUsername="reports", **common)
@@ -118,11 +118,11 @@ def databases(cloud: Cloud, made: SeededIds) -> None:
     rds.create_db_cluster_snapshot(DBClusterSnapshotIdentifier="reports-monthly", DBClusterIdentifier="reports")
 
 
-def warehouse(cloud: Cloud, made: SeededIds) -> None:
-    """A Redshift cluster in the network."""
+def warehouse(cloud: Cloud, ids: SeededIds) -> None:
+    """A Redshift cluster in the VPC."""
     redshift = cloud.client("redshift")
     redshift.create_cluster_subnet_group(
-        ClusterSubnetGroupName="shop", Description="First zone", SubnetIds=[made.subnet]
+        ClusterSubnetGroupName="shop", Description="First zone", SubnetIds=[ids.subnet]
     )
     redshift.create_cluster(
         ClusterIdentifier="warehouse",
@@ -130,23 +130,23 @@ def warehouse(cloud: Cloud, made: SeededIds) -> None:
         MasterUsername="warehouse",
         MasterUserPassword=PASSWORD,
         ClusterSubnetGroupName="shop",
-        VpcSecurityGroupIds=[made.data_group],
+        VpcSecurityGroupIds=[ids.data_group],
         Encrypted=True,
-        KmsKeyId=made.key,
+        KmsKeyId=ids.key,
         Tags=tags(Classification="restricted"),
     )
 
 
-def caches(cloud: Cloud, made: SeededIds) -> None:
-    """A Memcached cluster of two nodes, and a Redis group of a primary and a replica."""
+def caches(cloud: Cloud, ids: SeededIds) -> None:
+    """A Memcached cluster of two nodes, and a Redis replication group with one replica."""
     elasticache = cloud.client("elasticache")
     elasticache.create_cache_subnet_group(
-        CacheSubnetGroupName="shop", CacheSubnetGroupDescription="First zone", SubnetIds=[made.subnet]
+        CacheSubnetGroupName="shop", CacheSubnetGroupDescription="First zone", SubnetIds=[ids.subnet]
     )
     common = {
         "CacheNodeType": CACHE_NODE,
         "CacheSubnetGroupName": "shop",
-        "SecurityGroupIds": [made.data_group],
+        "SecurityGroupIds": [ids.data_group],
         "Tags": tags(Team="platform"),
     }
     elasticache.create_cache_cluster(
@@ -162,29 +162,29 @@ def caches(cloud: Cloud, made: SeededIds) -> None:
         AutomaticFailoverEnabled=True,
         AtRestEncryptionEnabled=True,
         TransitEncryptionEnabled=True,
-        KmsKeyId=made.key,
+        KmsKeyId=ids.key,
         **common,
     )
 
 
-def search(cloud: Cloud, made: SeededIds) -> None:
-    """An Elasticsearch domain in the network."""
+def search(cloud: Cloud, ids: SeededIds) -> None:
+    """An Elasticsearch domain in the VPC."""
     cloud.client("opensearch").create_domain(
         DomainName=SEARCH_DOMAIN,
         EngineVersion="Elasticsearch_7.10",
-        VPCOptions={"SubnetIds": [made.subnet], "SecurityGroupIds": [made.data_group]},
-        EncryptionAtRestOptions={"Enabled": True, "KmsKeyId": made.key},
+        VPCOptions={"SubnetIds": [ids.subnet], "SecurityGroupIds": [ids.data_group]},
+        EncryptionAtRestOptions={"Enabled": True, "KmsKeyId": ids.key},
         NodeToNodeEncryptionOptions={"Enabled": True},
         DomainEndpointOptions={"EnforceHTTPS": True, "TLSSecurityPolicy": "Policy-Min-TLS-1-2-2019-07"},
-        AccessPolicies=policy({"Principal": {"AWS": made.roles["web-server"]}, "Action": "es:*", "Resource": "*"}),
+        AccessPolicies=policy({"Principal": {"AWS": ids.roles["web-server"]}, "Action": "es:*", "Resource": "*"}),
         TagList=tags(Team="search"),
     )
 
 
-def files(cloud: Cloud, made: SeededIds) -> None:
+def files(cloud: Cloud, ids: SeededIds) -> None:
     """A file system with a mount target."""
     efs = cloud.client("efs")
-    made.file_system = efs.create_file_system(
-        CreationToken="shared", Encrypted=True, KmsKeyId=made.key, Tags=tags(Name="shared files")
+    ids.file_system = efs.create_file_system(
+        CreationToken="shared", Encrypted=True, KmsKeyId=ids.key, Tags=tags(Name="shared files")
     )["FileSystemId"]
-    efs.create_mount_target(FileSystemId=made.file_system, SubnetId=made.subnet, SecurityGroups=[made.data_group])
+    efs.create_mount_target(FileSystemId=ids.file_system, SubnetId=ids.subnet, SecurityGroups=[ids.data_group])

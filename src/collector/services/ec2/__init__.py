@@ -1,1 +1,1 @@
-"""What Amazon EC2 has, by subject; `collector.services.ec2.service` puts it together."""
+"""Declarations of Amazon EC2, one module per subject; `service` combines them into `SERVICE`."""

@@ -1,4 +1,4 @@
-"""Machines of EC2: instances, the images that they start from, and the key pairs that open them."""
+"""EC2 instances, machine images (AMIs) and key pairs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from collector.schema.declarations import Call, Edge, Entity, Hydrate, Row, Template, Via, pick
 from collector.schema.patterns import guarded_by
 from collector.schema.values import boolean, computed, document, epoch, equals, milliseconds
-from collector.services.ec2.listings import NAME, given
+from collector.services.ec2.listings import NAME, non_empty
 
 AMI_KEY = Template("arn:{partition}:ec2:{region}::image/{ImageId}")
 
@@ -40,7 +40,7 @@ ami = Entity(
 
 @computed("SecurityGroups[].GroupId", "NetworkInterfaces[].Groups[].GroupId")
 def security_groups(row: Row) -> list[str]:
-    """The groups of the instance and of each of its network interfaces."""
+    """The security group ids of the instance and all its network interfaces, each once."""
     groups = list(row.get("SecurityGroups") or ())
     for interface in row.get("NetworkInterfaces") or ():
         groups += interface.get("Groups") or ()
@@ -49,40 +49,40 @@ def security_groups(row: Row) -> list[str]:
 
 @computed("PublicIpAddress", "NetworkInterfaces[].PrivateIpAddresses[].Association.PublicIp")
 def public_addresses(row: Row) -> list[str]:
-    """The instance's public IPv4 addresses, the first its main one."""
-    found = [(one.get("Association") or {}).get("PublicIp") for one in _private(row)]
+    """The instance's public IPv4 addresses, the primary one first."""
+    found = [(one.get("Association") or {}).get("PublicIp") for one in _private_ips(row)]
     return [one for one in dict.fromkeys((row.get("PublicIpAddress"), *found)) if one]
 
 
 @computed("PrivateIpAddress", "NetworkInterfaces[].PrivateIpAddresses[].PrivateIpAddress")
 def private_addresses(row: Row) -> list[str]:
-    """The instance's private IPv4 addresses, the first its main one."""
-    found = [one.get("PrivateIpAddress") for one in _private(row)]
+    """The instance's private IPv4 addresses, the primary one first."""
+    found = [one.get("PrivateIpAddress") for one in _private_ips(row)]
     return [one for one in dict.fromkeys((row.get("PrivateIpAddress"), *found)) if one]
 
 
 @computed(*public_addresses.reads, *private_addresses.reads)
 def ipv4_addresses(row: Row) -> list[str]:
-    """All IPv4 addresses of the instance."""
+    """All IPv4 addresses of the instance, public ones first."""
     return [*public_addresses.fn(row), *private_addresses.fn(row)]
 
 
 @computed(*ipv4_addresses.reads, "NetworkInterfaces[].Ipv6Addresses[].Ipv6Address")
 def addresses(row: Row) -> list[str]:
-    """All addresses of the instance."""
-    six = [one["Ipv6Address"] for card in row.get("NetworkInterfaces") or () for one in card.get("Ipv6Addresses") or ()]
-    return [*ipv4_addresses.fn(row), *six]
+    """All IPv4 and IPv6 addresses of the instance."""
+    ipv6 = [one["Ipv6Address"] for eni in row.get("NetworkInterfaces") or () for one in eni.get("Ipv6Addresses") or ()]
+    return [*ipv4_addresses.fn(row), *ipv6]
 
 
 @computed("PublicDnsName", "PrivateDnsName")
 def domain_names(row: Row) -> list[str]:
-    """The names by which the instance is found, the public one first."""
+    """The DNS names of the instance in lower case, the public one first."""
     return [name.lower() for name in (row.get("PublicDnsName"), row.get("PrivateDnsName")) if name]
 
 
 @computed("Platform", "Architecture")
 def os_type(row: Row) -> str:
-    """The family of the operating system. EC2 marks Windows, and Mac hardware; everything else is Linux to it."""
+    """The operating system family. EC2 marks only Windows instances and Mac hardware; the rest counts as Linux."""
     if str(row.get("Platform")).lower() == "windows":
         return "windows"
     return "darwin" if str(row.get("Architecture")).endswith("_mac") else "linux"
@@ -90,20 +90,20 @@ def os_type(row: Row) -> str:
 
 @computed("StateTransitionReason")
 def state_changed(row: Row) -> int | None:
-    """When the state last changed, which EC2 tells only in words: `User initiated (2026-01-02 03:04:05 GMT)`."""
+    """When the state last changed, read from the reason text: `User initiated (2026-01-02 03:04:05 GMT)`."""
     found = re.search(r"\((\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) GMT\)", row.get("StateTransitionReason") or "")
     return milliseconds(found[1]) if found else None
 
 
 @computed("StateTransitionReason", "State.Name")
 def stopped(row: Row) -> int | None:
-    """Since when a stopped instance has been so."""
+    """When a stopped instance was stopped; None in other states."""
     moment: int | None = state_changed.fn(row)
     return moment if row["State"]["Name"] == "stopped" else None
 
 
-def _private(row: Row) -> list[Row]:
-    return [one for card in row.get("NetworkInterfaces") or () for one in card.get("PrivateIpAddresses") or ()]
+def _private_ips(row: Row) -> list[Row]:
+    return [one for eni in row.get("NetworkInterfaces") or () for one in eni.get("PrivateIpAddresses") or ()]
 
 
 HOST = pick(
@@ -111,14 +111,14 @@ HOST = pick(
     ipv6Addresses="NetworkInterfaces[].Ipv6Addresses[].Ipv6Address",
     publicIpAddresses=public_addresses,
     privateIpAddresses=private_addresses,
-    macAddresses=Via("NetworkInterfaces[].MacAddress", lambda several: [one.lower() for one in several]),
+    macAddresses=Via("NetworkInterfaces[].MacAddress", lambda addresses: [one.lower() for one in addresses]),
     fqdn=domain_names,
     hostname=Via("PrivateDnsName", lambda name: name.partition(".")[0] or None),
     deviceId=Via("InstanceId", lambda instance: [instance]),
     osType=os_type,
     osDetails="PlatformDetails",
 )
-"""What the class `Host` asks of every machine."""
+"""The properties of the class `Host`."""
 
 instance = Entity(
     type="aws_instance",
@@ -137,8 +137,8 @@ instance = Entity(
         "SubnetId", "KeyName", "PrivateIpAddress", "PublicIpAddress", "EbsOptimized", "RootDeviceType",
         "SourceDestCheck", "Placement.Tenancy", "Placement.AvailabilityZone", "MetadataOptions.HttpTokens",
         "MetadataOptions.HttpPutResponseHopLimit", "^.OwnerId",
-        privateDnsName=given("PrivateDnsName"),
-        publicDnsName=given("PublicDnsName"),
+        privateDnsName=non_empty("PrivateDnsName"),
+        publicDnsName=non_empty("PublicDnsName"),
         state="State.Name",
         stateChangedOn=state_changed,
         stoppedOn=stopped,
@@ -176,5 +176,5 @@ key_pair = Entity(
     web="https://{console}/ec2/home?region={region}#KeyPairs:keyName={KeyName}",
     tags="Tags",
     props=pick("KeyFingerprint", "KeyType"),
-    facts={"arn": Template("arn:{partition}:ec2:{region}:{account}:key-pair/{KeyName}")},  # the name that policies use
+    facts={"arn": Template("arn:{partition}:ec2:{region}:{account}:key-pair/{KeyName}")},  # policies use the key name
 )

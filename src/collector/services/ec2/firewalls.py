@@ -1,4 +1,4 @@
-"""What lets traffic pass in EC2: security groups and network ACLs."""
+"""EC2 security groups and network ACLs."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ security_group = Entity(
 
 
 def rules(*, egress: bool) -> Via:
-    """The entries of a network ACL in one direction, as JSON text in the order in which they hold."""
+    """The entries of a network ACL in one direction, as JSON text in the order of evaluation."""
     return Via(
         "Entries",
         lambda entries: as_json(

@@ -1,11 +1,11 @@
-"""Addresses of EC2: network interfaces and Elastic IPs."""
+"""EC2 network interfaces and Elastic IP addresses."""
 
 from __future__ import annotations
 
 from collector.schema.declarations import Call, Edge, Entity, Row, Template, pick
 from collector.schema.patterns import guarded_by
 from collector.schema.values import computed, entry, equals, lower, present
-from collector.services.ec2.listings import NAME, given
+from collector.services.ec2.listings import NAME, non_empty
 
 
 @computed(
@@ -16,7 +16,7 @@ from collector.services.ec2.listings import NAME, given
     "Ipv6Addresses[].Ipv6Address",
 )
 def addresses(row: Row) -> list[str]:
-    """Every address by which an interface is reached: public ones first, which are one's own alone."""
+    """Every address of a network interface, the globally unique public ones first."""
     private = row.get("PrivateIpAddresses") or ()
     found = [(row.get("Association") or {}).get("PublicIp")]
     found += [(one.get("Association") or {}).get("PublicIp") for one in private]
@@ -27,7 +27,7 @@ def addresses(row: Row) -> list[str]:
 
 @computed("VpcId", "PrivateIpAddresses[].PrivateIpAddress", "Ipv6Addresses[].Ipv6Address")
 def vpc_addresses(row: Row) -> list[str]:
-    """The addresses inside the VPC, each after its VPC's id: private space overlaps from VPC to VPC."""
+    """The addresses inside the VPC as `<VPC id>/<address>`, since private ranges of VPCs overlap."""
     private = [one["PrivateIpAddress"] for one in row.get("PrivateIpAddresses") or ()]
     inside = [*private, *(one["Ipv6Address"] for one in row.get("Ipv6Addresses") or ())]
     return [f"{row.get('VpcId')}/{one}" for one in inside]
@@ -73,7 +73,7 @@ eip = Entity(
     props=pick(
         "AssociationId", "PrivateIpAddress", "Domain", "NetworkInterfaceId", "NetworkInterfaceOwnerId",
         "NetworkBorderGroup", "PublicIpv4Pool",
-        instanceId=given("InstanceId"),
+        instanceId=non_empty("InstanceId"),
         ipAddress="PublicIp",
         publicIpAddress="PublicIp",
     ),

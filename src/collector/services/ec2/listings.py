@@ -1,4 +1,4 @@
-"""Listings of EC2 that several declarations read, and what most of its resources share."""
+"""EC2 calls whose answers declarations share, and sources that most EC2 declarations use."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ PEERINGS = Call("describe_vpc_peering_connections", "VpcPeeringConnections", {"M
 ROUTE_TABLES = Call("describe_route_tables", "RouteTables", {"MaxResults": 100})
 
 NAME = entry("Tags", "Name")
-"""EC2 resources have no name but the one in their `Name` tag; without it, the engine takes their id."""
+"""EC2 resources are named by their `Name` tag only; without it, the engine uses the id."""
 
 
-def given(path: str) -> First:
-    """The text at a path; where there is none, EC2 sometimes says `""`."""
+def non_empty(path: str) -> First:
+    """The text at a path. EC2 sometimes returns `""` for a missing value."""
     return First(path)

@@ -1,4 +1,4 @@
-"""Networks of EC2 and the gateways between them: VPCs, subnets, route tables, gateways, peerings, flow logs."""
+"""EC2 networking: VPCs, subnets, route tables, gateways, peerings and flow logs."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ PEERING = pick("VpcPeeringConnectionId", status="Status.Code")
 
 @computed("Requested[].AccepterVpcInfo.VpcId", "Accepted[].RequesterVpcInfo.VpcId")
 def peers(row: Row) -> list[str]:
-    """The VPCs that this one is peered with, from either side."""
+    """The ids of the VPCs that this VPC is peered with, as requester or accepter."""
     ends = [one["AccepterVpcInfo"] for one in row.get("Requested") or ()]
     ends += [one["RequesterVpcInfo"] for one in row.get("Accepted") or ()]
     return [end["VpcId"] for end in ends if "VpcId" in end]
 
 
 @computed("Status.Code", "RequesterVpcInfo.OwnerId", "AccepterVpcInfo.OwnerId")
-def is_asked_from_outside(peering: Row) -> bool:
-    """Whether another account asked for this peering, so that only this end of it is collected here."""
+def is_requested_by_other_account(peering: Row) -> bool:
+    """Whether another account requested this active peering, so that only the accepter's end is collected here."""
     owners = peering["RequesterVpcInfo"].get("OwnerId"), peering["AccepterVpcInfo"].get("OwnerId")
     return bool(peering["Status"]["Code"] == "active" and owners[0] != owners[1])
 
 
 @computed("FlowLogs[].FlowLogStatus")
 def is_logged(row: Row) -> bool:
-    """Whether a flow log is at work."""
+    """Whether the VPC has an active flow log."""
     return any(log.get("FlowLogStatus") == "ACTIVE" for log in row["FlowLogs"])
 
 
@@ -81,7 +81,7 @@ vpc = Entity(
         ),
         Edge(
             "aws_vpc", "CONNECTS", "aws_vpc", at=REQUESTER,
-            each="Accepted[]", when=is_asked_from_outside, key="VpcPeeringConnectionId", props=PEERING,
+            each="Accepted[]", when=is_requested_by_other_account, key="VpcPeeringConnectionId", props=PEERING,
         ),
     ),
     facts={"vpc": "VpcId", "cidrs": "CidrBlockAssociationSet[].CidrBlock", "peers": peers},
@@ -90,14 +90,14 @@ vpc = Entity(
 
 @computed("SubnetId", "RouteTables[].RouteTableId", "RouteTables[].Associations")
 def route_table_of(row: Row) -> str | None:
-    """The route table that holds for a subnet: its own, or else its VPC's main one."""
+    """The id of a subnet's route table: the associated one, else the main one of its VPC."""
     table = effective_table(row)
     return table["RouteTableId"] if table else None
 
 
 @computed("SubnetId", "RouteTables[].Associations")
 def is_derived(row: Row) -> bool | None:
-    """True where the subnet has no route table of its own."""
+    """True if the subnet uses the main route table of its VPC; None if a route table is associated with it."""
     return None if explicit_table(row) else True
 
 

@@ -1,6 +1,6 @@
-"""Whether the internet reaches a network: by a gateway, a route to it, and a network ACL that lets outside traffic in.
+"""Whether a VPC or subnet is reachable from the internet: by a route to an internet gateway and an open network ACL.
 
-Source of the rule: JupiterOne's documentation of `public` on AWS networks. Both must hold for one family of addresses.
+Both must apply to the same IP version. Source of the rule: JupiterOne's documentation of `public` on AWS networks.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ EVERY_PROTOCOL = "-1"
 
 
 def joins(*, on: str, to: str) -> tuple[Join, ...]:
-    """What decides about a network: its VPC's route tables, their gateways, and the ACLs found by these paths."""
+    """The route tables of a network's VPC, their internet gateways, and the network ACLs that match by these paths."""
     return (
         Join(ROUTE_TABLES, "RouteTables", on="VpcId", to="VpcId"),
         Join(INTERNET_GATEWAYS, "Gateways", on="InternetGatewayId", to="RouteTables[].Routes[].GatewayId"),
@@ -34,34 +34,34 @@ _READS = ("VpcId", "RouteTables[].Routes", "Gateways[].Attachments", "NetworkAcl
 
 
 def explicit_table(row: Row) -> Row | None:
-    """The route table that names this subnet."""
+    """The route table that is associated with this subnet."""
     tables = row["RouteTables"]
     return next((table for table in tables if row["SubnetId"] in _values(table.get("Associations"), "SubnetId")), None)
 
 
 def main_table(row: Row) -> Row | None:
-    """The route table of a VPC that holds for every subnet without one of its own."""
+    """The main route table of a VPC, which applies to every subnet without an associated one."""
     return next((table for table in row["RouteTables"] if True in _values(table.get("Associations"), "Main")), None)
 
 
 def effective_table(row: Row) -> Row | None:
-    """The route table that holds for this subnet."""
+    """The route table that applies to this subnet."""
     return explicit_table(row) or main_table(row)
 
 
 def vpc_is_public(row: Row) -> bool:
-    """Whether any route table and any network ACL of the VPC open it."""
+    """Whether any route table and any network ACL of the VPC let the internet reach it."""
     return bool(routed_families(row["RouteTables"], row) & open_families(row["NetworkAcls"]))
 
 
 def subnet_is_public(row: Row) -> bool:
-    """Whether the subnet's own route table and network ACL open it."""
+    """Whether the route table and the network ACL of the subnet let the internet reach it."""
     table = effective_table(row)
     return bool(routed_families([table] if table else [], row) & open_families(row["NetworkAcls"]))
 
 
 def routed_families(tables: list[Row], row: Row) -> set[int]:
-    """The IP versions for which one of the tables leads to an internet gateway of the row's VPC."""
+    """The IP versions for which one of the tables has an active route to an internet gateway of the row's VPC."""
     attached = {
         gateway["InternetGatewayId"]: _values(gateway.get("Attachments"), "VpcId") for gateway in row["Gateways"]
     }
@@ -69,16 +69,16 @@ def routed_families(tables: list[Row], row: Row) -> set[int]:
     for table in tables:
         for route in table.get("Routes") or ():
             gateway = route.get("GatewayId") or ""
-            # The gateway of a shared VPC is hidden from all but its owner; then the route's own state is what AWS
-            # tells: a route to a gateway that is not attached is a blackhole.
-            here = row["VpcId"] in attached.get(gateway, (row["VpcId"],))
-            if gateway.startswith("igw-") and here and route.get("State", "active") == "active":
+            # Only the owner of a shared VPC sees its gateway. Without it, the state of the route decides: a route to a
+            # detached gateway is a blackhole.
+            is_attached = row["VpcId"] in attached.get(gateway, (row["VpcId"],))
+            if gateway.startswith("igw-") and is_attached and route.get("State", "active") == "active":
                 families.add(6 if route.get("DestinationIpv6CidrBlock") else 4)
     return families
 
 
 def open_families(acls: list[Row]) -> set[int]:
-    """The IP versions for which one of the network ACLs lets something in from outside."""
+    """The IP versions for which one of the network ACLs allows inbound traffic from outside."""
     return {family for acl in acls for family in _open_families(acl.get("Entries") or [])}
 
 
@@ -95,9 +95,9 @@ def _open_families(entries: list[Row]) -> set[int]:
 
 
 def _covers(denial: Row, permit: Row) -> bool:
-    """Whether nothing of what the later rule lets in is left by the earlier one."""
+    """Whether an earlier deny rule covers everything that a later rule allows."""
     around, inside = _network(denial), _network(permit)
-    if around.version != inside.version or not inside.subnet_of(around):  # type: ignore[arg-type]  # of one version
+    if around.version != inside.version or not inside.subnet_of(around):  # type: ignore[arg-type]  # same version
         return False
     if denial["Protocol"] == EVERY_PROTOCOL:
         return True

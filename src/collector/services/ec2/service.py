@@ -1,4 +1,4 @@
-"""Amazon EC2. Its declarations stand by subject in `collector.services.ec2`."""
+"""Amazon EC2: combines the declarations of this package."""
 
 from collector.schema.declarations import Hydrate, Row, Service, service_node
 from collector.schema.values import computed
@@ -19,7 +19,7 @@ from collector.services.ec2.storage import snapshot, volume
 
 @computed("Encryption[].EbsEncryptionByDefault", "Encryption[].Region")
 def encrypting_regions(row: Row) -> list[str]:
-    """The regions in which new EBS volumes are encrypted without being asked."""
+    """The regions in which new EBS volumes are encrypted by default."""
     return [answer["Region"] for answer in row.get("Encryption") or () if answer.get("EbsEncryptionByDefault")]
 
 

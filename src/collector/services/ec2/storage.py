@@ -5,10 +5,10 @@ from __future__ import annotations
 from collector.schema.declarations import Call, Edge, Entity, Join, Template, pick
 from collector.schema.patterns import encrypted_with
 from collector.schema.values import differs, document, equals, present
-from collector.services.ec2.listings import NAME, given
+from collector.services.ec2.listings import NAME, non_empty
 
 COPIED = "vol-ffffffff"
-"""What EC2 calls the volume of a copied snapshot."""
+"""The volume id that EC2 returns for a copied snapshot."""
 
 PUBLIC_SNAPSHOTS = Call(
     "describe_snapshots", "Snapshots", {"OwnerIds": ["self"], "RestorableByUserIds": ["all"], "MaxResults": 200}
@@ -28,7 +28,7 @@ volume = Entity(
     props=pick(
         "VolumeId", "State", "Size", "VolumeType", "Iops", "Throughput", "Encrypted", "KmsKeyId", "AvailabilityZone",
         "MultiAttachEnabled",
-        snapshotId=given("SnapshotId"),
+        snapshotId=non_empty("SnapshotId"),
         attachments=document("Attachments"),
     ),
     edges=(

@@ -1,1 +1,1 @@
-"""What the declarations of IAM and of its neighbours compute."""
+"""Declarations of AWS IAM, and the values that they compute from policies and the credential report."""

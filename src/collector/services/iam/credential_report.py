@@ -1,4 +1,4 @@
-"""IAM's credential report: what it says of each user, and of the account's root user."""
+"""The IAM credential report: credentials of each user and of the root user."""
 
 from __future__ import annotations
 
@@ -12,42 +12,42 @@ from collector.schema.values import milliseconds
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-UNSAID = ("", "N/A", "no_information", "not_supported")
-"""What the report writes where it has nothing to say (IAM documentation)."""
+NO_VALUE = ("", "N/A", "no_information", "not_supported")
+"""Texts that the report contains in place of a missing value (source: IAM documentation)."""
 
 NOT_READY = ("ReportNotPresent", "ReportInProgress", "ReportExpired")
 
 _FLAGS = {"true": True, "false": False}
 
 
-async def credentials(calls: Calls) -> AsyncIterator[list[Row]]:
-    """Have the report made and read it. AWS makes a new one only when the last is older than four hours."""
+async def report_rows(calls: Calls) -> AsyncIterator[list[Row]]:
+    """Generate the report and read it. AWS reuses a report that is less than four hours old."""
     await calls.once("generate_credential_report")
     answer = await calls.once("get_credential_report", again=NOT_READY)
-    yield parsed(answer.get("Content") or b"")
+    yield parse_report(answer.get("Content") or b"")
 
 
 def credential_report() -> Custom:
-    """The report as rows that are found by `arn`, to be joined."""
-    return Custom(credentials, ("generate_credential_report", "get_credential_report"), client="iam")
+    """The report as rows to join by `arn`."""
+    return Custom(report_rows, ("generate_credential_report", "get_credential_report"), client="iam")
 
 
-def parsed(content: bytes | str) -> list[Row]:
-    """The report's rows without what it leaves unsaid; flags as flags."""
+def parse_report(content: bytes | str) -> list[Row]:
+    """The rows of the report, without missing values and with `true` and `false` as booleans."""
     text = content if isinstance(content, str) else content.decode()
     return [
-        {name: _FLAGS.get(value, value) for name, value in line.items() if value not in UNSAID}
+        {name: _FLAGS.get(value, value) for name, value in line.items() if value not in NO_VALUE}
         for line in csv.DictReader(text.splitlines())
     ]
 
 
-def mentioned(path: str, name: str) -> Via:
-    """A flag or a text of the user's row; nothing without a row."""
+def report_field(path: str, name: str) -> Via:
+    """A field of the user's report row; None without a row."""
     return Via(path, lambda rows: rows[0].get(name) if rows else None)
 
 
-def time_of(path: str, *names: str) -> Via:
-    """The latest of several times of the user's row, as milliseconds."""
+def latest_time(path: str, *names: str) -> Via:
+    """The latest time in these fields of the user's report row, in milliseconds since 1970; None if all are missing."""
 
     def latest(rows: list[Row]) -> int | None:
         times = [milliseconds(rows[0][name]) for name in names if rows and name in rows[0]]
@@ -56,8 +56,8 @@ def time_of(path: str, *names: str) -> Via:
     return Via(path, latest)
 
 
-def any_of(path: str, *names: str) -> Via:
-    """Whether one of several flags of the user's row is set; nothing without a row."""
+def any_flag(path: str, *names: str) -> Via:
+    """Whether any of these flags is set in the user's report row; None without a row."""
 
     def is_any(rows: list[Row]) -> bool | None:
         return any(rows[0].get(name) is True for name in names) if rows else None
@@ -65,8 +65,8 @@ def any_of(path: str, *names: str) -> Via:
     return Via(path, is_any)
 
 
-def may_be(path: str, name: str) -> Computed:
-    """Whether a flag is set, or nothing is known of it: then it must be asked further."""
+def not_false(path: str, name: str) -> Computed:
+    """Whether a flag of the user's report row is set or unknown, so that a further call may return something."""
     walk = walker(path)
 
     def is_possible(row: Row) -> bool:

@@ -1,4 +1,4 @@
-"""What is read out of policy documents and tags of IAM."""
+"""Values computed from IAM policy documents, tags and SAML metadata."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ _ENTITY_ID = re.compile(r"""\bentityID\s*=\s*["']([^"']*)["']""")
 
 
 def grants_everything(path: str) -> Via:
-    """Whether the document allows all actions on all resources, without a condition."""
+    """Whether the policy document allows all actions on all resources, without a condition."""
     return Via(path, _is_admin)
 
 
 def default_grants_everything(path: str) -> Via:
-    """The same as `grants_everything`, of a managed policy's default version."""
+    """`grants_everything` for the default version of a managed policy."""
     return Via(path, lambda versions: _is_admin(_default(versions) or {}))
 
 
 def default_document(path: str) -> Via:
-    """The document of a managed policy's default version, as JSON text."""
+    """The document of a managed policy's default version as JSON text; None if there is none."""
     return Via(path, lambda versions: None if (found := _default(versions)) is None else JsonText(as_json(found)))
 
 
 def deleted_principals(path: str) -> Via:
-    """The users and roles of a trust policy that are no more: IAM shows their unique id in place of their ARN."""
-    return Via(path, _deleted)
+    """The deleted users and roles in a trust policy. IAM shows their unique id in place of their ARN."""
+    return Via(path, _deleted_principals)
 
 
 def email(name: str, tags: str) -> Computed:
-    """A user's e-mail address: the tag `Email`, else the user's name if it is one. Lower-case, as JupiterOne has it."""
+    """A user's email address, in lower case as in JupiterOne: the tag `Email`, else the user name if it is an address."""
     walk_name, walk_tags = walker(name), walker(tags)
 
     def address(row: Row) -> str | None:
@@ -52,7 +52,7 @@ def entity_id(path: str) -> Via:
     return Via(path, lambda text: found.group(1) if (found := _ENTITY_ID.search(str(text))) else None)
 
 
-def _deleted(document: Any) -> list[str] | None:
+def _deleted_principals(document: Any) -> list[str] | None:
     ids = _UNIQUE_ID.findall(as_json(document))
     return sorted(set(ids)) or None
 

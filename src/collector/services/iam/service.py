@@ -1,6 +1,6 @@
-"""AWS IAM. One sweep of `GetAccountAuthorizationDetails` tells of users, groups, roles and policies.
+"""AWS IAM. `GetAccountAuthorizationDetails` returns users, groups, roles and policies together.
 
-It lists AWS-managed policies only where they are attached. Names of users, groups and roles are unique in the account.
+It lists AWS managed policies only if they are attached. Names of users, groups and roles are unique in the account.
 """
 
 from dataclasses import replace
@@ -24,7 +24,7 @@ from collector.schema.declarations import (
     service_node,
 )
 from collector.schema.values import boolean, count, document, equals, last_segment, only
-from collector.services.iam.credential_report import any_of, credential_report, may_be, mentioned, time_of
+from collector.services.iam.credential_report import any_flag, credential_report, latest_time, not_false, report_field
 from collector.services.iam.policies import (
     default_document,
     default_grants_everything,
@@ -42,28 +42,28 @@ KEYS_LAST_USED = ("access_key_1_last_used_date", "access_key_2_last_used_date")
 ADDRESS = email("UserName", "Tags")
 
 
-def is_vendors(arn: str) -> bool:
-    """Whether a policy is AWS's own: its ARN names no account."""
+def is_aws_managed(arn: str) -> bool:
+    """Whether a policy is an AWS managed one, by its ARN."""
     return arn.split(":")[4] == "aws"
 
 
 def is_used(row: Row) -> bool:
-    """Whether a policy is attached to anything, or bounds anything."""
+    """Whether a policy is attached, or used as a permissions boundary."""
     return bool(row.get("AttachmentCount") or row.get("PermissionsBoundaryUsageCount"))
 
 
-def is_of_account(row: Row) -> bool:
-    """Whether a policy is the account's own, or AWS's and in use there."""
-    return is_used(row) or not is_vendors(row["Arn"])
+def is_collected(row: Row) -> bool:
+    """Whether a policy is customer managed, or an AWS managed one in use."""
+    return is_used(row) or not is_aws_managed(row["Arn"])
 
 
-def unless_none(value: str) -> str | None:
-    """The value, unless it is IAM's word for none."""
+def unless_not_applicable(value: str) -> str | None:
+    """The value, or None for the `N/A` of IAM."""
     return None if value == "N/A" else value
 
 
-def attached(type_: str) -> Edge:
-    """It HAS its managed policies."""
+def attached_policies(type_: str) -> Edge:
+    """HAS its attached managed policies."""
     return Edge(type_, "HAS", "aws_iam_policy", at="AttachedManagedPolicies[].PolicyArn")
 
 
@@ -77,7 +77,7 @@ user = Entity(
     also={"name": "UserName"},
     name="UserName",
     created="CreateDate",
-    active=any_of("Report", "password_enabled", *KEYS_ACTIVE),
+    active=any_flag("Report", "password_enabled", *KEYS_ACTIVE),
     web="https://{console}/iam/home#/users/details/{UserName}",
     tags="Tags",
     props=pick(
@@ -87,17 +87,17 @@ user = Entity(
         username=Via("UserName", lambda name: [name]),
         email=Computed(lambda row: [found] if (found := ADDRESS.fn(row)) else None, ADDRESS.reads),
         attachedManagedPolicies="AttachedManagedPolicies[].PolicyArn",
-        passwordEnabled=mentioned("Report", "password_enabled"),
-        passwordLastUsed=time_of("Report", "password_last_used"),
-        passwordLastChanged=time_of("Report", "password_last_changed"),
-        passwordNextRotation=time_of("Report", "password_next_rotation"),
-        mfaEnabled=mentioned("Report", "mfa_active"),
-        accessKeyEnabled=any_of("Report", *KEYS_ACTIVE),
-        accessKeyLastUsed=time_of("Report", *KEYS_LAST_USED),
+        passwordEnabled=report_field("Report", "password_enabled"),
+        passwordLastUsed=latest_time("Report", "password_last_used"),
+        passwordLastChanged=latest_time("Report", "password_last_changed"),
+        passwordNextRotation=latest_time("Report", "password_next_rotation"),
+        mfaEnabled=report_field("Report", "mfa_active"),
+        accessKeyEnabled=any_flag("Report", *KEYS_ACTIVE),
+        accessKeyLastUsed=latest_time("Report", *KEYS_LAST_USED),
     ),
     edges=(
         Edge("aws_iam_group", "CONTAINS", "aws_iam_user", at="GroupList[]", by="name"),
-        attached("aws_iam_user"),
+        attached_policies("aws_iam_user"),
         Edge(
             "aws_iam_user",
             "IS",
@@ -120,7 +120,7 @@ group = Entity(
     created="CreateDate",
     web="https://{console}/iam/home#/groups/details/{GroupName}",
     props=pick("GroupName", "Path", attachedManagedPolicies="AttachedManagedPolicies[].PolicyArn"),
-    edges=(attached("aws_iam_group"),),
+    edges=(attached_policies("aws_iam_group"),),
 )
 
 role = Entity(
@@ -152,14 +152,14 @@ role = Entity(
         lastUsedRegion="RoleLastUsed.Region",
     ),
     facts={"trust": document("AssumeRolePolicyDocument")},
-    edges=(attached("aws_iam_role"),),
+    edges=(attached_policies("aws_iam_role"),),
 )
 
 policy = Entity(
     type="aws_iam_policy",
     cls="AccessPolicy",
     rows=SameAnswer(DETAILS, "Policies"),
-    when=Computed(is_of_account, ("Arn", "AttachmentCount", "PermissionsBoundaryUsageCount")),
+    when=Computed(is_collected, ("Arn", "AttachmentCount", "PermissionsBoundaryUsageCount")),
     key="Arn",
     id="PolicyId",
     also={"name": "PolicyName"},
@@ -178,7 +178,7 @@ policy = Entity(
         versionCount=count("PolicyVersionList"),
         policyDocument=default_document("PolicyVersionList"),
         admin=default_grants_everything("PolicyVersionList"),
-        vendorManaged=Via("Arn", is_vendors),
+        vendorManaged=Via("Arn", is_aws_managed),
         inUse=Computed(is_used, ("AttachmentCount", "PermissionsBoundaryUsageCount")),
     ),
     facts={
@@ -190,7 +190,7 @@ policy = Entity(
 
 
 def inline_policy(type_: str, owner: str, details: str) -> Entity:
-    """The policies written into a user, group or role."""
+    """The inline policies of users, groups or roles."""
     return Entity(
         type=type_,
         cls="AccessPolicy",
@@ -232,8 +232,8 @@ access_key = Entity(
         "UserName",
         "Status",
         lastUsedOn="Use.AccessKeyLastUsed.LastUsedDate",
-        lastUsedServiceName=Via("Use.AccessKeyLastUsed.ServiceName", unless_none),
-        lastUsedRegion=Via("Use.AccessKeyLastUsed.Region", unless_none),
+        lastUsedServiceName=Via("Use.AccessKeyLastUsed.ServiceName", unless_not_applicable),
+        lastUsedRegion=Via("Use.AccessKeyLastUsed.Region", unless_not_applicable),
     ),
     edges=(Edge("aws_iam_user", "HAS", "aws_iam_access_key", at="^.Arn"),),
 )
@@ -252,13 +252,13 @@ virtual_mfa_device = Entity(
 )
 
 
-def is_device(serial: str) -> bool:
-    """Whether a serial number is that of a thing one can hold. Virtual devices are listed for the whole account."""
+def is_physical(serial: str) -> bool:
+    """Whether a serial number is not that of a virtual device. Virtual devices are listed for the whole account."""
     return ":mfa/" not in serial
 
 
-def arn_of(serial: str) -> str | None:
-    """The ARN of a FIDO key; other hardware has a bare serial number."""
+def fido_arn(serial: str) -> str | None:
+    """The ARN of a FIDO security key; None for other hardware, which has a bare serial number."""
     return serial if serial.startswith("arn:") else None
 
 
@@ -270,17 +270,17 @@ mfa_device = replace(
         {"MaxItems": 100},
         each="aws_iam_user",
         args={"UserName": "UserName"},
-        when=may_be("Report", "mfa_active"),
+        when=not_false("Report", "mfa_active"),
     ),
-    when=Via("SerialNumber", is_device),
-    key=First(Via("SerialNumber", arn_of), Template("{account}:mfa:{SerialNumber}")),
-    arn=Via("SerialNumber", arn_of),
+    when=Via("SerialNumber", is_physical),
+    key=First(Via("SerialNumber", fido_arn), Template("{account}:mfa:{SerialNumber}")),
+    arn=Via("SerialNumber", fido_arn),
     tags=None,
     props=pick(
         "SerialNumber",
         "EnableDate",
         "UserName",
-        kind=Via("SerialNumber", lambda serial: "fido" if arn_of(serial) else "hardware"),
+        kind=Via("SerialNumber", lambda serial: "fido" if fido_arn(serial) else "hardware"),
     ),
     secrets=(),
     edges=(Edge("aws_iam_user", "HAS", "mfa_device", at="^.Arn"),),
@@ -366,10 +366,10 @@ node = service_node(
         mfaDevicesInUse="Summary.SummaryMap.MFADevicesInUse",
         accountMfaEnabled=boolean("Summary.SummaryMap.AccountMFAEnabled"),
         accountAccessKeysPresent="Summary.SummaryMap.AccountAccessKeysPresent",
-        rootUserMfaEnabled=mentioned("Report", "mfa_active"),
-        rootUserAccessKeyEnabled=any_of("Report", *KEYS_ACTIVE),
-        rootUserAccessKeyLastUsed=time_of("Report", *KEYS_LAST_USED),
-        rootUserPasswordLastUsed=time_of("Report", "password_last_used"),
+        rootUserMfaEnabled=report_field("Report", "mfa_active"),
+        rootUserAccessKeyEnabled=any_flag("Report", *KEYS_ACTIVE),
+        rootUserAccessKeyLastUsed=latest_time("Report", *KEYS_LAST_USED),
+        rootUserPasswordLastUsed=latest_time("Report", "password_last_used"),
     ),
 )
 

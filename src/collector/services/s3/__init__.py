@@ -1,1 +1,1 @@
-"""What the declarations of S3 compute."""
+"""Declarations of Amazon S3, and the public access of a bucket that they compute."""

@@ -1,4 +1,4 @@
-"""Who may reach a bucket: what its policy, its ACL and the two public access blocks say together."""
+"""Public access of a bucket, from its policy, its ACL, its object ownership and the public access blocks."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from collector.schema.declarations import Computed, Hydrate, Row, Source
 PUBLIC: Final = "Public"
 AUTHORIZED: Final = "Only authorized users of this account"
 NOT_PUBLIC: Final = "Bucket and objects not public"
-CAN_BE: Final = "Objects can be public"
-"""The four words of S3's console for a bucket's access."""
+OBJECTS_CAN_BE_PUBLIC: Final = "Objects can be public"
+"""The access levels of a bucket as the S3 console shows them."""
 
 EVERYONE = "http://acs.amazonaws.com/groups/global/AllUsers"
 AUTHENTICATED = "http://acs.amazonaws.com/groups/global/AuthenticatedUsers"
@@ -30,7 +30,7 @@ _READS = (
 
 
 def account_block() -> Hydrate:
-    """The block of public access for the whole account, as `Block`."""
+    """The public access block of the account, under `Block`."""
     return Hydrate(
         "get_public_access_block",
         "Block",
@@ -41,7 +41,7 @@ def account_block() -> Hydrate:
 
 
 def block() -> dict[str, Source]:
-    """The four settings of an account's or a bucket's block."""
+    """The four settings of the public access block of an account or a bucket."""
     return {
         "blockPublicAcls": f"Block.{_BLOCK}.BlockPublicAcls",
         "blockPublicPolicy": f"Block.{_BLOCK}.BlockPublicPolicy",
@@ -51,33 +51,33 @@ def block() -> dict[str, Source]:
 
 
 def access() -> Computed:
-    """The bucket's access in the console's words."""
+    """The access level of a bucket; see `access_of`."""
     return Computed(access_of, _READS)
 
 
 def is_public() -> Computed:
-    """Whether the bucket is public; nothing where its objects can be, as in JupiterOne."""
+    """Whether the bucket is public; None if its objects can be public, as in JupiterOne."""
     return Computed(lambda row: {PUBLIC: True, AUTHORIZED: False, NOT_PUBLIC: False}.get(access_of(row)), _READS)
 
 
 def requires_tls() -> Computed:
-    """Whether the bucket's policy denies everyone all that does not come over TLS."""
+    """Whether the bucket policy denies all requests without TLS to everyone."""
     return Computed(_requires_tls, ("Name", "Policy.Policy"))
 
 
 def access_of(row: Row) -> str:
-    """The console's word for a bucket's row; the block of the account counts as the bucket's own."""
+    """The access level of a bucket's row. The public access block of the account applies like the bucket's own."""
     uris = [grant.get("Grantee", {}).get("URI") for grant in row.get("Acl", {}).get("Grants", ())]
     acls_count = not (_blocks(row, "IgnorePublicAcls") or "BucketOwnerEnforced" in _ownership(row))
     if acls_count and (EVERYONE in uris or AUTHENTICATED in uris):
         return PUBLIC
     if row.get("PolicyStatus", {}).get("PolicyStatus", {}).get("IsPublic"):
         return AUTHORIZED if _blocks(row, "RestrictPublicBuckets") else PUBLIC
-    return CAN_BE if acls_count else NOT_PUBLIC
+    return OBJECTS_CAN_BE_PUBLIC if acls_count else NOT_PUBLIC
 
 
 def _blocks(row: Row, name: str) -> bool:
-    return any(place.get("Block", {}).get(_BLOCK, {}).get(name) for place in (row.get("^", {}), row))
+    return any(owner.get("Block", {}).get(_BLOCK, {}).get(name) for owner in (row.get("^", {}), row))
 
 
 def _ownership(row: Row) -> list[Any]:
@@ -106,15 +106,15 @@ def _denies_plain_http(statement: Statement, bucket: str) -> bool:
 
 
 def _is_plain_http(condition: str | None) -> bool:
-    """Whether the condition is that the request does not come over TLS, and nothing else."""
-    asked = [
+    """Whether the only condition is that the request does not use TLS."""
+    tests = [
         (operator.lower(), key.lower(), values if isinstance(values, list) else [values])
         for operator, keys in orjson.loads(condition or "{}").items()
         for key, values in keys.items()
     ]
-    if len(asked) != 1:
+    if len(tests) != 1:
         return False
-    operator, key, values = asked[0]
+    operator, key, values = tests[0]
     return (
         operator in ("bool", "boolifexists")
         and key == "aws:securetransport"

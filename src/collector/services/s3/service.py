@@ -1,4 +1,4 @@
-"""Amazon S3. Buckets are listed once for the account; what there is to one is asked in the bucket's own region."""
+"""Amazon S3. Buckets are listed once for the account; further calls go to the region of each bucket."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 OLD_NAMES = {None: "us-east-1", "": "us-east-1", "EU": "eu-west-1"}
-"""Locations that are no region's name (S3's documentation of `GetBucketLocation`)."""
+"""Location constraints that are no region names (source: S3 documentation of `GetBucketLocation`)."""
 
 
 def region_of(row: Row) -> str | None:
-    """The bucket's region. S3 names it in the list; only what stands in for S3 may leave it out."""
+    """The bucket's region. S3 returns it with the list; S3-compatible servers may omit it, then `Location` has it."""
     if "Location" in row:
         location: str | None = row["Location"].get("LocationConstraint")
         return OLD_NAMES.get(location, location)
@@ -42,7 +42,7 @@ def region_of(row: Row) -> str | None:
 
 
 def hosts(row: Row) -> Iterator[str]:
-    """The host names that lead to the bucket, the common one first."""
+    """The host names of the bucket's endpoints, the global one first."""
     name, region = row["Name"], region_of(row) or "us-east-1"
     domain = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
     if domain == "amazonaws.com":
@@ -54,23 +54,23 @@ def hosts(row: Row) -> Iterator[str]:
 
 
 def detail(op: str, at: str, *absent: str, when: Source | None = None) -> Hydrate:
-    """A further call for a bucket."""
+    """A further call per bucket, with the error codes that mean that it has none."""
     return Hydrate(op, at, {"Bucket": "Name"}, absent=absent, when=when)
 
 
-def is_on(path: str) -> Computed:
-    """Whether one of the rules whose status lies at the path is on."""
+def any_enabled(path: str) -> Computed:
+    """Whether any rule is enabled; the path leads to the status of each rule."""
     walk = walker(path)
     return Computed(lambda row: "Enabled" in (walk(row) or ()), (path,))
 
 
 def if_versioned(value: Computed) -> Computed:
-    """What is asked for only where versioning is on: as unknown as that is."""
+    """A value from a call that depends on versioning: it is unknown if the versioning status is."""
     return replace(value, reads=(*value.reads, "Versioning.Status"))
 
 
-def granted_to(type_: str, uri: str, entity: dict[str, Source], match: tuple[str, ...]) -> Edge:
-    """The grants of the bucket's ACL to one of S3's own groups."""
+def acl_grants(type_: str, uri: str, entity: dict[str, Source], match: tuple[str, ...]) -> Edge:
+    """The grants of the bucket ACL to a predefined S3 group."""
     return Edge(
         "aws_s3_bucket",
         "ALLOWS",
@@ -156,8 +156,8 @@ SETTINGS = pick(
     loggingEnabled=present("Logging.LoggingEnabled"),
     loggingTargetBucket="Logging.LoggingEnabled.TargetBucket",
     loggingTargetPrefix="Logging.LoggingEnabled.TargetPrefix",
-    lifecycleEnabled=is_on("Lifecycle.Rules[].Status"),
-    replicationEnabled=if_versioned(is_on("Replication.ReplicationConfiguration.Rules[].Status")),
+    lifecycleEnabled=any_enabled("Lifecycle.Rules[].Status"),
+    replicationEnabled=if_versioned(any_enabled("Replication.ReplicationConfiguration.Rules[].Status")),
     destinationBuckets=unique("Replication.ReplicationConfiguration.Rules[].Destination.Bucket"),
     notificationEnabled=present("Notification"),
     objectLockEnabled=if_versioned(equals("Lock.ObjectLockConfiguration.ObjectLockEnabled", "Enabled")),
@@ -190,8 +190,8 @@ bucket = Entity(
     edges=(
         *(replace(edge, each=RULES) for edge in encrypted_with("aws_s3_bucket", KEY)),
         uses_default_key,
-        granted_to("Everyone", EVERYONE, EVERYONE_ENTITY, ("_type", "_key")),
-        granted_to("UserGroup", AUTHENTICATED, AUTHENTICATED_ENTITY, ("_class", "name")),
+        acl_grants("Everyone", EVERYONE, EVERYONE_ENTITY, ("_type", "_key")),
+        acl_grants("UserGroup", AUTHENTICATED, AUTHENTICATED_ENTITY, ("_class", "name")),
     ),
 )
 

@@ -4,12 +4,12 @@ import asyncio
 
 import pytest
 
-from collector.sinks.base import ClosedError, DeliveryError, finishing
+from collector.sinks.base import ClosedError, DeliveryError, close_on_error
+from collector.sinks.fan_out import FanOutSink
 from collector.sinks.ndjson import NdjsonSink
-from collector.sinks.several import SeveralSinks
 from tests.runs import MemorySink, collect
 from tests.sinks.endpoint import Endpoint, serving
-from tests.sinks.made import batches, deliver, lines, report, spool, uploading
+from tests.sinks.factories import batches, deliver, lines, report, spool, uploading
 
 
 class Failing(MemorySink):
@@ -26,42 +26,42 @@ class Failing(MemorySink):
 FULL = DeliveryError("cannot write x: No space left on device")
 
 
-async def test_a_dead_output_does_not_stop_the_others():
-    dead, living = Failing(FULL, after=2), MemorySink()
+async def test_a_failed_output_does_not_stop_the_others():
+    failing, working = Failing(FULL, after=2), MemorySink()
     with pytest.raises(DeliveryError, match="No space left"):
-        await deliver(SeveralSinks([dead, living]), batches(5), report())
-    assert (len(dead.batches), len(living.batches)) == (2, 5)
-    assert (dead.closed_with, living.closed_with) == (None, report())
+        await deliver(FanOutSink([failing, working]), batches(5), report())
+    assert (len(failing.batches), len(working.batches)) == (2, 5)
+    assert (failing.closed_with, working.closed_with) == (None, report())
 
 
 async def test_the_run_ends_when_no_output_is_left():
-    sink = SeveralSinks([Failing(FULL, after=1), Failing(DeliveryError("gone"), after=2)])
+    sink = FanOutSink([Failing(FULL, after=1), Failing(DeliveryError("unreachable"), after=2)])
     await sink.open()
     await sink.write(batches(1)[0])
     await sink.write(batches(1)[0])
-    with pytest.raises(DeliveryError, match="No space left on device; gone"):
+    with pytest.raises(DeliveryError, match="No space left on device; unreachable"):
         await sink.write(batches(1)[0])
     with pytest.raises(DeliveryError):
         await sink.close(None)
     await sink.close(None)
 
 
-async def test_a_reader_that_went_away_is_no_failure_while_others_are_served():
-    living = MemorySink()
-    await deliver(SeveralSinks([Failing(ClosedError("-")), living]), batches(3), report())
-    assert len(living.batches) == 3
+async def test_a_closed_reader_is_an_error_only_if_no_output_is_left():
+    working = MemorySink()
+    await deliver(FanOutSink([Failing(ClosedError("-")), working]), batches(3), report())
+    assert len(working.batches) == 3
     with pytest.raises(ClosedError):
-        await deliver(SeveralSinks([Failing(ClosedError("-"))]), batches(3), report())
+        await deliver(FanOutSink([Failing(ClosedError("-"))]), batches(3), report())
 
 
-async def test_one_that_cannot_be_opened_is_told_before_anything_is_collected(tmp_path):
+async def test_an_output_that_cannot_be_opened_raises_before_collection(tmp_path):
     first = MemorySink()
     with pytest.raises(DeliveryError, match="No such file"):
-        await SeveralSinks([first, NdjsonSink(str(tmp_path / "no" / "such"))]).open()
+        await FanOutSink([first, NdjsonSink(str(tmp_path / "no" / "such"))]).open()
     assert first.closed_with is None
 
 
-async def test_a_slow_output_does_not_hold_a_fast_one_until_its_buffer_is_full(tmp_path):
+async def test_a_slow_output_delays_a_fast_one_only_once_its_buffer_is_full(tmp_path):
     endpoint, gate = Endpoint(), asyncio.Event()
 
     async def wait(_, request, key):
@@ -70,7 +70,7 @@ async def test_a_slow_output_does_not_hold_a_fast_one_until_its_buffer_is_full(t
     endpoint.fault = wait
     async with serving(endpoint.handle) as url:
         fast = MemorySink()
-        sink = SeveralSinks([fast, uploading(url, spool(tmp_path, url), width=2)])
+        sink = FanOutSink([fast, uploading(url, spool(tmp_path, url), width=2)])
         running = asyncio.create_task(deliver(sink, batches(10), report()))
         await endpoint.until(lambda: endpoint.in_flight == 2)
         assert 2 <= len(fast.batches) < 10
@@ -80,7 +80,7 @@ async def test_a_slow_output_does_not_hold_a_fast_one_until_its_buffer_is_full(t
     assert len(fast.batches) == 10
 
 
-async def test_a_body_that_breaks_closes_without_a_report():
+async def test_an_error_in_the_body_closes_the_sink_without_a_report():
     closed = []
 
     class Watched(MemorySink):
@@ -90,15 +90,15 @@ async def test_a_body_that_breaks_closes_without_a_report():
 
     sink = Watched()
     with pytest.raises(ZeroDivisionError):
-        async with finishing(sink):
+        async with close_on_error(sink):
             raise ZeroDivisionError
     assert closed == [None]
 
 
-async def test_a_whole_run_goes_to_a_file_and_to_an_endpoint(estate, tmp_path):
+async def test_a_run_is_delivered_to_a_file_and_an_endpoint(estate, tmp_path):
     endpoint = Endpoint()
     async with serving(endpoint.handle) as url:
-        sink = SeveralSinks([NdjsonSink(str(tmp_path / "out")), uploading(url, spool(tmp_path, url))])
+        sink = FanOutSink([NdjsonSink(str(tmp_path / "out")), uploading(url, spool(tmp_path, url))])
         collected = await collect(sink=sink, services="sqs,ec2")
     assert endpoint.lines == sorted((tmp_path / "out").read_text().splitlines())
     assert collected.outcome.undelivered is None
@@ -107,7 +107,7 @@ async def test_a_whole_run_goes_to_a_file_and_to_an_endpoint(estate, tmp_path):
     assert endpoint.violations == []
 
 
-async def test_what_could_not_be_delivered_is_told_and_the_report_still_made(estate, tmp_path):
+async def test_undelivered_batches_are_reported_and_the_report_is_still_created(estate, tmp_path):
     endpoint = Endpoint()
     endpoint.token = "right"
     async with serving(endpoint.handle) as url:
@@ -118,7 +118,7 @@ async def test_what_could_not_be_delivered_is_told_and_the_report_still_made(est
     assert collected.report["counts"]["entities"] > 0
 
 
-async def test_refused_credentials_of_aws_leave_no_session_open(estate, tmp_path):
+async def test_rejected_aws_credentials_leave_no_session_open(estate, tmp_path):
     from collector.demo.stub import Fault
     from collector.faults import CallFailed
 

@@ -1,4 +1,4 @@
-"""Several outputs at once, each with its own pace and its own failure."""
+"""A sink that writes to multiple outputs at once, each with its own pace and its own failures."""
 
 from __future__ import annotations
 
@@ -18,21 +18,20 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 
-class SeveralSinks:
-    """Gives each batch to every output that still works.
+class FanOutSink:
+    """Writes each batch to every output that still works.
 
-    `write` returns when each of them has taken the batch; an output that buffers lets the others run ahead of it as far as
-    its buffer reaches. One that fails gets no more batches, and the others go on; the run ends when none is left.
+    `write` returns once each output has accepted the batch; an output that buffers delays the others only while its buffer is
+    full. An output that fails receives no more batches. The run ends when no output is left.
     """
 
     def __init__(self, sinks: Sequence[Sink]) -> None:
-        """All of them work so far."""
         self._live = list(sinks)
         self._opened: list[Sink] = []
         self._failures: list[DeliveryError] = []
 
     async def open(self) -> None:
-        """Open all. Raises `DeliveryError` when one cannot be used at all: a typing error shall not cost an output."""
+        """Open all outputs. Raises `DeliveryError` if any cannot be used, so that a mistyped one is noticed at once."""
         for sink in self._live:
             try:
                 await sink.open()
@@ -43,29 +42,29 @@ class SeveralSinks:
             self._opened.append(sink)
 
     async def write(self, batch: Batch) -> None:
-        """Have each output take the batch. Raises `DeliveryError` when none works any more."""
+        """Write a batch to each working output. Raises `DeliveryError` if none is left."""
         async with anyio.create_task_group() as tasks:
             for sink in tuple(self._live):
-                tasks.start_soon(self._give, sink, batch)
+                tasks.start_soon(self._write, sink, batch)
         if not self._live:
-            raise self._verdict()
+            raise self._error()
 
     async def close(self, report: Report | None) -> None:
-        """Close each, those that failed without a report. Raises `DeliveryError` with what all of them said."""
+        """Close each output, failed ones without the report. Raises `DeliveryError` with the messages of all failures."""
         opened, self._opened = self._opened, []
         async with anyio.create_task_group() as tasks:
             for sink in opened:
                 tasks.start_soon(self._close, sink, report if sink in self._live else None)
         if opened and (not self._live or any(not isinstance(each, ClosedError) for each in self._failures)):
-            raise self._verdict()
+            raise self._error()
 
-    async def _give(self, sink: Sink, batch: Batch) -> None:
+    async def _write(self, sink: Sink, batch: Batch) -> None:
         try:
             await sink.write(batch)
         except DeliveryError as error:
             self._live.remove(sink)
             self._failures.append(error)
-            log.warning("an output failed; the others go on", why=str(error), left=len(self._live))
+            log.warning("an output failed; collection continues for the others", error=str(error), left=len(self._live))
 
     async def _close(self, sink: Sink, report: Report | None) -> None:
         try:
@@ -73,8 +72,8 @@ class SeveralSinks:
         except DeliveryError as error:
             self._failures.append(error)
 
-    def _verdict(self) -> DeliveryError:
-        """A reader that went away counts only where nothing worse happened."""
+    def _error(self) -> DeliveryError:
+        """All failures as one error; a reader that closed its end counts only if nothing else failed."""
         errors = [each for each in self._failures if not isinstance(each, ClosedError)]
         if errors:
             return DeliveryError("; ".join(dict.fromkeys(map(str, errors))))

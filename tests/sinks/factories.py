@@ -1,4 +1,4 @@
-"""Batches, reports and sinks for tests of delivery."""
+"""Synthetic batches and reports, and sinks for delivery tests."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import json
 from typing import Any
 
 from collector.model import Batch, Scope
+from collector.report import Report
 from collector.sinks.credentials import Token
-from collector.sinks.spool import Room, Spool
-from collector.sinks.transport import Http, Manner, UploadRetryPolicy
+from collector.sinks.spool import Spool, SpoolSettings
+from collector.sinks.transport import Http, HttpSettings, UploadRetryPolicy
 from collector.sinks.upload import UploadSink
 
 RUN = "5f0d2c3e"
@@ -16,7 +17,7 @@ ACCOUNT = "123456789012"
 
 
 async def no_sleep(_: float) -> None:
-    """Waiting is not what these tests are about."""
+    """Skip waits."""
 
 
 def record(number: int, **more: Any) -> bytes:
@@ -33,7 +34,7 @@ def link(number: int, **more: Any) -> bytes:
 
 
 def batch(sequence: int, entities: int = 10, links: int = 0, *, account: str = ACCOUNT, size: int = 10) -> Batch:
-    """A batch whose records are like no other's."""
+    """A batch with unique records."""
     first = sequence * 10_000
     lines = [record(first + index, name="x" * size, accountId=account) for index in range(entities)]
     edges = [link(first + index) for index in range(links)]
@@ -49,12 +50,13 @@ def lines(made: list[Batch]) -> list[str]:
     return sorted(line for each in made for line in each.lines().decode().splitlines())
 
 
-def report(status: str = "complete", partial: tuple[str, ...] = ()) -> dict[str, Any]:
-    return {"runId": RUN, "status": status, "counts": {}, "scopes": [], "partialDatasets": {"types": list(partial)}}
+def report(status: str = "complete", partial: tuple[str, ...] = ()) -> Report:
+    partial_datasets = {"types": list(partial)}
+    return Report(runId=RUN, status=status, counts={}, scopes=[], partialDatasets=partial_datasets)
 
 
-def spool(folder: Any, url: str, *, durable: bool = False, limit: int = 10_000_000, disk: Any = None) -> Spool:
-    return Spool(Room(folder, limit, durable=durable), url, disk=disk)
+def spool(folder: Any, url: str, *, durable: bool = False, limit: int = 10_000_000, filesystem: Any = None) -> Spool:
+    return Spool(SpoolSettings(folder, limit, durable=durable), url, filesystem=filesystem)
 
 
 def uploading(
@@ -65,15 +67,15 @@ def uploading(
     timeout: float = 5,
     token: Token | None = None,
     width: int = 4,
-    **patience: Any,
+    **policy: Any,
 ) -> UploadSink:
-    tries = UploadRetryPolicy(attempts=attempts, **{"sleep": no_sleep, **patience})
-    return UploadSink(url, Http(Manner(timeout), token or Token("TOKEN"), tries), kept, width=width)
+    retry_policy = UploadRetryPolicy(attempts=attempts, **{"sleep": no_sleep, **policy})
+    return UploadSink(url, Http(HttpSettings(timeout), token or Token("TOKEN"), retry_policy), kept, width=width)
 
 
-async def deliver(sink: Any, made: list[Batch], told: dict[str, Any] | None) -> None:
-    """A run as the sink sees it."""
+async def deliver(sink: Any, made: list[Batch], final_report: Report | None) -> None:
+    """Open the sink, write the batches and close it, as a run does."""
     await sink.open()
     for each in made:
         await sink.write(each)
-    await sink.close(told)
+    await sink.close(final_report)
