@@ -20,9 +20,11 @@ from typing import IO, TYPE_CHECKING, Any
 import pytest
 import zstandard
 
-from collector.cli.main import Exit, _finish
+from collector.cli.main import main
+from collector.cli.run_command import finish
 from collector.demo.stub import Effect, Fault
 from collector.engine.run import RunResult
+from collector.report import Exit, Report
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -120,6 +122,7 @@ def test_without_any_credentials_the_run_ends_with_four_and_one_line(estate, mon
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        ("--rates nosuch=1", "[rates]: no client or operation that is called is named 'nosuch'"),
         ("--regions mars-1", "--regions: 'mars-1' is not a region's name"),
         ("--services sqz", "unknown service 'sqz'"),
         ("--skip-services sqz", "unknown service 'sqz'"),
@@ -133,16 +136,53 @@ def test_without_any_credentials_the_run_ends_with_four_and_one_line(estate, mon
         ("--colour", "No such option"),
     ],
 )
-def test_what_cannot_be_is_told_in_one_line_and_nothing_is_touched(arguments, message, estate, tmp_path):
-    done = _run("--services", "sqs", *shlex.split(arguments.format(tmp=tmp_path)))
-    assert (done.returncode, done.stdout) == (Exit.USAGE, "")
-    assert done.stderr.startswith(f"collector: {message.format(tmp=tmp_path)}")
-    assert done.stderr.count("\n") == 1
+def test_bad_input_is_refused_in_one_line_and_nothing_is_touched(arguments, message, estate, tmp_path, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(["--services", "sqs", *shlex.split(arguments.format(tmp=tmp_path))])
+    out, err = capsys.readouterr()
+    assert (caught.value.code, out) == (Exit.USAGE, "")
+    assert err.startswith(f"collector: {message.format(tmp=tmp_path)}")
+    assert err.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
     assert estate.stub.calls == []
 
 
-def test_a_region_that_aws_does_not_have_is_told_before_anything_is_collected(estate, tmp_path):
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("polcy --format json", "unknown command 'polcy'; did you mean 'policy'?"),
+        ("qqq", "unknown command 'qqq'; commands are: collect, demo, upload, schema, plan, policy, doctor"),
+        ("plan --regoins x", "No such option '--regoins'"),
+        ("--regoins x", "No such option '--regoins'"),
+    ],
+)
+def test_a_misspelled_word_suggests_the_nearest(words, message, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(shlex.split(words))
+    assert caught.value.code == Exit.USAGE
+    assert capsys.readouterr().err.startswith(f"collector: {message}")
+
+
+def test_an_unknown_variable_is_a_warning_that_names_it(estate, monkeypatch):
+    monkeypatch.setenv("COLLECTOR_REGOINS", "us-east-1")
+    result = _run(*SQS)
+    assert result.returncode == Exit.COMPLETE
+    warning = json.loads(result.stderr.splitlines()[0])
+    assert (warning["event"], warning["variable"]) == ("unknown environment variable", "COLLECTOR_REGOINS")
+    assert warning["did_you_mean"] == "COLLECTOR_REGIONS"
+
+
+def test_options_may_be_repeated_and_a_switch_turned_off(estate, monkeypatch, tmp_path):
+    monkeypatch.setenv("COLLECTOR_RAW", "true")
+    report = tmp_path / "r.json"
+    result = _run(
+        "--services", "sqs", "--services", "sns,kms", "--regions", "us-east-1", "--no-raw", "--report", report
+    )
+    assert {scope["service"] for scope in _report(report)["scopes"]} == {"account", "kms", "sns", "sqs"}
+    assert "_rawData" not in result.stdout
+
+
+def test_an_unknown_region_is_refused_before_anything_is_collected(estate, tmp_path):
     done = _run("--services", "sqs", "--regions", "us-east-77", "--report", tmp_path / "r.json")
     assert (done.returncode, done.stdout) == (Exit.USAGE, "")
     assert done.stderr == "collector: unknown region 'us-east-77' in partition aws\n"
@@ -160,14 +200,14 @@ def test_a_full_disk_ends_the_run_with_five_a_line_and_the_report(estate, tmp_pa
 
 
 @needs_full
-def test_a_report_that_cannot_be_written_is_told_and_the_data_has_left(estate):
+def test_a_report_that_cannot_be_written_costs_no_data(estate):
     done = _run(*SQS, "--report", "/dev/full")
     assert done.returncode == Exit.UNDELIVERED
     assert "aws_sqs_queue" in {record["_type"] for record in _records(done.stdout)}
     assert done.stderr.endswith("collector: cannot write the report: No space left on device\n")
 
 
-def test_a_reader_who_takes_one_line_ends_the_run_without_a_word(estate):
+def test_a_reader_that_stops_after_one_line_ends_the_run_silently(estate):
     words = " ".join(map(shlex.quote, (*COMMAND, "--services", "ec2,iam", "--regions", "us-east-1")))
     done = subprocess.run(
         ["sh", "-c", f"{words} | head -1"], capture_output=True, text=True, timeout=SECONDS, check=False
@@ -177,7 +217,7 @@ def test_a_reader_who_takes_one_line_ends_the_run_without_a_word(estate):
     assert "Broken pipe" not in done.stderr
 
 
-def test_a_closed_pipe_ends_a_run_that_still_has_much_to_say(estate):
+def test_a_closed_pipe_ends_a_run_with_much_left_to_write(estate):
     with _running("--services", "ec2,iam", "--regions", "us-east-1", "--log-level", "error") as process:
         assert process.stdout is not None
         assert process.stderr is not None
@@ -309,17 +349,17 @@ def test_the_schema_is_printed_for_programs():
 
 
 @pytest.mark.parametrize(
-    ("outcome", "code"),
+    ("result", "code"),
     [
-        (RunResult({"status": "complete"}), 0),
-        (RunResult({"status": "partial"}), 3),
-        (RunResult({"status": "failed"}), 4),
-        (RunResult({"status": "complete"}, bug=True), 1),
-        (RunResult({"status": "partial"}, stopped_by=signal.SIGTERM, bug=True), 143),
-        (RunResult({"status": "partial"}, closed=True), 141),
+        (RunResult(Report(status="complete")), 0),
+        (RunResult(Report(status="partial")), 3),
+        (RunResult(Report(status="failed")), 4),
+        (RunResult(Report(status="complete"), bug=True), 1),
+        (RunResult(Report(status="partial"), stopped_by=signal.SIGTERM, bug=True), 143),
+        (RunResult(Report(status="partial"), closed=True), 141),
     ],
 )
-def test_how_a_run_ended_is_its_exit_code(outcome, code):
-    with pytest.raises(SystemExit) as left:
-        _finish(outcome)
-    assert left.value.code == code
+def test_the_exit_code_tells_how_a_run_ended(result, code):
+    with pytest.raises(SystemExit) as caught:
+        finish(result)
+    assert caught.value.code == code

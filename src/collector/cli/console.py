@@ -1,4 +1,4 @@
-"""What a person sees on standard error: the table at the end, and progress on a terminal."""
+"""Human-readable output on standard error: the closing table of a run, and a progress line on a terminal."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from rich.table import Table
 
 from collector.report import Ledger, Report, Status
 
-ROWS = 40
-"""Lines of the table before the complete scopes are summed up."""
+MAX_PROBLEMS = 40
+"""Problems that are printed below the table; the rest are counted."""
 
 STYLES = {Status.COMPLETE: "green", Status.PARTIAL: "yellow", Status.SKIPPED: "dim", Status.FAILED: "red"}
 
 
 def show(report: Report) -> None:
-    """The report as a short table: one line for each service, and one for each problem."""
-    console = Console(stderr=True, highlight=False, soft_wrap=not sys.stderr.isatty())
+    """Print a run report: a table with a row for each account and service, a line for each problem, the totals."""
+    console = Console(stderr=True, emoji=False, highlight=False, soft_wrap=not sys.stderr.isatty())
     console.print(_services(report))
     problems = list(_problems(report))
-    for line in problems[:ROWS]:
+    for line in problems[:MAX_PROBLEMS]:
         console.print(line, markup=False)
-    if len(problems) > ROWS:
-        console.print(f"… and {len(problems) - ROWS} more problems: see --report")
+    if len(problems) > MAX_PROBLEMS:
+        console.print(f"… and {len(problems) - MAX_PROBLEMS} more problems: see --report")
     counts = report["counts"]
     seconds = (report["endedOn"] - report["startedOn"]) / 1000
     console.print(
@@ -38,56 +38,49 @@ def show(report: Report) -> None:
 
 
 def message(line: str) -> None:
-    """A line below the table."""
-    Console(stderr=True, highlight=False, soft_wrap=True).print(line, markup=False)
+    """Print a line below the table."""
+    Console(stderr=True, emoji=False, highlight=False, soft_wrap=True).print(line, markup=False)
 
 
 def _services(report: Report) -> Table:
-    table = Table(box=None, pad_edge=False)
-    table.add_column("account")
-    table.add_column("service")
-    table.add_column("status")
-    for number in ("scopes", "entities", "calls", "seconds"):
-        table.add_column(number, justify="right")
-    for (account, service), scopes in sorted(_grouped(report["scopes"]).items()):
+    table = Table("account", "service", "status", box=None, pad_edge=False)
+    for column in ("scopes", "entities", "calls", "slowest scope (s)"):
+        table.add_column(column, justify="right")
+    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for scope in report["scopes"]:
+        groups.setdefault((scope["account"], scope["service"]), []).append(scope)
+    for (account, service), scopes in sorted(groups.items()):
         states = {scope["status"] for scope in scopes}
         status = next(state for state in (Status.PARTIAL, Status.SKIPPED, Status.COMPLETE) if state in states)
-        sums = [sum(scope[number] for scope in scopes) for number in ("entities", "calls")]
+        sums = (f"{sum(scope[column] for scope in scopes):,}" for column in ("entities", "calls"))
         slowest = max(scope["seconds"] for scope in scopes)
-        cells = (str(len(scopes)), *(f"{each:,}" for each in sums), f"{slowest:.1f}")
-        table.add_row(account, service, f"[{STYLES[status]}]{status}[/]", *cells)
+        table.add_row(account, service, f"[{STYLES[status]}]{status}[/]", str(len(scopes)), *sums, f"{slowest:.1f}")
     return table
-
-
-def _grouped(scopes: list[dict[str, Any]]) -> dict[tuple[str, str], list[dict[str, Any]]]:
-    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for scope in scopes:
-        groups.setdefault((scope["account"], scope["service"]), []).append(scope)
-    return groups
 
 
 def _problems(report: Report) -> Iterator[str]:
     for scope in report["scopes"]:
         for problem in scope["problems"]:
-            where = f"{scope['account']} {scope['region']} {problem['operation']}"
-            yield f"{where}: {problem['reason']} ({problem['code']}, {problem['count']} times) {problem['message'][:160]}"
+            subject = f"{scope['account']} {scope['region']} {problem['operation']}"
+            count = f"{problem['count']} time{'' if problem['count'] == 1 else 's'}"
+            yield f"{subject}: {problem['reason']} ({problem['code']}, {count}) {problem['message'][:160]}"
 
 
 @contextmanager
-def progress(ledger: Ledger, *, wanted: bool) -> Iterator[None]:
-    """A line of totals that follows the run; only on a terminal, only if wanted."""
+def progress(ledger: Ledger, *, enabled: bool) -> Iterator[None]:
+    """Show a line of running totals until the context exits, if `enabled` and standard error is a terminal."""
     console = Console(stderr=True)
-    if not wanted or not console.is_terminal:
+    if not enabled or not console.is_terminal:
         yield
         return
-    with Live(get_renderable=lambda: _now(ledger), console=console, refresh_per_second=4, transient=True):
+    with Live(get_renderable=lambda: _totals(ledger), console=console, refresh_per_second=4, transient=True):
         yield
 
 
-def _now(ledger: Ledger) -> str:
+def _totals(ledger: Ledger) -> str:
     records = list(ledger.scopes.values())
-    done = sum(record.ended is not None for record in records)
+    ended = sum(record.ended is not None for record in records)
     calls = sum(record.calls for record in records)
     throttles = sum(record.throttles for record in records)
     entities = sum(ledger.types.values())
-    return f"{done}/{len(records)} scopes  {entities:,} entities  {calls:,} calls  {throttles:,} throttled"
+    return f"{ended}/{len(records)} scopes done  {entities:,} entities  {calls:,} calls  {throttles:,} throttled"
