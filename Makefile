@@ -1,12 +1,12 @@
-# Every target sets up its own virtual environment when there is none. PYTHON chooses the interpreter.
+# Each target first creates the virtual environment if it is missing. PYTHON chooses the interpreter.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test check format golden documents bench authref lock clean
+.PHONY: help demo test check type format golden documents bench authref lock clean
 
-help: ## what there is to do
+help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 $(READY): pyproject.toml requirements-dev.txt
@@ -16,37 +16,41 @@ $(READY): pyproject.toml requirements-dev.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . >&2
 	@touch $@
 
-demo: $(READY) ## the main job on the embedded sample estate: NDJSON on standard output
+demo: $(READY) ## collect the sample estate: NDJSON on standard output
 	@$(BIN)/python -m collector demo
 
-test: $(READY) ## all tests
+test: $(READY) ## run all tests
 	$(BIN)/python -m pytest
 
-check: $(READY) ## format, lint, types, tests, and whether generated documents are current
+check: $(READY) ## check format, lint, types, tests and generated documents
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
 	$(BIN)/python -m pytest
 
-format: $(READY) ## format the code and mend what ruff can
+format: $(READY) ## format the code and fix what ruff can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-golden: $(READY) ## write the golden graphs of tests/golden anew
+type: $(READY) ## check the declarations of one service: make type SERVICE=ssm
+	GOLDEN=new $(BIN)/python -m pytest -q -p no:randomly tests/catalog/test_catalog.py tests/services/test_services.py -k "$(SERVICE)"
+
+golden: $(READY) ## rewrite the golden graphs of tests/golden
 	GOLDEN=write $(BIN)/python -m pytest -q -p no:randomly tests/services/test_services.py
 
-documents: $(READY) ## write the generated documents anew
+documents: $(READY) ## rewrite the generated documents
 	$(BIN)/python -m tests.documents
 
-bench: $(READY) ## measure: calls, clients, whole runs, beside plain aioboto3
+bench: $(READY) ## benchmark calls, clients and whole runs beside plain aioboto3
 	$(BIN)/python -m bench
 
-authref: $(READY) ## write the authorization reference anew
+authref: $(READY) ## rewrite the authorization reference
 	$(BIN)/python bench/authref.py
 
-lock: ## resolve the pinned requirements anew (needs pip-tools)
+lock: ## resolve the pinned requirements again (needs pip-tools)
 	pip-compile -q --generate-hashes --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-header --no-annotate --allow-unsafe --extra demo -o requirements.txt pyproject.toml
 	pip-compile -q --generate-hashes --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-header --no-annotate --allow-unsafe --extra dev -o requirements-dev.txt pyproject.toml
 
-clean: ## remove what the other targets made
+clean: ## remove what the other targets created
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis dist
