@@ -346,15 +346,15 @@ class Lint:
         if not isinstance(declaration, Entity):
             return
         for cls in declaration.classes:
-            if cls not in CLASSES and cls != "Monitor":  # has no schema
+            if cls not in CLASSES:
                 raise Invalid(
-                    f"{declaration.type}: no class {cls!r}{_nearest(cls, CLASSES)}; write one of JupiterOne's classes to `cls`"
+                    f"no class {cls!r}{_nearest(cls, CLASSES)}; write one of JupiterOne's classes to `cls`"
                     " (tests/data/classes.json lists them)"
                 )
             missing = set(REQUIRED.get(cls, ())) - set(declaration.props)
             contradicted = {"category"} if declaration.classes[0] == "Host" else set()
             if missing - contradicted:
-                raise Invalid(f"{declaration.type}: class {cls} requires {sorted(missing)}: declare them in `props`")
+                raise Invalid(f"class {cls} requires {sorted(missing)}: declare them in `props`")
         hidden = COMPUTED_PROPERTIES & set(declaration.props)
         if hidden:
             raise Invalid(f"{sorted(hidden)} are set by the engine")
