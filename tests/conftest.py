@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 from collections.abc import Iterator
 
@@ -20,7 +21,7 @@ def quiet() -> Iterator[None]:
     structlog.reset_defaults()
 
 
-@pytest.fixture(scope="module")  # moto keeps its state per process: one estate at a time
+@pytest.fixture(scope="session")  # moto keeps its state per process: one estate at a time
 def running_estate() -> Iterator[EstateServer]:
     with estate_server() as server:
         yield server
@@ -35,3 +36,9 @@ def estate(running_estate: EstateServer, monkeypatch: pytest.MonkeyPatch) -> Ite
     running_estate.stub.faults.clear()
     yield running_estate
     running_estate.stub.faults.clear()
+
+
+def pytest_unconfigure() -> None:
+    # One collection still finds leaks. pytest and the interpreter would traverse the million objects of moto ten times.
+    gc.collect()
+    gc.freeze()

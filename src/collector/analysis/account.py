@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from collector.analysis.authorization import forms, services
 from collector.analysis.facts import AnalysisLimits, Facts
@@ -16,9 +17,6 @@ from collector.analysis.resource_policies import ResourcePolicies
 from collector.analysis.results import Counts, Result
 from collector.analysis.services import Services
 from collector.analysis.trust import Trusts
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
 
 PAGE = 5_000
 """Number of resources added to the index in one step."""

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
 
 from collector.analysis import authorization
 from collector.analysis.actions import Masks, union
 from collector.analysis.arntypes import ANY_NAME, NAMEABLE, ChildResource, Reference
+from collector.analysis.authorization import Form
 from collector.analysis.globs import OPEN_END, intersects
-
-if TYPE_CHECKING:
-    from collector.analysis.authorization import Form
 
 
 @dataclass(frozen=True, slots=True, eq=False)

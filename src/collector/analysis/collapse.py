@@ -7,20 +7,17 @@ service, and a pattern for everything collapses to the account, as in JupiterOne
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
+from collections.abc import Iterable, Iterator
+from typing import Literal, NamedTuple, TypeAlias
 
 from collector.analysis.actions import Masks, union
 from collector.analysis.arn_scopes import ArnScope, ArnType, arn_type, scopes_in
 from collector.analysis.authorization import Form, all_of, applicable, everything, shapes
+from collector.analysis.facts import Account, AnalysisLimits
 from collector.analysis.globs import head, is_wild, matches
 from collector.analysis.matching import ArnQuery, Matches, ResourceIndex
 from collector.analysis.patterns import EVERYTHING, Pattern, PatternReader, of_partition, parse
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from collector.analysis.facts import Account, AnalysisLimits
-    from collector.analysis.statements import StatementActions
+from collector.analysis.statements import StatementActions
 
 TargetKind: TypeAlias = Literal["account", "service", "foreign", "resource"]
 

@@ -6,19 +6,16 @@ variable, or one that covers only a part of the target, removes nothing: it mark
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from collector.analysis.actions import Masks, union, without
+from collector.analysis.arn_scopes import ArnScope
+from collector.analysis.collapse import GrantTarget
+from collector.analysis.documents import Statement
 from collector.analysis.globs import covers, intersects, matches
 from collector.analysis.patterns import Pattern, PatternReader, parse
 from collector.analysis.statements import StatementActions, statement_actions
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from collector.analysis.arn_scopes import ArnScope
-    from collector.analysis.collapse import GrantTarget
-    from collector.analysis.documents import Statement
 
 FULL, PARTIAL, NONE = 2, 1, 0
 """The degrees to which a Deny covers a target or a principal."""

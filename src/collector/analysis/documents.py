@@ -6,13 +6,12 @@ The accepted shapes are those of the IAM JSON policy grammar: `Statement` and mo
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 from urllib.parse import unquote
 
 import orjson
 
-if TYPE_CHECKING:
-    from collector.analysis.facts import PolicyDocument
+from collector.analysis.facts import PolicyDocument
 
 VARIABLES_SINCE = "2012-10-17"
 """The first version of the policy language with variables; in older documents `${…}` is literal text (IAM documentation)."""
@@ -71,7 +70,8 @@ def read(document: PolicyDocument, kind: DocumentKind) -> Policy:
     statements: list[Statement] = []
     faults: list[str] = []
     for position, raw in enumerate(_as_list(parsed.get("Statement", []))):
-        label = _label(raw, position)
+        sid = raw.get("Sid") if isinstance(raw, Mapping) else None
+        label = sid if isinstance(sid, str) and sid else f"[{position}]"
         try:
             statements.append(_statement(raw, label, kind, variables=variables))
         except _GrammarError as fault:
@@ -94,11 +94,6 @@ def _parsed(document: PolicyDocument) -> Mapping[str, Any]:
 
 def _as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
-
-
-def _label(raw: Any, position: int) -> str:
-    sid = raw.get("Sid") if isinstance(raw, Mapping) else None
-    return sid if isinstance(sid, str) and sid else f"[{position}]"
 
 
 def _statement(raw: Any, label: str, kind: DocumentKind, *, variables: bool) -> Statement:

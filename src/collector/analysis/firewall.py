@@ -6,10 +6,13 @@ properties are those of JupiterOne's firewall rules.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
 
 from collector.analysis import outside
 from collector.analysis.facts import Account, EntityRef, NetworkAclFact, NetworkFacts, SecurityGroupFact
+from collector.analysis.matching import ResourceIndex
 from collector.analysis.networks import NetworkPeer, of_cidr, of_prefix_list
 from collector.analysis.results import (
     AnalysisProblem,
@@ -20,12 +23,6 @@ from collector.analysis.results import (
     Relationship,
     Result,
 )
-
-if TYPE_CHECKING:
-    from collections import Counter
-    from collections.abc import Iterable, Iterator, Mapping
-
-    from collector.analysis.matching import ResourceIndex
 
 ALL_PORTS = (0, 65535)
 """The range for all ports, which the API omits; with it, queries can compare ports without a special case."""

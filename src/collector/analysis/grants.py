@@ -6,22 +6,19 @@ Names follow JupiterOne's documentation if it has them (`actions`, `normalizedAc
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 import orjson
 
+from collector.analysis.actions import Masks
 from collector.analysis.authorization import LEVELS, all_of, everything, levels
+from collector.analysis.collapse import GrantTarget
+from collector.analysis.denials import Remainder
+from collector.analysis.documents import Statement
 from collector.analysis.results import Primitive, cut
 from collector.analysis.services import ACCOUNT_PREFIX
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
-    from collector.analysis.actions import Masks
-    from collector.analysis.collapse import GrantTarget
-    from collector.analysis.denials import Remainder
-    from collector.analysis.documents import Statement
-    from collector.analysis.statements import StatementActions
+from collector.analysis.statements import StatementActions
 
 
 class Grant(NamedTuple):

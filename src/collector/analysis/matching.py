@@ -8,17 +8,13 @@ from __future__ import annotations
 
 import gc
 from bisect import bisect_left, bisect_right
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
 
-from collector.analysis.arn_scopes import arn_type
+from collector.analysis.arn_scopes import ArnType, arn_type
 from collector.analysis.arntypes import NAMEABLE
 from collector.analysis.facts import EntityRef
 from collector.analysis.globs import Match, after, head, is_wild, matcher, matches
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-
-    from collector.analysis.arn_scopes import ArnType
 
 _SEGMENTS = 6
 

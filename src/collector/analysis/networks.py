@@ -5,17 +5,14 @@ What was not collected is mapped as in JupiterOne: the Internet for all addresse
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_network
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from collector.analysis import outside
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from collector.analysis.facts import EntityRef, NetworkFacts
-    from collector.analysis.results import Described, Primitive
+from collector.analysis.facts import EntityRef, NetworkFacts
+from collector.analysis.results import Described, Primitive
 
 _PRIVATE = tuple(
     map(

@@ -6,14 +6,17 @@ policies, resource policies) are not evaluated. The principals that hold the pol
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from collector.analysis import outside
 from collector.analysis.collapse import Collapse
 from collector.analysis.denials import Denial, denials, joined, remainder
 from collector.analysis.documents import Statement, read
+from collector.analysis.facts import Account, AnalysisLimits, PolicyFact
 from collector.analysis.grants import Grant, grant_properties
+from collector.analysis.matching import ResourceIndex
 from collector.analysis.patterns import PatternReader
 from collector.analysis.results import (
     AnalysisProblem,
@@ -25,13 +28,6 @@ from collector.analysis.results import (
 )
 from collector.analysis.services import ACCOUNT_PREFIX, Services, of_prefix
 from collector.analysis.statements import statement_actions
-
-if TYPE_CHECKING:
-    from collections import Counter
-    from collections.abc import Iterable, Iterator, Sequence
-
-    from collector.analysis.facts import Account, AnalysisLimits, PolicyFact
-    from collector.analysis.matching import ResourceIndex
 
 STEP_SIZE = 500
 """Largest number of findings in one step of the analysis."""
@@ -121,9 +117,14 @@ class Permissions:
         self, policy: PolicyFact, verb: AnalysisVerb, statements: Sequence[Statement], denied: Sequence[Denial]
     ) -> Iterator[Result]:
         reached = self.reached(policy, "Allow" if verb == "ALLOWS" else "Deny", statements)
-        yield from self._to_account(policy, verb, reached.account, denied)
+        properties = self._wide_properties(policy, reached.account, denied)
+        if properties is not None:
+            yield Relationship(policy.key, policy.type, verb, self._account.key, "aws_account", None, properties)
         for type_, grants in reached.services.items():
-            yield from self._to_service(policy, verb, type_, grants, denied)
+            properties = self._wide_properties(policy, grants, denied)
+            if properties is not None:
+                yield from self._services.request(type_)
+                yield Relationship(policy.key, policy.type, verb, self._services.key(type_), type_, None, properties)
         for account, grants in reached.foreign.items():
             yield from self._to_foreign(policy, verb, account, grants, denied)
         for (type_, owner), resources in reached.resources.items():
@@ -140,21 +141,6 @@ class Permissions:
                 for target in resolved.targets:
                     found.add(Grant(statement, actions, target))
         return found
-
-    def _to_account(
-        self, policy: PolicyFact, verb: AnalysisVerb, grants: Sequence[Grant], denied: Sequence[Denial]
-    ) -> Iterator[Result]:
-        properties = self._wide_properties(policy, grants, denied)
-        if properties is not None:
-            yield Relationship(policy.key, policy.type, verb, self._account.key, "aws_account", None, properties)
-
-    def _to_service(
-        self, policy: PolicyFact, verb: AnalysisVerb, type_: str, grants: Sequence[Grant], denied: Sequence[Denial]
-    ) -> Iterator[Result]:
-        properties = self._wide_properties(policy, grants, denied)
-        if properties is not None:
-            yield from self._services.request(type_)
-            yield Relationship(policy.key, policy.type, verb, self._services.key(type_), type_, None, properties)
 
     def _to_foreign(
         self, policy: PolicyFact, verb: AnalysisVerb, account: str, grants: Sequence[Grant], denied: Sequence[Denial]
@@ -219,15 +205,13 @@ class _EdgeWriter:
         """Return the properties for a bit mask of grants; None if everything is denied."""
         key = (bits, degrees)
         if key not in self._cache:
-            self._cache[key] = self._compute(bits, degrees)
+            grants = [grant for number, grant in enumerate(self._grants) if bits >> number & 1]
+            left = joined(remainder(grant.actions, grant.target, self._denied(grant, degrees)) for grant in grants)
+            if left.empty:
+                self._cache[key] = None
+            else:
+                self._cache[key] = grant_properties(grants, left, self._policy.version) | {"crossAccount": self._cross}
         return self._cache[key]
-
-    def _compute(self, bits: int, degrees: tuple[int, ...]) -> dict[str, Primitive] | None:
-        grants = [grant for number, grant in enumerate(self._grants) if bits >> number & 1]
-        left = joined(remainder(grant.actions, grant.target, self._denied(grant, degrees)) for grant in grants)
-        if left.empty:
-            return None
-        return grant_properties(grants, left, self._policy.version) | {"crossAccount": self._cross}
 
     def _denied(self, grant: Grant, degrees: tuple[int, ...]) -> list[tuple[Denial, int]]:
         if not degrees or grant.target.scope is None:

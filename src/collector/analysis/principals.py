@@ -6,19 +6,16 @@ Source of the forms: the IAM documentation of the Principal element.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Literal, NamedTuple, TypeAlias
 
 from collector.analysis import outside
 from collector.analysis.denials import FULL, NONE, PARTIAL
 from collector.analysis.documents import Principals, condition_values
 from collector.analysis.facts import Account, EntityRef, account_key
+from collector.analysis.matching import ResourceIndex
 from collector.analysis.results import Described, Primitive, cut
 from collector.analysis.services import of_principal
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-
-    from collector.analysis.matching import ResourceIndex
 
 PrincipalKind: TypeAlias = Literal[
     "account",

@@ -6,26 +6,23 @@ them for all of these types, so they are an extension.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from collector.analysis.arn_scopes import ArnType, arn_type
 from collector.analysis.collapse import GrantTarget
 from collector.analysis.denials import NONE, Denial, Remainder, denials, joined, matches_resource, remainder
 from collector.analysis.documents import Statement, read
+from collector.analysis.facts import Account, ResourcePolicyFact
 from collector.analysis.grants import Grant, grant_properties
+from collector.analysis.matching import ResourceIndex
 from collector.analysis.patterns import PatternReader, parse
 from collector.analysis.principals import Principal, PrincipalEnd, PrincipalIndex, condition_properties, denial_degree
 from collector.analysis.results import AnalysisProblem, MappedRelationship, Primitive, Relationship, Result, cut
+from collector.analysis.services import Services
 from collector.analysis.statements import statement_actions
 from collector.analysis.trust import merged_properties, principals_of
-
-if TYPE_CHECKING:
-    from collections import Counter
-    from collections.abc import Iterator, Mapping, Sequence
-
-    from collector.analysis.facts import Account, ResourcePolicyFact
-    from collector.analysis.matching import ResourceIndex
-    from collector.analysis.services import Services
 
 
 class _PrincipalGrant(NamedTuple):

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 from collector.analysis.actions import NO_ACTIONS, Masks, common, meet, union, without
 from collector.analysis.authorization import EVERY_ACTION, everything, expand
+from collector.analysis.documents import Rule
 from collector.analysis.globs import matches
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from collector.analysis.documents import Rule
 
 _FEW = 8
 

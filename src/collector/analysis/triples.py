@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from itertools import product
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-if TYPE_CHECKING:
-    from collector.analysis.results import AnalysisVerb
+from collector.analysis.results import AnalysisVerb
 
 RESOURCE = "resource"
 """Any collected type that is possible in this position."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from collector.analysis.denials import FULL, NONE
 from collector.analysis.documents import Policy, Rule, Statement, read
+from collector.analysis.facts import Account, TrustFact
 from collector.analysis.globs import matches
 from collector.analysis.grants import conditions, statement_labels
 from collector.analysis.principals import (
@@ -25,13 +28,7 @@ from collector.analysis.results import (
     Result,
     cut,
 )
-
-if TYPE_CHECKING:
-    from collections import Counter
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-
-    from collector.analysis.facts import Account, TrustFact
-    from collector.analysis.services import Services
+from collector.analysis.services import Services
 
 ASSUME = ("sts:assumerole", "sts:assumerolewithsaml", "sts:assumerolewithwebidentity")
 """The actions that assume a role. sts:TagSession and sts:SetSourceIdentity alone do not."""

@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from itertools import product
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 from collector.analysis.triples import SERVICE as ANY_SERVICE
 from collector.analysis.triples import TRIPLES
-from collector.catalog.catalog import declarations, operations
+from collector.catalog.catalog import Catalog, declarations, operations
 from collector.catalog.permissions import action_of, api_of
 from collector.catalog.published import SERVICE, TypeTriple, names, published, row_covers
-from collector.schema.declarations import Entity, First, Fixed, Template, Via
+from collector.schema.declarations import Edge, Entity, First, Fixed, Service, Source, Template, Via
 from collector.schema.paths import reads
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from collector.catalog.catalog import Catalog
-    from collector.schema.declarations import Edge, Service, Source
 
 Types: TypeAlias = "tuple[str, ...]"
 

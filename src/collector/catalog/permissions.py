@@ -6,14 +6,11 @@ Source: AWS's service authorization reference.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import cache
-from typing import TYPE_CHECKING
 
 import botocore.session
 from botocore import xform_name
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 PREFIXES: Mapping[str, str] = {
     "accessanalyzer": "access-analyzer",

@@ -7,13 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
+from collector.catalog.catalog import Catalog
+from collector.model import Record
 from collector.schema.declarations import RESOURCE, Entity
-
-if TYPE_CHECKING:
-    from collector.catalog.catalog import Catalog
-    from collector.model import Record
 
 TypeTriple: TypeAlias = tuple[str, str, str]
 """A relationship between types: source type, verb, target type."""

@@ -134,7 +134,9 @@ class AccountAssembler:
         """The records of rows that are converted already, here or in a worker process."""
         for row in rows:
             if isinstance(row, BadRow):
-                self._fail(row, scope)
+                types = {row.type} if row.type else set[str]()
+                operation = f"{scope.service}:{row.type or 'links'}"
+                self._ledger.scopes[scope].fail(CallFailed(operation, Reason.INVALID, row.code, row.message), types)
             elif row.entity is None:
                 yield from self._links(row.pointers, scope)
             else:
@@ -169,8 +171,3 @@ class AccountAssembler:
             yield OutgoingRecord(record, scope)
         self._ledger.duplicates += self.graph.duplicates
         self._ledger.dangling.update(self.graph.dangling)
-
-    def _fail(self, bad: BadRow, scope: Scope) -> None:
-        types = {bad.type} if bad.type else set[str]()
-        operation = f"{scope.service}:{bad.type or 'links'}"
-        self._ledger.scopes[scope].fail(CallFailed(operation, Reason.INVALID, bad.code, bad.message), types)

@@ -137,7 +137,10 @@ class _Doctor:
         await self._check_regions(session)
         calls = self._reach.calls(session, target.home)
         result = await probe_account(calls, session, member.role, self._catalog, self._required)
-        self._report_denials(target.account, result, member.role or target.caller)
+        for action, why in sorted(result.denied.items()):
+            remedy = _fix_permission(action, why, member.role or target.caller)
+            missing = self._required.types.get(action, ())
+            self._find("permission", f"{action} in {target.account}", why, remedy, missing)
         self._report_failures(target.account, result)
         extent = "all permissions simulated" if result.simulated else "permissions tried where no resource is needed"
         made = pluralize(result.calls, "call")
@@ -161,11 +164,6 @@ class _Doctor:
                 self._find("region", subject, summarize(failure), _fix_region(failure), self._regional_types)
 
         await for_each(list(session.target.regions), one, AT_ONCE)
-
-    def _report_denials(self, account: str, result: ProbeResult, arn: str) -> None:
-        for action, why in sorted(result.denied.items()):
-            missing = self._required.types.get(action, ())
-            self._find("permission", f"{action} in {account}", why, _fix_permission(action, why, arn), missing)
 
     def _report_failures(self, account: str, result: ProbeResult) -> None:
         """Report one finding for each endpoint and reason, not for each operation."""

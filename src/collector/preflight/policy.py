@@ -8,16 +8,14 @@ from __future__ import annotations
 import json
 import re
 from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 from collector.catalog.catalog import Catalog, affected, call_of, client_of, declarations, operations
 from collector.catalog.permissions import API_GATEWAY, actions_of, api_of, path_of
 from collector.schema.declarations import Declaration, Entity, Service
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 Document: TypeAlias = dict[str, Any]
 

@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from collector.analysis.actions import union, without
 from collector.analysis.authorization import expand
 from collector.analysis.documents import Policy, Rule, read
 from collector.analysis.globs import covers, intersects, matches
-from collector.config import ConfigurationError
+from collector.aws.accounts import AccountSession, Member
+from collector.aws.calls import ScopeCalls
+from collector.catalog.catalog import Catalog
+from collector.config import ConfigurationError, Settings
 from collector.faults import CallFailed
+from collector.preflight.policy import RequiredActions
 from collector.preflight.reach import open_reach
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from pathlib import Path
-
-    from collector.aws.accounts import AccountSession, Member
-    from collector.aws.calls import ScopeCalls
-    from collector.catalog.catalog import Catalog
-    from collector.config import Settings
-    from collector.preflight.policy import RequiredActions
 
 
 class Level(IntEnum):

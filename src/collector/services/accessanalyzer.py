@@ -8,6 +8,15 @@ from collector.schema.values import differs, document, equals
 EXTERNAL = ("ACCOUNT", "ORGANIZATION")
 """The analyzer types that `ListFindings` accepts; it rejects the others (source: Access Analyzer documentation)."""
 
+EXTERNAL_FINDINGS = Call(
+    "list_findings",
+    "findings",
+    {"maxResults": 100},
+    each="aws_accessanalyzer_analyzer",
+    args={"analyzerArn": "arn"},
+    when=equals("type", *EXTERNAL),
+)
+
 analyzer = Entity(
     type="aws_accessanalyzer_analyzer",
     cls=("Assessment", "Scanner"),
@@ -34,14 +43,7 @@ analyzer = Entity(
 external_finding = Entity(
     type="aws_accessanalyzer_finding",
     cls="Finding",
-    rows=Call(
-        "list_findings",
-        "findings",
-        {"maxResults": 100},
-        each="aws_accessanalyzer_analyzer",
-        args={"analyzerArn": "arn"},
-        when=equals("type", *EXTERNAL),
-    ),
+    rows=EXTERNAL_FINDINGS,
     key=Template("{^.arn}/finding/{id}"),
     arn=None,
     id="id",
@@ -71,14 +73,7 @@ external_finding = Entity(
 
 other_finding = replace(
     external_finding,
-    rows=Call(
-        "list_findings_v2",
-        "findings",
-        {"maxResults": 100},
-        each="aws_accessanalyzer_analyzer",
-        args={"analyzerArn": "arn"},
-        when=differs("type", *EXTERNAL),
-    ),
+    rows=replace(EXTERNAL_FINDINGS, op="list_findings_v2", when=differs("type", *EXTERNAL)),
     props=pick(
         "resource",
         "resourceType",

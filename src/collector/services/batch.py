@@ -40,10 +40,8 @@ def in_order(environments: list[Row]) -> list[str]:
     return [one["computeEnvironment"] for one in sorted(environments, key=lambda one: one.get("order", 0))]
 
 
-def is_enabled(state: str) -> bool:
-    """Whether a queue or compute environment accepts jobs."""
-    return state == "ENABLED"
-
+is_enabled = Via("state", lambda state: state == "ENABLED")
+"""Whether a queue or compute environment accepts jobs."""
 
 compute_environment = Entity(
     type="aws_batch_compute_environment",
@@ -52,7 +50,7 @@ compute_environment = Entity(
     when=differs("status", "DELETED"),
     key="computeEnvironmentArn",
     name="computeEnvironmentName",
-    active=Via("state", is_enabled),
+    active=is_enabled,
     web="https://{console}/batch/home?region={region}#compute-environments/detail/{computeEnvironmentArn}",
     tags="tags",
     props=pick(
@@ -87,7 +85,7 @@ job_queue = Entity(
     when=differs("status", "DELETED"),
     key="jobQueueArn",
     name="jobQueueName",
-    active=Via("state", is_enabled),
+    active=is_enabled,
     web="https://{console}/batch/home?region={region}#queues/detail/{jobQueueArn}",
     tags="tags",
     props=pick(

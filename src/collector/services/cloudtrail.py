@@ -5,6 +5,7 @@ Event selectors and tags are available in a trail's home region only, and only t
 
 from collector.schema.declarations import (
     Call,
+    Computed,
     Edge,
     Fixed,
     Gather,
@@ -40,16 +41,8 @@ def _lets_through(selector: Row, flag: str) -> bool:
     return not limits or any(flag in limit for limit in limits)
 
 
-@computed(*SELECTORS)
-def reading(row: Row) -> bool | None:
-    """Whether the trail records read events."""
-    return records(row, "ReadOnly", "true")
-
-
-@computed(*SELECTORS)
-def writing(row: Row) -> bool | None:
-    """Whether the trail records write events."""
-    return records(row, "WriteOnly", "false")
+reading = Computed(lambda row: records(row, "ReadOnly", "true"), SELECTORS)
+writing = Computed(lambda row: records(row, "WriteOnly", "false"), SELECTORS)
 
 
 @computed("TrailARN", "Caller[].Account")

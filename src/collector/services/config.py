@@ -22,6 +22,7 @@ from collector.schema.patterns import tagged
 from collector.schema.values import equals, only, unique
 
 ACCOUNT = "AWS::::Account"
+NO_RECORDER = ("NoSuchConfigurationRecorderException",)
 
 KEYS = {
     "AWS::AutoScaling::AutoScalingGroup": "{id}",
@@ -180,18 +181,8 @@ SERVICE = Service(
         category=("security",),
         function=("configuration-management",),
         hydrate=(
-            Hydrate(
-                "describe_configuration_recorders",
-                "Recorders",
-                regions=True,
-                absent=("NoSuchConfigurationRecorderException",),
-            ),
-            Hydrate(
-                "describe_configuration_recorder_status",
-                "States",
-                regions=True,
-                absent=("NoSuchConfigurationRecorderException",),
-            ),
+            Hydrate("describe_configuration_recorders", "Recorders", regions=True, absent=NO_RECORDER),
+            Hydrate("describe_configuration_recorder_status", "States", regions=True, absent=NO_RECORDER),
             Hydrate("describe_delivery_channels", "Channels", regions=True, absent=("NoSuchDeliveryChannelException",)),
         ),
         props=pick(

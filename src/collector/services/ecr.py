@@ -20,6 +20,8 @@ from collector.schema.declarations import (
 from collector.schema.patterns import encrypted_with, tagged
 from collector.schema.values import computed, document, entry, equals, only
 
+REPOSITORY = {"repositoryName": "repositoryName"}
+
 SEVERITIES = {"CRITICAL": 9, "HIGH": 7, "MEDIUM": 4, "LOW": 1, "INFORMATIONAL": 0}
 """The lower bound of each severity rating in CVSS."""
 
@@ -73,14 +75,8 @@ repository = Entity(
         Join(Call("get_registry_scanning_configuration", "@"), "Scanning", on="registryId", to="registryId"),
     ),
     hydrate=(
-        Hydrate(
-            "get_repository_policy", "Access", {"repositoryName": "repositoryName"},
-            absent=("RepositoryPolicyNotFoundException",),
-        ),
-        Hydrate(
-            "get_lifecycle_policy", "Lifecycle", {"repositoryName": "repositoryName"},
-            absent=("LifecyclePolicyNotFoundException",),
-        ),
+        Hydrate("get_repository_policy", "Access", REPOSITORY, absent=("RepositoryPolicyNotFoundException",)),
+        Hydrate("get_lifecycle_policy", "Lifecycle", REPOSITORY, absent=("LifecyclePolicyNotFoundException",)),
     ),
     key="repositoryArn",
     name="repositoryName",
@@ -101,10 +97,7 @@ repository = Entity(
 image = Entity(
     type="aws_ecr_image",
     cls="Image",
-    rows=Call(
-        "describe_images", "imageDetails", {"maxResults": 1000},
-        each="aws_ecr_repository", args={"repositoryName": "repositoryName"},
-    ),
+    rows=Call("describe_images", "imageDetails", {"maxResults": 1000}, each="aws_ecr_repository", args=REPOSITORY),
     key=Template("{^.repositoryArn}@{imageDigest}"),
     arn=None,
     name=image_name,
@@ -123,7 +116,7 @@ image = Entity(
 
 FINDINGS = Call(
     "describe_image_scan_findings", "imageScanFindings.findings", {"maxResults": 1000},
-    each="aws_ecr_image", args={"repositoryName": "repositoryName", "imageId.imageDigest": "imageDigest"}, when=may_have_findings,
+    each="aws_ecr_image", args={**REPOSITORY, "imageId.imageDigest": "imageDigest"}, when=may_have_findings,
     absent=("ScanNotFoundException", "UnsupportedImageTypeException"),
 )  # fmt: skip
 

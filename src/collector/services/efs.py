@@ -4,6 +4,7 @@ from collector.schema.declarations import Call, Edge, Entity, Hydrate, Row, Serv
 from collector.schema.patterns import encrypted_with, guarded_by
 from collector.schema.values import computed, differs, equals
 
+FILE_SYSTEM = {"FileSystemId": "FileSystemId"}
 SETTLED = differs("LifeCycleState", "creating", "deleting", "deleted", "error")
 
 
@@ -20,14 +21,8 @@ file_system = Entity(
     cls="DataStore",
     rows=Call("describe_file_systems", "FileSystems", {"MaxItems": 100}),
     hydrate=(
-        Hydrate(
-            "describe_file_system_policy", "Access", {"FileSystemId": "FileSystemId"},
-            when=SETTLED, absent=("PolicyNotFound",),
-        ),
-        Hydrate(
-            "describe_backup_policy", "Backup", {"FileSystemId": "FileSystemId"},
-            when=SETTLED, absent=("PolicyNotFound",),
-        ),
+        Hydrate("describe_file_system_policy", "Access", FILE_SYSTEM, when=SETTLED, absent=("PolicyNotFound",)),
+        Hydrate("describe_backup_policy", "Backup", FILE_SYSTEM, when=SETTLED, absent=("PolicyNotFound",)),
     ),
     key="FileSystemArn",
     id="FileSystemId",
@@ -53,7 +48,7 @@ mount_target = Entity(
     cls="NetworkEndpoint",
     rows=Call(
         "describe_mount_targets", "MountTargets", {"MaxItems": 100}, each="aws_efs_file_system",
-        args={"FileSystemId": "FileSystemId"}, when=Via("NumberOfMountTargets", bool),
+        args=FILE_SYSTEM, when=Via("NumberOfMountTargets", bool),
     ),
     hydrate=(
         Hydrate(

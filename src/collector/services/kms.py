@@ -3,6 +3,8 @@
 from collector.schema.declarations import Call, Entity, First, Hydrate, Join, Row, Service, pick, service_node
 from collector.schema.values import computed, equals, only
 
+KEY_ID = {"KeyId": "KeyId"}
+INVALID_STATE = "KMSInvalidStateException"
 SHUT_OUT = "AccessDeniedException: resource-based policy"
 
 
@@ -23,22 +25,17 @@ key = Entity(
     type="aws_kms_key",
     cls="CryptoKey",
     rows=Call("list_keys", "Keys", {"Limit": 1000}),
-    join=(
-        Join(Call("list_aliases", "Aliases", {"Limit": 100}), "Aliases", on="TargetKeyId", to="KeyId"),
-    ),
+    join=(Join(Call("list_aliases", "Aliases", {"Limit": 100}), "Aliases", on="TargetKeyId", to="KeyId"),),
     hydrate=(
-        Hydrate("describe_key", "Detail", {"KeyId": "KeyId"}, absent=(SHUT_OUT,)),
+        Hydrate("describe_key", "Detail", KEY_ID, absent=(SHUT_OUT,)),
+        Hydrate("get_key_policy", "Access", KEY_ID, {"PolicyName": "default"}, absent=(SHUT_OUT, INVALID_STATE)),
         Hydrate(
-            "get_key_policy", "Access", {"KeyId": "KeyId"}, {"PolicyName": "default"},
-            absent=(SHUT_OUT, "KMSInvalidStateException"),
+            "get_key_rotation_status", "Rotation", KEY_ID, when=may_rotate,
+            absent=(SHUT_OUT, "UnsupportedOperationException", INVALID_STATE),
         ),
         Hydrate(
-            "get_key_rotation_status", "Rotation", {"KeyId": "KeyId"}, when=may_rotate,
-            absent=(SHUT_OUT, "UnsupportedOperationException", "KMSInvalidStateException"),
-        ),
-        Hydrate(
-            "list_resource_tags", "Tags", {"KeyId": "KeyId"}, {"Limit": 50}, items="Tags",
-            when=equals("Detail.KeyMetadata.KeyManager", "CUSTOMER"), absent=(SHUT_OUT, "KMSInvalidStateException"),
+            "list_resource_tags", "Tags", KEY_ID, {"Limit": 50}, items="Tags",
+            when=equals("Detail.KeyMetadata.KeyManager", "CUSTOMER"), absent=(SHUT_OUT, INVALID_STATE),
         ),
     ),
     key="KeyArn",

@@ -1,6 +1,7 @@
 """Amazon RDS and Aurora. The API also returns resources of Neptune and DocumentDB, which are left out."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from collector.schema.declarations import (
     Call,
@@ -11,6 +12,7 @@ from collector.schema.declarations import (
     Join,
     Row,
     Service,
+    Source,
     Template,
     Via,
     pick,
@@ -40,6 +42,11 @@ def first_label(name: str) -> str | None:
     return label if len(label) > 1 else None
 
 
+def attributes(op: str, identifier: str) -> Hydrate:
+    """With whom a snapshot is shared. AWS returns it for manual snapshots only."""
+    return Hydrate(op, "Detail", {identifier: identifier}, when=equals("SnapshotType", "manual"))
+
+
 def shared_with(attributes: str) -> dict[str, Computed]:
     """With whom a snapshot is shared. Only a manual one can be; None if its attributes could not be read."""
     walk = walker(attributes)
@@ -62,6 +69,16 @@ def _restorers(attributes: list[Row]) -> list[str]:
     named = (one for one in attributes if one.get("AttributeName") == "restore")
     return [account for one in named for account in one.get("AttributeValues") or ()]
 
+
+DATABASE: dict[str, Source] = pick(
+    securityGroupIds="VpcSecurityGroups[].VpcSecurityGroupId",
+    public="PubliclyAccessible",
+    encrypted="StorageEncrypted",
+    retentionPeriod="BackupRetentionPeriod",
+    hasBackup=Via("BackupRetentionPeriod", bool),
+    loggingEnabled=present("EnabledCloudwatchLogsExports"),
+)
+"""The properties that clusters and instances share."""
 
 cluster = Entity(
     type="aws_rds_cluster",
@@ -90,12 +107,7 @@ cluster = Entity(
         dbSubnetGroup="DBSubnetGroup",
         vpcId=only("Subnets[].VpcId"),
         members="DBClusterMembers[].DBInstanceIdentifier",
-        securityGroupIds="VpcSecurityGroups[].VpcSecurityGroupId",
-        public="PubliclyAccessible",
-        encrypted="StorageEncrypted",
-        retentionPeriod="BackupRetentionPeriod",
-        hasBackup=Via("BackupRetentionPeriod", bool),
-        loggingEnabled=present("EnabledCloudwatchLogsExports"),
+        **DATABASE,
     ),
     secrets=("PendingModifiedValues.MasterUserPassword",),
     edges=(
@@ -137,12 +149,7 @@ instance = Entity(
         databaseName="DBName",
         vpcId="DBSubnetGroup.VpcId",
         dbSubnetGroup="DBSubnetGroup.DBSubnetGroupName",
-        securityGroupIds="VpcSecurityGroups[].VpcSecurityGroupId",
-        public="PubliclyAccessible",
-        encrypted="StorageEncrypted",
-        retentionPeriod="BackupRetentionPeriod",
-        hasBackup=Via("BackupRetentionPeriod", bool),
-        loggingEnabled=present("EnabledCloudwatchLogsExports"),
+        **DATABASE,
     ),
     secrets=("PendingModifiedValues.MasterUserPassword",),
     edges=(
@@ -156,12 +163,7 @@ snapshot = Entity(
     cls=("DataStore", "Database", "Image"),
     rows=Call("describe_db_snapshots", "DBSnapshots", PAGE),
     when=IS_RDS,
-    hydrate=(
-        Hydrate(
-            "describe_db_snapshot_attributes", "Detail", {"DBSnapshotIdentifier": "DBSnapshotIdentifier"},
-            when=equals("SnapshotType", "manual"),
-        ),
-    ),
+    hydrate=(attributes("describe_db_snapshot_attributes", "DBSnapshotIdentifier"),),
     key="DBSnapshotArn",
     name="DBSnapshotIdentifier",
     also={"name": Template("{region}/{DBSnapshotIdentifier}")},
@@ -182,24 +184,15 @@ snapshot = Entity(
     ),
 )  # fmt: skip
 
-cluster_snapshot = Entity(
+cluster_snapshot = replace(
+    snapshot,
     type="aws_db_cluster_snapshot",
-    cls=("DataStore", "Database", "Image"),
     rows=Call("describe_db_cluster_snapshots", "DBClusterSnapshots", PAGE),
-    when=IS_RDS,
-    hydrate=(
-        Hydrate(
-            "describe_db_cluster_snapshot_attributes", "Detail",
-            {"DBClusterSnapshotIdentifier": "DBClusterSnapshotIdentifier"}, when=equals("SnapshotType", "manual"),
-        ),
-    ),
+    hydrate=(attributes("describe_db_cluster_snapshot_attributes", "DBClusterSnapshotIdentifier"),),
     key="DBClusterSnapshotArn",
     name="DBClusterSnapshotIdentifier",
     also={"name": Template("{region}/{DBClusterSnapshotIdentifier}")},
-    created="SnapshotCreateTime",
-    active=equals("Status", "available"),
     web="https://{console}/rds/home?region={region}#db-snapshot:engine={Engine};id={DBClusterSnapshotIdentifier}",
-    tags="TagList",
     props=pick(
         "DBClusterIdentifier", "DbClusterResourceId", "SnapshotType", "Status", "Engine", "EngineVersion",
         "AllocatedStorage", "KmsKeyId", "VpcId", "AvailabilityZones",

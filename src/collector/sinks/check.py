@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import gzip
 import uuid
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-from collector.config import ConfigurationError
+from collector.config import ConfigurationError, Settings
 from collector.sinks.base import DeliveryError
 from collector.sinks.outputs import JUPITERONE, endpoint
 from collector.sinks.synchronization import Synchronization
 from collector.sinks.transport import Http, RefusedError, without_query
-
-if TYPE_CHECKING:
-    from collector.config import Settings
 
 AUTH_FAILED = frozenset({401, 403})
 NOT_FOUND = frozenset({404, 410})
@@ -44,7 +41,10 @@ async def _fault(settings: Settings, output: str) -> Fault | None:
     except (ConfigurationError, DeliveryError) as error:
         return Fault(name, str(error), "correct the setting")
     try:
-        await (_request_missing_job(http, url) if output.startswith(JUPITERONE) else _send_empty_batch(http, url))
+        if output.startswith(JUPITERONE):
+            await Synchronization(http, url).status(str(uuid.uuid4()))  # of a job that does not exist
+        else:
+            await _send_empty_batch(http, url)
     except RefusedError as error:
         return _refusal(name, error, output)
     except DeliveryError as error:
@@ -65,10 +65,6 @@ async def _send_empty_batch(http: Http, url: str) -> None:
         "Collector-Event": "check",
     }
     await http.post(url, gzip.compress(b""), headers)
-
-
-async def _request_missing_job(http: Http, url: str) -> None:
-    await Synchronization(http, url).status(str(uuid.uuid4()))
 
 
 def _refusal(name: str, error: RefusedError, output: str) -> Fault | None:

@@ -5,14 +5,11 @@ from __future__ import annotations
 import shlex
 import subprocess
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from anyio import to_thread
 
 from collector.sinks.base import DeliveryError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 COMMAND_SECONDS = 60.0
 """Timeout of a command that prints a token."""

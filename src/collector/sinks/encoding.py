@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import gzip
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import takewhile
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import orjson
 
 from collector.model import Batch, Scope
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 GZIP_LEVEL = 2
 """The lines are so repetitive that level 6 takes three times the CPU to save a tenth of the bytes."""

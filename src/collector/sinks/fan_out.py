@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 import anyio
 import structlog
 
+from collector.model import Batch
+from collector.report import Report
 from collector.sinks.base import ClosedError, DeliveryError, Sink
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from collector.model import Batch
-    from collector.report import Report
 
 log = structlog.get_logger()
 

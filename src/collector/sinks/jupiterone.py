@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import anyio
 import orjson
 import structlog
 from anyio import to_thread
 
+from collector.model import Batch
+from collector.report import Report
 from collector.sinks.base import DeliveryError
+from collector.sinks.encoding import EncodedBatch, Number
 from collector.sinks.outbox import SpooledSink
 from collector.sinks.spool import RunSummary, Spool
 from collector.sinks.synchronization import AWAITING, FINISHED, UNDER_WAY, JobEndedError, JobStatus, Synchronization
 from collector.sinks.transport import without_query
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
-    from collector.model import Batch
-    from collector.report import Report
-    from collector.sinks.encoding import EncodedBatch, Number
 
 log = structlog.get_logger()
 

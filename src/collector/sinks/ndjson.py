@@ -5,20 +5,17 @@ from __future__ import annotations
 import gzip
 import os
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, BinaryIO, cast
+from typing import IO, BinaryIO, cast
 
 import zstandard
 from anyio import to_thread
 
+from collector.model import Batch
+from collector.report import Report
 from collector.sinks.base import ClosedError, write_errors
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from collector.model import Batch
-    from collector.report import Report
 
 
 class NdjsonSink:

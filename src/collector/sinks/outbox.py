@@ -6,20 +6,18 @@ import asyncio
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import anyio
 import structlog
 from anyio import to_thread
 
+from collector.model import Batch
+from collector.report import Report
 from collector.sinks.base import DeliveryError
 from collector.sinks.encoding import EncodedBatch, Number, encode
 from collector.sinks.spool import RunSummary, Spool, SpoolFullError
 from collector.sinks.transport import EndpointUnavailableError, Http, TooLargeError
-
-if TYPE_CHECKING:
-    from collector.model import Batch
-    from collector.report import Report
 
 log = structlog.get_logger()
 

@@ -6,14 +6,15 @@ import ipaddress
 import os
 import ssl
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import structlog
 
 from collector.config import ConfigurationError, Settings
+from collector.sinks.base import Sink
 from collector.sinks.credentials import Token
 from collector.sinks.fan_out import FanOutSink
 from collector.sinks.jupiterone import JupiterOneSink, SyncSettings
@@ -23,11 +24,6 @@ from collector.sinks.spool import Spool, SpoolSettings, spool_folders, take_over
 from collector.sinks.synchronization import Synchronization
 from collector.sinks.transport import Http, HttpSettings, UploadRetryPolicy, without_query
 from collector.sinks.upload import UploadSink
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from collector.sinks.base import Sink
 
 log = structlog.get_logger()
 

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import structlog
 from anyio import to_thread
 
+from collector.config import Settings
 from collector.sinks.base import DeliveryError
-from collector.sinks.outputs import leftover_spools
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from collector.config import Settings
-    from collector.sinks.outputs import TypeCoverage
+from collector.sinks.outputs import TypeCoverage, leftover_spools
 
 log = structlog.get_logger()
 

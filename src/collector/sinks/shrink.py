@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 import orjson
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from collector.model import Record
+from collector.model import Record
 
 TRUNCATED = "TRUNCATED"
 

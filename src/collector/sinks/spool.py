@@ -7,21 +7,18 @@ as collected only from then on. Temporary files left by a crash are removed with
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, BinaryIO
+from pathlib import Path
+from typing import Any, BinaryIO
 
 import orjson
 
+from collector.report import Report
 from collector.sinks.base import DeliveryError, write_errors
 from collector.sinks.encoding import EncodedBatch, Number, from_file, to_file
 from collector.sinks.filesystem import FileSystem, lock
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from pathlib import Path
-
-    from collector.report import Report
 
 SUFFIX, DAMAGED, TEMPORARY = ".batch", ".torn", ".tmp"
 OUTPUT, SUMMARY, LOCK = "output.json", "summary.json", "lock"

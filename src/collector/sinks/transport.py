@@ -6,11 +6,13 @@ Connection errors, timeouts, 408, 425, 429 and 5xx are retried here and nowhere 
 from __future__ import annotations
 
 import io
+import ssl
 import time
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -21,12 +23,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 from tenacity.wait import wait_random_exponential
 
 from collector.sinks.base import DeliveryError
-
-if TYPE_CHECKING:
-    import ssl
-    from collections.abc import Awaitable, Callable, Mapping
-
-    from collector.sinks.credentials import Token
+from collector.sinks.credentials import Token
 
 TRANSIENT = frozenset({408, 425, 429})
 SERVER_ERROR = 500

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import orjson
 
 from collector.sinks.base import DeliveryError
+from collector.sinks.encoding import EncodedBatch
 from collector.sinks.outbox import SpooledSink
+from collector.sinks.spool import RunSummary, Spool
 from collector.sinks.transport import Http, without_query
-
-if TYPE_CHECKING:
-    from collector.sinks.encoding import EncodedBatch
-    from collector.sinks.spool import RunSummary, Spool
 
 
 class UploadSink(SpooledSink):

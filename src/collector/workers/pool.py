@@ -190,7 +190,8 @@ class WorkerPool:
 
     async def _assign(self, key: str, task: _RunningTask) -> _Worker:
         async with self._starting:
-            self._remove_dead()
+            self._buckets += [bucket for worker in self._workers if worker.gone for bucket in worker.buckets]
+            self._workers = [worker for worker in self._workers if not worker.gone]
             while len(self._workers) < self._count:
                 worker = await self._processes.start()
                 self._add(worker)
@@ -198,10 +199,6 @@ class WorkerPool:
             worker = min(self._workers, key=lambda worker: worker.load)
             worker.tasks[key] = task
             return worker
-
-    def _remove_dead(self) -> None:
-        self._buckets += [bucket for worker in self._workers if worker.gone for bucket in worker.buckets]
-        self._workers = [worker for worker in self._workers if not worker.gone]
 
     def _add(self, worker: _Worker) -> None:
         worker.send(self._authenticate)

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import csv
-from typing import TYPE_CHECKING
+from collections.abc import AsyncIterator
 
 from collector.schema.declarations import Calls, Computed, Custom, Row, Via
 from collector.schema.paths import walker
 from collector.schema.values import milliseconds
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
 
 NO_VALUE = ("", "N/A", "no_information", "not_supported")
 """Texts that the report contains in place of a missing value (source: IAM documentation)."""

@@ -32,7 +32,7 @@ def default_document(path: str) -> Via:
 
 def deleted_principals(path: str) -> Via:
     """The deleted users and roles in a trust policy. IAM shows their unique id in place of their ARN."""
-    return Via(path, _deleted_principals)
+    return Via(path, lambda document: sorted(set(_UNIQUE_ID.findall(as_json(document)))) or None)
 
 
 def email(name: str, tags: str) -> Computed:
@@ -50,11 +50,6 @@ def email(name: str, tags: str) -> Computed:
 def entity_id(path: str) -> Via:
     """The `entityID` of a SAML metadata document."""
     return Via(path, lambda text: found.group(1) if (found := _ENTITY_ID.search(str(text))) else None)
-
-
-def _deleted_principals(document: Any) -> list[str] | None:
-    ids = _UNIQUE_ID.findall(as_json(document))
-    return sorted(set(ids)) or None
 
 
 def _default(versions: list[Row]) -> Any:

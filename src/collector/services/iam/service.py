@@ -18,6 +18,7 @@ from collector.schema.declarations import (
     Row,
     SameAnswer,
     Service,
+    Source,
     Template,
     Via,
     pick,
@@ -60,6 +61,11 @@ def is_collected(row: Row) -> bool:
 def unless_not_applicable(value: str) -> str | None:
     """The value, or None for the `N/A` of IAM."""
     return None if value == "N/A" else value
+
+
+def list_per_user(op: str, items: str, when: Source | None = None) -> Call:
+    """A list operation that is called once per user."""
+    return Call(op, items, {"MaxItems": 100}, each="aws_iam_user", args={"UserName": "UserName"}, when=when)
 
 
 def attached_policies(type_: str) -> Edge:
@@ -217,9 +223,7 @@ role_policy = inline_policy("aws_iam_role_policy", "aws_iam_role", "RoleDetailLi
 access_key = Entity(
     type="aws_iam_access_key",
     cls="AccessKey",
-    rows=Call(
-        "list_access_keys", "AccessKeyMetadata", {"MaxItems": 100}, each="aws_iam_user", args={"UserName": "UserName"}
-    ),
+    rows=list_per_user("list_access_keys", "AccessKeyMetadata"),
     hydrate=(Hydrate("get_access_key_last_used", "Use", {"AccessKeyId": "AccessKeyId"}),),
     key=Template("arn:{partition}:iam::{account}:user/{UserName}/access-key/{AccessKeyId}"),
     arn=None,
@@ -264,14 +268,7 @@ def fido_arn(serial: str) -> str | None:
 
 mfa_device = replace(
     virtual_mfa_device,
-    rows=Call(
-        "list_mfa_devices",
-        "MFADevices",
-        {"MaxItems": 100},
-        each="aws_iam_user",
-        args={"UserName": "UserName"},
-        when=not_false("Report", "mfa_active"),
-    ),
+    rows=list_per_user("list_mfa_devices", "MFADevices", when=not_false("Report", "mfa_active")),
     when=Via("SerialNumber", is_physical),
     key=First(Via("SerialNumber", fido_arn), Template("{account}:mfa:{SerialNumber}")),
     arn=Via("SerialNumber", fido_arn),

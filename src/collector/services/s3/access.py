@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 import orjson
 
@@ -65,10 +65,19 @@ def requires_tls() -> Computed:
     return Computed(_requires_tls, ("Name", "Policy.Policy"))
 
 
+def _requires_tls(row: Row) -> bool:
+    document = row.get("Policy", {}).get("Policy")
+    return document is not None and any(
+        _denies_plain_http(each, row["Name"]) for each in read(document, "resource").statements
+    )
+
+
 def access_of(row: Row) -> str:
     """The access level of a bucket's row. The public access block of the account applies like the bucket's own."""
     uris = [grant.get("Grantee", {}).get("URI") for grant in row.get("Acl", {}).get("Grants", ())]
-    acls_count = not (_blocks(row, "IgnorePublicAcls") or "BucketOwnerEnforced" in _ownership(row))
+    rules = row.get("Ownership", {}).get("OwnershipControls", {}).get("Rules", ())
+    is_enforced = any(rule.get("ObjectOwnership") == "BucketOwnerEnforced" for rule in rules)
+    acls_count = not (is_enforced or _blocks(row, "IgnorePublicAcls"))
     if acls_count and (EVERYONE in uris or AUTHENTICATED in uris):
         return PUBLIC
     if row.get("PolicyStatus", {}).get("PolicyStatus", {}).get("IsPublic"):
@@ -78,19 +87,6 @@ def access_of(row: Row) -> str:
 
 def _blocks(row: Row, name: str) -> bool:
     return any(owner.get("Block", {}).get(_BLOCK, {}).get(name) for owner in (row.get("^", {}), row))
-
-
-def _ownership(row: Row) -> list[Any]:
-    return [
-        rule.get("ObjectOwnership") for rule in row.get("Ownership", {}).get("OwnershipControls", {}).get("Rules", ())
-    ]
-
-
-def _requires_tls(row: Row) -> bool:
-    document = row.get("Policy", {}).get("Policy")
-    return document is not None and any(
-        _denies_plain_http(each, row["Name"]) for each in read(document, "resource").statements
-    )
 
 
 def _denies_plain_http(statement: Statement, bucket: str) -> bool:

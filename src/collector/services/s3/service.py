@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from collector.schema.declarations import (
     Call,
@@ -25,9 +25,6 @@ from collector.schema.paths import walker
 from collector.schema.patterns import encrypted_with
 from collector.schema.values import document, equals, only, present, unique
 from collector.services.s3.access import AUTHENTICATED, EVERYONE, access, account_block, block, is_public, requires_tls
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 OLD_NAMES = {None: "us-east-1", "": "us-east-1", "EU": "eu-west-1"}
 """Location constraints that are no region names (source: S3 documentation of `GetBucketLocation`)."""
