@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -57,7 +58,7 @@ class SyncJob:
     relationships: int = 0
     failed: dict[Number, set[str]] = field(default_factory=dict)
     numbers: list[Number] = field(default_factory=list)
-    lock: anyio.Lock = field(default_factory=anyio.Lock)
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 class JupiterOneSink(SpooledSink):
