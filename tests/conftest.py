@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import Any
 
 import pytest
 import structlog
 
 from collector.demo.process import SETTINGS
 from collector.demo.server import EstateServer, estate_server
+from tests.runs import Collected, collect
 
 
 @pytest.fixture(autouse=True)
@@ -29,13 +33,47 @@ def running_estate() -> Iterator[EstateServer]:
 
 @pytest.fixture
 def estate(running_estate: EstateServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[EstateServer]:
-    """The server with an empty call log and no faults; the environment points AWS clients at it."""
-    for name, value in {**SETTINGS, "AWS_ENDPOINT_URL": running_estate.url}.items():
-        monkeypatch.setenv(name, value)
-    running_estate.stub.clear_calls()
-    running_estate.stub.faults.clear()
+    """The server with an empty call log and no faults; the environment points AWS clients at it.
+
+    Faults, fixtures and patches that a test adds or removes are restored.
+    """
+    stub = running_estate.stub
+    _point_at(running_estate, monkeypatch)
+    stub.clear_calls()
+    stub.faults.clear()
+    fixtures, patches = dict(stub.fixtures), dict(stub.patches)
     yield running_estate
-    running_estate.stub.faults.clear()
+    stub.faults.clear()
+    stub.fixtures, stub.patches = fixtures, patches
+
+
+@pytest.fixture(scope="session")
+def undisturbed(running_estate: EstateServer) -> Callable[..., Collected]:
+    """Makes a run without faults, once for each set of options. For fixtures of tests that only read the result."""
+
+    @cache
+    def run(**options: Any) -> Collected:
+        with pytest.MonkeyPatch.context() as environment:
+            _point_at(running_estate, environment)
+            running_estate.stub.clear_calls()
+            collected = asyncio.run(collect(**options))
+        collected.calls = running_estate.stub.calls
+        return collected
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def sample(undisturbed: Callable[..., Collected]) -> Collected:
+    """A run over the whole sample estate with all services, raw data, and the tags from options. Read only."""
+    return undisturbed(
+        services="all,inspector,waf", raw=True, account_name="Acme", tag_account_name=True, tag_production=True
+    )
+
+
+def _point_at(estate: EstateServer, environment: pytest.MonkeyPatch) -> None:
+    for name, value in {**SETTINGS, "AWS_ENDPOINT_URL": estate.url}.items():
+        environment.setenv(name, value)
 
 
 def pytest_unconfigure() -> None:

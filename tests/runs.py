@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from collector.aws.calls import RetryPolicy
 from collector.catalog.catalog import Catalog
 from collector.config import load_settings
+from collector.demo.stub import Call
 from collector.engine.run import Run, RunResult
 from collector.model import Batch
 from collector.report import Report
@@ -36,14 +39,17 @@ class MemorySink:
 
 @dataclass
 class Collected:
+    """What a run delivered and reported. `calls` is set by the fixture `undisturbed`."""
+
     outcome: RunResult
     sink: MemorySink
+    calls: Sequence[Call] = ()
 
     @property
     def report(self) -> Report:
         return self.outcome.report
 
-    @property
+    @cached_property
     def records(self) -> list[dict[str, Any]]:
         return [json.loads(line) for batch in self.sink.batches for line in batch.lines().splitlines()]
 

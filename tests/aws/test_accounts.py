@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from functools import partial
+
 import boto3
 import pytest
 
@@ -11,13 +13,15 @@ HOME = "123456789012"
 PARTNER = "222233334444"
 ROLE = "collector-audit"
 
+collect_sqs = partial(collect, services="sqs", regions="us-east-1")
+
 
 def _assumes(account: str):
     return lambda request: request.operation == "AssumeRole" and f":{account}:" in str(request.params)
 
 
 def _accounts(collected):
-    return {record["accountId"] for record in collected.records if record["_type"] == "aws_account"}
+    return {record["accountId"] for record in collected.records if record["_type"] == "aws_sqs"}
 
 
 def _scopes_of(collected, account):
@@ -26,21 +30,22 @@ def _scopes_of(collected, account):
 
 async def test_a_role_in_another_account_is_assumed_and_its_account_is_collected(estate):
     arn = f"arn:aws:iam::{PARTNER}:role/{ROLE}"
-    collected = await collect(services="account,ec2", role_arn=arn, external_id="ext-1")
+    collected = await collect_sqs(role_arn=arn, external_id="ext-1")
     assert _accounts(collected) == {PARTNER}
+    assert {call.region for call in estate.stub.calls if call.service == "sts"} == {"us-east-1"}  # not the global one
     (request,) = [call for call in estate.stub.calls if call.operation == "AssumeRole"]
     assert request.account == HOME
 
 
 async def test_listed_accounts_are_collected_with_the_same_role_name_in_each(estate):
-    collected = await collect(services="account", accounts=f"{HOME},{PARTNER}", role_name=ROLE)
+    collected = await collect_sqs(accounts=f"{HOME},{PARTNER}", role_name=ROLE)
     assert _accounts(collected) == {HOME, PARTNER}
     assert collected.report["status"] == "complete"
 
 
 async def test_an_account_whose_role_is_denied_is_reported_and_the_others_are_complete(estate):
     estate.stub.faults.append(Fault("sts", "AssumeRole", when=_assumes(PARTNER), status=403, code="AccessDenied"))
-    collected = await collect(services="account,sqs", accounts=f"{PARTNER},{HOME}", role_name=ROLE)
+    collected = await collect_sqs(accounts=f"{PARTNER},{HOME}", role_name=ROLE)
     assert collected.report["status"] == "partial"
     (scope,) = _scopes_of(collected, PARTNER)
     (problem,) = scope["problems"]
@@ -52,25 +57,20 @@ async def test_an_account_whose_role_is_denied_is_reported_and_the_others_are_co
 async def test_the_run_fails_if_the_role_of_the_only_account_is_denied(estate):
     estate.stub.faults.append(Fault("sts", "AssumeRole", status=403, code="AccessDenied"))
     with pytest.raises(CallFailed, match="AssumeRole"):
-        await collect(services="sqs", role_arn=f"arn:aws:iam::{PARTNER}:role/{ROLE}")
+        await collect_sqs(role_arn=f"arn:aws:iam::{PARTNER}:role/{ROLE}")
 
 
 async def test_the_status_is_failed_if_every_account_is_denied(estate):
     estate.stub.faults.append(Fault("sts", "AssumeRole", status=403, code="AccessDenied"))
-    collected = await collect(services="sqs", accounts=f"{PARTNER},333344445555", role_name=ROLE)
+    collected = await collect_sqs(accounts=f"{PARTNER},333344445555", role_name=ROLE)
     assert collected.report["status"] == "failed"
 
 
 async def test_a_role_is_assumed_through_an_intermediate_role(estate):
     arn, via = f"arn:aws:iam::{PARTNER}:role/{ROLE}", "arn:aws:iam::333344445555:role/hub"
-    collected = await collect(services="account", role_arn=arn, via_role_arn=via)
+    collected = await collect_sqs(role_arn=arn, via_role_arn=via)
     assert _accounts(collected) == {PARTNER}
     assert [call.account for call in estate.stub.calls if call.operation == "AssumeRole"] == [HOME, "333344445555"]
-
-
-async def test_roles_are_assumed_through_the_regional_sts_endpoint(estate):
-    await collect(services="account", role_arn=f"arn:aws:iam::{PARTNER}:role/{ROLE}")
-    assert {call.region for call in estate.stub.calls if call.service == "sts"} == {"us-east-1"}
 
 
 @pytest.fixture
@@ -83,15 +83,18 @@ def member(estate):
     client.untag_resource(ResourceId=account["Id"], TagKeys=["j1-integration"])
 
 
-async def test_all_members_of_an_organization_are_collected(estate, member):
-    collected = await collect(services="account", org=True, role_name=ROLE)
+async def test_all_members_of_an_organization_are_collected_and_their_entities_carry_its_name(estate, member):
+    collected = await collect_sqs(org=True, role_name=ROLE, tag_account_name=True)
     assert _accounts(collected) == {HOME, member}
     assert collected.report["status"] == "complete"
+    names = {record.get("tag.AccountName") for record in collected.records if record["_type"] == "aws_sqs"}
+    assert len(names) == 2
+    assert None not in names
 
 
 async def test_a_member_with_the_skip_tag_is_reported_as_skipped(estate, member):
     boto3.client("organizations").tag_resource(ResourceId=member, Tags=[{"Key": "j1-integration", "Value": "SKIP"}])
-    collected = await collect(services="account", org=True, role_name=ROLE)
+    collected = await collect_sqs(org=True, role_name=ROLE)
     assert _accounts(collected) == {HOME}
     (scope,) = _scopes_of(collected, member)
     assert (scope["status"], scope["problems"][0]["code"]) == ("skipped", "SkippedByTag")
@@ -99,7 +102,7 @@ async def test_a_member_with_the_skip_tag_is_reported_as_skipped(estate, member)
 
 
 async def test_a_member_excluded_by_option_is_reported_as_skipped(estate, member):
-    collected = await collect(services="account", org=True, role_name=ROLE, skip_accounts=member)
+    collected = await collect_sqs(org=True, role_name=ROLE, skip_accounts=member)
     (scope,) = _scopes_of(collected, member)
     assert (scope["status"], scope["problems"][0]["code"]) == ("skipped", "SkippedByOption")
 
@@ -114,10 +117,7 @@ async def test_a_suspended_member_is_reported_and_not_called(estate, member):
         }
 
     estate.stub.patches["organizations", "ListAccounts"] = suspend
-    try:
-        collected = await collect(services="account", org=True, role_name=ROLE)
-    finally:
-        del estate.stub.patches["organizations", "ListAccounts"]
+    collected = await collect_sqs(org=True, role_name=ROLE)
     (scope,) = _scopes_of(collected, member)
     assert (scope["status"], scope["problems"][0]["code"]) == ("skipped", "SUSPENDED")
     assert member not in {call.account for call in estate.stub.calls}
@@ -126,39 +126,29 @@ async def test_a_suspended_member_is_reported_and_not_called(estate, member):
 async def test_the_run_fails_if_the_organization_cannot_be_read(estate):
     estate.stub.faults.append(Fault("organizations", "ListAccounts", status=400, code="AccessDeniedException"))
     with pytest.raises(CallFailed, match="organizations:ListAccounts"):
-        await collect(services="sqs", org=True, role_name=ROLE)
-
-
-async def test_entities_carry_the_name_of_their_account(estate, member):
-    collected = await collect(services="sqs", org=True, role_name=ROLE, tag_account_name=True)
-    names = {record.get("tag.AccountName") for record in collected.records if record["_type"] == "aws_sqs"}
-    assert len(names) == 2
-    assert None not in names
+        await collect_sqs(org=True, role_name=ROLE)
 
 
 async def test_a_configured_region_that_is_disabled_is_reported_and_not_called(estate):
-    collected = await collect(services="sqs", regions="us-east-1,ap-east-1")
+    collected = await collect_sqs(regions="us-east-1,ap-east-1")
     (scope,) = [each for each in collected.report["scopes"] if each["region"] == "ap-east-1"]
     assert (scope["status"], scope["problems"][0]["reason"]) == ("skipped", "region_disabled")
     assert "ap-east-1" not in {call.region for call in estate.stub.calls}
 
 
-async def test_calls_that_two_services_share_are_made_once(estate):
-    await collect(services="account,iam,s3")
+async def test_calls_that_services_share_are_made_once_and_their_failure_is_reported_by_each_service(estate):
+    estate.stub.patches["s3", "ListBuckets"] = lambda answer, _: {**answer, "Buckets": []}
+    estate.stub.faults.append(Fault("iam", "GetAccountSummary", status=403, code="AccessDenied"))
+    collected = await collect(services="account,iam,s3", regions="us-east-1")
     calls = [(call.service, call.operation) for call in estate.stub.calls]
     for operation in ("GetCredentialReport", "GenerateCredentialReport", "GetAccountSummary", "ListVirtualMFADevices"):
         assert calls.count(("iam", operation)) == 1, operation
     assert calls.count(("s3control", "GetPublicAccessBlock")) == 1
-
-
-async def test_a_failed_shared_call_is_reported_by_every_service_that_needs_it(estate):
-    estate.stub.faults.append(Fault("iam", "GetAccountSummary", status=403, code="AccessDenied"))
-    collected = await collect(services="account,iam")
     reported = {(s["service"], p["operation"]) for s in collected.report["scopes"] for p in s["problems"]}
     assert reported == {("account", "iam:GetAccountSummary"), ("iam", "iam:GetAccountSummary")}
 
 
 async def test_a_connection_reset_while_assuming_a_role_is_retried(estate):
     estate.stub.faults.append(Fault("sts", "AssumeRole", effect=Effect.RESET, times=1))
-    collected = await collect(services="account", accounts=PARTNER, role_name=ROLE)
+    collected = await collect_sqs(accounts=PARTNER, role_name=ROLE)
     assert _accounts(collected) == {PARTNER}

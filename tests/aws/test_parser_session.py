@@ -5,6 +5,7 @@ import json
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import cache
 from typing import Any
 from urllib.parse import quote
 
@@ -16,7 +17,7 @@ from aiohttp.test_utils import TestServer
 from botocore.exceptions import ClientError
 from botocore.handlers import decode_quoted_jsondoc, json_decode_policies
 from botocore.parsers import ResponseParserError
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collector.aws.parsers import CompiledParserFactory, decode_policy, install
@@ -40,7 +41,7 @@ ANSWERS = {
     (
         "s3",
         "list_buckets",
-    ): "<R><Buckets><Bucket><CreationDate>2024-01-02T03:04:05.000Z</CreationDate></Bucket></Buckets></R>",
+    ): "<R><Buckets><Bucket><CreationDate>2024-01-02T03:04:05Z</CreationDate></Bucket></Buckets></R>",
     ("lambda", "list_functions"): '{"Functions": [{"FunctionName": "f", "Timeout": 3}], "NextMarker": null}',
     ("dynamodb", "list_tables"): '{"TableNames": ["t"]}',
 }
@@ -54,6 +55,21 @@ def _no_configuration(monkeypatch, tmp_path):
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
 
 
+@cache
+def session(*, compiled: bool) -> aioboto3.Session:
+    """A plain session or one with compiled parsers."""
+    botocore_session = AioSession()
+    if compiled:
+        install(botocore_session)
+    return aioboto3.Session("key", "secret", region_name="eu-west-1", botocore_session=botocore_session)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _release_models():
+    yield
+    session.cache_clear()
+
+
 @asynccontextmanager
 async def clients(body: bytes, *, service: str, status: int = 200) -> AsyncIterator[list[Any]]:
     """A client of a plain session and one with compiled parsers, for a server that always returns ``body``."""
@@ -64,15 +80,11 @@ async def clients(body: bytes, *, service: str, status: int = 200) -> AsyncItera
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", respond)
     async with TestServer(app) as server, AsyncExitStack() as stack:
-        created = []
-        for compiled in (False, True):
-            botocore_session = AioSession()
-            if compiled:
-                install(botocore_session)
-            session = aioboto3.Session("key", "secret", region_name="eu-west-1", botocore_session=botocore_session)
-            client = session.client(service, endpoint_url=str(server.make_url("/")))
-            created.append(await stack.enter_async_context(client))
-        yield created
+        url = str(server.make_url("/"))
+        yield [
+            await stack.enter_async_context(session(compiled=each).client(service, endpoint_url=url))
+            for each in (False, True)
+        ]
 
 
 @pytest.mark.parametrize(("service", "operation"), ANSWERS, ids=["-".join(pair) for pair in ANSWERS])
@@ -159,9 +171,11 @@ async def test_policy_documents_are_decoded_wherever_botocore_decodes_them(opera
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=20,
 )
 
 
+@settings(max_examples=40)
 @given(document=VALUES, ascii_only=st.booleans(), safe=st.sampled_from(["", "/", ':/*",{} ']))
 def test_any_document_is_decoded_as_botocore_decodes_it(document, ascii_only, safe):
     text = quote(json.dumps(document, ensure_ascii=ascii_only), safe=safe, errors="surrogatepass")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import cache
 
 import pytest
 from bench.throttled import Gaps, Result, at_random, contest, in_bursts, steady
@@ -13,7 +14,8 @@ from collector.config import ConfigurationError, load_settings
 from tests.aws.virtual import VirtualLoop
 
 
-def _contest(share: float, part: float, gaps: Gaps, seconds: float = 30.0) -> list[Result]:
+@cache
+def _contest(share: float, part: float, gaps: Gaps, seconds: float = 12.0) -> list[Result]:
     clock = VirtualLoop()
     with asyncio.Runner(loop_factory=lambda: clock) as runner:
         return runner.run(contest(clock, share, part, gaps, seconds))
@@ -37,7 +39,7 @@ def test_the_share_is_respected_and_used_within_five_percent(share):
 
 
 def test_a_share_of_one_still_yields_to_a_rival():
-    for result in _contest(1.0, 0.5, steady, seconds=90):
+    for result in _contest(1.0, 0.5, steady, seconds=60):
         assert result.failed == 0
         assert result.ratio <= 1.15
         assert result.rate <= 1.2 * result.allowed
@@ -45,7 +47,7 @@ def test_a_share_of_one_still_yields_to_a_rival():
 
 
 def test_the_whole_bucket_can_be_used_without_a_rival():
-    for result in _contest(1.0, 0.0, steady):
+    for result in _contest(1.0, 0.0, steady, seconds=24):
         assert result.failed == 0
         assert result.ratio <= 1.15
 

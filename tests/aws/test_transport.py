@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from unittest.mock import AsyncMock, patch
@@ -82,18 +83,26 @@ class _FakePool:
         pass
 
 
-@pytest.fixture
-async def fake_pool(monkeypatch, tmp_path):
-    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
-        monkeypatch.setenv(name, str(tmp_path / name))
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+@pytest.fixture(scope="module")
+def shared_clients():
+    """Clients that are built once for all tests, and the fake pool below them."""
     pool = _FakePool()
     with (
+        pytest.MonkeyPatch.context() as environment,
         patch.object(transport, "ConnectionPool", lambda *_: pool),
         patch("collector.aws.clients.ConnectionPool", lambda *_: pool),
     ):
-        async with Clients(aioboto3.Session(), "us-east-1") as clients:
-            yield clients, pool
+        for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+            environment.setenv(name, os.devnull)
+        environment.delenv("AWS_ENDPOINT_URL", raising=False)
+        yield Clients(aioboto3.Session(), "us-east-1"), pool
+
+
+@pytest.fixture
+def fake_pool(shared_clients):
+    clients, pool = shared_clients
+    pool.requests, pool.answers = [], []
+    return clients, pool
 
 
 SCALARS = {"integer": 7, "long": 7, "float": 7.0, "double": 7.0, "boolean": True, "timestamp": NOW, "blob": b"blob"}
@@ -136,18 +145,22 @@ async def _sent(clients: Clients, pool: _FakePool, client: Any, op: str, params:
     return _comparable(pool.requests.pop())
 
 
+async def _assert_sent_alike(clients: Clients, pool: _FakePool, client: Any, calls: list[Any]) -> None:
+    client.boto.meta.events.unregister("request-created", add_retry_headers)
+    with patch.object(fast_path, "datetime") as clock:
+        clock.now.return_value = NOW
+        first, repeated = [[await _sent(clients, pool, client, *each) for each in calls] for _ in range(2)]
+    with patch.object(FastPath, "call", AsyncMock(return_value=None)):
+        assert first == repeated == [await _sent(clients, pool, client, *each) for each in calls]
+
+
 @pytest.mark.parametrize("name", CLIENTS)
 async def test_requests_equal_those_of_botocore(name, fake_pool):
     clients, pool = fake_pool
     client = await clients.get(name)
-    client.boto.meta.events.unregister("request-created", add_retry_headers)
     ops = [op for each, op in OPERATIONS if each == name]
-    calls = [(op, _params(client.boto, client.apis[op]), region) for op in ops for region in REGIONS for _ in range(2)]
-    with patch.object(fast_path, "datetime") as clock:
-        clock.now.return_value = NOW
-        ours = [await _sent(clients, pool, client, *each) for each in calls]
-    with patch.object(FastPath, "call", AsyncMock(return_value=None)):
-        assert ours == [await _sent(clients, pool, client, *each) for each in calls]
+    calls = [(op, _params(client.boto, client.apis[op]), region) for op in ops for region in REGIONS]
+    await _assert_sent_alike(clients, pool, client, calls)
 
 
 WITHOUT_EFFECT = frozenset({
@@ -189,10 +202,9 @@ async def test_only_special_operations_are_left_to_botocore(name, fake_pool):
     ):
         clock.now.return_value = NOW
         for op in ops:
+            params = _params(client.boto, client.apis[op])
             with pytest.raises(_Delegated if (name, op) in LEFT_TO_BOTOCORE else _Sent):
-                await clients.call(
-                    client, op, _params(client.boto, client.apis[op]), RequestTarget("eu-west-1", _Signer())
-                )
+                await clients.call(client, op, params, RequestTarget("eu-west-1", _Signer()))
 
 
 @pytest.mark.parametrize("bucket", ["Big_Bucket", "arn:aws:s3:us-east-1:1:accesspoint/a", "logs--use1-az1--x-s3", "a"])
@@ -207,13 +219,8 @@ async def test_calls_to_unusual_bucket_names_are_left_to_botocore(bucket, fake_p
 async def test_requests_to_a_bucket_equal_those_of_botocore(bucket, fake_pool):
     clients, pool = fake_pool
     client = await clients.get("s3")
-    client.boto.meta.events.unregister("request-created", add_retry_headers)
     calls = [("get_bucket_acl", {"Bucket": bucket}, region) for region in REGIONS]
-    with patch.object(fast_path, "datetime") as clock:
-        clock.now.return_value = NOW
-        ours = [await _sent(clients, pool, client, *each) for each in calls]
-    with patch.object(FastPath, "call", AsyncMock(return_value=None)):
-        assert ours == [await _sent(clients, pool, client, *each) for each in calls]
+    await _assert_sent_alike(clients, pool, client, calls)
 
 
 async def test_a_response_is_parsed_and_an_error_is_raised(fake_pool):
@@ -242,12 +249,11 @@ async def test_a_call_is_redirected_to_the_region_of_its_bucket(fake_pool):
     clients, pool = fake_pool
     client = await clients.get("s3")
     wrong = b"<Error><Code>AuthorizationHeaderMalformed</Code><Region>eu-west-1</Region></Error>"
-    pool.answers = [
-        (400, wrong),
-        (400, wrong),
-        (200, b"<AccessControlPolicy><Owner><ID>me</ID></Owner></AccessControlPolicy>"),
-    ]
-    answer = await clients.call(client, "get_bucket_acl", {"Bucket": "b-1"}, RequestTarget("us-east-1", _Signer()))
+    right = b"<AccessControlPolicy><Owner><ID>me</ID></Owner></AccessControlPolicy>"
+    pool.answers = [(400, wrong), (400, wrong), (200, right)]
+    answer = await clients.call(
+        client, "get_bucket_acl", {"Bucket": "redirected"}, RequestTarget("us-east-1", _Signer())
+    )
     assert answer["Owner"] == {"ID": "me"}
     assert "/eu-west-1/s3/" in _comparable(pool.requests[-1])[3]["authorization"]
 

@@ -6,7 +6,6 @@ here, and listed in docs/data-model.md.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 from itertools import product
@@ -18,14 +17,11 @@ import pytest
 from collector.catalog.catalog import Catalog
 from collector.catalog.document import declared_triples
 from collector.catalog.published import Seen, names, published, row_covers
-from collector.demo.process import SETTINGS
 from tests.class_schemas import violations
-from tests.runs import Collected, collect
+from tests.runs import Collected
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from collector.demo.server import EstateServer
 
 HERE = Path(__file__).parents[1]
 TABLES = (HERE / "data" / "data_model.md").read_text(encoding="utf-8")
@@ -140,17 +136,6 @@ def test_every_published_row_is_declared():
 )
 def test_a_row_covers_types_classes_services_or_any_resource(row, triple, expected):
     assert row_covers({"relationships": [list(row)]}, triple, NAMES) is expected
-
-
-@pytest.fixture(scope="module")
-def sample(running_estate: EstateServer) -> Collected:
-    """A run over the whole sample estate with all services and with the tags from options."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in {**SETTINGS, "AWS_ENDPOINT_URL": running_estate.url}.items():
-            patch.setenv(name, value)
-        return asyncio.run(
-            collect(services="all,inspector,waf", account_name="Acme", tag_account_name=True, tag_production=True)
-        )
 
 
 @pytest.fixture(scope="module")

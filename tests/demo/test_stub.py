@@ -325,8 +325,8 @@ def test_a_region_that_moto_does_not_know_is_empty(cloud, stub):
 
 
 def test_an_unsigned_request_is_forwarded_to_moto(stub):
-    chunks, status, _ = run_wsgi_app(stub, EnvironBuilder(path="/moto-api/data.json").get_environ())
+    chunks, status, _ = run_wsgi_app(stub, EnvironBuilder(path="/moto-api/").get_environ())
 
     assert status == "200 OK"
-    assert b"".join(chunks).startswith(b"{")
+    assert b"Moto" in b"".join(chunks)
     assert stub.calls == []

@@ -12,9 +12,8 @@ from collector.demo.places import ENABLED_REGIONS, HOME
 from collector.model import Scope, Target
 from collector.preflight.call_estimate import CallEstimate, CallKind, PlannedCall, estimate_calls
 from collector.schema.declarations import Call, Custom, Describe, Entity, Hydrate, Join, Service, Synthetic
-from tests.runs import REGIONS, collect
+from tests.runs import REGIONS
 
-EVERYTHING = "all,inspector,waf"
 REGION_NAMES = tuple(REGIONS.split(","))
 
 
@@ -27,14 +26,12 @@ def _key(call: PlannedCall) -> tuple[str, str, str]:
     return client, api, call.region
 
 
-async def test_the_calls_of_the_list_stage_are_estimated_exactly(estate):
-    collected = await collect(services=EVERYTHING)
-    catalog = Catalog.all().choose(EVERYTHING.split(","))
-    estimate = estimate_calls(catalog, _target())
-    made = Counter(call[:3] for call in estate.stub.calls)
+def test_the_calls_of_the_list_stage_are_estimated_exactly(sample):
+    estimate = estimate_calls(Catalog.all(), _target())
+    made = Counter(call[:3] for call in sample.calls)
     per_row = {call.name for call in estimate.of_kind(CallKind.PER_ROW)}
     certain = Counter(map(_key, estimate.of_kind(CallKind.CERTAIN)))
-    joined = set(_joined(catalog, collected.records))
+    joined = set(_joined(Catalog.all(), sample.records))
     once = Counter(_key(call) for call in estimate.of_kind(CallKind.ONCE) if _once_key(call) in joined)
     listing = Counter({call: count for call, count in made.items() if f"{call[0]}:{call[1]}" not in per_row})
     expected = Counter({call: n for call, n in (certain + once).items() if f"{call[0]}:{call[1]}" not in per_row})
@@ -62,10 +59,9 @@ def _joined(catalog, records):
                 yield from ((service.name, region, call.op, str(call.params)) for call in calls if has_rows)
 
 
-async def test_every_operation_of_a_run_is_in_the_estimate(estate):
-    await collect(services=EVERYTHING)
-    estimate = estimate_calls(Catalog.all().choose(EVERYTHING.split(",")), _target())
-    assert {f"{call.service}:{call.operation}" for call in estate.stub.calls} <= {call.name for call in estimate.calls}
+def test_every_operation_of_a_run_is_in_the_estimate(sample):
+    estimate = estimate_calls(Catalog.all(), _target())
+    assert {f"{call.service}:{call.operation}" for call in sample.calls} <= {call.name for call in estimate.calls}
 
 
 def _service(entities: Iterable[dict[str, Any]], **fields: Any) -> Service:
@@ -192,9 +188,6 @@ def test_every_service_can_be_estimated(service):
     assert estimate_calls(Catalog((service,)), _target()).minimum > 0
 
 
-async def test_the_scopes_are_those_of_the_run(estate):
-    collected = await collect(services="ec2,iam,sqs")
-    estimate = estimate_calls(Catalog.all().choose(["ec2", "iam", "sqs"]), _target())
-    assert {(scope["account"], scope["region"], scope["service"]) for scope in collected.report["scopes"]} == set(
-        estimate.scopes
-    )
+def test_the_scopes_are_those_of_the_run(sample):
+    scopes = {(scope["account"], scope["region"], scope["service"]) for scope in sample.report["scopes"]}
+    assert scopes == set(estimate_calls(Catalog.all(), _target()).scopes)

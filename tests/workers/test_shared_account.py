@@ -6,27 +6,23 @@ import os
 import signal
 from typing import Any
 
-import pytest
-
 from collector.demo.stub import Fault
 from collector.workers.messages import CollectScopes
 from collector.workers.pool import _Worker
 from tests.runs import Collected, collect
 
-OPTIONS: dict[str, Any] = {"services": "account,iam,s3,ec2,elb,sqs,sns,apigateway", "regions": "us-east-1,eu-west-1"}
+PARTNER = "222233334444"
+OPTIONS: dict[str, Any] = {"services": "account,iam,s3,sqs", "raw": True}
 
 
 def _scopes(collected: Collected, *names: str) -> list[tuple[Any, ...]]:
     return [tuple(scope[name] for name in ("region", "service", *names)) for scope in collected.report["scopes"]]
 
 
-async def test_two_processes_give_the_same_records_calls_and_report_as_one(estate):
-    one = await collect(**OPTIONS)
-    calls = sorted(estate.stub.calls)
-    estate.stub.clear_calls()
-    two = await collect(**OPTIONS, processes=2)
+def test_two_processes_give_the_same_records_calls_and_report_as_one(undisturbed):
+    one, two = undisturbed(**OPTIONS), undisturbed(**OPTIONS, processes=2)
     assert two.by_key() == one.by_key()
-    assert sorted(estate.stub.calls) == calls
+    assert sorted(two.calls) == sorted(one.calls)
     for name in ("status", "types", "partialDatasets", "dangling"):
         assert two.report[name] == one.report[name]
     assert {**two.report["counts"], "batches": 0} == {**one.report["counts"], "batches": 0}
@@ -34,12 +30,18 @@ async def test_two_processes_give_the_same_records_calls_and_report_as_one(estat
     assert all(scope["seconds"] > 0 for scope in two.report["scopes"])
 
 
-async def test_relationships_follow_their_entities(estate):
+def test_relationships_follow_their_entities(undisturbed):
     seen: set[str] = set()
-    for record in (await collect(**OPTIONS, processes=2)).records:
+    for record in undisturbed(**OPTIONS, processes=2).records:
         seen.add(record["_key"])
         if "_fromEntityKey" in record:
             assert {record["_fromEntityKey"], record["_toEntityKey"]} <= seen
+
+
+def test_raw_data_is_delivered(undisturbed):
+    queues = [record for record in undisturbed(**OPTIONS, processes=2).records if record["_type"] == "aws_sqs_queue"]
+    assert queues
+    assert all(queue["_rawData"][0]["rawData"]["QueueUrl"] for queue in queues)
 
 
 async def test_one_call_at_a_time_is_made_by_one_process(estate, monkeypatch):
@@ -51,35 +53,29 @@ async def test_one_call_at_a_time_is_made_by_one_process(estate, monkeypatch):
     assert collected.report["status"] == "complete"
 
 
-async def test_every_worker_assumes_the_role_of_the_account(estate):
-    options: dict[str, Any] = {
-        "services": "ec2,sqs",
-        "role_arn": "arn:aws:iam::222233334444:role/audit",
-        "account_name": "partner",
-    }
-    one = await collect(**options, tag_account_name=True)
-    two = await collect(**options, tag_account_name=True, processes=2)
-    assert two.by_key() == one.by_key()
-    assert {record["tag.AccountName"] for record in two.records if isinstance(record["_class"], list)} == {"partner"}
-
-
-async def test_a_denied_call_makes_only_its_scope_partial(estate):
-    estate.stub.faults.append(Fault("sqs", "ListQueues", region="eu-west-1", status=403, code="AccessDenied"))
-    collected = await collect(**OPTIONS, processes=2)
+async def test_every_worker_assumes_the_role_and_reports_its_denied_and_its_throttled_calls(estate):
+    estate.stub.faults += [
+        Fault("sqs", "ListQueues", region="eu-west-1", status=403, code="AccessDenied"),
+        Fault("sqs", "ListQueues", region="us-east-1", status=400, code="RequestThrottled", times=1),
+    ]
+    role: dict[str, Any] = {"role_arn": f"arn:aws:iam::{PARTNER}:role/audit", "account_name": "partner"}
+    collected = await collect(services="sqs", processes=2, unlimited=False, tag_account_name=True, **role)
+    assert [call.operation for call in estate.stub.calls].count("AssumeRole") == 3  # one by this process
+    assert {call.account for call in estate.stub.calls if call.service == "sqs"} == {PARTNER}
+    entities = [record for record in collected.records if isinstance(record["_class"], list)]
+    assert {record["tag.AccountName"] for record in entities} == {"partner"}
     partial = {(region, service) for region, service, status in _scopes(collected, "status") if status != "complete"}
     assert partial == {("eu-west-1", "sqs")}
     (problem,) = collected.scope("sqs", "eu-west-1")["problems"]
     assert (problem["operation"], problem["reason"]) == ("sqs:ListQueues", "denied")
     assert "aws_sqs_queue" in collected.report["partialDatasets"]["types"]
+    throttled = [(each["region"], each["bucket"]) for each in collected.report["buckets"] if each["throttles"]]
+    assert (throttled, collected.report["counts"]["throttles"]) == ([("us-east-1", "sqs:ListQueues")], 1)
 
 
-async def test_raw_data_is_delivered_and_a_record_that_is_too_large_is_reported(estate, monkeypatch):
-    collected = await collect(services="sqs", raw=True, processes=2)
-    queues = [record for record in collected.records if record["_type"] == "aws_sqs_queue"]
-    assert queues
-    assert all(queue["_rawData"][0]["rawData"]["QueueUrl"] for queue in queues)
+async def test_a_record_that_is_too_large_is_reported(estate, monkeypatch):
     monkeypatch.setattr("collector.sinks.writer.MAX_BATCH_BYTES", 1_000)  # in this process, which makes the batches
-    small = await collect(services="sqs", raw=True, processes=2)
+    small = await collect(services="sqs", regions="us-east-1", raw=True, processes=2)
     codes = {problem["code"] for scope in small.report["scopes"] for problem in scope["problems"]}
     assert codes == {"RecordTooLarge"}
 
@@ -94,7 +90,7 @@ async def test_a_worker_that_dies_fails_only_the_scopes_that_it_held(estate, mon
             os.kill(self.process.pid, signal.SIGKILL)
 
     monkeypatch.setattr(_Worker, "send", send_and_kill)
-    collected = await collect(**OPTIONS, processes=2)
+    collected = await collect(services="sqs", processes=2)
     died = {
         (scope["region"], scope["service"])
         for scope in collected.report["scopes"]
@@ -106,16 +102,3 @@ async def test_a_worker_that_dies_fails_only_the_scopes_that_it_held(estate, mon
     complete = {(region, service) for region, service, status in _scopes(collected, "status") if status == "complete"}
     assert complete == {(region, service) for region, service in _scopes(collected)} - died
     assert complete
-
-
-@pytest.mark.parametrize(
-    "options", [{}, {"processes": 2}, {"processes": 2, "accounts": "123456789012,222233334444", "role_name": "audit"}]
-)
-async def test_the_report_lists_the_throttles_of_every_process(estate, options):
-    estate.stub.faults.append(
-        Fault("sqs", "ListQueues", region="us-east-1", status=400, code="RequestThrottled", times=1)
-    )
-    collected = await collect(services="sqs", regions="us-east-1", unlimited=False, **options)
-    throttled = {bucket["bucket"] for bucket in collected.report["buckets"] if bucket["throttles"]}
-    assert throttled == {"sqs:ListQueues"}
-    assert (collected.report["status"], collected.report["counts"]["throttles"]) == ("complete", 1)
