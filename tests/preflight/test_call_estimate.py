@@ -35,7 +35,10 @@ def test_the_calls_of_the_list_stage_are_estimated_exactly(sample):
     once = Counter(_key(call) for call in estimate.of_kind(CallKind.ONCE) if _once_key(call) in joined)
     listing = Counter({call: count for call, count in made.items() if f"{call[0]}:{call[1]}" not in per_row})
     expected = Counter({call: n for call, n in (certain + once).items() if f"{call[0]}:{call[1]}" not in per_row})
-    assert listing == expected
+    assert expected - listing == Counter()
+    assert (
+        sum((listing - expected).values()) <= sample.report["counts"]["retries"]
+    )  # a busy machine may drop a connection
     assert estimate.minimum > 150
     assert all(made[call] >= n for call, n in certain.items())
 
