@@ -63,7 +63,13 @@ class RowShape:
 ANY = RowShape("any")
 TEXT = RowShape("scalar", name="text")
 TEXTS = RowShape("list", item=TEXT)
-SYNTHETIC_FIELDS = {"AccountId": TEXT, "CallerArn": TEXT, "Regions": TEXTS, "EnabledRegions": TEXTS}
+SYNTHETIC_FIELDS = {
+    "AccountId": TEXT,
+    "AccountName": TEXT,
+    "CallerArn": TEXT,
+    "Regions": TEXTS,
+    "EnabledRegions": TEXTS,
+}
 
 
 class _Lazy(Mapping[str, RowShape]):

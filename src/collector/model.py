@@ -49,7 +49,8 @@ class Scope(NamedTuple):
 class Target:
     """An account to collect.
 
-    `caller` is the ARN that calls are made as; `regions` are to be collected, `enabled` are all enabled ones.
+    `caller` is the ARN that calls are made as; `regions` are to be collected, `enabled` are all enabled ones. `name` is the
+    organization's name for the account, and `organization` holds the ids of all its accounts, if they were listed.
     """
 
     partition: str
@@ -57,6 +58,8 @@ class Target:
     caller: str
     regions: tuple[str, ...]
     enabled: tuple[str, ...]
+    name: str | None = None
+    organization: frozenset[str] = frozenset()
 
     @property
     def home(self) -> str:

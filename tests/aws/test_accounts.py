@@ -107,20 +107,67 @@ async def test_a_member_excluded_by_option_is_reported_as_skipped(estate, member
     assert (scope["status"], scope["problems"][0]["code"]) == ("skipped", "SkippedByOption")
 
 
-async def test_a_suspended_member_is_reported_and_not_called(estate, member):
-    def suspend(answer, request):
-        return {
-            **answer,
-            "Accounts": [
-                {**a, "Status": "SUSPENDED" if a["Id"] == member else a["Status"]} for a in answer["Accounts"]
-            ],
-        }
+@pytest.fixture
+def states(estate, member):
+    """Sets the state fields of the member in the answer of Organizations, without its own `Status`."""
 
-    estate.stub.patches["organizations", "ListAccounts"] = suspend
+    def listed(answer, request):
+        accounts = [{**a, **fields} if a["Id"] == member else a for a in answer["Accounts"]]
+        return {**answer, "Accounts": [{k: v for k, v in a.items() if v is not None} for a in accounts]}
+
+    fields = {"Status": None, "State": None}
+    estate.stub.patches["organizations", "ListAccounts"] = listed
+    return fields
+
+
+@pytest.mark.parametrize("state", ["PENDING_ACTIVATION", "SUSPENDED", "PENDING_CLOSURE", "CLOSED"])
+@pytest.mark.parametrize("status", [None, "ACTIVE"])
+async def test_an_account_that_is_not_active_by_its_state_is_reported_and_not_called(
+    estate, member, states, state, status
+):
+    states.update(State=state, Status=status)
     collected = await collect_sqs(org=True, role_name=ROLE)
     (scope,) = _scopes_of(collected, member)
-    assert (scope["status"], scope["problems"][0]["code"]) == ("skipped", "SUSPENDED")
+    assert (scope["status"], scope["problems"][0]["code"]) == ("skipped", state)
     assert member not in {call.account for call in estate.stub.calls}
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"State": "ACTIVE"}, {"State": "ACTIVE", "Status": "SUSPENDED"}, {"Status": "ACTIVE"}, {}],
+    ids=["state", "state before status", "status", "neither"],
+)
+async def test_an_account_that_is_not_known_to_be_inactive_is_collected(estate, member, states, fields):
+    states.update(fields)
+    collected = await collect_sqs(org=True, role_name=ROLE)
+    assert _accounts(collected) == {HOME, member}
+
+
+async def test_an_account_with_only_a_status_is_judged_by_it(estate, member, states):
+    states["Status"] = "SUSPENDED"
+    collected = await collect_sqs(org=True, role_name=ROLE)
+    assert _accounts(collected) == {HOME}
+
+
+async def test_accounts_of_the_organization_are_not_external_in_any_account(estate, member):
+    collected = await collect(services="iam,account", regions="us-east-1", org=True, role_name=ROLE)
+    trusts = [r for r in collected.records if r.get("_class") == "TRUSTS" and "external" in r]
+    by_account = {r["_key"].split(":")[4] for r in trusts}
+    assert by_account == {HOME, member}
+    for trust in trusts:
+        far = (
+            trust.get("_mapping", {}).get("targetEntity", {}).get("accountId")
+            or trust.get("_toEntityKey", "").split(":")[4]
+        )
+        assert trust["external"] == (far not in {HOME, member})
+
+
+async def test_an_account_entity_has_the_name_that_the_organization_gives_it(estate, member):
+    collected = await collect(services="account", regions="us-east-1", org=True, role_name=ROLE)
+    names = {r["accountId"]: r["name"] for r in collected.records if r["_type"] == "aws_account"}
+    (listed,) = [call for call in estate.stub.calls if call.operation == "ListAccounts"][:1]
+    assert len(names) == 2
+    assert names[member] not in (member, "")
 
 
 async def test_the_run_fails_if_the_organization_cannot_be_read(estate):

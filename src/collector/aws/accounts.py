@@ -6,7 +6,7 @@ account are read only when its turn comes.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,12 +30,17 @@ SESSION = "collector"
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """An account to collect. `role` is the ARN of the role to assume in it; None for the caller's own credentials."""
+    """An account to collect. `role` is the ARN of the role to assume in it; None for the caller's own credentials.
+
+    `name` is the organization's name for it, and `organization` holds the ids of all accounts of the organization. `tagged`
+    accounts may have a tag that leaves them out.
+    """
 
     account: str
     role: str | None = None
     name: str | None = None
-    in_organization: bool = False
+    organization: frozenset[str] = frozenset()
+    tagged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +50,6 @@ class AccountSession:
     target: Target
     identity: Identity
     shared: SharedAnswers
-    name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +108,8 @@ class Accounts:
             if region not in existing:
                 raise ConfigurationError(f"unknown region {region!r} in partition {caller.partition}")
 
-    async def members(self, caller: Caller) -> AsyncIterator[Member]:
-        """The accounts to collect, in order.
+    async def members(self, caller: Caller) -> list[Member]:
+        """The accounts to collect, in order. An organization is listed to its end first: each account's analysis needs all of it.
 
         Raises:
             CallFailed: if the accounts of the organization cannot be listed.
@@ -113,19 +117,12 @@ class Accounts:
         settings = self._settings
         skipped = set(settings.skip_accounts)
         if settings.org:
-            async for member in self._organization(caller):
-                if member.account in skipped:
-                    self._skip(member.account, "SkippedByOption", "left out by --skip-accounts")
-                else:
-                    yield member
-        elif settings.accounts:
-            for account in settings.accounts:
-                if account not in skipped:
-                    yield Member(account, self._role_in(account, caller))
-        elif settings.role_arn:
-            yield Member(settings.role_arn.split(":")[4], settings.role_arn)
-        else:
-            yield Member(caller.account)
+            return await self._organization(caller, skipped)
+        if settings.accounts:
+            return [Member(each, self._role_in(each, caller)) for each in settings.accounts if each not in skipped]
+        if settings.role_arn:
+            return [Member(settings.role_arn.split(":")[4], settings.role_arn)]
+        return [Member(caller.account)]
 
     async def reach(self, member: Member, caller: Caller) -> AccountSession | None:
         """Open a session in an account and determine its enabled regions.
@@ -135,7 +132,7 @@ class Accounts:
         Raises:
             CallFailed: if the role cannot be assumed or the regions cannot be determined.
         """
-        if member.in_organization and await self._has_skip_tag(member, caller):
+        if member.tagged and await self._has_skip_tag(member, caller):
             self._skip(member.account, "SkippedByTag", "tagged {}: {}".format(*SKIP_TAG))
             return None
         identity = self.identity_for(member, caller)
@@ -148,8 +145,10 @@ class Accounts:
         enabled = {region for region, on in (await self._regions(calls, caller.partition)).items() if on}
         self._ledger.end(scope)
         regions = self._regions_to_collect(member.account, enabled)
-        target = Target(caller.partition, member.account, arn, regions, tuple(sorted(enabled)))
-        return AccountSession(target, identity, SharedAnswers(self._repeated), member.name)
+        target = Target(
+            caller.partition, member.account, arn, regions, tuple(sorted(enabled)), member.name, member.organization
+        )
+        return AccountSession(target, identity, SharedAnswers(self._repeated))
 
     def identity_for(self, member: Member, caller: Caller) -> Identity:
         """The identity that signs the calls in an account: its assumed role, or the caller if it has no role."""
@@ -181,17 +180,23 @@ class Accounts:
         """Calls that are recorded in the `account` scope of an account."""
         return ScopeCalls(self._context, identity, region, self._ledger.plan(_account_scope(account)))
 
-    async def _organization(self, caller: Caller) -> AsyncIterator[Member]:
+    async def _organization(self, caller: Caller, skipped: set[str]) -> list[Member]:
+        """The active accounts of the organization. AWS replaces `Status` with `State`; an account with neither is collected."""
         calls = self._calls(caller.account, caller.identity, HOMES[caller.partition])
-        async for page in calls.pages("organizations", "list_accounts", {}):
-            for row in page.get("Accounts", []):
-                account = row["Id"]
-                if row.get("Status") != ACTIVE:
-                    self._skip(account, str(row.get("Status")), "the account is not active")
-                elif account == caller.account:
-                    yield Member(account, name=row.get("Name"))  # the caller is in it already: no role to assume
-                else:
-                    yield Member(account, self._role_in(account, caller), row.get("Name"), in_organization=True)
+        pages = calls.pages("organizations", "list_accounts", {})
+        rows = [row async for page in pages for row in page.get("Accounts", [])]
+        everyone = frozenset(row["Id"] for row in rows)
+        members = []
+        for row in rows:
+            account, state = row["Id"], row.get("State") or row.get("Status") or ACTIVE
+            role = self._role_in(account, caller) if account != caller.account else None  # the caller is in it already
+            if state != ACTIVE:
+                self._skip(account, state, f"the account is not active: {state}")
+            elif account in skipped:
+                self._skip(account, "SkippedByOption", "left out by --skip-accounts")
+            else:
+                members.append(Member(account, role, row.get("Name"), everyone, tagged=role is not None))
+        return members
 
     async def _has_skip_tag(self, member: Member, caller: Caller) -> bool:
         calls = self._calls(member.account, caller.identity, HOMES[caller.partition])

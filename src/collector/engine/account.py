@@ -69,7 +69,7 @@ class AccountRun:
         self._context, self._session, self._ledger = context, session, ledger
         self._jobs = jobs(context.catalog, session.target)
         self._writer = Writer(context.sink, ledger, context.sink_lock)
-        options = replace(context.options, account_name=context.options.account_name or session.name)
+        options = replace(context.options, account_name=context.options.account_name or session.target.name)
         self._assembler = context.assembler.account(session.target, options, ledger)
         self._scopes = self._scope_collector(member)
         self.bug = False

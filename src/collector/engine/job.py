@@ -175,6 +175,7 @@ def _synthetic_row(job: Job) -> Row:
     target = job.target
     return {
         "AccountId": target.account,
+        "AccountName": target.name,
         "CallerArn": target.caller,
         "Regions": list(target.regions),
         "EnabledRegions": list(target.enabled),

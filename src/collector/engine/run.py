@@ -178,17 +178,11 @@ class Run:
     ) -> None:
         """Collect all accounts, a bounded number at a time, so that memory does not grow with their number."""
         window = asyncio.Semaphore(1 if self._settings.max_concurrency == 1 else self._settings.accounts_at_once)
-        failure: CallFailed | None = None
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(warm)
-            try:
-                async for member in accounts.members(caller):
-                    await window.acquire()
-                    tasks.start_soon(self._member, collector, member, caller, window)
-            except CallFailed as failed:  # raised below: here it would cancel the accounts in progress
-                failure = failed
-        if failure is not None:
-            raise failure
+            for member in await accounts.members(caller):
+                await window.acquire()
+                tasks.start_soon(self._member, collector, member, caller, window)
 
     async def _member(
         self, collector: AccountCollector, member: Member, caller: Caller, window: asyncio.Semaphore

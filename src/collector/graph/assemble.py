@@ -121,7 +121,7 @@ class AccountAssembler:
 
     def __init__(self, assembler: Assembler, target: Target, options: Options, ledger: Ledger) -> None:
         self._account = target.account
-        self.facts = PolicyFacts(target.account, target.partition)
+        self.facts = PolicyFacts(target.account, target.partition, target.organization)
         self._convert = PageConverter(assembler, options)
         self._ledger = ledger
         self.graph = AccountGraph(assembler.index)

@@ -53,9 +53,9 @@ class CompressedFacts(Iterable[T]):
 class PolicyFacts:
     """Accumulates the facts of one account."""
 
-    def __init__(self, account: str, partition: str) -> None:
+    def __init__(self, account: str, partition: str, organization: frozenset[str] = frozenset()) -> None:
         self._account, self._partition = account, partition
-        self._organization: frozenset[str] = frozenset()
+        self._organization = organization
         self._policies = CompressedFacts(PolicyFact)
         self._resource_policies = CompressedFacts(ResourcePolicyFact)
         self._trusts = CompressedFacts(TrustFact)

@@ -53,8 +53,7 @@ class Reach:
                 if session is not None:
                     await fn(member, session)
 
-        members = [member async for member in self.accounts.members(caller)]
-        await for_each(members, one, self.settings.accounts_at_once)
+        await for_each(await self.accounts.members(caller), one, self.settings.accounts_at_once)
 
     def calls(self, session: AccountSession, region: str) -> ScopeCalls:
         """Calls in an account and a region that appear in no report."""

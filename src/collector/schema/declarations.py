@@ -139,7 +139,7 @@ class Nested:
 class Synthetic:
     """One row for each account, or for each region in a regional scope; no call is made.
 
-    Its fields are `AccountId`, `CallerArn`, `Regions` (the ones that are collected) and `EnabledRegions`.
+    Its fields are `AccountId`, `AccountName` (the organization's, if it was listed), `CallerArn`, `Regions` (the ones that are collected) and `EnabledRegions`.
     """
 
 

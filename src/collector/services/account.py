@@ -56,6 +56,15 @@ def member(field: str) -> Computed:
     return Computed(value, ("AccountId", "Members[].Id", f"Members[].{field}"))
 
 
+def state(row: Row) -> str | None:
+    """The state of this account in its organization. AWS replaces `Status` with `State`."""
+    found: str | None = member("State").fn(row) or member("Status").fn(row)
+    return found
+
+
+STATE = Computed(state, ("AccountId", "Members[].Id", "Members[].State", "Members[].Status"))
+
+
 def management_account_key(arn: str) -> str:
     """The entity key of the management account, whose id is part of every member's ARN."""
     _, partition, _, _, number, _ = arn.split(":", 5)
@@ -77,8 +86,8 @@ MEMBERSHIP = pick(
     orgAccountName=member("Name"),
     orgAccountArn=member("Arn"),
     email=member("Email"),
-    status=member("Status"),
-    state=member("State"),
+    status=STATE,
+    state=STATE,
     joinedMethod=member("JoinedMethod"),
     joinedOn=member("JoinedTimestamp"),
     parentId=only("Parents[].Id"),
@@ -123,10 +132,8 @@ account = Entity(
     ),
     key=ROOT,
     id="AccountId",
-    name=First(only("Aliases"), member("Name"), "AccountId"),
-    active=Computed(
-        lambda row: None if (state := member("Status").fn(row)) is None else state == "ACTIVE", member("Status").reads
-    ),
+    name=First("AccountName", member("Name"), only("Aliases"), "AccountId"),
+    active=Computed(lambda row: None if (state := STATE.fn(row)) is None else state == "ACTIVE", STATE.reads),
     web="https://{console}/billing/home#/account",
     tags="Tagging",
     props=block()
@@ -166,7 +173,7 @@ managed = Links(
                     "name": "Name",
                     "displayName": "Name",
                     "email": "Email",
-                    "status": "Status",
+                    "status": First("State", "Status"),
                     "vendor": Fixed("Amazon Web Services"),
                 },
                 match=(("_type", "_key"),),

@@ -44,12 +44,11 @@ class CollectAccount:
 
 @dataclass(frozen=True, slots=True)
 class CollectScopes:
-    """A task: collect some scopes of one account. `name` is the name of the account."""
+    """A task: collect some scopes of one account."""
 
     key: str
     member: Member
     target: Target
-    name: str | None
     scopes: tuple[Scope, ...]
 
 

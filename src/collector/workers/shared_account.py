@@ -56,7 +56,7 @@ class SharedAccount:
     async def _collect(self, number: int, group: Sequence[Job], window: WeightedSemaphore) -> None:
         session = self._session
         scopes = tuple(job.scope for job in group)
-        task = CollectScopes(f"{session.target.account}/{number}", self._member, session.target, session.name, scopes)
+        task = CollectScopes(f"{session.target.account}/{number}", self._member, session.target, scopes)
         try:
             done = await self._workers.run(task, self._on_message, len(group))
         except CallFailed as failure:  # the worker died: only scopes that it has not completed are lost

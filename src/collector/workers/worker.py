@@ -117,7 +117,7 @@ class Worker:
     async def collect_scopes(self, task: CollectScopes) -> None:
         """Collect some scopes of an account; their rows and records, then `Done`, are sent to the parent."""
         ledger = Ledger(self._run_id, __version__)
-        options = replace(self._context.options, account_name=self._context.options.account_name or task.name)
+        options = replace(self._context.options, account_name=self._context.options.account_name or task.target.name)
         convert = PageConverter(self._context.assembler, options)
 
         def take(page: Page, scope: Scope) -> None:
@@ -157,7 +157,7 @@ class Worker:
         if account not in self._identities:
             self._identities[account] = accounts.identity_for(task.member, self._caller)
         return AccountSession(
-            task.target, self._identities[account], SharedAnswers(self._context.catalog.repeated_calls()), task.name
+            task.target, self._identities[account], SharedAnswers(self._context.catalog.repeated_calls())
         )
 
     def _done(self, key: str, ledger: Ledger, *, bug: bool) -> None:
