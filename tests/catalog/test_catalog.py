@@ -1,12 +1,19 @@
 from __future__ import annotations
 
+import ast
+import inspect
+import textwrap
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from collector.catalog.catalog import Catalog, UnknownServiceError, declarations
-from collector.schema.declarations import Call, Declaration, Edge, Entity, Service, pick
-from tests.declarations import Lint
+from collector import services
+from collector.catalog.catalog import Catalog, UnknownServiceError, client_of, declarations
+from collector.schema.declarations import Call, Custom, Declaration, Edge, Entity, Service, pick
+from tests.declarations import TOKENS, Lint, operation
+
+SERVICES = Path(services.__path__[0])
 
 CATALOG = Catalog.all()
 LINT = Lint(CATALOG)
@@ -75,3 +82,30 @@ def test_a_skipped_service_is_not_selected():
 def test_an_unknown_service_is_an_error_with_its_name():
     with pytest.raises(UnknownServiceError, match="unknown service 'sqz'"):
         CATALOG.choose(["sqz"])
+
+
+def test_no_service_loops_over_page_tokens_itself():
+    loops = [
+        f"{path.name}:{node.lineno}"
+        for path in SERVICES.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.While)
+    ]
+    assert loops == [], "read pages with `calls.pages`, which stops at a repeated token"
+
+
+@pytest.mark.parametrize(
+    ("client", "custom"),
+    [
+        (client_of(service, declaration, rows.client), rows)
+        for service, declaration in CASES
+        for rows in (declaration.rows, *(join.rows for join in declaration.join))
+        if isinstance(rows, Custom)
+    ],
+    ids=lambda value: value.fn.__name__ if isinstance(value, Custom) else value,
+)
+def test_a_custom_function_makes_single_calls_only_of_operations_without_pages(client, custom):
+    source = ast.parse(textwrap.dedent(inspect.getsource(custom.fn)))
+    calls = [node for node in ast.walk(source) if isinstance(node, ast.Call)]
+    names = {ast.literal_eval(call.args[0]) for call in calls if getattr(call.func, "attr", "") == "once"}
+    assert [name for name in names if TOKENS & set(operation(client, name).output_shape.members)] == []

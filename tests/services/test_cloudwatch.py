@@ -13,17 +13,15 @@ class Calls:
     """Two buses on two pages, the second with two pages of rules."""
 
     async def once(self, op, /, *, again=(), **params):
-        if op == "list_event_buses":
-            return (
-                {"EventBuses": [{"Name": "b"}]}
-                if "NextToken" in params
-                else {"EventBuses": [{"Name": "a"}], "NextToken": "2"}
-            )
-        if params["EventBusName"] == "a":
-            return {"Rules": []}
-        return {"Rules": [{"Name": "r2"}]} if "NextToken" in params else {"Rules": [{"Name": "r1"}], "NextToken": "2"}
+        raise AssertionError(f"{op} has pages")
+
+    async def pages(self, op, /, *, token=None, **params):
+        rules = {"a": [{"Rules": []}], "b": [{"Rules": [{"Name": "r1"}]}, {"Rules": [{"Name": "r2"}]}]}
+        buses = [{"EventBuses": [{"Name": "a"}]}, {"EventBuses": [{"Name": "b"}]}]
+        for page in buses if op == "list_event_buses" else rules[params["EventBusName"]]:
+            yield page
 
 
 async def test_all_pages_of_rules_of_every_bus_are_listed():
     pages = [page async for page in cloudwatch.list_rules(Calls())]
-    assert pages == [[], [{"EventBusName": "b", "Name": "r1"}, {"EventBusName": "b", "Name": "r2"}]]
+    assert pages == [[], [{"EventBusName": "b", "Name": "r1"}], [{"EventBusName": "b", "Name": "r2"}]]

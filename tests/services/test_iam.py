@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -62,6 +63,9 @@ async def test_the_report_is_generated_before_it_is_read():
         async def once(self, op: str, /, *, again: tuple[str, ...] = (), **params: object) -> dict[str, Any]:
             calls.append((op, again))
             return {"Content": REPORT} if op == "get_credential_report" else {"State": "STARTED"}
+
+        def pages(self, op: str, /, *, token: str | None = None, **params: object) -> AsyncIterator[dict[str, Any]]:
+            raise AssertionError("the report has no pages")
 
     assert [rows async for rows in report.report_rows(Recorder())] == [[ROOT, ADA]]
     assert calls == [("generate_credential_report", ()), ("get_credential_report", report.NOT_READY)]

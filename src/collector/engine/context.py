@@ -107,6 +107,9 @@ class _CustomCalls:
     async def once(self, op: str, /, *, again: tuple[str, ...] = (), **params: object) -> Row:
         return await self._api.once(self._client, op, params, again=again)
 
+    def pages(self, op: str, /, *, token: str | None = None, **params: object) -> AsyncIterator[Row]:
+        return self._api.pages(self._client, op, params, token=token)
+
 
 def has_arguments(args: Mapping[str, str], row: Row) -> bool:
     """Whether the row has every argument of a further call. Without them the call is not made."""

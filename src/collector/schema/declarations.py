@@ -153,10 +153,17 @@ class Calls(Protocol):
             CallFailed: when the call fails permanently.
         """
 
+    def pages(self, op: str, /, *, token: str | None = None, **params: object) -> AsyncIterator[Row]:
+        """All pages of a listing. `token` is the name of its page token if botocore has no paginator.
+
+        Raises:
+            CallFailed: when a page fails permanently, or AWS returns the same page token twice.
+        """
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Custom:
-    """Rows that need a loop of their own: `fn` yields lists of rows. `ops` names every operation that it calls."""
+    """Rows that need more than one listing: `fn` yields lists of rows. `ops` names every operation that it calls."""
 
     fn: Callable[[Calls], AsyncIterator[list[Row]]]
     ops: tuple[str, ...]

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from typing import Any
 
 from collector.schema.declarations import (
     Call,
@@ -24,21 +23,11 @@ from collector.schema.values import computed, document, equals, present, unique,
 
 
 async def list_rules(calls: Calls) -> AsyncIterator[list[Row]]:
-    """The rules of every event bus, one page per bus. Without a bus name, AWS lists the rules of the default bus only."""
-    async for bus in _all(calls, "list_event_buses", "EventBuses"):
-        rules = [rule async for rule in _all(calls, "list_rules", "Rules", EventBusName=bus["Name"])]
-        yield [{"EventBusName": bus["Name"], **rule} for rule in rules]
-
-
-async def _all(calls: Calls, op: str, items: str, **params: Any) -> AsyncIterator[Row]:
-    token: dict[str, Any] = {}
-    while True:
-        page = await calls.once(op, Limit=100, **params, **token)
-        for item in page.get(items, ()):
-            yield item
-        if not page.get("NextToken"):
-            return
-        token = {"NextToken": page["NextToken"]}
+    """The rules of every event bus. Without a bus name, AWS lists the rules of the default bus only."""
+    async for buses in calls.pages("list_event_buses", token="NextToken", Limit=100):  # noqa: S106  (a page token)
+        for name in [bus["Name"] for bus in buses.get("EventBuses", ())]:
+            async for page in calls.pages("list_rules", EventBusName=name, Limit=100):
+                yield [{"EventBusName": name, **rule} for rule in page.get("Rules", ())]
 
 
 @computed("AlarmActions", "OKActions", "InsufficientDataActions")

@@ -6,7 +6,6 @@ Both are global services with an endpoint in us-east-1.
 import re
 from collections.abc import AsyncIterator
 from ipaddress import ip_address, ip_network
-from typing import Any
 
 from collector.schema.declarations import (
     RESOURCE,
@@ -45,13 +44,8 @@ ESCAPED = re.compile(r"\\(\d{3})")
 
 async def list_zones(calls: Calls) -> AsyncIterator[list[Row]]:
     """All hosted zones, each with its bare id as `ZoneId`. `Id` is `/hostedzone/Z…`; tags and query logs use the bare id."""
-    marker: dict[str, Any] = {}
-    while True:
-        page = await calls.once("list_hosted_zones", MaxItems="100", **marker)
+    async for page in calls.pages("list_hosted_zones", MaxItems="100"):
         yield [{**zone, "ZoneId": zone["Id"].rpartition("/")[2]} for zone in page.get("HostedZones", ())]
-        if not page.get("NextMarker"):
-            return
-        marker = {"Marker": page["NextMarker"]}
 
 
 def unescaped(name: str) -> str:
