@@ -1,3 +1,5 @@
+from typing import Any
+
 from collector.services import cloudwatch
 
 TOPIC = "arn:aws:sns:us-east-1:123456789012:ops"
@@ -16,8 +18,8 @@ class Calls:
         raise AssertionError(f"{op} has pages")
 
     async def pages(self, op, /, *, token=None, **params):
-        rules = {"a": [{"Rules": []}], "b": [{"Rules": [{"Name": "r1"}]}, {"Rules": [{"Name": "r2"}]}]}
-        buses = [{"EventBuses": [{"Name": "a"}]}, {"EventBuses": [{"Name": "b"}]}]
+        rules: dict[str, list[Any]] = {"a": [{"Rules": []}], "b": [{"Rules": [{"Name": "r1"}]}, {"Rules": [{"Name": "r2"}]}]}
+        buses: list[Any] = [{"EventBuses": [{"Name": "a"}]}, {"EventBuses": [{"Name": "b"}]}]
         for page in buses if op == "list_event_buses" else rules[params["EventBusName"]]:
             yield page
 
