@@ -29,13 +29,17 @@ class Reason(StrEnum):
 class CallFailed(Exception):  # noqa: N818  (an event to report, as often as an error)
     """A call failed permanently: it was retried where that helps, and is classified. The caller reports it."""
 
-    def __init__(self, operation: str, reason: Reason, code: str, message: str) -> None:
-        """`operation` as `s3:GetBucketPolicy`; `code` and `message` as returned by AWS or the network."""
+    def __init__(self, operation: str, reason: Reason, code: str, message: str, *, rejected: bool = False) -> None:
+        """`operation` as `s3:GetBucketPolicy`; `code` and `message` as returned by AWS or the network.
+
+        `rejected`: AWS refused the parameters of the call, so that other parameters may succeed.
+        """
         super().__init__(f"{operation}: {reason}: {code}: {message}")
         self.operation = operation
         self.reason = reason
         self.code = code
         self.message = message
+        self.rejected = rejected
 
     def is_one_of(self, codes: tuple[str, ...]) -> bool:
         """Whether this is one of the declared codes; `"Code: text"` also requires the text in the message."""

@@ -256,4 +256,10 @@ class ScopeCalls:
 
 
 def _failed(call: _Call, classification: Classification) -> CallFailed:
-    return CallFailed(call.name, classification.reason, classification.code, redact(classification.message))
+    return CallFailed(
+        call.name,
+        classification.reason,
+        classification.code,
+        redact(classification.message),
+        rejected=classification.rejected,
+    )

@@ -1,5 +1,6 @@
 """Classification of error codes and network failures. `calls` classifies each failure once, where the call was made.
 
+Codes in capitals with underscores stand inside successful answers, which tell of failures of some of their items.
 Sources of the codes: botocore's retry tables and error shapes, and AWS's documentation of common errors and throttling.
 """
 
@@ -28,11 +29,11 @@ from collector.faults import Reason, redact
 
 THROTTLES = frozenset({
     "BandwidthLimitExceeded", "DependencyThrottle", "EC2ThrottledException", "PriorRequestNotComplete",
-    "ProvisionedThroughputExceededException", "RequestLimitExceeded", "RequestThrottled", "RequestThrottledException",
-    "SlowDown", "ThrottledException", "Throttling", "ThrottlingException", "TooManyRequestsException",
+    "EVENTBRIDGE_THROTTLED", "ProvisionedThroughputExceededException", "RequestLimitExceeded", "RequestThrottled",
+    "RequestThrottledException", "SSM_THROTTLED", "SlowDown", "ThrottledException", "Throttling", "ThrottlingException", "TooManyRequestsException",
 })  # fmt: skip
 DENIALS = frozenset({
-    "AccessDenied", "AccessDeniedException", "AuthorizationError", "CloudHsmAccessDeniedException", "ForbiddenException",
+    "ACCESS_DENIED", "AccessDenied", "AccessDeniedException", "AuthorizationError", "CloudHsmAccessDeniedException", "ForbiddenException",
     "UnauthorizedException", "UnauthorizedOperation",
 })  # fmt: skip
 EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired"})
@@ -41,15 +42,15 @@ REGION_DISABLED = frozenset(
     {"AuthFailure", "InvalidClientTokenId", "RegionDisabledException", "UnrecognizedClientException"}
 )
 TRANSIENT = frozenset({
-    "InternalError", "InternalFailure", "InternalServerError", "RequestTimeout", "RequestTimeoutException",
+    "INTERNAL_ERROR", "InternalError", "InternalFailure", "InternalServerError", "RequestTimeout", "RequestTimeoutException",
     "ServiceUnavailable",
 })  # fmt: skip
 VANISHED = frozenset({
     "AWS.SimpleQueueService.NonExistentQueue", "CacheClusterNotFound", "ClusterNotFound", "ClusterNotFoundException",
     "DBClusterNotFoundFault", "DBClusterSnapshotNotFoundFault", "DBInstanceNotFound", "DBSnapshotNotFound", "FileSystemNotFound",
-    "ImageNotFoundException", "ListenerNotFound", "LoadBalancerNotFound", "MountTargetNotFound", "NoSuchBucket",
+    "ITEM_DOES_NOT_EXIST", "ImageNotFoundException", "ListenerNotFound", "LoadBalancerNotFound", "MISSING", "MountTargetNotFound", "NoSuchBucket",
     "NoSuchConfigRuleException", "NoSuchDistribution", "NoSuchEntity", "NoSuchHostedZone", "NoSuchResource", "NotFound",
-    "NotFoundException", "QueueDoesNotExist", "ReplicationGroupNotFoundFault", "RepositoryNotFoundException", "ResourceNotFound",
+    "NotFoundException", "QueueDoesNotExist", "RESOURCE_NOT_FOUND", "ReplicationGroupNotFoundFault", "RepositoryNotFoundException", "ResourceNotFound",
     "ResourceNotFoundException", "RuleNotFound", "TableNotFoundException", "TargetGroupNotFound", "TrailNotFoundException",
     "WAFNonexistentItemException",
 })  # fmt: skip
@@ -65,7 +66,7 @@ class Classification:
     """The classification of a failure; `message` is free of credentials.
 
     `transient`: a retry may succeed. `expired`: a retry with new credentials may succeed. `unconnected`: no connection
-    was established.
+    was established. `rejected`: AWS refused the parameters, so that only other ones may succeed.
     """
 
     reason: Reason
@@ -74,6 +75,7 @@ class Classification:
     transient: bool = False
     expired: bool = False
     unconnected: bool = False
+    rejected: bool = False
 
     @property
     def throttled(self) -> bool:
@@ -109,6 +111,11 @@ def classify(error: BaseException) -> Classification:  # noqa: PLR0911  (a table
     raise error
 
 
+def classify_item(code: str, message: str) -> Classification:
+    """Classify a failure that a successful answer tells of one of its items, by the item's code."""
+    return _of_response({"Error": {"Code": code, "Message": message}})
+
+
 def _of_response(response: dict[str, Any]) -> Classification:  # noqa: PLR0911  (as above)
     code = str(response.get("Error", {}).get("Code") or "Unknown")
     message = str(response.get("Error", {}).get("Message") or response.get("message") or "")
@@ -131,7 +138,7 @@ def _of_response(response: dict[str, Any]) -> Classification:  # noqa: PLR0911  
         return Classification(Reason.INVALID, code, text, transient=True)
     if code in TRANSIENT or status >= SERVER_ERROR:
         return Classification(Reason.ERROR, code, text, transient=True)
-    return Classification(Reason.ERROR, code, text)
+    return Classification(Reason.ERROR, code, text, rejected=True)
 
 
 def _network(error: Exception, reason: Reason, *, transient: bool = True, unconnected: bool = False) -> Classification:

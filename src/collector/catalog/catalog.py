@@ -148,6 +148,12 @@ def call_of(rows: Rows) -> Call | None:
     return rows if isinstance(rows, Call) else None
 
 
+def describing_client(service: Service, declaration: Declaration) -> str:
+    """The botocore client of a declaration's `describe`: that of the call that lists its rows."""
+    call = call_of(declaration.rows)
+    return client_of(service, declaration, call.client if call else None)
+
+
 def operations(service: Service, declaration: Declaration) -> Iterator[tuple[str, str]]:
     """Every (client, operation) pair that a declaration may call."""
     listings: tuple[Rows, ...] = (declaration.rows, *(join.rows for join in declaration.join))
@@ -160,8 +166,7 @@ def operations(service: Service, declaration: Declaration) -> Iterator[tuple[str
     for further in further_calls:
         yield client_of(service, declaration, further.client), further.op
     if declaration.describe:
-        call = call_of(declaration.rows)
-        yield client_of(service, declaration, call.client if call else None), declaration.describe.op
+        yield describing_client(service, declaration), declaration.describe.op
 
 
 def parent_type(declaration: Declaration) -> str | None:

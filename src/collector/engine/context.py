@@ -6,12 +6,25 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mappin
 from contextlib import contextmanager
 from typing import Any, Protocol, TypeAlias, TypeVar
 
-from collector.catalog.catalog import affected, client_of
+from collector.catalog.catalog import affected, client_of, describing_client
 from collector.concurrency import for_each
+from collector.engine.item_failures import ItemFailure, item_failures
 from collector.engine.plan import Job
 from collector.faults import CallFailed, Reason
 from collector.report import ScopeRecord
-from collector.schema.declarations import Call, Custom, Declaration, Hydrate, Nested, Row, Synthetic
+from collector.schema.declarations import (
+    Call,
+    Custom,
+    Declaration,
+    Describe,
+    Gather,
+    Hydrate,
+    Nested,
+    Row,
+    Rows,
+    SameAnswer,
+    Synthetic,
+)
 from collector.schema.paths import found, walker
 
 Params: TypeAlias = Mapping[str, Any]
@@ -58,6 +71,8 @@ class JobContext:
             client = client_of(self.job.service, declaration, rows.client)
             params = {**rows.params, **arguments(rows.args, parent)}
             async for answer in self._api.pages(client, rows.op, params, region=region, token=rows.token):
+                if rows.failures:
+                    self.note_items(answer, rows, client, self._readers(rows), vanishing=rows.each is not None)
                 yield answer
                 del answer
 
@@ -79,19 +94,59 @@ class JobContext:
         types = {type_ for declaration in declarations for type_ in affected(self.job.service, declaration)}
         self._record.fail(failure, types)
 
+    def note_items(
+        self,
+        answer: Row,
+        call: Call | Hydrate | Describe | Gather,
+        client: str,
+        declarations: Sequence[Declaration],
+        *,
+        vanishing: bool = True,
+    ) -> list[ItemFailure]:
+        """Record and return the failures that a successful answer tells of; `vanishing` as in `note`."""
+        failures = list(item_failures(answer, call.failures, client, call.op))
+        for _, failure in failures:
+            self.note(failure, declarations, vanishing=vanishing)
+        return failures
+
+    def _readers(self, rows: Call) -> list[Declaration]:
+        """The declarations that read the answers of a listing."""
+        return [
+            declaration
+            for declaration in self.job.declarations
+            if any(listing_of(each) is rows for each in (declaration.rows, *(join.rows for join in declaration.join)))
+        ]
+
     async def call(
-        self, declaration: Declaration, client: str | None, op: str, params: Params, region: str | None = None
-    ) -> Row:
-        """Make one call for a declaration. `client` and `region` override those of the declaration and the job."""
-        return await self._api.once(client_of(self.job.service, declaration, client), op, params, region=region)
+        self, declaration: Declaration, call: Hydrate | Describe | Gather, params: Params, region: str | None = None
+    ) -> tuple[Row, list[ItemFailure]]:
+        """Make one further call of a declaration and record the failures that its answer tells of; returns both.
+
+        `region` overrides that of the job.
+
+        Raises:
+            CallFailed: when the call fails permanently.
+        """
+        if isinstance(call, Describe):
+            client = describing_client(self.job.service, declaration)
+        else:
+            client = client_of(self.job.service, declaration, call.client)
+        answer = await self._api.once(client, call.op, params, region=region)
+        if not call.failures:
+            return answer, []
+        return answer, self.note_items(answer, call, client, [declaration], vanishing=was_listed(declaration))
 
     async def all_items(
         self, declaration: Declaration, hydrate: Hydrate, params: Params, region: str | None
     ) -> list[Any]:
         """The items of all pages of a hydrating call."""
         client = client_of(self.job.service, declaration, hydrate.client)
-        pages = self._api.pages(client, hydrate.op, params, region=region)
-        return [item async for answer in pages for item in found(answer, hydrate.items or "@")]
+        items: list[Any] = []
+        async for answer in self._api.pages(client, hydrate.op, params, region=region):
+            if hydrate.failures:
+                self.note_items(answer, hydrate, client, [declaration], vanishing=was_listed(declaration))
+            items += found(answer, hydrate.items or "@")
+        return items
 
     async def for_each(self, items: Sequence[T], fn: Callable[[T], Awaitable[None]]) -> None:
         """Await `fn`, which makes calls, for each item, at most `width` at a time."""
@@ -109,6 +164,16 @@ class _CustomCalls:
 
     def pages(self, op: str, /, *, token: str | None = None, **params: object) -> AsyncIterator[Row]:
         return self._api.pages(self._client, op, params, token=token)
+
+
+def listing_of(rows: Rows) -> Listing:
+    """The listing that holds these rows."""
+    return rows.call if isinstance(rows, SameAnswer) else rows
+
+
+def was_listed(declaration: Declaration) -> bool:
+    """Whether AWS listed the rows of a declaration. Only then does "not found" mean that one was deleted since."""
+    return not isinstance(declaration.rows, Synthetic)
 
 
 def has_arguments(args: Mapping[str, str], row: Row) -> bool:

@@ -14,8 +14,8 @@ from typing import TypeAlias
 
 from collector.catalog.catalog import parent_type
 from collector.concurrency import WeightedSemaphore
-from collector.engine.context import Api, JobContext, Listing, has_arguments
-from collector.engine.listings import Listings, listing_of
+from collector.engine.context import Api, JobContext, Listing, has_arguments, listing_of
+from collector.engine.listings import Listings
 from collector.engine.plan import Job
 from collector.engine.rows import RowLoader
 from collector.graph.assemble import Page

@@ -7,9 +7,9 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
-from collector.engine.context import JobContext, Listing
+from collector.engine.context import JobContext, Listing, listing_of
 from collector.faults import CallFailed
-from collector.schema.declarations import Call, Custom, Declaration, Join, Row, Rows, SameAnswer, Synthetic
+from collector.schema.declarations import Call, Custom, Declaration, Join, Row, Rows, Synthetic
 from collector.schema.paths import found, found_rows, reader
 
 
@@ -60,11 +60,6 @@ class Listings:
                 for value in values if isinstance(values, list) else [values]:
                     by_value[value].append(row)
         return by_value
-
-
-def listing_of(rows: Rows) -> Listing:
-    """The listing that holds these rows."""
-    return rows.call if isinstance(rows, SameAnswer) else rows
 
 
 def listed(answer: Row, rows: Rows, parent: Row | None) -> list[Row]:

@@ -8,7 +8,8 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from collector.concurrency import chunks
-from collector.engine.context import JobContext, Params, arguments, has_arguments
+from collector.engine.batches import BatchCalls
+from collector.engine.context import JobContext, Params, arguments, has_arguments, was_listed
 from collector.engine.listings import Listings, listed
 from collector.faults import CallFailed, Reason
 from collector.model import Place
@@ -33,6 +34,7 @@ class RowLoader:
         self._region = reader(declaration.region) if isinstance(declaration, Entity) and declaration.region else None
         self._stages = _stages(declaration.hydrate)
         self._noted: set[Join] = set()
+        self._batches: dict[Describe | Gather, BatchCalls] = defaultdict(BatchCalls)
         self.is_plain = (
             not (declaration.hydrate or declaration.gather or declaration.describe) and self.type not in inner
         )
@@ -73,11 +75,12 @@ class RowLoader:
             return self._when is None or bool(self._when(row, place))
         except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
             # an item that does not follow AWS's model is dropped alone, without its page
-            failure = CallFailed(
-                f"{self._context.job.service.name}:{self.type}", Reason.INVALID, type(error).__name__, str(error)
-            )
-            self._context.note(failure, [self.declaration])
+            self._note_bad_row(type(error).__name__, str(error))
             return False
+
+    def _note_bad_row(self, code: str, message: str) -> None:
+        name = f"{self._context.job.service.name}:{self.type}"
+        self._context.note(CallFailed(name, Reason.INVALID, code, message), [self.declaration])
 
     def _place(self, row: Row, place: Place) -> Place:
         region = self._region(row, place) if self._region else None
@@ -86,28 +89,26 @@ class RowLoader:
     async def _describe_all(self, describe: Describe, items: Sequence[Row], place: Place) -> list[Row]:
         rows: list[Row] = []
         by = walker(describe.by if describe.by != "@" else "Item")
-        unique = list({by(row): row for row in items}.values())
-        await self._context.for_each(
-            list(chunks(unique, describe.size)), partial(self._describe, describe, by, place, rows)
-        )
+        unique = {by(row): row for row in items}
+        if unique.pop(None, None) is not None:
+            self._note_bad_row("NoIdentifier", f"a row without {describe.by} cannot be described")
+        batches = list(chunks(list(unique.values()), describe.size))
+        await self._context.for_each(batches, partial(self._describe, describe, by, place, rows))
         return rows
 
     async def _describe(self, describe: Describe, by: Walk, place: Place, rows: list[Row], items: list[Row]) -> None:
-        """Describe some items in one call, and add the answers to `rows`."""
-        parent = items[0].get("^")
-        params = {**describe.params, **arguments(describe.args, parent), describe.ids: [by(row) for row in items]}
-        with self._context.guarded([self.declaration], describe.absent, vanishing=True):
-            try:
-                answer = await self._context.call(
-                    self.declaration, None, describe.op, params, self._other_region(place)
-                )
-            except CallFailed as failure:
-                if failure.reason is not Reason.VANISHED or len(items) == 1:
-                    raise
-                for item in items:  # the call fails as a whole if one of them was deleted
-                    await self._describe(describe, by, place, rows, [item])
-                return
+        """Describe some items, in one call unless AWS refuses some of them, and add the answers to `rows`."""
+        parent, region = items[0].get("^"), self._other_region(place)
+
+        async def call(batch: list[Row]) -> None:
+            params = {**describe.params, **arguments(describe.args, parent), describe.ids: [by(row) for row in batch]}
+            answer, _ = await self._context.call(self.declaration, describe, params, region)
             rows.extend({**item, "^": parent} for item in found(answer, describe.items))
+
+        await self._batches[describe].read(items, call, self._lose)
+
+    def _lose(self, _: Sequence[object], failure: CallFailed) -> None:
+        self._context.note(failure, [self.declaration], vanishing=was_listed(self.declaration))
 
     async def _join(self, join: Join, rows: list[Row], place: Place) -> None:
         matches = await self._listings.matches(join)
@@ -129,19 +130,26 @@ class RowLoader:
 
         async def call(batch: list[tuple[Row, Place]]) -> None:
             params = {**gather.params, gather.ids: [by(row) for row, _ in batch]}
-            with self._context.guarded([self.declaration], vanishing=True):
-                answer = await self._context.call(self.declaration, gather.client, gather.op, params)
-                by_row = defaultdict(list)
-                for item in found(answer, gather.items):
-                    by_row[on(item)].append(item)
-                for row, _ in batch:
-                    row[gather.at] = by_row.get(by(row), [])
+            answer, failures = await self._context.call(self.declaration, gather, params)
+            by_row, failed = defaultdict(list), {identifier for identifier, _ in failures}
+            for item in found(answer, gather.items):
+                by_row[on(item)].append(item)
             for row, _ in batch:
-                if gather.at not in row:
+                if by(row) not in by_row and (by(row) in failed or None in failed):
                     unknown(row, gather.at)
+                else:
+                    row[gather.at] = by_row.get(by(row), [])
+
+        def lose(batch: list[tuple[Row, Place]], failure: CallFailed) -> None:
+            self._lose(batch, failure)
+            for row, _ in batch:
+                unknown(row, gather.at)
+
+        async def read(batch: list[tuple[Row, Place]]) -> None:
+            await self._batches[gather].read(batch, call, lose)
 
         with_id = [(row, place) for row, place in placed if by(row) is not None]
-        await self._context.for_each(list(chunks(with_id, gather.size)), call)
+        await self._context.for_each(list(chunks(with_id, gather.size)), read)
 
     async def _hydrate(self, stage: Sequence[_Hydration], placed: list[tuple[Row, Place]], gone: set[int]) -> None:
         async def add(pending: tuple[_Hydration, Row, Place]) -> None:
@@ -180,14 +188,15 @@ class RowLoader:
             return await self._in_every_region(hydrate, params, row)
         if hydrate.items is not None:
             return await self._context.all_items(self.declaration, hydrate, params, self._other_region(place))
-        return await self._context.call(self.declaration, hydrate.client, hydrate.op, params, self._other_region(place))
+        answer, _ = await self._context.call(self.declaration, hydrate, params, self._other_region(place))
+        return answer
 
     async def _in_every_region(self, hydrate: Hydrate, params: Params, row: Row) -> list[Row]:
         answers: dict[str, Row] = {}
 
         async def call(region: str) -> None:
             try:
-                answer = await self._context.call(self.declaration, hydrate.client, hydrate.op, params, region)
+                answer, _ = await self._context.call(self.declaration, hydrate, params, region)
             except CallFailed as failure:
                 if not failure.is_one_of(hydrate.absent):
                     self._context.note(failure, [self.declaration], vanishing=True)

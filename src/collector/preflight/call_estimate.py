@@ -13,10 +13,9 @@ from enum import StrEnum
 from typing import Any
 
 from collector.aws.rates import Rate, Rates
-from collector.catalog.catalog import Catalog, client_of, parent_type
+from collector.catalog.catalog import Catalog, client_of, describing_client, parent_type
 from collector.catalog.permissions import api_of
-from collector.engine.context import Listing
-from collector.engine.listings import listing_of
+from collector.engine.context import Listing, listing_of
 from collector.engine.plan import Job, jobs
 from collector.model import GLOBAL, Scope, Target
 from collector.schema.declarations import Call, Custom, Declaration, Entity, Hydrate, Synthetic
@@ -173,10 +172,8 @@ def _further_calls(job: Job, declaration: Declaration) -> Iterator[PlannedCall]:
     """The calls that add properties to rows."""
     if batch := declaration.describe:
         kind = CallKind.CERTAIN if isinstance(declaration.rows, Synthetic) else CallKind.PER_ROW
-        listing = listing_of(declaration.rows)
-        client = client_of(job.service, declaration, listing.client if isinstance(listing, Call) else None)
-        args = {batch.ids: batch.by}
-        yield PlannedCall(job.scope, job.region, kind, client, batch.op, batch.params, args, batch.absent, as_list=True)
+        client, args = describing_client(job.service, declaration), {batch.ids: batch.by}
+        yield PlannedCall(job.scope, job.region, kind, client, batch.op, batch.params, args, as_list=True)
     for gather in declaration.gather:
         client = client_of(job.service, declaration, gather.client)
         yield PlannedCall(job.scope, job.region, CallKind.PER_ROW, client, gather.op)

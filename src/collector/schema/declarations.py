@@ -87,6 +87,25 @@ class First:
 Source: TypeAlias = str | Via | Template | Fixed | Computed | First
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Failures:
+    """Failures that a successful answer tells of: each item at the path `items` is reported as one of the call.
+
+    The other paths are read from the item; `@` is the item itself.
+
+    Attributes:
+        items: `failures[]`, `failedItems{}`, `TagsError`.
+        code: its error code, which decides the reason. Without one, the code is the name of the member.
+        message: what AWS says about it.
+        id: the identifier of the resource that it concerns; a `Gather` then knows which row it could not complete.
+    """
+
+    items: str
+    code: str | None = None
+    message: str | None = None
+    id: str | None = None
+
+
 # Rows -----------------------------------------------------------------------------------------------------
 
 
@@ -105,6 +124,7 @@ class Call:
         token: the page token, if botocore has no paginator: a member of the response and a parameter of the same name.
         absent: error codes that mean "there are none"; see `Hydrate`.
         client: the botocore client, if it is not the declaration's.
+        failures: the members of a page that tell of failures.
     """
 
     op: str
@@ -117,6 +137,7 @@ class Call:
     token: str | None = None
     absent: tuple[str, ...] = ()
     client: str | None = None
+    failures: tuple[Failures, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -188,6 +209,7 @@ class Hydrate:
         absent: error codes that mean "this row has none": no field is added and no problem is reported. A code may be
             followed by text that the message must contain: `"AccessDeniedException: resource-based policy"`.
         regions: call in every region of the run and add the list of responses, each with its `Region`.
+        failures: the members of the response that tell of failures.
     """
 
     op: str
@@ -199,6 +221,7 @@ class Hydrate:
     absent: tuple[str, ...] = ()
     client: str | None = None
     regions: bool = False
+    failures: tuple[Failures, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -206,7 +229,8 @@ class Describe:
     """A further call for many rows at once. Its items replace the rows: `describe_clusters` after `list_clusters`.
 
     The identifier at the path `by` goes into the list parameter `ids`, at most `size` per call. `args` are read from
-    the parent of the rows.
+    the parent of the rows, `failures` are the members of the response that tell of failures. A call that AWS refuses
+    because of one of the rows is repeated without it.
     """
 
     op: str
@@ -216,7 +240,7 @@ class Describe:
     by: str = "@"
     params: Mapping[str, Any] = field(default_factory=dict)
     args: Mapping[str, str] = field(default_factory=dict)
-    absent: tuple[str, ...] = ()
+    failures: tuple[Failures, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -224,7 +248,8 @@ class Gather:
     """A further call for many rows at once. Each row gets the list of its items as the field `at`.
 
     An item belongs to a row if its value at `on` equals the row's value at `by`. The latter goes into the list
-    parameter `ids`, at most `size` per call.
+    parameter `ids`, at most `size` per call. `failures` are the members of the response that tell of failures. A call
+    that AWS refuses because of one of the rows is repeated without it.
     """
 
     op: str
@@ -236,6 +261,7 @@ class Gather:
     size: int
     params: Mapping[str, Any] = field(default_factory=dict)
     client: str | None = None
+    failures: tuple[Failures, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

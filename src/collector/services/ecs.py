@@ -5,6 +5,7 @@ from collector.schema.declarations import (
     Describe,
     Edge,
     Entity,
+    Failures,
     Fixed,
     Hydrate,
     Service,
@@ -17,6 +18,7 @@ from collector.schema.patterns import encrypted_with, guarded_by
 from collector.schema.values import differs, document, entry, last_segment, present, unique
 
 CONTAINERS = "Detail.taskDefinition.containerDefinitions"
+FAILURES = (Failures("failures[]", code="reason", message="detail", id="arn"),)
 
 
 def in_cluster(op: str, items: str) -> Call:
@@ -26,7 +28,9 @@ def in_cluster(op: str, items: str) -> Call:
 
 def described(op: str, items: str, *, size: int = 100, include: tuple[str, ...] = ("TAGS",)) -> Describe:
     """The description of a cluster's resources by their ARNs, `size` per call."""
-    return Describe(op, items, ids=items, size=size, params={"include": list(include)}, args={"cluster": "clusterArn"})
+    return Describe(
+        op, items, ids=items, size=size, params={"include": list(include)}, args={"cluster": "clusterArn"}, failures=FAILURES
+    )  # fmt: skip
 
 
 def values_of(path: str, name: str) -> Via:
@@ -42,7 +46,7 @@ cluster = Entity(
     rows=Call("list_clusters", "clusterArns", {"maxResults": 100}),
     describe=Describe(
         "describe_clusters", "clusters", ids="clusters", size=100,
-        params={"include": ["TAGS", "SETTINGS", "CONFIGURATIONS"]},
+        params={"include": ["TAGS", "SETTINGS", "CONFIGURATIONS"]}, failures=FAILURES,
     ),
     when=differs("status", "INACTIVE"),
     key="clusterArn",

@@ -6,6 +6,7 @@ from collector.schema.declarations import (
     Describe,
     Edge,
     Entity,
+    Failures,
     Fixed,
     Row,
     Service,
@@ -14,6 +15,8 @@ from collector.schema.declarations import (
     service_node,
 )
 from collector.schema.values import document, entry, lower
+
+FAILURES = (Failures("failedItems{}", code="failureCode"),)
 
 
 def attribute(name: str) -> Source:
@@ -32,7 +35,9 @@ assessment = Entity(
     type="aws_inspector_assessment",
     cls="Assessment",
     rows=Call("list_assessment_runs", "assessmentRunArns", {"maxResults": 100}),
-    describe=Describe("describe_assessment_runs", "assessmentRuns", ids="assessmentRunArns", size=10),
+    describe=Describe(
+        "describe_assessment_runs", "assessmentRuns", ids="assessmentRunArns", size=10, failures=FAILURES
+    ),
     key="arn",
     name="name",
     created="createdAt",
@@ -70,7 +75,7 @@ finding = Entity(
     type="aws_inspector_finding",
     cls="Finding",
     rows=Call("list_findings", "findingArns", {"maxResults": 100}),
-    describe=Describe("describe_findings", "findings", ids="findingArns", size=10),
+    describe=Describe("describe_findings", "findings", ids="findingArns", size=10, failures=FAILURES),
     key="arn",
     id="id",
     name="title",

@@ -4,7 +4,7 @@
 higher rate limit than `ListTags`.
 """
 
-from collector.schema.declarations import Call, Edge, Entity, Hydrate, Service, Via, pick, service_node
+from collector.schema.declarations import Call, Edge, Entity, Failures, Hydrate, Service, Via, pick, service_node
 from collector.schema.patterns import encrypted_with, filled, guarded_by
 from collector.schema.values import document, epoch
 
@@ -13,7 +13,11 @@ function = Entity(
     cls="Function",
     rows=Call("list_functions", "Functions", {"MaxItems": 1000}),
     hydrate=(
-        Hydrate("get_function", "Detail", {"FunctionName": "FunctionArn"}),
+        # The answer has no tags if the caller may not list them, or Lambda could not read them.
+        Hydrate(
+            "get_function", "Detail", {"FunctionName": "FunctionArn"},
+            failures=(Failures("TagsError", code="ErrorCode", message="Message"),),
+        ),
         Hydrate("get_policy", "Permission", {"FunctionName": "FunctionArn"}, absent=("ResourceNotFoundException",)),
     ),
     key="FunctionArn",
