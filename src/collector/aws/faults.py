@@ -1,6 +1,6 @@
 """Classification of error codes and network failures. `calls` classifies each failure once, where the call was made.
 
-Codes in capitals with underscores stand inside successful answers, which tell of failures of some of their items.
+Codes in capitals with underscores appear inside successful answers, which report failures of single items.
 Sources of the codes: botocore's retry tables and error shapes, and AWS's documentation of common errors and throttling.
 """
 
@@ -112,7 +112,7 @@ def classify(error: BaseException) -> Classification:  # noqa: PLR0911  (a table
 
 
 def classify_item(code: str, message: str) -> Classification:
-    """Classify a failure that a successful answer tells of one of its items, by the item's code."""
+    """Classify a failure of one item in a successful answer, by its code."""
     return _of_response({"Error": {"Code": code, "Message": message}})
 
 

@@ -103,7 +103,7 @@ class JobContext:
         *,
         vanishing: bool = True,
     ) -> list[ItemFailure]:
-        """Record and return the failures that a successful answer tells of; `vanishing` as in `note`."""
+        """Record and return the failures that a successful answer reports; `vanishing` as in `note`."""
         failures = list(item_failures(answer, call.failures, client, call.op))
         for _, failure in failures:
             self.note(failure, declarations, vanishing=vanishing)
@@ -120,7 +120,7 @@ class JobContext:
     async def call(
         self, declaration: Declaration, call: Hydrate | Describe | Gather, params: Params, region: str | None = None
     ) -> tuple[Row, list[ItemFailure]]:
-        """Make one further call of a declaration and record the failures that its answer tells of; returns both.
+        """Make one further call of a declaration and record the failures that its answer reports; returns both.
 
         `region` overrides that of the job.
 

@@ -1,4 +1,4 @@
-"""Failures inside a success: what an answer tells of items that AWS could not read."""
+"""Failures inside a successful answer: items that AWS could not read."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ class ItemFailure(NamedTuple):
 
 
 def item_failures(answer: Row, declared: tuple[Failures, ...], client: str, op: str) -> Iterator[ItemFailure]:
-    """The failures that an answer of the operation tells of, by the declared members."""
+    """The failures that an answer of the operation reports in its declared members."""
     for each in declared:
         for item in found(answer, each.items):
             identifier = _read(each.id, item)
             code = _read(each.code, item) or each.items.rpartition(".")[2].rstrip("[]{}")
             message = ": ".join(str(part) for part in (identifier, _read(each.message, item)) if part)
-            found_out = classify_item(str(code), message)
-            failure = CallFailed(f"{client}:{api_of(client, op)}", found_out.reason, found_out.code, found_out.message)
+            classification = classify_item(str(code), message)
+            failure = CallFailed(f"{client}:{api_of(client, op)}", classification.reason, classification.code, classification.message)
             yield ItemFailure(identifier, failure)
 
 

@@ -89,7 +89,7 @@ Source: TypeAlias = str | Via | Template | Fixed | Computed | First
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Failures:
-    """Failures that a successful answer tells of: each item at the path `items` is reported as one of the call.
+    """Failures that a successful answer reports: each item at the path `items` is reported as one of the call.
 
     The other paths are read from the item; `@` is the item itself.
 
@@ -124,7 +124,7 @@ class Call:
         token: the page token, if botocore has no paginator: a member of the response and a parameter of the same name.
         absent: error codes that mean "there are none"; see `Hydrate`.
         client: the botocore client, if it is not the declaration's.
-        failures: the members of a page that tell of failures.
+        failures: the members of a page that report failures.
     """
 
     op: str
@@ -209,7 +209,7 @@ class Hydrate:
         absent: error codes that mean "this row has none": no field is added and no problem is reported. A code may be
             followed by text that the message must contain: `"AccessDeniedException: resource-based policy"`.
         regions: call in every region of the run and add the list of responses, each with its `Region`.
-        failures: the members of the response that tell of failures.
+        failures: the members of the response that report failures.
     """
 
     op: str
@@ -229,7 +229,7 @@ class Describe:
     """A further call for many rows at once. Its items replace the rows: `describe_clusters` after `list_clusters`.
 
     The identifier at the path `by` goes into the list parameter `ids`, at most `size` per call. `args` are read from
-    the parent of the rows, `failures` are the members of the response that tell of failures. A call that AWS refuses
+    the parent of the rows, `failures` are the members of the response that report failures. A call that AWS refuses
     because of one of the rows is repeated without it.
     """
 
@@ -248,7 +248,7 @@ class Gather:
     """A further call for many rows at once. Each row gets the list of its items as the field `at`.
 
     An item belongs to a row if its value at `on` equals the row's value at `by`. The latter goes into the list
-    parameter `ids`, at most `size` per call. `failures` are the members of the response that tell of failures. A call
+    parameter `ids`, at most `size` per call. `failures` are the members of the response that report failures. A call
     that AWS refuses because of one of the rows is repeated without it.
     """
 
