@@ -9,6 +9,9 @@ __version__ = "0.1.0"
 
 Record: TypeAlias = dict[str, Any]
 
+READ_ERRORS = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+"""What reading a value raises if the row differs from AWS's model: a missing member, a wrong type, an absurd number."""
+
 CONSOLES = {
     "aws": "console.aws.amazon.com",
     "aws-cn": "console.amazonaws.cn",
@@ -74,6 +77,19 @@ class Dangling(NamedTuple):
     verb: str
     target: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """Stands in a row for a value of a response that is not of its type, such as a time beyond the year 9999.
+
+    It costs only what reads it: it is no valid property, and converting or comparing it raises.
+    """
+
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
 
 
 @dataclass(slots=True)

@@ -30,7 +30,7 @@ def _entity(**changes) -> Entity:
 
 
 def _converted(row, options=None, **changes):
-    entity = EntityConverter(_entity(**changes), options or Options())(row, PLACE)
+    entity = EntityConverter(_entity(**changes), options or Options())(row, PLACE, [])
     assert entity is not None
     return entity
 
@@ -56,7 +56,7 @@ def test_a_row_becomes_an_entity():
 
 
 def test_a_row_without_the_fields_of_its_key_is_no_entity():
-    assert EntityConverter(_entity(), Options())({"OwnerId": "1"}, PLACE) is None
+    assert EntityConverter(_entity(), Options())({"OwnerId": "1"}, PLACE, []) is None
 
 
 def test_the_name_tag_is_the_display_name_and_replaces_a_missing_name():
@@ -160,7 +160,7 @@ def test_no_value_becomes_a_structure_or_a_mixed_list(value):
 
 
 def _links(edge: Edge, row, key="k"):
-    return list(EdgeConverter(edge, _entity(), 7)(row, key, PLACE))
+    return list(EdgeConverter(edge, _entity(), 7)(row, key, PLACE, []))
 
 
 def test_a_repeated_pointer_of_a_row_gives_one_edge():

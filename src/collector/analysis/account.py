@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
-from typing import TypeVar
 
 from collector.analysis.authorization import forms, services
 from collector.analysis.facts import AnalysisLimits, Facts
@@ -14,14 +13,12 @@ from collector.analysis.matching import ResourceIndex
 from collector.analysis.permissions import STEP_SIZE, Permissions
 from collector.analysis.principals import PrincipalIndex
 from collector.analysis.resource_policies import ResourcePolicies
-from collector.analysis.results import Counts, Result
+from collector.analysis.results import Counts, F, Result, guarded
 from collector.analysis.services import Services
 from collector.analysis.trust import Trusts
 
 PAGE = 5_000
 """Number of resources added to the index in one step."""
-
-T = TypeVar("T")
 
 
 def analyse(
@@ -67,10 +64,10 @@ def _fill_index(facts: Facts, index: ResourceIndex) -> Iterator[list[Result]]:
         yield []
 
 
-def _steps(findings: Callable[[T], Iterator[Result]], facts: Iterable[T]) -> Iterator[list[Result]]:
+def _steps(findings: Callable[[F], Iterator[Result]], facts: Iterable[F]) -> Iterator[list[Result]]:
     found: list[Result] = []
     for fact in facts:
-        for finding in findings(fact):
+        for finding in guarded(findings, fact):
             found.append(finding)
             if len(found) == STEP_SIZE:
                 yield found

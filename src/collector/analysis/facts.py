@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias
 
 PolicyDocument: TypeAlias = Mapping[str, Any] | str
 """A policy document as returned by an API: a parsed structure, JSON text, or percent-encoded JSON text."""
@@ -73,6 +73,7 @@ class ResourcePolicyFact:
 class TrustFact:
     """The trust policy of a role."""
 
+    type: ClassVar[str] = "aws_iam_role"
     key: str
     document: PolicyDocument
 
@@ -81,6 +82,7 @@ class TrustFact:
 class SecurityGroupFact:
     """A security group; its permissions have the shape of the EC2 operation `DescribeSecurityGroups`."""
 
+    type: ClassVar[str] = "aws_security_group"
     key: str
     region: str
     vpc: str | None
@@ -92,6 +94,7 @@ class SecurityGroupFact:
 class NetworkAclFact:
     """A network ACL; its entries have the shape of the EC2 operation `DescribeNetworkAcls`."""
 
+    type: ClassVar[str] = "aws_network_acl"
     key: str
     vpc: str | None
     entries: Sequence[Mapping[str, Any]] = ()

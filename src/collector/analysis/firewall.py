@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 from collector.analysis import outside
@@ -22,6 +23,7 @@ from collector.analysis.results import (
     Primitive,
     Relationship,
     Result,
+    guarded,
 )
 
 ALL_PORTS = (0, 65535)
@@ -65,29 +67,32 @@ class Firewalls:
             side = _Side(EntityRef(fact.key, _GROUP), "ALLOWS", ingress)
             seen: set[str] = set()
             for permission in permissions:
-                yield from self._permission(side, fact, permission, seen)
+                yield from guarded(partial(self._permission, side, permission, seen), fact)
 
     def network_acl(self, fact: NetworkAclFact) -> Iterator[Result]:
         """Yield the relationships for the entries of a network ACL."""
         for entry in fact.entries:
-            verb: AnalysisVerb = "ALLOWS" if entry.get("RuleAction") == "allow" else "DENIES"
-            side = _Side(EntityRef(fact.key, _ACL), verb, not entry.get("Egress"))
-            cidr = entry.get("CidrBlock") or entry.get("Ipv6CidrBlock") or ""
-            peer = of_cidr(cidr, fact.vpc, self._network)
-            if peer is None:
-                yield self._invalid_range(side, cidr)
-                continue
-            number = entry.get("RuleNumber")
-            rule = {
-                **traffic(_as_permission(entry)),
-                "ruleNumber": number,
-                "priority": number,
-                "ruleAction": entry.get("RuleAction"),
-            }
-            yield from self._drawn(side, peer._replace(mark=f"{number}:{peer.mark}"), rule)
+            yield from guarded(partial(self._entry, entry), fact)
+
+    def _entry(self, entry: Mapping[str, Any], fact: NetworkAclFact) -> Iterator[Result]:
+        verb: AnalysisVerb = "ALLOWS" if entry.get("RuleAction") == "allow" else "DENIES"
+        side = _Side(EntityRef(fact.key, _ACL), verb, not entry.get("Egress"))
+        cidr = entry.get("CidrBlock") or entry.get("Ipv6CidrBlock") or ""
+        peer = of_cidr(cidr, fact.vpc, self._network)
+        if peer is None:
+            yield self._invalid_range(side, cidr)
+            return
+        number = entry.get("RuleNumber")
+        rule = {
+            **traffic(_as_permission(entry)),
+            "ruleNumber": number,
+            "priority": number,
+            "ruleAction": entry.get("RuleAction"),
+        }
+        yield from self._drawn(side, peer._replace(mark=f"{number}:{peer.mark}"), rule)
 
     def _permission(
-        self, side: _Side, fact: SecurityGroupFact, permission: Mapping[str, Any], seen: set[str]
+        self, side: _Side, permission: Mapping[str, Any], seen: set[str], fact: SecurityGroupFact
     ) -> Iterator[Result]:
         rule = {**traffic(permission), "groupId": fact.key.rpartition("/")[2]}
         for peer in self._peers(side, fact, permission):

@@ -25,6 +25,7 @@ from collector.analysis.results import (
     Primitive,
     Relationship,
     Result,
+    guarded,
 )
 from collector.analysis.services import ACCOUNT_PREFIX, Services, of_prefix
 from collector.analysis.statements import statement_actions
@@ -94,7 +95,7 @@ class Permissions:
         """Yield the findings of all policies in lists of at most `STEP_SIZE`."""
         for policy in policies:
             found: list[Result] = []
-            for finding in self.findings(policy):
+            for finding in guarded(self.findings, policy):
                 found.append(finding)
                 if len(found) == STEP_SIZE:
                     yield found

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Literal, NamedTuple, TypeAlias
+from collections.abc import Callable, Iterator, Mapping
+from typing import Literal, NamedTuple, Protocol, TypeAlias, TypeVar
+
+from collector.model import READ_ERRORS
 
 Primitive: TypeAlias = str | int | float | bool | None
 Properties: TypeAlias = Mapping[str, Primitive]
@@ -79,11 +81,31 @@ class Counts(NamedTuple):
 Result: TypeAlias = Relationship | MappedRelationship | ServiceNode | EntityProperties | AnalysisProblem | Counts
 
 
+class Fact(Protocol):
+    """What all facts have: the key and the type of their entity."""
+
+    @property
+    def key(self) -> str: ...  # noqa: D102  (as above)
+    @property
+    def type(self) -> str: ...  # noqa: D102  (as above)
+
+
+F = TypeVar("F", bound=Fact)
+
+
 class Described(NamedTuple):
     """An entity that was not collected: its properties, and the groups of them by which it is found."""
 
     properties: Mapping[str, Primitive]
     filter_keys: tuple[tuple[str, ...], ...]
+
+
+def guarded(findings: Callable[[F], Iterator[Result]], fact: F) -> Iterator[Result]:
+    """Yield the findings of a fact. Where it differs from AWS's model, the rest of it is lost alone and reported."""
+    try:
+        yield from findings(fact)
+    except READ_ERRORS as error:
+        yield AnalysisProblem(fact.key, fact.type, "unreadable", f"{type(error).__name__}: {error}")
 
 
 def cut(text: str) -> str:

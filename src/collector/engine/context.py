@@ -10,13 +10,15 @@ from collector.catalog.catalog import affected, client_of, describing_client
 from collector.concurrency import for_each
 from collector.engine.item_failures import ItemFailure, item_failures
 from collector.engine.plan import Job
-from collector.faults import CallFailed, Reason
+from collector.faults import CallFailed, Reason, redact
+from collector.model import READ_ERRORS
 from collector.report import ScopeRecord
 from collector.schema.declarations import (
     Call,
     Custom,
     Declaration,
     Describe,
+    Entity,
     Gather,
     Hydrate,
     Nested,
@@ -117,6 +119,12 @@ class JobContext:
             if any(listing_of(each) is rows for each in (declaration.rows, *(join.rows for join in declaration.join)))
         ]
 
+    def note_unreadable(self, error: Exception, declaration: Declaration) -> None:
+        """Record that a row of a declaration, or a value of it, could not be read: it differs from AWS's model."""
+        name = declaration.type if isinstance(declaration, Entity) else "links"
+        operation = f"{self.job.service.name}:{name}"
+        self.note(CallFailed(operation, Reason.INVALID, type(error).__name__, redact(str(error))), [declaration])
+
     async def call(
         self, declaration: Declaration, call: Hydrate | Describe | Gather, params: Params, region: str | None = None
     ) -> tuple[Row, list[ItemFailure]]:
@@ -145,7 +153,7 @@ class JobContext:
         async for answer in self._api.pages(client, hydrate.op, params, region=region):
             if hydrate.failures:
                 self.note_items(answer, hydrate, client, [declaration], vanishing=was_listed(declaration))
-            items += found(answer, hydrate.items or "@")
+            items += items_in(answer, hydrate.items or "@", hydrate.op)
         return items
 
     async def for_each(self, items: Sequence[T], fn: Callable[[T], Awaitable[None]]) -> None:
@@ -176,9 +184,31 @@ def was_listed(declaration: Declaration) -> bool:
     return not isinstance(declaration.rows, Synthetic)
 
 
+def items_in(answer: Row, path: str, op: str) -> list[Any]:
+    """The items at a path of the response of a further call.
+
+    Raises:
+        CallFailed: when the response differs from AWS's model.
+    """
+    try:
+        return found(answer, path)
+    except READ_ERRORS as error:
+        raise CallFailed(op, Reason.INVALID, type(error).__name__, redact(str(error))) from error
+
+
 def has_arguments(args: Mapping[str, str], row: Row) -> bool:
-    """Whether the row has every argument of a further call. Without them the call is not made."""
-    return all(walker(path)(row) is not None for path in args.values())
+    """Whether the row has every argument of a further call. Without them the call is not made.
+
+    Raises:
+        TypeError: for an argument that is neither text nor a number.
+    """
+    for path in args.values():
+        value = walker(path)(row)
+        if value is None:
+            return False
+        if not isinstance(value, str | int):
+            raise TypeError(f"{path} is {value!r:.200}")
+    return True
 
 
 def arguments(args: Mapping[str, str], row: Row | None) -> dict[str, Any]:

@@ -27,7 +27,9 @@ def item_failures(answer: Row, declared: tuple[Failures, ...], client: str, op: 
             code = _read(each.code, item) or each.items.rpartition(".")[2].rstrip("[]{}")
             message = ": ".join(str(part) for part in (identifier, _read(each.message, item)) if part)
             classification = classify_item(str(code), message)
-            failure = CallFailed(f"{client}:{api_of(client, op)}", classification.reason, classification.code, classification.message)
+            failure = CallFailed(
+                f"{client}:{api_of(client, op)}", classification.reason, classification.code, classification.message
+            )
             yield ItemFailure(identifier, failure)
 
 

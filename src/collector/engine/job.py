@@ -19,7 +19,7 @@ from collector.engine.listings import Listings
 from collector.engine.plan import Job
 from collector.engine.rows import RowLoader
 from collector.graph.assemble import Page
-from collector.model import Place
+from collector.model import READ_ERRORS, Place
 from collector.report import ScopeRecord
 from collector.schema.declarations import Call, Declaration, Nested, Row, Synthetic
 from collector.schema.paths import reader
@@ -160,15 +160,22 @@ class JobRun:
                     with self._context.guarded(_declarations(loaders)):
                         await self._descend(loaders, row, row, place, depth)
             elif isinstance(source, Call):
-                await self._context.for_each(self._parents(source, rows), partial(self._stream, source, loaders, depth))
+                parents = self._parents(source, rows, loaders)
+                await self._context.for_each(parents, partial(self._stream, source, loaders, depth))
 
-    def _parents(self, source: Call, rows: Sequence[tuple[Row, Place]]) -> list[tuple[Row, Place]]:
+    def _parents(
+        self, source: Call, rows: Sequence[tuple[Row, Place]], loaders: Sequence[RowLoader]
+    ) -> list[tuple[Row, Place]]:
         condition = reader(source.when) if source.when is not None else None
-        return [
-            (row, place)
-            for row, place in rows
-            if (condition is None or condition(row, place)) and has_arguments(source.args, row)
-        ]
+        parents: list[tuple[Row, Place]] = []
+        for row, place in rows:
+            try:
+                if (condition is None or condition(row, place)) and has_arguments(source.args, row):
+                    parents.append((row, place))
+            except READ_ERRORS as error:  # the children of this row are not listed
+                for loader in loaders:
+                    self._context.note_unreadable(error, loader.declaration)
+        return parents
 
 
 def _synthetic_row(job: Job) -> Row:

@@ -9,6 +9,7 @@ from typing import Any
 
 from collector.engine.context import JobContext, Listing, listing_of
 from collector.faults import CallFailed
+from collector.model import READ_ERRORS
 from collector.schema.declarations import Call, Custom, Declaration, Join, Row, Rows, Synthetic
 from collector.schema.paths import found, found_rows, reader
 
@@ -41,6 +42,14 @@ class Listings:
             absent = rows.absent if isinstance(rows, Call) else ()
             return [] if failure.is_one_of(absent) else failure
 
+    def rows(self, answer: Row, rows: Rows, parent: Row | None, declaration: Declaration) -> list[Row]:
+        """The rows in a page of a listing of a declaration; none, which is recorded, if it differs from AWS's model."""
+        try:
+            return listed(answer, rows, parent)
+        except READ_ERRORS as error:
+            self._context.note_unreadable(error, declaration)
+            return []
+
     async def matches(self, join: Join) -> Mapping[Any, list[Row]] | CallFailed:
         """The rows of a joined listing by the value they match on, or its failure."""
         if join not in self._matches:
@@ -55,10 +64,13 @@ class Listings:
         by_value: dict[Any, list[Row]] = defaultdict(list)
         on = reader(join.on)
         for answer in answers:
-            for row in listed(answer, join.rows, None):
-                values = on(row, self._context.job.place)
-                for value in values if isinstance(values, list) else [values]:
-                    by_value[value].append(row)
+            for row in self.rows(answer, join.rows, None, self._owners[join]):
+                try:
+                    values = on(row, self._context.job.place)
+                    for value in values if isinstance(values, list) else [values]:
+                        by_value[value].append(row)
+                except READ_ERRORS as error:  # it can match nothing
+                    self._context.note_unreadable(error, self._owners[join])
         return by_value
 
 

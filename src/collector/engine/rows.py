@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
 from collector.concurrency import chunks
 from collector.engine.batches import BatchCalls
-from collector.engine.context import JobContext, Params, arguments, has_arguments, was_listed
-from collector.engine.listings import Listings, listed
+from collector.engine.context import JobContext, Params, arguments, has_arguments, items_in, was_listed
+from collector.engine.listings import Listings
 from collector.faults import CallFailed, Reason
-from collector.model import Place
+from collector.model import READ_ERRORS, Place
 from collector.schema.declarations import UNKNOWN, Declaration, Describe, Entity, Gather, Hydrate, Join, Row, Source
-from collector.schema.paths import Read, Walk, found, has_unknowns, reader, reads, unknown_reads, walker
+from collector.schema.paths import Read, Walk, has_unknowns, reader, reads, unknown_reads, walker
 
 
 class RowLoader:
@@ -41,7 +41,7 @@ class RowLoader:
 
     def rows(self, answer: Row, parent: Row | None) -> list[Row]:
         """The raw rows of this declaration in a page."""
-        return listed(answer, self.declaration.rows, parent)
+        return self._listings.rows(answer, self.declaration.rows, parent, self.declaration)
 
     async def load(self, items: Sequence[Row], place: Place) -> list[tuple[Row, Place]]:
         """Complete the items of a page by further calls and filter them; returns each row with its place."""
@@ -53,7 +53,7 @@ class RowLoader:
             rows = [dict(row) for row in rows]  # declarations that share a call must not see each other's additions
         for join in declaration.join:
             await self._join(join, rows, place)
-        placed = [(row, self._place(row, place)) for row in rows]
+        placed = self._placed(rows, place)
         if self._when is not None and not self._when_late:
             placed = self._filter(placed)
         for gather in declaration.gather:
@@ -62,7 +62,7 @@ class RowLoader:
         for stage in self._stages:
             await self._hydrate(stage, placed, gone)
             # a stage may have read the row's own region, or found it deleted
-            placed = [(row, self._place(row, place)) for row, _ in placed if id(row) not in gone]
+            placed = self._placed([row for row, _ in placed if id(row) not in gone], place)
         if self._when is not None and self._when_late:
             placed = self._filter(placed)
         return placed
@@ -73,28 +73,46 @@ class RowLoader:
     def _is_kept(self, row: Row, place: Place) -> bool:
         try:
             return self._when is None or bool(self._when(row, place))
-        except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        except READ_ERRORS as error:
             # an item that does not follow AWS's model is dropped alone, without its page
-            self._note_bad_row(type(error).__name__, str(error))
+            self._context.note_unreadable(error, self.declaration)
             return False
 
-    def _note_bad_row(self, code: str, message: str) -> None:
-        name = f"{self._context.job.service.name}:{self.type}"
-        self._context.note(CallFailed(name, Reason.INVALID, code, message), [self.declaration])
-
-    def _place(self, row: Row, place: Place) -> Place:
-        region = self._region(row, place) if self._region else None
-        return Place(place.partition, place.account, region) if region else place
+    def _placed(self, rows: Sequence[Row], place: Place) -> list[tuple[Row, Place]]:
+        """Each row with its place. A row whose region cannot be read is dropped alone."""
+        if self._region is None:
+            return [(row, place) for row in rows]
+        placed: list[tuple[Row, Place]] = []
+        for row in rows:
+            try:
+                region = self._region(row, place)
+                if region and not isinstance(region, str):
+                    raise TypeError(f"the region {region!r:.200} is not text")
+                placed.append((row, Place(place.partition, place.account, region) if region else place))
+            except READ_ERRORS as error:
+                self._context.note_unreadable(error, self.declaration)
+        return placed
 
     async def _describe_all(self, describe: Describe, items: Sequence[Row], place: Place) -> list[Row]:
         rows: list[Row] = []
         by = walker(describe.by if describe.by != "@" else "Item")
-        unique = {by(row): row for row in items}
+        unique = self._by_value(items, by)
         if unique.pop(None, None) is not None:
-            self._note_bad_row("NoIdentifier", f"a row without {describe.by} cannot be described")
+            missing = KeyError(f"a row without {describe.by} cannot be described")
+            self._context.note_unreadable(missing, self.declaration)
         batches = list(chunks(list(unique.values()), describe.size))
         await self._context.for_each(batches, partial(self._describe, describe, by, place, rows))
         return rows
+
+    def _by_value(self, items: Iterable[Row], walk: Walk) -> dict[Any, Row]:
+        """The items by their value at a path. One whose value cannot be read is dropped alone."""
+        by_value: dict[Any, Row] = {}
+        for item in items:
+            try:
+                by_value[walk(item)] = item
+            except READ_ERRORS as error:
+                self._context.note_unreadable(error, self.declaration)
+        return by_value
 
     async def _describe(self, describe: Describe, by: Walk, place: Place, rows: list[Row], items: list[Row]) -> None:
         """Describe some items, in one call unless AWS refuses some of them, and add the answers to `rows`."""
@@ -103,7 +121,8 @@ class RowLoader:
         async def call(batch: list[Row]) -> None:
             params = {**describe.params, **arguments(describe.args, parent), describe.ids: [by(row) for row in batch]}
             answer, _ = await self._context.call(self.declaration, describe, params, region)
-            rows.extend({**item, "^": parent} for item in found(answer, describe.items))
+            described = items_in(answer, describe.items, describe.op)
+            rows.extend({**item, "^": parent} if isinstance(item, dict) else {"Item": item} for item in described)
 
         await self._batches[describe].read(items, call, self._lose)
 
@@ -121,9 +140,13 @@ class RowLoader:
             return
         to = reader(join.to)
         for row in rows:
-            values = to(row, place)
-            values = values if isinstance(values, list) else [values]
-            row[join.at] = [item for value in values if value is not None for item in matches.get(value, ())]
+            try:
+                values = to(row, place)
+                values = values if isinstance(values, list) else [values]
+                row[join.at] = [item for value in values if value is not None for item in matches.get(value, ())]
+            except READ_ERRORS as error:
+                unknown(row, join.at)
+                self._context.note_unreadable(error, self.declaration)
 
     async def _gather(self, gather: Gather, placed: list[tuple[Row, Place]]) -> None:
         by, on = walker(gather.by), walker(gather.on)
@@ -132,8 +155,11 @@ class RowLoader:
             params = {**gather.params, gather.ids: [by(row) for row, _ in batch]}
             answer, failures = await self._context.call(self.declaration, gather, params)
             by_row, failed = defaultdict(list), {identifier for identifier, _ in failures}
-            for item in found(answer, gather.items):
-                by_row[on(item)].append(item)
+            for item in items_in(answer, gather.items, gather.op):
+                try:
+                    by_row[on(item)].append(item)
+                except READ_ERRORS as error:
+                    self._context.note_unreadable(error, self.declaration)
             for row, _ in batch:
                 if by(row) not in by_row and (by(row) in failed or None in failed):
                     unknown(row, gather.at)
@@ -148,8 +174,19 @@ class RowLoader:
         async def read(batch: list[tuple[Row, Place]]) -> None:
             await self._batches[gather].read(batch, call, lose)
 
-        with_id = [(row, place) for row, place in placed if by(row) is not None]
+        with_id = [(row, place) for row, place in placed if self._has_id(row, by, gather.at)]
         await self._context.for_each(list(chunks(with_id, gather.size)), read)
+
+    def _has_id(self, row: Row, by: Walk, at: str) -> bool:
+        """Whether the row has the identifier of its items. If that cannot be read, the field `at` is unknown."""
+        try:
+            identifier = by(row)
+            hash(identifier)  # items are found by it
+            return identifier is not None
+        except READ_ERRORS as error:
+            unknown(row, at)
+            self._context.note_unreadable(error, self.declaration)
+            return False
 
     async def _hydrate(self, stage: Sequence[_Hydration], placed: list[tuple[Row, Place]], gone: set[int]) -> None:
         async def add(pending: tuple[_Hydration, Row, Place]) -> None:
@@ -177,9 +214,13 @@ class RowLoader:
         if has_unknowns(row) and hydration.depends_on_unknown(row):
             unknown(row, hydration.hydrate.at)
             return False
-        return (hydration.when is None or bool(hydration.when(row, place))) and has_arguments(
-            hydration.hydrate.args, row
-        )
+        try:
+            is_wanted = hydration.when is None or bool(hydration.when(row, place))
+            return is_wanted and has_arguments(hydration.hydrate.args, row)
+        except READ_ERRORS as error:
+            unknown(row, hydration.hydrate.at)
+            self._context.note_unreadable(error, self.declaration)
+            return False
 
     async def _answer(self, hydration: _Hydration, row: Row, place: Place) -> Any:
         hydrate = hydration.hydrate

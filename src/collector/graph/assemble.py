@@ -11,8 +11,15 @@ from typing import NamedTuple
 import structlog
 
 from collector.catalog.catalog import Catalog
-from collector.faults import CallFailed, Reason
-from collector.graph.convert import ConvertedEntity, EdgeConverter, EdgeEnds, EntityConverter, PendingEdge
+from collector.faults import CallFailed, Reason, redact
+from collector.graph.convert import (
+    ConvertedEntity,
+    EdgeConverter,
+    EdgeEnds,
+    EntityConverter,
+    PendingEdge,
+    UnreadValue,
+)
 from collector.graph.facts import PolicyFacts
 from collector.graph.resolve import AccountGraph, NameIndex
 from collector.model import Options, Place, Record, Scope, Target
@@ -51,11 +58,15 @@ class ConvertedRow(NamedTuple):
 
 
 class BadRow(NamedTuple):
-    """A row that could not be converted, because it differs from AWS's model. `type` is empty for links."""
+    """A row, or one value of it, that could not be read, because it differs from AWS's model.
+
+    `type` is empty for links. `types` are the entity types that miss something because of it.
+    """
 
     type: str
     code: str
     message: str
+    types: tuple[str, ...]
 
 
 class Assembler:
@@ -83,37 +94,50 @@ class PageConverter:
         self._assembler, self._tags = assembler, options.tags()
 
     def __call__(self, page: Page) -> Iterator[ConvertedRow | BadRow]:
-        """Convert the rows of a page. A malformed row yields a `BadRow` and does not affect the others."""
-        type_ = page.declaration.type if isinstance(page.declaration, Entity) else ""
+        """Convert the rows of a page.
+
+        A row, or a value of it, that cannot be read yields a `BadRow`, and does not affect the others.
+        """
         for row, place in page.rows:
+            unread: list[UnreadValue] = []
             try:
-                yield from self._row(page.declaration, row, place)
+                converted = self._row(page.declaration, row, place, unread)
             except Exception as error:
                 log.exception("a row could not be converted")
-                yield BadRow(type_, type(error).__name__, str(error))
+                yield _bad_row(page.declaration, type(error).__name__, str(error))
+                continue
+            if converted is None:
+                yield _bad_row(page.declaration, "NoKey", "an item lacks the fields of its key")
+                continue
+            yield converted
+            where = f"{converted.entity.key}: " if converted.entity else ""
+            for name, error in unread:
+                yield _bad_row(page.declaration, type(error).__name__, f"{where}{name}: {error}")
 
-    def _row(self, declaration: Declaration, row: Row, place: Place) -> Iterator[ConvertedRow | BadRow]:
+    def _row(self, declaration: Declaration, row: Row, place: Place, unread: list[UnreadValue]) -> ConvertedRow | None:
         if not isinstance(declaration, Entity):
-            yield ConvertedRow("", None, place.region, self._pointers(declaration, row, None, place))
-            return
+            return ConvertedRow("", None, place.region, self._pointers(declaration, row, None, place, unread))
         converter = self._assembler.entities[declaration]
-        entity = converter(row, place)
+        entity = converter(row, place, unread)
         if entity is None:
-            yield BadRow(declaration.type, "NoKey", "an item lacks the fields of its key")
-            return
+            return None
         entity.record.update(self._tags)
         region = converter.place(row, place).region
-        try:
-            pointers = self._pointers(declaration, row, entity.key, place)
-        except Exception:
-            yield ConvertedRow(declaration.type, entity, region, ())
-            raise
-        yield ConvertedRow(declaration.type, entity, region, pointers)
+        pointers = self._pointers(declaration, row, entity.key, place, unread)
+        return ConvertedRow(declaration.type, entity, region, pointers)
 
-    def _pointers(self, declaration: Declaration, row: Row, key: str | None, place: Place) -> Sequence[PendingEdge]:
+    def _pointers(
+        self, declaration: Declaration, row: Row, key: str | None, place: Place, unread: list[UnreadValue]
+    ) -> Sequence[PendingEdge]:
         converters = self._assembler.edges.get(declaration, ())
-        pointers = [pending for converter in converters for pending in converter(row, key, place)]
+        pointers = [pending for converter in converters for pending in converter(row, key, place, unread)]
         return self._assembler.index.mark_repeats(pointers)
+
+
+def _bad_row(declaration: Declaration, code: str, message: str) -> BadRow:
+    if isinstance(declaration, Entity):
+        return BadRow(declaration.type, code, message, (declaration.type,))
+    return BadRow("", code, message, tuple(sorted({type_ for edge in declaration.edges for type_ in edge.sources})))
 
 
 class AccountAssembler:
@@ -134,9 +158,9 @@ class AccountAssembler:
         """The records of rows that are converted already, here or in a worker process."""
         for row in rows:
             if isinstance(row, BadRow):
-                types = {row.type} if row.type else set[str]()
                 operation = f"{scope.service}:{row.type or 'links'}"
-                self._ledger.scopes[scope].fail(CallFailed(operation, Reason.INVALID, row.code, row.message), types)
+                failure = CallFailed(operation, Reason.INVALID, row.code, redact(row.message))
+                self._ledger.scopes[scope].fail(failure, row.types)
             elif row.entity is None:
                 yield from self._links(row.pointers, scope)
             else:
@@ -148,7 +172,9 @@ class AccountAssembler:
             return
         self._ledger.count(entity.record)
         self._ledger.scopes[scope].entities += 1
-        self.facts.add(row.type, entity, row.region)
+        for error in self.facts.add(row.type, entity, row.region):
+            failure = CallFailed(f"analysis:{row.type}", Reason.INVALID, type(error).__name__, f"{entity.key}: {error}")
+            self._ledger.scopes[scope].fail(failure, {row.type})
         yield OutgoingRecord(entity.record, scope, row.line)
         for waiting in freed:
             yield from self._link(waiting.pending, waiting.scope)

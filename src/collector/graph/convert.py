@@ -9,14 +9,28 @@ from typing import Any, NamedTuple
 
 from collector.graph.relationships import MappedTarget
 from collector.graph.tags import flatten
-from collector.model import GLOBAL, Options, Place, Record
+from collector.model import GLOBAL, READ_ERRORS, Options, Place, Record, Unreadable
 from collector.schema.classes import defaults
-from collector.schema.declarations import UNKNOWN, Declaration, Edge, Entity, MappedEntity, Row
-from collector.schema.paths import found, has_unknowns, reader, template, unknown_reads
+from collector.schema.declarations import UNKNOWN, Declaration, Edge, Entity, MappedEntity, Row, Source, Template
+from collector.schema.paths import Read, found, has_unknowns, reader, template, unknown_reads
 from collector.schema.values import JsonText, as_json, milliseconds
 
 LONGEST = 4096
 """Characters in a string property, JupiterOne's limit. A longer string is cut and ends in `...`."""
+
+
+INTEGERS = range(-(2**63), 2**64)
+"""Integers that JSON encoders write."""
+
+
+class UnreadValue(NamedTuple):
+    """A value that could not be read from a row, because the row differs from AWS's model.
+
+    `name` is a property, or the ends of an edge. The row's other values were read.
+    """
+
+    name: str
+    error: Exception
 
 
 class PendingEdge(NamedTuple):
@@ -78,6 +92,7 @@ class EntityConverter:
         self._facts = tuple((name, reader(source)) for name, source in entity.facts.items())
         names = ({"id": entity.id} if entity.id else {}) | dict(entity.also)
         self._names = tuple((kind, reader(source)) for kind, source in names.items())
+        self._sources = _sources(entity, properties, names)
         self._head = {"_type": entity.type, "_class": list(entity.classes)}
         self._defaults = defaults(entity.classes)
         self._raw = _redactor(entity) if options.raw else None
@@ -87,41 +102,79 @@ class EntityConverter:
         region = self._region(row, place) if self._region else None
         return Place(place.partition, place.account, region) if region else place
 
-    def __call__(self, row: Row, place: Place) -> ConvertedEntity | None:
-        """The entity of a row; None if the row lacks the fields of its key."""
+    def __call__(self, row: Row, place: Place, unread: list[UnreadValue]) -> ConvertedEntity | None:
+        """The entity of a row; None if the row lacks the fields of its key.
+
+        A value that cannot be read is left out and added to `unread`. Raises one of `READ_ERRORS` if the key cannot be read.
+        """
         place = self.place(row, place)
         key = self._key(row, place)
         if not isinstance(key, str) or not key:
             return None
+        if not key.isascii():
+            key.encode()  # a lone surrogate cannot be sent
         props: Record = {}
         for label, read in self._props:
-            value = read(row, place)
-            if value is not None and (value := plain(value)) is not None:
-                props[label] = value
+            try:
+                value = read(row, place)
+                if value is not None and (value := plain(value)) is not None:
+                    props[label] = value
+            except READ_ERRORS as error:
+                self._unread(label, row, error, unread)
         if has_unknowns(row):
             for label, is_unknown in self._unknown:
                 if is_unknown(row):
                     props.pop(label, None)
         record = {"_key": key, **self._head, **self._defaults, **props}
-        record.update(self._common(row, place, key))
-        self._tag(record, row, place)
+        record["accountId"], record["region"] = place.account, place.region or GLOBAL
+        if self._arn_is_key:
+            record["arn"] = key
+        elif arn := self._value("arn", self._arn, row, place, unread):
+            record["arn"] = arn
+        if web := self._value("webLink", self._web, row, place, unread):
+            record["webLink"] = web
+        self._tag(record, row, place, unread)
         if self._raw is not None:
-            record["_rawData"] = [{"name": "default", "rawData": self._raw(row)}]
-        facts = {name: read(row, place) for name, read in self._facts} if self._facts else None
-        return ConvertedEntity(key, record, self._names_of(row, place), facts)
+            try:
+                record["_rawData"] = [{"name": "default", "rawData": self._raw(row)}]
+            except READ_ERRORS as error:
+                unread.append(UnreadValue("_rawData", error))
+        facts = self._facts_of(row, place, unread) if self._facts else None
+        return ConvertedEntity(key, record, self._names_of(row, place, unread), facts)
 
-    def _common(self, row: Row, place: Place, key: str) -> Record:
-        arn = key if self._arn_is_key else self._arn(row, place) if self._arn else None
-        web = self._web(row, place) if self._web else None
-        common: Record = {"accountId": place.account, "region": place.region or GLOBAL}
-        if arn:
-            common["arn"] = arn
-        if web:
-            common["webLink"] = web
-        return common
+    def _unread(self, name: str, row: Row, error: Exception, unread: list[UnreadValue]) -> None:
+        """Note a value that cannot be read, unless that is because of a failed call, which is reported itself."""
+        if not (has_unknowns(row) and name in self._sources and unknown_reads(self._sources[name])(row)):
+            unread.append(UnreadValue(name, error))
 
-    def _tag(self, record: Record, row: Row, place: Place) -> None:
-        tags = flatten(self._tags(row, place)) if self._tags else {}
+    def _value(self, name: str, read: Read | None, row: Row, place: Place, unread: list[UnreadValue]) -> Any:
+        """A single text, without conversion."""
+        if read is None:
+            return None
+        try:
+            value = read(row, place)
+            return value if value is None or isinstance(value, str) else plain(value)
+        except READ_ERRORS as error:
+            self._unread(name, row, error, unread)
+            return None
+
+    def _facts_of(self, row: Row, place: Place, unread: list[UnreadValue]) -> dict[str, Any]:
+        """The facts for the analysis; one that cannot be read is None, so that nothing is concluded from it."""
+        facts: dict[str, Any] = {}
+        for name, read in self._facts:
+            try:
+                facts[name] = read(row, place)
+            except READ_ERRORS as error:
+                facts[name] = None
+                self._unread(f"fact {name}", row, error, unread)
+        return facts
+
+    def _tag(self, record: Record, row: Row, place: Place, unread: list[UnreadValue]) -> None:
+        try:
+            tags = flatten(self._tags(row, place)) if self._tags else {}
+        except READ_ERRORS as error:
+            self._unread("tags", row, error, unread)
+            tags = {}
         name_tag = tags.get("tag.Name") or tags.get("tag.name")
         name_tag = name_tag if isinstance(name_tag, str) else None
         name = record.get("name") or name_tag or record.get("id") or record["_key"]
@@ -131,11 +184,14 @@ class EntityConverter:
             if record.get(label) is None and (label not in self._defaults or label == "classification"):
                 record[label] = value
 
-    def _names_of(self, row: Row, place: Place) -> list[tuple[str, str]]:
+    def _names_of(self, row: Row, place: Place, unread: list[UnreadValue]) -> list[tuple[str, str]]:
         names: list[tuple[str, str]] = []
         for kind, read in self._names:
-            value = read(row, place)
-            names += [(kind, str(name)) for name in (value if isinstance(value, list) else (value,)) if name]
+            try:
+                value = read(row, place)
+                names += [(kind, str(name)) for name in (value if isinstance(value, list) else (value,)) if name]
+            except READ_ERRORS as error:
+                self._unread(f"name {kind}", row, error, unread)
         return names
 
 
@@ -155,19 +211,27 @@ class EdgeConverter:
         self._key = reader(edge.key) if edge.key is not None else None
         self._props = tuple((label, reader(source), unknown_reads(source)) for label, source in edge.props.items())
         self._outside = _outside_of(edge, self.ends)
+        self._name = f"{'|'.join(edge.sources)} {edge.verb} {'|'.join(edge.targets)}"
         self._unknown = unknown_reads(edge.each) if edge.each else unknown_reads(edge.at, edge.of, edge.when, edge.key)
 
-    def __call__(self, row: Row, key: str | None, place: Place) -> list[PendingEdge]:
-        """The distinct pending relationships of a row; `key` is the key of the row's entity, if it has one."""
+    def __call__(self, row: Row, key: str | None, place: Place, unread: list[UnreadValue]) -> list[PendingEdge]:
+        """The distinct pending relationships of a row; `key` is the key of the row's entity, if it has one.
+
+        An item whose pointer cannot be read is left out alone, and so is a property; both are added to `unread`.
+        """
         unknowns = has_unknowns(row)
         if unknowns and self._unknown(row):
             return []
-        pointers = [
-            pending
-            for item in self._items(row)
-            if self._when is None or self._when(item, place)
-            for pending in self._of_item(item, key, place, unknowns=unknowns)
-        ]
+        pointers: list[PendingEdge] = []
+        try:
+            for item in self._items(row):
+                try:
+                    if self._when is None or self._when(item, place):
+                        pointers += self._of_item(item, key, place, unread, unknowns=unknowns)
+                except READ_ERRORS as error:
+                    unread.append(UnreadValue(self._name, error))
+        except READ_ERRORS as error:
+            unread.append(UnreadValue(self._name, error))
         return pointers if len(pointers) <= 1 else _distinct(pointers)
 
     def _items(self, row: Row) -> Iterator[Row]:
@@ -177,16 +241,19 @@ class EdgeConverter:
         for item in found(row, self._each):
             yield {**item, "^": row} if isinstance(item, dict) else {"Item": item, "^": row}
 
-    def _of_item(self, item: Row, key: str | None, place: Place, *, unknowns: bool) -> Iterator[PendingEdge]:
+    def _of_item(
+        self, item: Row, key: str | None, place: Place, unread: list[UnreadValue], *, unknowns: bool
+    ) -> Iterator[PendingEdge]:
         near_name = None
         if self._of is not None:
             near_name = self._of(item, place)
             if not near_name:
                 return
+            near_name = str(near_name)
         near = None if near_name else key
         discriminator = self._key(item, place) if self._key else None
         discriminator = None if discriminator is None else str(discriminator)
-        props = self._properties(item, place, unknowns=unknowns)
+        props = self._properties(item, place, unread, unknowns=unknowns) if self._props else None
         outside = self._outside(item, place) if self._outside else None
         for name in self._pointers(item, place):
             if name is not None or outside is not None:
@@ -200,17 +267,18 @@ class EdgeConverter:
             return (value,) if value else ()
         return tuple(str(one) for one in (value if isinstance(value, list | tuple) else (value,)) if one)
 
-    def _properties(self, item: Row, place: Place, *, unknowns: bool) -> Record | None:
-        if not self._props:
-            return None
-        values = (
-            (label, plain(read(item, place)))
-            for label, read, is_unknown in self._props
-            if not (unknowns and is_unknown(item))
-        )
-        return {
-            label: as_json(value) if isinstance(value, list) else value for label, value in values if value is not None
-        }
+    def _properties(self, item: Row, place: Place, unread: list[UnreadValue], *, unknowns: bool) -> Record:
+        props: Record = {}
+        for label, read, is_unknown in self._props:
+            if unknowns and is_unknown(item):
+                continue
+            try:
+                value = plain(read(item, place))
+                if value is not None:
+                    props[label] = as_json(value) if isinstance(value, list) else value
+            except READ_ERRORS as error:
+                unread.append(UnreadValue(f"{self._name}: {label}", error))
+        return props
 
 
 def _distinct(pointers: list[PendingEdge]) -> list[PendingEdge]:
@@ -231,15 +299,25 @@ def ends(edge: Edge, declaration: Declaration) -> EdgeEnds:
 
 
 def plain(value: Any) -> Any:
-    """A valid property value: a string, number, boolean, or list of one such type. Times are in milliseconds."""
+    """A valid property value: a string, number, boolean, or list of one such type. Times are in milliseconds.
+
+    Raises:
+        ValueError: for an integer beyond 64 bits, and a value that the parser of the response could not read.
+    """
     if isinstance(value, str):
         return value if len(value) <= LONGEST or isinstance(value, JsonText) else value[: LONGEST - 3] + "..."
-    if value is None or isinstance(value, (bool, int, float)):
+    if value is None or isinstance(value, bool) or isinstance(value, float):
+        return value
+    if isinstance(value, int):
+        if value not in INTEGERS:
+            raise ValueError(f"{value} is beyond 64 bits")
         return value
     if isinstance(value, datetime):
         return milliseconds(value)
     if isinstance(value, list | tuple):
         return _of_one_type([as_json(one) if isinstance(one, list) else plain(one) for one in value if one is not None])
+    if isinstance(value, Unreadable):
+        raise ValueError(f"{value.text!r} is not of the type that AWS documents")  # noqa: TRY004  (AWS's, not the caller's)
     return plain(as_json(value))
 
 
@@ -259,6 +337,17 @@ def _properties(entity: Entity) -> Mapping[str, Any]:
     return {**entity.props, **{label: source for label, source in common.items() if source is not None}}
 
 
+def _sources(entity: Entity, properties: Mapping[str, Source], names: Mapping[str, Source]) -> dict[str, Source]:
+    """The source of each value by the name under which it is noted if it cannot be read."""
+    others = {"arn": entity.arn, "webLink": Template(entity.web) if entity.web else None, "tags": entity.tags}
+    return {
+        **properties,
+        **{label: source for label, source in others.items() if source is not None},
+        **{f"fact {name}": source for name, source in entity.facts.items()},
+        **{f"name {kind}": source for kind, source in names.items()},
+    }
+
+
 def _outside_of(edge: Edge, ends: EdgeEnds) -> Callable[[Row, Place], MappedTarget | None] | None:
     if edge.outside is None:
         return None
@@ -271,8 +360,9 @@ def _outside_of(edge: Edge, ends: EdgeEnds) -> Callable[[Row, Place], MappedTarg
 def by_key(type_: str, key: str) -> MappedTarget:
     """The mapped target for an entity outside of the account, found by its type and key."""
     entity: Record = {"_type": type_, "_key": key}
-    if key.startswith("arn:") and (account := key.split(":")[4]):
-        entity["accountId"] = account
+    parts = key.split(":", 5)
+    if parts[0] == "arn" and len(parts) > 5 and parts[4]:  # noqa: PLR2004  (an ARN's parts)
+        entity["accountId"] = parts[4]
     return MappedTarget(entity, [["_type", "_key"]], create=True)
 
 

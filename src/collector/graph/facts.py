@@ -21,6 +21,7 @@ from collector.analysis.facts import (
     TrustFact,
 )
 from collector.graph.convert import ConvertedEntity
+from collector.model import READ_ERRORS
 
 T = TypeVar("T")
 
@@ -67,19 +68,33 @@ class PolicyFacts:
         self._networks: dict[tuple[str, str], EntityRef] = {}
         self._public: dict[str, EntityRef] = {}
         self._peers: dict[str, tuple[str, ...]] = {}
+        self._readers = (self._policy, self._trust, self._rules, self._entries, self._peer, self._own)
 
-    def add(self, type_: str, entity: ConvertedEntity, region: str) -> None:
-        """Add the facts of an entity in a region. Its declaration names them in `facts`."""
+    def add(self, type_: str, entity: ConvertedEntity, region: str) -> list[Exception]:
+        """Add the facts of an entity in a region. Its declaration names them in `facts`.
+
+        A fact that cannot be read is left out alone; returns one exception for each.
+        """
         facts = entity.facts
         ref = EntityRef(entity.key, type_)
         if type_ in PRINCIPALS:
             self._unique_ids.update((name, ref) for kind, name in entity.names if kind == "id")
-        if facts:
-            self._policy(ref, facts)
-            self._network(ref, facts, region)
-            if arn := facts.get("arn"):  # policies name the entity by this ARN, not by its key
-                self._arns[entity.key] = arn
-            self._organization |= frozenset(facts.get("organization") or ())
+        if not facts:
+            return []
+        unread: list[Exception] = []
+        for read in self._readers:
+            try:
+                read(ref, facts, region)
+            except READ_ERRORS as error:
+                unread.append(error)
+        vpc = facts.get("vpc") or ""
+        for add, name in ((self._cidr, "cidrs"), (self._address, "addresses")):
+            for value in _as_list(facts.get(name)):
+                try:
+                    add(ref, vpc, value)
+                except READ_ERRORS as error:
+                    unread.append(error)
+        return unread
 
     def facts(self, resources: Iterable[tuple[str, str]]) -> Facts:
         """All facts that were added; `resources` are the (key, type) pairs of all entities."""
@@ -96,34 +111,54 @@ class PolicyFacts:
             network=NetworkFacts(self._addresses, self._networks, self._public, self._peers),
         )
 
-    def _policy(self, entity: EntityRef, facts: Mapping[str, Any]) -> None:
+    def _policy(self, entity: EntityRef, facts: Mapping[str, Any], _: str) -> None:
         document = facts.get("policy")
         if document and entity.type in POLICIES:
             if facts.get("attached", 1):  # an unattached policy allows nothing
                 self._policies.add(entity.key, entity.type, document, facts.get("version"))
         elif document:
             self._resource_policies.add(entity.key, entity.type, document)
+
+    def _trust(self, entity: EntityRef, facts: Mapping[str, Any], _: str) -> None:
         if trust := facts.get("trust"):
             self._trusts.add(entity.key, trust)
 
-    def _network(self, entity: EntityRef, facts: Mapping[str, Any], region: str) -> None:
-        vpc = facts.get("vpc")
+    def _rules(self, entity: EntityRef, facts: Mapping[str, Any], region: str) -> None:
         if "ingress" in facts or "egress" in facts:
-            self._groups.add(entity.key, region, vpc, facts.get("ingress") or (), facts.get("egress") or ())
+            self._groups.add(
+                entity.key, region, facts.get("vpc"), facts.get("ingress") or (), facts.get("egress") or ()
+            )
+
+    def _entries(self, entity: EntityRef, facts: Mapping[str, Any], _: str) -> None:
         if entries := facts.get("entries"):
-            self._acls.add(entity.key, vpc, entries)
-        for cidr in _as_list(facts.get("cidrs")):
-            self._networks[vpc or "", cidr] = entity
-        for address in _as_list(facts.get("addresses")):
-            self._address(entity, vpc or "", address)
+            self._acls.add(entity.key, facts.get("vpc"), entries)
+
+    def _peer(self, _entity: EntityRef, facts: Mapping[str, Any], _: str) -> None:
         if peers := _as_list(facts.get("peers")):
-            self._peers[vpc or ""] = tuple(peers)
+            self._peers[facts.get("vpc") or ""] = tuple(peers)
+
+    def _own(self, entity: EntityRef, facts: Mapping[str, Any], _: str) -> None:
+        if arn := facts.get("arn"):  # policies name the entity by this ARN, not by its key
+            self._arns[entity.key] = _text(arn)
+        if members := facts.get("organization"):
+            self._organization |= frozenset(map(_text, members))
+
+    def _cidr(self, entity: EntityRef, vpc: str, cidr: str) -> None:
+        self._networks[vpc, _text(cidr)] = entity
 
     def _address(self, entity: EntityRef, vpc: str, address: str) -> None:
-        entities: dict[Any, EntityRef] = self._public if ipaddress.ip_address(address).is_global else self._addresses
+        entities: dict[Any, EntityRef] = (
+            self._public if ipaddress.ip_address(_text(address)).is_global else self._addresses
+        )
         key: Any = address if entities is self._public else (vpc, address)
         if key not in entities or entity.type == PREFERRED:
             entities[key] = entity
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r:.200} is not text")
+    return value
 
 
 def _as_list(value: Any) -> list[str]:

@@ -154,15 +154,18 @@ def found(answer: Any, path: str) -> list[Any]:
 def found_rows(answer: Row, path: str, parent: Row | None) -> Iterator[Row]:
     """The items at a path of a response as rows, each with its parent as `^`.
 
-    If the path contains two lists, the parent is the element of the outer one, else `parent`. A scalar item becomes a
-    row with the single field `Item`. A row with a `^` is a copy, so that no reference cycle arises.
+    If the path contains two lists, the parent is the element of the outer one, else `parent`. A scalar item, or outer
+    element, becomes a row with the single field `Item`. A row with a `^` is a copy, so that no reference cycle arises.
     """
     outer, _, inner = path.rpartition("[].")
     if outer:
         for element in found(answer, outer + "[]"):
+            if not isinstance(element, dict):
+                yield {"Item": element}
+                continue
             around = element if parent is None else {**element, "^": parent}
             for item in found(element, inner):
-                yield {**item, "^": around}
+                yield {**item, "^": around} if isinstance(item, dict) else {"Item": item, "^": around}
         return
     for item in found(answer, path):
         row = item if isinstance(item, dict) else {"Item": item}

@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from collector.model import Unreadable
 from collector.schema.declarations import Computed, Row, Via
 from collector.schema.paths import walker
 
@@ -104,12 +105,18 @@ def computed(*reads: str) -> Callable[[Callable[[Row], Any]], Computed]:
 
 
 def milliseconds(value: Any) -> int | None:
-    """Milliseconds since the epoch, from a datetime or ISO 8601 text (UTC by default) or seconds; None otherwise."""
+    """Milliseconds since the epoch, from a datetime or ISO 8601 text (UTC by default) or seconds; None otherwise.
+
+    Raises:
+        ValueError: for a value that the parser of the response could not read.
+    """
     if isinstance(value, datetime):
         return round((value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp() * 1000)
     try:
         return round(float(value) * 1000)
     except (TypeError, ValueError):
+        if isinstance(value, Unreadable):
+            raise
         return _iso(value)
 
 

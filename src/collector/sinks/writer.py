@@ -88,13 +88,20 @@ class Writer:
     def take(self, records: Iterable[OutgoingRecord]) -> None:
         """Accept records.
 
-        A record that is too large for a batch is sent without raw data. If it is still too large, it is dropped and reported as
-        a problem of its scope, and so are its relationships.
+        A record that is too large for a batch is sent without raw data. If it is still too large, or has a value that JSON
+        cannot hold, it is dropped and reported as a problem of its scope, and so are its relationships.
         """
         for record, scope, line in records:
-            text = line_of(record) if line is None else line
-            if len(text) >= MAX_BATCH_BYTES or (self._dropped and self._has_dropped_end(record)):
-                self._drop(record, scope, len(text))
+            try:
+                text = line_of(record) if line is None else line
+            except TypeError as error:  # such as half of a surrogate pair in text
+                self._drop(record, scope, Reason.INVALID, "NotJson", str(error))
+                continue
+            if len(text) >= MAX_BATCH_BYTES:
+                self._drop(record, scope, Reason.ERROR, "RecordTooLarge", "is too large for a batch")
+            elif self._dropped and self._has_dropped_end(record):
+                message = "refers to an entity that was dropped: it is too large for a batch, or not JSON"
+                self._drop(record, scope, Reason.ERROR, "RecordTooLarge", message)
             else:
                 self._put(text, scope, is_entity=isinstance(record["_class"], list))
 
@@ -125,12 +132,10 @@ class Writer:
         for scope in list(self._relationships):
             self._send(self._relationships.pop(scope))
 
-    def _drop(self, record: Record, scope: Scope, size: int) -> None:
+    def _drop(self, record: Record, scope: Scope, reason: Reason, code: str, cause: str) -> None:
         """Report a record that cannot be sent."""
         key, type_ = record["_key"], record["_type"]
-        cause = "is" if size >= MAX_BATCH_BYTES else "refers to an entity that is"
-        message = f"{key[:200]} {cause} too large for a batch"
-        failure = CallFailed(f"{scope.service}:{type_}", Reason.ERROR, "RecordTooLarge", message)
+        failure = CallFailed(f"{scope.service}:{type_}", reason, code, f"{key[:200]} {cause}")
         self._ledger.plan(scope).fail(failure, {type_})
         self._ledger.uncount(record, scope)
         self._dropped.add(key)

@@ -24,15 +24,20 @@ def pack(rows: Iterable[ConvertedRow | BadRow], line_of: Callable[[Record], byte
             yield row.region, pointers
         else:
             key, record, names, facts = row.entity
-            yield row.type, record["_class"], key, names, facts, row.region, pointers, line_of(record)
+            try:
+                line = line_of(record)
+            except TypeError as error:  # a value that JSON cannot hold, such as half of a surrogate pair
+                yield row.type, "NotJson", f"{key[:200]} {error}", (row.type,)
+                continue
+            yield row.type, record["_class"], key, names, facts, row.region, pointers, line
 
 
 def unpack(rows: Iterable[PackedRow]) -> Iterator[ConvertedRow | BadRow]:
     """The rows that were packed. Of an entity's record only key, type and class are there, and its line of JSON."""
     for row in rows:
         match row:
-            case (type_, code, message):
-                yield BadRow(type_, code, message)
+            case (type_, code, message, types):
+                yield BadRow(type_, code, message, types)
             case (region, pointers):
                 yield ConvertedRow("", None, region, _pending(pointers))
             case (type_, classes, key, names, facts, region, pointers, line):

@@ -7,7 +7,7 @@ import orjson
 from botocore.parsers import ResponseParserError
 from botocore.utils import ensure_boolean
 
-from collector.aws.parsers.plans import OUTSIDE_BODY, Compiler, FallbackError, Plan, fall_back
+from collector.aws.parsers.plans import OUTSIDE_BODY, Compiler, FallbackError, Plan, fall_back, or_unreadable
 
 
 def read_json(body: bytes) -> Any:
@@ -35,7 +35,7 @@ class JsonCompiler(Compiler):
 
     def __init__(self, timestamp: Plan, blob: Plan) -> None:
         super().__init__()
-        self._scalars: dict[str, Plan] = {"timestamp": timestamp, "blob": blob}
+        self._scalars: dict[str, Plan] = {"timestamp": timestamp, "blob": or_unreadable(blob)}
 
     def _build(self, shape: Any) -> Plan | None:
         match shape.type_name:
@@ -77,7 +77,9 @@ class RestJsonCompiler(JsonCompiler):
 
     def __init__(self, timestamp: Plan, blob: Plan) -> None:
         super().__init__(timestamp, blob)
-        self._scalars |= {"boolean": ensure_boolean, "integer": int, "long": int, "float": float, "double": float}
+        whole, real = or_unreadable(int), or_unreadable(float)
+        boolean = or_unreadable(ensure_boolean)
+        self._scalars |= {"boolean": boolean, "integer": whole, "long": whole, "float": real, "double": real}
 
 
 def _list(item: Plan | None) -> Plan:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from collector.model import Unreadable
+
 Plan = Callable[[Any], Any]
 """Reads one value of a body: an XML element, or a decoded JSON value."""
 
@@ -24,6 +26,18 @@ class FallbackError(ValueError):
 
 MISMATCH_ERRORS = (ArithmeticError, AttributeError, LookupError, NameError, RuntimeError, TypeError, ValueError)
 """Exceptions that a plan, or botocore's own code, raises for a value that does not match its shape."""
+
+
+def or_unreadable(convert: Plan) -> Plan:
+    """A plan of scalars: a value that is not of its type becomes ``Unreadable``, and costs nothing but itself."""
+
+    def read(value: Any) -> Any:
+        try:
+            return convert(value)
+        except (ArithmeticError, TypeError, ValueError):
+            return Unreadable(str(value or ""))
+
+    return read
 
 
 def fall_back(_value: object) -> Any:

@@ -11,17 +11,20 @@ from typing import Any
 from botocore.utils import parse_timestamp as botocore_timestamp
 from dateutil.tz import tzlocal
 
+from collector.model import Unreadable
+
 # Only formats for which fromisoformat and dateutil agree; [0-9] because \d also matches digits of other scripts.
 _ISO_8601 = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?(?:Z|[+-][0-9]{2}:[0-9]{2})"
 )
 
 
-def parse_timestamp(value: Any) -> datetime:
+def parse_timestamp(value: Any) -> datetime | Unreadable:
     """Parse an ISO 8601 or RFC 822 text or epoch seconds.
 
-    Equal to ``botocore.utils.parse_timestamp``, including its exceptions, except that epoch seconds are returned in UTC
-    instead of the local time zone, so that the output does not depend on the machine.
+    Equal to ``botocore.utils.parse_timestamp``, with two exceptions.  Epoch seconds are returned in UTC instead of the
+    local time zone, so that the output does not depend on the machine.  A value that is no time, or one beyond the year
+    9999, becomes ``Unreadable`` instead of raising: it costs one value, not the whole response.
     """
     if isinstance(value, str):
         if _ISO_8601.fullmatch(value):
@@ -34,5 +37,8 @@ def parse_timestamp(value: Any) -> datetime:
             return datetime.fromtimestamp(value, UTC)
         except (ValueError, OverflowError, OSError):
             pass  # beyond the year 9999 or the range of the C library: botocore has a fallback
-    parsed: datetime = botocore_timestamp(value)
+    try:
+        parsed: datetime = botocore_timestamp(value)
+    except (ArithmeticError, TypeError, ValueError, OSError):
+        return Unreadable(str(value))
     return parsed.astimezone(UTC) if isinstance(parsed.tzinfo, tzlocal) else parsed

@@ -10,7 +10,8 @@ from xml.etree.ElementTree import ParseError, XMLParser
 
 from botocore.parsers import ResponseParserError
 
-from collector.aws.parsers.plans import OUTSIDE_BODY, Compiler, FallbackError, Plan, fall_back
+from collector.aws.parsers.plans import OUTSIDE_BODY, Compiler, FallbackError, Plan, fall_back, or_unreadable
+from collector.model import Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -75,21 +76,38 @@ def _text(node: Element) -> str:
     return node.text or ""
 
 
+def _integer(node: Element) -> int | Unreadable:
+    text = node.text or ""
+    try:
+        return int(text)
+    except ValueError:
+        return Unreadable(text)
+
+
+def _real(node: Element) -> float | Unreadable:
+    text = node.text or ""
+    try:
+        return float(text)
+    except ValueError:
+        return Unreadable(text)
+
+
 class XmlCompiler(Compiler):
     """Plans for the ``query``, ``ec2`` and ``rest-xml`` protocols."""
 
     def __init__(self, timestamp: Plan, blob: Plan) -> None:
         super().__init__()
+        readable_blob = or_unreadable(blob)
         self._scalars: Mapping[str, Plan] = {
             "string": _text,
             "character": _text,
             "boolean": lambda node: node.text == "true",
-            "integer": lambda node: int(node.text),
-            "long": lambda node: int(node.text),
-            "float": lambda node: float(node.text),
-            "double": lambda node: float(node.text),
+            "integer": _integer,
+            "long": _integer,
+            "float": _real,
+            "double": _real,
             "timestamp": lambda node: timestamp(node.text or ""),
-            "blob": lambda node: blob(node.text or ""),
+            "blob": lambda node: readable_blob(node.text or ""),
         }
 
     def _build(self, shape: Any) -> Plan:
