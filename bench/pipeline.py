@@ -160,7 +160,7 @@ class Pipeline:
             for page, _ in self._pages
             if isinstance(page.declaration, Entity)
             for row, place in page.rows
-            if (node := self._assembler.entities[page.declaration](row, place)) is not None
+            if (node := self._assembler.entities[page.declaration](row, place, [])) is not None
         ]
 
     def _pendings(self, keys: dict[int, str]) -> list[tuple[PendingEdge, Scope]]:
@@ -169,7 +169,7 @@ class Pipeline:
             for page, scope in self._pages
             for row, place in page.rows
             for converter in self._assembler.edges.get(page.declaration, ())
-            for pending in converter(row, keys.get(id(row)), place)
+            for pending in converter(row, keys.get(id(row)), place, [])
         ]
 
 

@@ -6,6 +6,8 @@ import pytest
 from aiobotocore.parsers import create_parser
 from botocore.parsers import ResponseParserError
 
+from collector.model import Unreadable
+from collector.schema.paths import found
 from tests.aws.parser_choices import HTML
 from tests.aws.parser_compare import FACTORY, difference, output, response
 
@@ -121,18 +123,37 @@ async def test_a_json_body_that_does_not_match_its_shape_is_rejected(body):
     ("service", "operation", "body"),
     [
         ("iam", "ListUsers", b"<ListUsersResponse><Users/></ListUsersResponse>"),
-        ("ec2", "DescribeVolumes", b"<R><volumeSet><item><size/></item></volumeSet></R>"),
-        ("ec2", "DescribeVolumes", b"<R><volumeSet><item><createTime>soon</createTime></item></volumeSet></R>"),
-        (
-            "iam",
-            "GetCredentialReport",
-            b"<R><GetCredentialReportResult><Content>a</Content></GetCredentialReportResult></R>",
-        ),
     ],
 )
 async def test_an_xml_body_that_does_not_match_its_shape_is_rejected(service, operation, body):
     with pytest.raises(ResponseParserError):
         await parse(service, operation, body)
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "body", "path", "text"),
+    [
+        ("ec2", "DescribeVolumes", b"<R><volumeSet><item><size/></item></volumeSet></R>", "Volumes[].Size", ""),
+        (
+            "ec2",
+            "DescribeVolumes",
+            b"<R><volumeSet><item><createTime>soon</createTime></item></volumeSet></R>",
+            "Volumes[].CreateTime",
+            "soon",
+        ),
+        (
+            "iam",
+            "GetCredentialReport",
+            b"<R><GetCredentialReportResult><Content>a</Content></GetCredentialReportResult></R>",
+            "Content",
+            "a",
+        ),
+        ("lambda", "ListFunctions", b'{"Functions": [{"Timeout": "soon"}]}', "Functions[].Timeout", "soon"),
+        ("dynamodb", "DescribeTable", b'{"Table": {"CreationDateTime": 1e18}}', "Table.CreationDateTime", "1e+18"),
+    ],
+)
+async def test_a_scalar_that_is_not_of_its_type_costs_only_itself(service, operation, body, path, text):
+    assert found(await parse(service, operation, body), path) == [Unreadable(text)]
 
 
 async def test_json_that_only_the_standard_library_accepts_is_parsed():

@@ -18,7 +18,10 @@ class Calls:
         raise AssertionError(f"{op} has pages")
 
     async def pages(self, op, /, *, token=None, **params):
-        rules: dict[str, list[Any]] = {"a": [{"Rules": []}], "b": [{"Rules": [{"Name": "r1"}]}, {"Rules": [{"Name": "r2"}]}]}
+        rules: dict[str, list[Any]] = {
+            "a": [{"Rules": []}],
+            "b": [{"Rules": [{"Name": "r1"}]}, {"Rules": [{"Name": "r2"}]}],
+        }
         buses: list[Any] = [{"EventBuses": [{"Name": "a"}]}, {"EventBuses": [{"Name": "b"}]}]
         for page in buses if op == "list_event_buses" else rules[params["EventBusName"]]:
             yield page

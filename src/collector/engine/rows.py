@@ -182,11 +182,11 @@ class RowLoader:
         try:
             identifier = by(row)
             hash(identifier)  # items are found by it
-            return identifier is not None
         except READ_ERRORS as error:
             unknown(row, at)
             self._context.note_unreadable(error, self.declaration)
             return False
+        return identifier is not None
 
     async def _hydrate(self, stage: Sequence[_Hydration], placed: list[tuple[Row, Place]], gone: set[int]) -> None:
         async def add(pending: tuple[_Hydration, Row, Place]) -> None:

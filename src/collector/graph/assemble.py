@@ -111,8 +111,8 @@ class PageConverter:
                 continue
             yield converted
             where = f"{converted.entity.key}: " if converted.entity else ""
-            for name, error in unread:
-                yield _bad_row(page.declaration, type(error).__name__, f"{where}{name}: {error}")
+            for name, cause in unread:
+                yield _bad_row(page.declaration, type(cause).__name__, f"{where}{name}: {cause}")
 
     def _row(self, declaration: Declaration, row: Row, place: Place, unread: list[UnreadValue]) -> ConvertedRow | None:
         if not isinstance(declaration, Entity):

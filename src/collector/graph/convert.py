@@ -113,6 +113,22 @@ class EntityConverter:
             return None
         if not key.isascii():
             key.encode()  # a lone surrogate cannot be sent
+        record = {"_key": key, **self._head, **self._defaults, **self._properties(row, place, unread)}
+        record["accountId"], record["region"] = place.account, place.region or GLOBAL
+        if arn := key if self._arn_is_key else self._value("arn", self._arn, row, place, unread):
+            record["arn"] = arn
+        if web := self._value("webLink", self._web, row, place, unread):
+            record["webLink"] = web
+        self._tag(record, row, place, unread)
+        if self._raw is not None:
+            try:
+                record["_rawData"] = [{"name": "default", "rawData": self._raw(row)}]
+            except READ_ERRORS as error:
+                unread.append(UnreadValue("_rawData", error))
+        facts = self._facts_of(row, place, unread) if self._facts else None
+        return ConvertedEntity(key, record, self._names_of(row, place, unread), facts)
+
+    def _properties(self, row: Row, place: Place, unread: list[UnreadValue]) -> Record:
         props: Record = {}
         for label, read in self._props:
             try:
@@ -125,22 +141,7 @@ class EntityConverter:
             for label, is_unknown in self._unknown:
                 if is_unknown(row):
                     props.pop(label, None)
-        record = {"_key": key, **self._head, **self._defaults, **props}
-        record["accountId"], record["region"] = place.account, place.region or GLOBAL
-        if self._arn_is_key:
-            record["arn"] = key
-        elif arn := self._value("arn", self._arn, row, place, unread):
-            record["arn"] = arn
-        if web := self._value("webLink", self._web, row, place, unread):
-            record["webLink"] = web
-        self._tag(record, row, place, unread)
-        if self._raw is not None:
-            try:
-                record["_rawData"] = [{"name": "default", "rawData": self._raw(row)}]
-            except READ_ERRORS as error:
-                unread.append(UnreadValue("_rawData", error))
-        facts = self._facts_of(row, place, unread) if self._facts else None
-        return ConvertedEntity(key, record, self._names_of(row, place, unread), facts)
+        return props
 
     def _unread(self, name: str, row: Row, error: Exception, unread: list[UnreadValue]) -> None:
         """Note a value that cannot be read, unless that is because of a failed call, which is reported itself."""
@@ -306,7 +307,7 @@ def plain(value: Any) -> Any:
     """
     if isinstance(value, str):
         return value if len(value) <= LONGEST or isinstance(value, JsonText) else value[: LONGEST - 3] + "..."
-    if value is None or isinstance(value, bool) or isinstance(value, float):
+    if value is None or isinstance(value, (bool, float)):
         return value
     if isinstance(value, int):
         if value not in INTEGERS:

@@ -51,7 +51,7 @@ def member(field: str) -> Computed:
     """A field of this account's own entry in the member list of Organizations."""
 
     def value(row: Row) -> Any:
-        return next((one.get(field) for one in row.get("Members") or () if one["Id"] == row["AccountId"]), None)
+        return next((one.get(field) for one in row.get("Members") or () if one.get("Id") == row["AccountId"]), None)
 
     return Computed(value, ("AccountId", "Members[].Id", f"Members[].{field}"))
 
@@ -73,7 +73,7 @@ def management_account_key(arn: str) -> str:
 
 def is_member(row: Row) -> bool:
     """Whether an account of the organization is not its management account."""
-    return bool(row["Arn"].split(":")[4] != row["Id"])
+    return bool(row.get("Arn", "").split(":")[4] != row.get("Id"))
 
 
 def contact(kind: str, at: str) -> Hydrate:

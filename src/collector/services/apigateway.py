@@ -73,13 +73,13 @@ def unescaped(policy: str) -> str:
 
 def method_settings(stages: list[Row]) -> str | None:
     """The method settings of all stages as JSON text: stage name to method path to settings."""
-    settings = {stage["stageName"]: stage["methodSettings"] for stage in stages if stage.get("methodSettings")}
+    settings = {stage.get("stageName"): found for stage in stages if (found := stage.get("methodSettings"))}
     return as_json(settings) if settings else None
 
 
 def traced(stages: list[Row]) -> list[str]:
     """The names of the stages with X-Ray tracing."""
-    return [stage["stageName"] for stage in stages if stage.get("tracingEnabled")]
+    return [stage["stageName"] for stage in stages if stage.get("tracingEnabled") and "stageName" in stage]
 
 
 def is_public(types: list[str]) -> bool:

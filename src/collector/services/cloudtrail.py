@@ -48,7 +48,7 @@ writing = Computed(lambda row: records(row, "WriteOnly", "false"), SELECTORS)
 @computed("TrailARN", "Caller[].Account")
 def is_foreign(row: Row) -> bool:
     """Whether another account owns the trail: the management account of the organization."""
-    return any(row["TrailARN"].split(":")[4] != caller["Account"] for caller in row["Caller"])
+    return any(row.get("TrailARN", "").split(":")[4] != caller.get("Account") for caller in row["Caller"])
 
 
 FACTS: dict[str, Source] = pick(

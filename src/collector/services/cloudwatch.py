@@ -18,6 +18,7 @@ from collector.schema.declarations import (
     pick,
     service_node,
 )
+from collector.schema.paths import found
 from collector.schema.patterns import encrypted_with, lambda_functions, tagged
 from collector.schema.values import computed, document, equals, present, unique, without_suffix
 
@@ -25,7 +26,7 @@ from collector.schema.values import computed, document, equals, present, unique,
 async def list_rules(calls: Calls) -> AsyncIterator[list[Row]]:
     """The rules of every event bus. Without a bus name, AWS lists the rules of the default bus only."""
     async for buses in calls.pages("list_event_buses", token="NextToken", Limit=100):  # noqa: S106  (a page token)
-        for name in [bus["Name"] for bus in buses.get("EventBuses", ())]:
+        for name in found(buses, "EventBuses[].Name"):
             async for page in calls.pages("list_rules", EventBusName=name, Limit=100):
                 yield [{"EventBusName": name, **rule} for rule in page.get("Rules", ())]
 

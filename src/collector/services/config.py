@@ -18,6 +18,7 @@ from collector.schema.declarations import (
     pick,
     service_node,
 )
+from collector.schema.paths import found, walker
 from collector.schema.patterns import tagged
 from collector.schema.values import equals, only, unique
 
@@ -71,10 +72,14 @@ def resource_key(rule: str, kind: str, resource: str) -> str | None:
     return key.format(partition=partition, region=region, account=account, id=short) or None
 
 
+QUALIFIER = "EvaluationResultIdentifier.EvaluationResultQualifier"
+EVALUATED = tuple(map(walker, ("^.ConfigRuleArn", f"{QUALIFIER}.ResourceType", f"{QUALIFIER}.ResourceId")))
+
+
 def evaluated_resource(item: Row) -> str | None:
     """The key or id of the evaluated resource."""
-    resource = item["EvaluationResultIdentifier"]["EvaluationResultQualifier"]
-    return resource_key(item["^"]["ConfigRuleArn"], resource["ResourceType"], resource["ResourceId"])
+    rule, kind, resource = (walk(item) for walk in EVALUATED)
+    return resource_key(rule, kind, resource) if rule and kind and resource else None
 
 
 def scoped_resource(row: Row) -> str | None:
@@ -82,13 +87,12 @@ def scoped_resource(row: Row) -> str | None:
     scope = row.get("Scope", {})
     kinds = scope.get("ComplianceResourceTypes", ())
     resource = scope.get("ComplianceResourceId")
-    return resource_key(row["ConfigRuleArn"], kinds[0], resource) if kinds and resource else None
+    return resource_key(row.get("ConfigRuleArn", ""), kinds[0], resource) if kinds and resource else None
 
 
 def is_about_account(row: Row) -> bool:
     """Whether a rule has no scope, or evaluated the account."""
-    identifiers = (each["EvaluationResultIdentifier"] for each in row.get("Evaluations", ()))
-    kinds = {identifier["EvaluationResultQualifier"].get("ResourceType") for identifier in identifiers}
+    kinds = found(row, f"Evaluations[].{QUALIFIER}.ResourceType")
     return ACCOUNT in kinds or not row.get("Scope")
 
 

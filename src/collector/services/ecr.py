@@ -32,15 +32,16 @@ INDEXES = ("application/vnd.oci.image.index.v1+json", "application/vnd.docker.di
 @computed("repositoryName", "imageTags", "imageDigest")
 def image_name(row: Row) -> str:
     """The name of an image: `web:1.4`, or `web@sha256:…` without tags."""
-    tags = row.get("imageTags")
-    return f"{row['repositoryName']}:{tags[0]}" if tags else f"{row['repositoryName']}@{row['imageDigest']}"
+    name, tags = row.get("repositoryName"), row.get("imageTags")
+    return f"{name}:{tags[0]}" if tags else f"{name}@{row.get('imageDigest')}"
 
 
 @computed("^.repositoryUri", "imageTags", "imageDigest")
 def full_names(row: Row) -> list[str]:
     """Every name by which a container definition can reference the image."""
-    uri = row["^"]["repositoryUri"]
-    return [*(f"{uri}:{tag}" for tag in row.get("imageTags") or ()), f"{uri}@{row['imageDigest']}"]
+    uri, digest = row["^"].get("repositoryUri"), row.get("imageDigest")
+    names = [*(f"{uri}:{tag}" for tag in row.get("imageTags") or ()), *((f"{uri}@{digest}",) if digest else ())]
+    return names if uri else []
 
 
 @computed("imageManifestMediaType", "imageScanStatus.status", "imageScanFindingsSummary.findingSeverityCounts")
@@ -54,11 +55,14 @@ def may_have_findings(row: Row) -> bool:
 
 
 @computed("^.^.repositoryArn", "^.imageDigest", "name", "attributes")
-def finding_key(row: Row) -> str:
+def finding_key(row: Row) -> str | None:
     """The key of a basic finding: the image's key, the vulnerability, and the package with its version."""
-    image = row["^"]
+    image, name = row["^"], row.get("name")
+    repository, digest = image["^"].get("repositoryArn"), image.get("imageDigest")
+    if not (repository and digest and name):
+        return None
     package = [package_fact(fact).fn(row.get("attributes") or []) or "" for fact in ("name", "version")]
-    return "/".join((f"{image['^']['repositoryArn']}@{image['imageDigest']}/finding", row["name"], *package))
+    return "/".join((f"{repository}@{digest}/finding", name, *package))
 
 
 def package_fact(fact: str) -> Via:

@@ -35,7 +35,9 @@ def described(op: str, items: str, *, size: int = 100, include: tuple[str, ...] 
 
 def values_of(path: str, name: str) -> Via:
     """All values of one name in the list of name-value pairs at the path."""
-    return Via(path, lambda pairs: [pair["value"] for pair in pairs if pair.get("name") == name and pair.get("value")])
+    return Via(
+        path, lambda pairs: [found for pair in pairs if pair.get("name") == name and (found := pair.get("value"))]
+    )
 
 
 is_active = Via("status", lambda status: status == "ACTIVE")

@@ -9,11 +9,14 @@ SETTLED = differs("LifeCycleState", "creating", "deleting", "deleted", "error")
 
 
 @computed("FileSystemArn", "FileSystemId")
-def domain_name(row: Row) -> str:
+def domain_name(row: Row) -> str | None:
     """The DNS name that clients mount (source: EFS documentation)."""
-    _, partition, _, region, *_ = row["FileSystemArn"].split(":")
+    arn, id_ = row.get("FileSystemArn"), row.get("FileSystemId")
+    if not arn or not id_:
+        return None
+    _, partition, _, region, *_ = arn.split(":")
     suffix = "amazonaws.com.cn" if partition == "aws-cn" else "amazonaws.com"
-    return f"{row['FileSystemId']}.efs.{region}.{suffix}"
+    return f"{id_}.efs.{region}.{suffix}"
 
 
 file_system = Entity(

@@ -24,7 +24,7 @@ def log_enabled(kind: str) -> Computed:
 
     @computed(f"{LOGGING}[].types", f"{LOGGING}[].enabled")
     def is_logged(row: Row) -> bool:
-        setups = (row["Detail"]["cluster"].get("logging") or {}).get("clusterLogging") or ()
+        setups = (row["Detail"].get("cluster", {}).get("logging") or {}).get("clusterLogging") or ()
         return any(setup.get("enabled") and kind in (setup.get("types") or ()) for setup in setups)
 
     return is_logged
@@ -33,7 +33,7 @@ def log_enabled(kind: str) -> Computed:
 @computed(f"{NETWORK}.securityGroupIds", f"{NETWORK}.clusterSecurityGroupId")
 def security_groups(row: Row) -> list[str]:
     """The security groups given by the user, and the cluster security group that EKS created."""
-    network = row["Detail"]["cluster"].get("resourcesVpcConfig") or {}
+    network = row["Detail"].get("cluster", {}).get("resourcesVpcConfig") or {}
     found = (*(network.get("securityGroupIds") or ()), network.get("clusterSecurityGroupId"))
     return [group for group in dict.fromkeys(found) if group]
 

@@ -41,7 +41,7 @@ def attribute(key: str, convert: Callable[[str], Any] = str) -> Via:
     return Via(
         "Detail.Attributes",
         lambda pairs: next(
-            (convert(pair["Value"]) for pair in pairs if pair.get("Key") == key and pair.get("Value")), None
+            (convert(value) for pair in pairs if pair.get("Key") == key and (value := pair.get("Value"))), None
         ),
     )
 
@@ -72,7 +72,7 @@ CERTIFICATES = ("Certificates[].CertificateArn", "Sni[].CertificateArn")
 def certificates(row: Row) -> list[str]:
     """The ARNs of a listener's default certificate and its SNI certificates, each once."""
     every = (*(row.get("Certificates") or ()), *(row.get("Sni") or ()))
-    return list(dict.fromkeys(one["CertificateArn"] for one in every if one.get("CertificateArn")))
+    return list(dict.fromkeys(arn for one in every if (arn := one.get("CertificateArn"))))
 
 
 @computed(*CERTIFICATES)

@@ -48,7 +48,7 @@ def unique_id(prefix: str) -> Via:
 
 def enabled(features: list[dict[str, Any]]) -> list[str]:
     """The names of the enabled features."""
-    return [feature["Name"] for feature in features if feature.get("Status") == "ENABLED"]
+    return [feature["Name"] for feature in features if feature.get("Status") == "ENABLED" and "Name" in feature]
 
 
 def targets(row: Row) -> list[str]:

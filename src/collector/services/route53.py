@@ -27,6 +27,7 @@ from collector.schema.declarations import (
     pick,
     service_node,
 )  # fmt: skip
+from collector.schema.paths import found
 from collector.schema.values import computed, equals, lower, negated, only, present
 
 SECOND_LEVEL = frozenset(
@@ -45,7 +46,7 @@ ESCAPED = re.compile(r"\\(\d{3})")
 async def list_zones(calls: Calls) -> AsyncIterator[list[Row]]:
     """All hosted zones, each with its bare id as `ZoneId`. `Id` is `/hostedzone/Z…`; tags and query logs use the bare id."""
     async for page in calls.pages("list_hosted_zones", MaxItems="100"):
-        yield [{**zone, "ZoneId": zone["Id"].rpartition("/")[2]} for zone in page.get("HostedZones", ())]
+        yield [{**zone, "ZoneId": zone.get("Id", "").rpartition("/")[2]} for zone in page.get("HostedZones", ())]
 
 
 def unescaped(name: str) -> str:
@@ -76,14 +77,15 @@ def dns_target(name: str) -> str:
 def alias_target(row: Row) -> str | None:
     """The DNS name that an alias points to; None if it is another record of the same zone."""
     alias = row.get("AliasTarget") or {}
-    return dns_target(alias["DNSName"]) if alias and alias.get("HostedZoneId") != row["^"]["ZoneId"] else None
+    name = alias.get("DNSName")
+    return dns_target(name) if name and alias.get("HostedZoneId") != row["^"].get("ZoneId") else None
 
 
 @computed("AliasTarget.DNSName", "ResourceRecords[].Value")
 def value(row: Row) -> str | list[str] | None:
     """The value of a record without trailing dots; a list if there is more than one."""
     alias = (row.get("AliasTarget") or {}).get("DNSName")
-    values = [alias] if alias else [record["Value"] for record in row.get("ResourceRecords") or ()]
+    values = [alias] if alias else found(row, "ResourceRecords[].Value")
     values = [one.removesuffix(".") for one in values]
     return values[0] if len(values) == 1 else values or None
 
@@ -96,13 +98,15 @@ def is_private(address: str) -> bool:
 @computed("Value")
 def public_address(row: Row) -> str | None:
     """The address of an A or AAAA record if it is public."""
-    return None if is_private(row["Value"]) else row["Value"]
+    address: str | None = row.get("Value")
+    return address if address and not is_private(address) else None
 
 
 @computed("Value")
 def private_address(row: Row) -> str | None:
     """The address of an A or AAAA record if it is private."""
-    return row["Value"] if is_private(row["Value"]) else None
+    address: str | None = row.get("Value")
+    return address if address and is_private(address) else None
 
 
 zone = Entity(

@@ -14,8 +14,8 @@ CONFIRMED = differs("SubscriptionArn", *UNCONFIRMED)
 @computed("SubscriptionArn", "TopicArn", "Protocol", "Endpoint")
 def subscription_key(row: Row) -> str:
     """The ARN of a subscription; without one, its topic, protocol and the SHA-256 digest of its endpoint."""
-    arn: str = row["SubscriptionArn"]
-    if arn not in UNCONFIRMED:
+    arn: str | None = row.get("SubscriptionArn")
+    if arn and arn not in UNCONFIRMED:
         return arn
     digest = sha256(str(row.get("Endpoint")).encode()).hexdigest()
     return f"{row.get('TopicArn')}:pending:{row.get('Protocol')}:{digest}"

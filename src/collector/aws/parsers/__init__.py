@@ -12,6 +12,8 @@ Results equal botocore's, with these deliberate exceptions:
 * Epoch seconds are converted to UTC, not to the local time zone.
 * In XML, members of a structure are in the order of the body, not of the model.
 * Integers in JSON beyond 64 bits become floats.
+* A number, time or blob that is not one, or a time beyond the year 9999, is ``collector.model.Unreadable``: it costs
+  itself, where botocore raises and the whole response would be lost.
 * Equal policy documents of IAM are one shared object, which must not be modified.
 """
 

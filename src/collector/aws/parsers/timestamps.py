@@ -39,6 +39,6 @@ def parse_timestamp(value: Any) -> datetime | Unreadable:
             pass  # beyond the year 9999 or the range of the C library: botocore has a fallback
     try:
         parsed: datetime = botocore_timestamp(value)
-    except (ArithmeticError, TypeError, ValueError, OSError):
+    except (ArithmeticError, OSError, RuntimeError, TypeError, ValueError):
         return Unreadable(str(value))
     return parsed.astimezone(UTC) if isinstance(parsed.tzinfo, tzlocal) else parsed

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from collector.schema.declarations import Call, Edge, Entity, Hydrate, Row, Template, Via, pick
+from collector.schema.paths import found
 from collector.schema.patterns import guarded_by
 from collector.schema.values import boolean, computed, document, epoch, equals, milliseconds
 from collector.services.ec2.listings import NAME, non_empty
@@ -44,21 +45,21 @@ def security_groups(row: Row) -> list[str]:
     groups = list(row.get("SecurityGroups") or ())
     for interface in row.get("NetworkInterfaces") or ():
         groups += interface.get("Groups") or ()
-    return list(dict.fromkeys(group["GroupId"] for group in groups))
+    return list(dict.fromkeys(id_ for group in groups if (id_ := group.get("GroupId"))))
 
 
 @computed("PublicIpAddress", "NetworkInterfaces[].PrivateIpAddresses[].Association.PublicIp")
 def public_addresses(row: Row) -> list[str]:
     """The instance's public IPv4 addresses, the primary one first."""
-    found = [(one.get("Association") or {}).get("PublicIp") for one in _private_ips(row)]
-    return [one for one in dict.fromkeys((row.get("PublicIpAddress"), *found)) if one]
+    others = found(row, "NetworkInterfaces[].PrivateIpAddresses[].Association.PublicIp")
+    return [one for one in dict.fromkeys((row.get("PublicIpAddress"), *others)) if one]
 
 
 @computed("PrivateIpAddress", "NetworkInterfaces[].PrivateIpAddresses[].PrivateIpAddress")
 def private_addresses(row: Row) -> list[str]:
     """The instance's private IPv4 addresses, the primary one first."""
-    found = [one.get("PrivateIpAddress") for one in _private_ips(row)]
-    return [one for one in dict.fromkeys((row.get("PrivateIpAddress"), *found)) if one]
+    others = found(row, "NetworkInterfaces[].PrivateIpAddresses[].PrivateIpAddress")
+    return [one for one in dict.fromkeys((row.get("PrivateIpAddress"), *others)) if one]
 
 
 @computed(*public_addresses.reads, *private_addresses.reads)
@@ -70,8 +71,7 @@ def ipv4_addresses(row: Row) -> list[str]:
 @computed(*ipv4_addresses.reads, "NetworkInterfaces[].Ipv6Addresses[].Ipv6Address")
 def addresses(row: Row) -> list[str]:
     """All IPv4 and IPv6 addresses of the instance."""
-    ipv6 = [one["Ipv6Address"] for eni in row.get("NetworkInterfaces") or () for one in eni.get("Ipv6Addresses") or ()]
-    return [*ipv4_addresses.fn(row), *ipv6]
+    return [*ipv4_addresses.fn(row), *found(row, "NetworkInterfaces[].Ipv6Addresses[].Ipv6Address")]
 
 
 @computed("PublicDnsName", "PrivateDnsName")
@@ -91,19 +91,15 @@ def os_type(row: Row) -> str:
 @computed("StateTransitionReason")
 def state_changed(row: Row) -> int | None:
     """When the state last changed, read from the reason text: `User initiated (2026-01-02 03:04:05 GMT)`."""
-    found = re.search(r"\((\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) GMT\)", row.get("StateTransitionReason") or "")
-    return milliseconds(found[1]) if found else None
+    moment = re.search(r"\((\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) GMT\)", row.get("StateTransitionReason") or "")
+    return milliseconds(moment[1]) if moment else None
 
 
 @computed("StateTransitionReason", "State.Name")
 def stopped(row: Row) -> int | None:
     """When a stopped instance was stopped; None in other states."""
     moment: int | None = state_changed.fn(row)
-    return moment if row["State"]["Name"] == "stopped" else None
-
-
-def _private_ips(row: Row) -> list[Row]:
-    return [one for eni in row.get("NetworkInterfaces") or () for one in eni.get("PrivateIpAddresses") or ()]
+    return moment if row.get("State", {}).get("Name") == "stopped" else None
 
 
 HOST = pick(

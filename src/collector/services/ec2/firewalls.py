@@ -34,7 +34,9 @@ def rules(*, egress: bool) -> Via:
     return Via(
         "Entries",
         lambda entries: as_json(
-            sorted((one for one in entries if bool(one.get("Egress")) is egress), key=lambda one: one["RuleNumber"])
+            sorted(
+                (one for one in entries if bool(one.get("Egress")) is egress), key=lambda one: one.get("RuleNumber", 0)
+            )
         ),
     )
 

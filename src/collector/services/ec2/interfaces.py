@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collector.schema.declarations import Call, Edge, Entity, Row, Template, pick
+from collector.schema.paths import found
 from collector.schema.patterns import guarded_by
 from collector.schema.values import computed, entry, equals, lower, present
 from collector.services.ec2.listings import NAME, non_empty
@@ -17,19 +18,17 @@ from collector.services.ec2.listings import NAME, non_empty
 )
 def addresses(row: Row) -> list[str]:
     """Every address of a network interface, the globally unique public ones first."""
-    private = row.get("PrivateIpAddresses") or ()
-    found = [(row.get("Association") or {}).get("PublicIp")]
-    found += [(one.get("Association") or {}).get("PublicIp") for one in private]
-    found += [one.get("Ipv6Address") for one in row.get("Ipv6Addresses") or ()]
-    found += [row.get("PrivateIpAddress"), *(one.get("PrivateIpAddress") for one in private)]
-    return [one for one in dict.fromkeys(found) if one]
+    public = found(row, "Association.PublicIp") + found(row, "PrivateIpAddresses[].Association.PublicIp")
+    ipv6 = found(row, "Ipv6Addresses[].Ipv6Address")
+    private = found(row, "PrivateIpAddress") + found(row, "PrivateIpAddresses[].PrivateIpAddress")
+    return [one for one in dict.fromkeys((*public, *ipv6, *private)) if one]
 
 
 @computed("VpcId", "PrivateIpAddresses[].PrivateIpAddress", "Ipv6Addresses[].Ipv6Address")
 def vpc_addresses(row: Row) -> list[str]:
     """The addresses inside the VPC as `<VPC id>/<address>`, since private ranges of VPCs overlap."""
-    private = [one["PrivateIpAddress"] for one in row.get("PrivateIpAddresses") or ()]
-    inside = [*private, *(one["Ipv6Address"] for one in row.get("Ipv6Addresses") or ())]
+    private, ipv6 = found(row, "PrivateIpAddresses[].PrivateIpAddress"), found(row, "Ipv6Addresses[].Ipv6Address")
+    inside = [*private, *ipv6]
     return [f"{row.get('VpcId')}/{one}" for one in inside]
 
 

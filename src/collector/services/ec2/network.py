@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collector.schema.declarations import Call, Edge, Entity, First, Fixed, Join, Links, Row, Template, Via, pick
+from collector.schema.paths import found
 from collector.schema.values import (
     computed,
     differs,
@@ -28,16 +29,14 @@ PEERING = pick("VpcPeeringConnectionId", status="Status.Code")
 @computed("Requested[].AccepterVpcInfo.VpcId", "Accepted[].RequesterVpcInfo.VpcId")
 def peers(row: Row) -> list[str]:
     """The ids of the VPCs that this VPC is peered with, as requester or accepter."""
-    ends = [one["AccepterVpcInfo"] for one in row.get("Requested") or ()]
-    ends += [one["RequesterVpcInfo"] for one in row.get("Accepted") or ()]
-    return [end["VpcId"] for end in ends if "VpcId" in end]
+    return found(row, "Requested[].AccepterVpcInfo.VpcId") + found(row, "Accepted[].RequesterVpcInfo.VpcId")
 
 
 @computed("Status.Code", "RequesterVpcInfo.OwnerId", "AccepterVpcInfo.OwnerId")
 def is_requested_by_other_account(peering: Row) -> bool:
     """Whether another account requested this active peering, so that only the accepter's end is collected here."""
-    owners = peering["RequesterVpcInfo"].get("OwnerId"), peering["AccepterVpcInfo"].get("OwnerId")
-    return bool(peering["Status"]["Code"] == "active" and owners[0] != owners[1])
+    requester, accepter = (peering.get(end, {}).get("OwnerId") for end in ("RequesterVpcInfo", "AccepterVpcInfo"))
+    return bool(peering.get("Status", {}).get("Code") == "active" and requester != accepter)
 
 
 @computed("FlowLogs[].FlowLogStatus")
@@ -92,7 +91,7 @@ vpc = Entity(
 def route_table_of(row: Row) -> str | None:
     """The id of a subnet's route table: the associated one, else the main one of its VPC."""
     table = effective_table(row)
-    return table["RouteTableId"] if table else None
+    return table.get("RouteTableId") if table else None
 
 
 @computed("SubnetId", "RouteTables[].Associations")

@@ -10,6 +10,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import TypeAlias
 
 from collector.schema.declarations import Computed, Join, Row
+from collector.schema.paths import found
 from collector.services.ec2.listings import INTERNET_GATEWAYS, NETWORK_ACLS, ROUTE_TABLES
 
 Network: TypeAlias = IPv4Network | IPv6Network
@@ -36,7 +37,9 @@ _READS = ("VpcId", "RouteTables[].Routes", "Gateways[].Attachments", "NetworkAcl
 def explicit_table(row: Row) -> Row | None:
     """The route table that is associated with this subnet."""
     tables = row["RouteTables"]
-    return next((table for table in tables if row["SubnetId"] in _values(table.get("Associations"), "SubnetId")), None)
+    return next(
+        (table for table in tables if row.get("SubnetId") in _values(table.get("Associations"), "SubnetId")), None
+    )
 
 
 def main_table(row: Row) -> Row | None:
@@ -63,7 +66,7 @@ def subnet_is_public(row: Row) -> bool:
 def routed_families(tables: list[Row], row: Row) -> set[int]:
     """The IP versions for which one of the tables has an active route to an internet gateway of the row's VPC."""
     attached = {
-        gateway["InternetGatewayId"]: _values(gateway.get("Attachments"), "VpcId") for gateway in row["Gateways"]
+        gateway.get("InternetGatewayId"): _values(gateway.get("Attachments"), "VpcId") for gateway in row["Gateways"]
     }
     families: set[int] = set()
     for table in tables:
@@ -71,7 +74,7 @@ def routed_families(tables: list[Row], row: Row) -> set[int]:
             gateway = route.get("GatewayId") or ""
             # Only the owner of a shared VPC sees its gateway. Without it, the state of the route decides: a route to a
             # detached gateway is a blackhole.
-            is_attached = row["VpcId"] in attached.get(gateway, (row["VpcId"],))
+            is_attached = row.get("VpcId") in attached.get(gateway, (row.get("VpcId"),))
             if gateway.startswith("igw-") and is_attached and route.get("State", "active") == "active":
                 families.add(6 if route.get("DestinationIpv6CidrBlock") else 4)
     return families
@@ -85,11 +88,15 @@ def open_families(acls: list[Row]) -> set[int]:
 def _open_families(entries: list[Row]) -> set[int]:
     denials: list[Row] = []
     families: set[int] = set()
-    for entry in sorted((one for one in entries if not one.get("Egress")), key=lambda one: one["RuleNumber"]):
+    for entry in sorted((one for one in entries if not one.get("Egress")), key=lambda one: one.get("RuleNumber", 0)):
         network = _network(entry)
-        if entry["RuleAction"] == "deny":
+        if entry.get("RuleAction") == "deny":
             denials.append(entry)
-        elif _is_outside(network) and not any(_covers(denial, entry) for denial in denials):
+        elif (
+            entry.get("RuleAction") == "allow"
+            and _is_outside(network)
+            and not any(_covers(denial, entry) for denial in denials)
+        ):
             families.add(network.version)
     return families
 
@@ -99,16 +106,16 @@ def _covers(denial: Row, permit: Row) -> bool:
     around, inside = _network(denial), _network(permit)
     if around.version != inside.version or not inside.subnet_of(around):  # type: ignore[arg-type]  # same version
         return False
-    if denial["Protocol"] == EVERY_PROTOCOL:
+    if denial.get("Protocol") == EVERY_PROTOCOL:
         return True
-    wide, narrow = denial.get("PortRange"), permit.get("PortRange")
-    if denial["Protocol"] != permit["Protocol"] or not wide or not narrow:
+    wide, narrow = (found(entry, "PortRange.From") + found(entry, "PortRange.To") for entry in (denial, permit))
+    if denial.get("Protocol") != permit.get("Protocol") or len(wide) < 2 or len(narrow) < 2:  # noqa: PLR2004  (both ends)
         return False
-    return bool(wide["From"] <= narrow["From"] and narrow["To"] <= wide["To"])
+    return bool(wide[0] <= narrow[0] and narrow[1] <= wide[1])
 
 
 def _network(entry: Row) -> Network:
-    return _parsed(entry.get("CidrBlock") or entry["Ipv6CidrBlock"])
+    return _parsed(entry.get("CidrBlock") or entry.get("Ipv6CidrBlock", ""))
 
 
 @cache

@@ -55,7 +55,7 @@ def is_used(row: Row) -> bool:
 
 def is_collected(row: Row) -> bool:
     """Whether a policy is customer managed, or an AWS managed one in use."""
-    return is_used(row) or not is_aws_managed(row["Arn"])
+    return is_used(row) or not is_aws_managed(row.get("Arn", ""))
 
 
 def unless_not_applicable(value: str) -> str | None:

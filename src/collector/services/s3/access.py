@@ -66,9 +66,9 @@ def requires_tls() -> Computed:
 
 
 def _requires_tls(row: Row) -> bool:
-    document = row.get("Policy", {}).get("Policy")
+    name, document = row.get("Name"), row.get("Policy", {}).get("Policy")
     return document is not None and any(
-        _denies_plain_http(each, row["Name"]) for each in read(document, "resource").statements
+        _denies_plain_http(each, str(name)) for each in read(document, "resource").statements
     )
 
 

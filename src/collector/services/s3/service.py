@@ -40,7 +40,9 @@ def region_of(row: Row) -> str | None:
 
 def hosts(row: Row) -> Iterator[str]:
     """The host names of the bucket's endpoints, the global one first."""
-    name, region = row["Name"], region_of(row) or "us-east-1"
+    name, region = row.get("Name"), region_of(row) or "us-east-1"
+    if not name:
+        return
     domain = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
     if domain == "amazonaws.com":
         yield f"{name}.s3.{domain}"
@@ -98,6 +100,13 @@ KEY = "ApplyServerSideEncryptionByDefault.KMSMasterKeyID"
 ALGORITHM = "ApplyServerSideEncryptionByDefault.SSEAlgorithm"
 VERSIONED = equals("Versioning.Status", "Enabled")
 
+
+def uses_key_of_s3(rule: Row) -> bool:
+    """Whether a rule encrypts with KMS and names no key. A rule may have no default, and only set the bucket key."""
+    default = rule.get("ApplyServerSideEncryptionByDefault", {})
+    return "KMSMasterKeyID" not in default and default.get("SSEAlgorithm", "").startswith("aws:kms")
+
+
 uses_default_key = Edge(
     "aws_s3_bucket",
     "USES",
@@ -105,13 +114,7 @@ uses_default_key = Edge(
     each=RULES,
     at=Template("arn:{partition}:kms:{region}:{account}:alias/aws/s3"),
     by="alias",
-    when=Computed(
-        lambda rule: (
-            "KMSMasterKeyID" not in rule["ApplyServerSideEncryptionByDefault"]
-            and rule["ApplyServerSideEncryptionByDefault"].get("SSEAlgorithm", "").startswith("aws:kms")
-        ),
-        (KEY, ALGORITHM),
-    ),
+    when=Computed(uses_key_of_s3, (KEY, ALGORITHM)),
 )
 
 DETAILS = (
@@ -180,7 +183,7 @@ bucket = Entity(
     | SETTINGS
     | pick(
         bucketName="Name",
-        baseUrl=Computed(lambda row: f"https://{next(hosts(row))}", ("Name", "BucketRegion")),
+        baseUrl=Computed(lambda row: f"https://{next(hosts(row), '')}", ("Name", "BucketRegion")),
         locationConstraint="Location.LocationConstraint",
     ),
     facts={"policy": "Policy.Policy"},

@@ -1,0 +1,152 @@
+"""Answers that differ from AWS's model in every member: whatever cannot be read costs itself, never its neighbours.
+
+Each item of each list in the recorded answers is followed by copies that lack one member, or have an absurd value for it, and
+every further call with the same parameters returns an answer with one such fault. The recorded items must come out as before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterator
+from functools import cache
+from itertools import cycle
+from typing import Any, NamedTuple
+
+import pytest
+
+from collector.analysis.account import analyse
+from collector.catalog.catalog import Catalog
+from collector.engine.job import JobRun
+from collector.engine.plan import jobs
+from collector.graph.assemble import Assembler, ConvertedRow, Page
+from collector.model import Options, Target, Unreadable
+from collector.report import Ledger
+from collector.sinks.writer import line_of
+from tests.fake import ANSWERS, FakeApi
+from tests.pipeline import ACCOUNT, REGIONS
+
+CATALOG = Catalog.all()
+ABSURD: tuple[Any, ...] = (
+    Unreadable("soon"), "345.345.345.345", {"Odd": 1}, 10**30, "arn:", True, ["odd"], -1, "", b"\xff", 1.5, [{"Odd": [1]}],
+)  # fmt: skip
+TOKENS = {"NextToken", "nextToken", "NextMarker", "Marker", "IsTruncated", "position", "HasMoreStreams"}
+Fault = Callable[[Any], Any]
+
+
+class Removed(NamedTuple):
+    """The fault of a member that AWS left out."""
+
+
+REMOVED = Removed()
+
+
+def faults(values: Iterator[Any], *, every: bool) -> Callable[[Any], Any]:
+    """The next fault for a value: none for a structure, unless `every` value is to be replaced."""
+    return lambda value: next(values) if every or not isinstance(value, dict | list) else REMOVED
+
+
+def variants(value: Any, fault: Callable[[Any], Any]) -> Iterator[Any]:
+    """Copies of a value, each with one fault, at any depth."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            if name in TOKENS:
+                continue
+            new = fault(inner)
+            rest = {other: each for other, each in value.items() if other != name}
+            yield rest if new is REMOVED else {**rest, name: new}
+            yield from ({**value, name: variant} for variant in variants(inner, fault))
+    elif isinstance(value, list):
+        for number, inner in enumerate(value):
+            if not isinstance(inner, dict | list):
+                new = fault(inner)
+                yield value[:number] + ([] if new is REMOVED else [new]) + value[number + 1 :]
+            yield from (value[:number] + [variant] + value[number + 1 :] for variant in variants(inner, fault))
+
+
+def with_copies(value: Any, fault: Callable[[Any], Any]) -> Any:
+    """The value, with faulty copies after each structure of each outermost list."""
+    if isinstance(value, dict):
+        return {name: with_copies(inner, fault) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [*value, *(copy for item in value if isinstance(item, dict) for copy in variants(item, fault))]
+    return value
+
+
+class FaultyApi(FakeApi):
+    """Recorded answers with faults; none if `fault` is None."""
+
+    answers = staticmethod(cache(lambda folder, region, call: FaultyApi(folder, region, None)._recorded(call)))
+
+    def __init__(self, folder: Any, region: str, fault: Callable[[Any], Any] | None) -> None:
+        super().__init__(folder, region)
+        self._fault, self._times = fault, Counter[str]()
+
+    def _recorded(self, call: Any) -> list[Any]:
+        client, op, params, region = call
+        return super()._answers(client, op, params, region)
+
+    def _answers(self, client: str, op: str, params: Any, region: str | None) -> list[Any]:
+        recorded = super()._answers(client, op, params, region)
+        if self._fault is None:
+            return recorded
+        call = f"{client} {op} {region} {params}"
+        self._times[call] += 1
+        if self._times[call] == 1:
+            return [with_copies(answer, self._fault) for answer in recorded]
+        faulty = list(variants(recorded[0], self._fault))
+        return [faulty[self._times[call] % len(faulty)]] if faulty else recorded
+
+
+class Result(NamedTuple):
+    keys: set[str]
+    reasons: set[str]
+    analysed: int
+
+
+async def collect(name: str, fault: Callable[[Any], Any] | None) -> Result:
+    catalog = Catalog(tuple(service for service in CATALOG.services if service.name == name))
+    target = Target("aws", ACCOUNT, f"arn:aws:iam::{ACCOUNT}:user/tester", REGIONS[:1], REGIONS)
+    ledger = Ledger("run", "0")
+    assembler = Assembler(catalog, Options(raw=True)).account(target, Options(), ledger)
+    keys: set[str] = set()
+    for job in jobs(catalog, target):
+        record = ledger.begin(job.scope)
+
+        def emit(page: Page, scope=job.scope) -> None:
+            rows = list(assembler._convert(page))
+            for row in rows:  # also those whose key is there already: `place` drops them
+                if isinstance(row, ConvertedRow) and row.entity:
+                    assembler.facts.add(row.type, row.entity, row.region)
+            for outgoing in assembler.place(rows, scope):
+                line_of(outgoing.record)
+                keys.add(outgoing.record["_key"])
+
+        await JobRun(job, FaultyApi(ANSWERS / name, job.region, fault), record, emit, width=1).run()
+        ledger.end(job.scope)
+    for outgoing in assembler.close(frozenset()):
+        line_of(outgoing.record)
+    facts = assembler.facts.facts(assembler.graph.entities.nameable())
+    analysed = sum(len(findings) for findings in analyse(facts))
+    reasons = {reason for scope in ledger.scopes.values() for _, reason, _ in scope.problems}
+    return Result(keys, reasons, analysed)
+
+
+@cache
+def undisturbed(name: str) -> Result:
+    return asyncio.run(collect(name, None))
+
+
+@pytest.mark.parametrize("name", [service.name for service in CATALOG.services])
+def test_a_missing_member_costs_nothing_but_what_reads_it(name):
+    result = asyncio.run(collect(name, lambda _: REMOVED))
+    assert undisturbed(name).keys - result.keys == set()
+    assert result.reasons - undisturbed(name).reasons <= {"invalid_response"}
+
+
+@pytest.mark.parametrize("name", [service.name for service in CATALOG.services])
+def test_an_absurd_value_costs_nothing_but_what_reads_it(name):
+    values = cycle(ABSURD)
+    result = asyncio.run(collect(name, lambda _: next(values)))
+    assert undisturbed(name).keys - result.keys == set()
+    assert result.reasons - undisturbed(name).reasons <= {"invalid_response"}
