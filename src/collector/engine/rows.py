@@ -109,7 +109,7 @@ class RowLoader:
         by_value: dict[Any, Row] = {}
         for item in items:
             try:
-                by_value[walk(item)] = item
+                by_value[identifier(walk(item))] = item
             except READ_ERRORS as error:
                 self._context.note_unreadable(error, self.declaration)
         return by_value
@@ -180,13 +180,11 @@ class RowLoader:
     def _has_id(self, row: Row, by: Walk, at: str) -> bool:
         """Whether the row has the identifier of its items. If that cannot be read, the field `at` is unknown."""
         try:
-            identifier = by(row)
-            hash(identifier)  # items are found by it
+            return by(row) is not None and bool(identifier(by(row)))
         except READ_ERRORS as error:
             unknown(row, at)
             self._context.note_unreadable(error, self.declaration)
             return False
-        return identifier is not None
 
     async def _hydrate(self, stage: Sequence[_Hydration], placed: list[tuple[Row, Place]], gone: set[int]) -> None:
         async def add(pending: tuple[_Hydration, Row, Place]) -> None:
@@ -251,6 +249,13 @@ class RowLoader:
 
     def _other_region(self, place: Place) -> str | None:
         return place.region if place.region != self._context.job.place.region else None
+
+
+def identifier(value: Any) -> Any:
+    """An identifier to ask for among others. Raises `TypeError` for anything else, which would fail the whole call."""
+    if not isinstance(value, str | int):
+        raise TypeError(f"the identifier is {value!r:.200}")
+    return value
 
 
 class _Hydration(NamedTuple):

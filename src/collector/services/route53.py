@@ -46,7 +46,7 @@ ESCAPED = re.compile(r"\\(\d{3})")
 async def list_zones(calls: Calls) -> AsyncIterator[list[Row]]:
     """All hosted zones, each with its bare id as `ZoneId`. `Id` is `/hostedzone/Z…`; tags and query logs use the bare id."""
     async for page in calls.pages("list_hosted_zones", MaxItems="100"):
-        yield [{**zone, "ZoneId": zone.get("Id", "").rpartition("/")[2]} for zone in page.get("HostedZones", ())]
+        yield [{**zone, "ZoneId": str(zone.get("Id", "")).rpartition("/")[2]} for zone in page.get("HostedZones", ())]
 
 
 def unescaped(name: str) -> str:

@@ -167,8 +167,18 @@ class Writer:
 
 
 def line_of(record: Record) -> bytes:
-    """Serialize a record as JSON, without raw data if it fits into a batch only then."""
-    line = _json(record)
+    """Serialize a record as JSON, without raw data if only then it fits into a batch, or is JSON.
+
+    Raises:
+        TypeError: for a value that JSON cannot hold, such as half of a surrogate pair.
+    """
+    try:
+        line = _json(record)
+    except TypeError:
+        if "_rawData" not in record:
+            raise
+        line = _json(without_raw_data(record))
+        log.warning("sent a record without its raw data because that is not JSON", key=record["_key"])
     if len(line) >= MAX_BATCH_BYTES and len(shorter := _json(without_raw_data(record))) < MAX_BATCH_BYTES:
         log.warning("sent a record without its raw data because it is too large for a batch", key=record["_key"])
         return shorter

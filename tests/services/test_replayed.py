@@ -1,0 +1,87 @@
+"""A whole account over recorded answers with three known oddities: each costs itself, and the report names it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from collector.analysis.facts import AnalysisLimits
+from collector.catalog.catalog import Catalog
+from collector.engine.job import JobRun
+from collector.engine.plan import jobs
+from collector.graph.analysis_run import AnalysisRun
+from collector.graph.assemble import Assembler, Page
+from collector.model import Options, Target
+from collector.report import Exit, Ledger, Status
+from tests.fake import ANSWERS, FakeApi
+from tests.pipeline import ACCOUNT, REGIONS
+
+SERVICES = ("ec2", "s3")
+
+
+class OddApi(FakeApi):
+    """The recorded answers with an odd interface, an instance without a state, and an encryption rule without a default."""
+
+    def _answers(self, client: str, op: str, params: Any, region: str | None) -> list[Any]:
+        answers = super()._answers(client, op, params, region)
+        match op:
+            case "describe_network_interfaces":
+                answers[0]["NetworkInterfaces"][0]["PrivateIpAddress"] = "10.0.0.256"
+            case "describe_instances":
+                del answers[0]["Reservations"][0]["Instances"][0]["State"]
+            case "get_bucket_encryption":
+                answers[0].get("ServerSideEncryptionConfiguration", {})["Rules"] = [{"BucketKeyEnabled": True}]
+        return answers
+
+
+async def collect(api: type[FakeApi]) -> tuple[dict[str, dict[str, Any]], Ledger]:
+    catalog = Catalog(tuple(service for service in Catalog.all().services if service.name in SERVICES))
+    target = Target("aws", ACCOUNT, f"arn:aws:iam::{ACCOUNT}:user/tester", REGIONS[:1], REGIONS)
+    ledger = Ledger("run", "0")
+    assembler = Assembler(catalog, Options()).account(target, Options(), ledger)
+    records: dict[str, dict[str, Any]] = {}
+    for job in jobs(catalog, target):
+        record = ledger.begin(job.scope)
+
+        def emit(page: Page, scope=job.scope) -> None:
+            records.update({each.record["_key"]: each.record for each in assembler.take(page, scope)})
+
+        await JobRun(job, api(ANSWERS / job.service.name, job.region), record, emit, width=1).run()
+        ledger.end(job.scope)
+    records.update({each.record["_key"]: each.record for each in assembler.close(frozenset())})
+    analysis = AnalysisRun(target, assembler.graph.entities, ledger, {})
+    facts = assembler.facts.facts(assembler.graph.entities.nameable())
+    async for found in analysis.draw(facts, AnalysisLimits()):
+        records.update({each.record["_key"]: each.record for each in found})
+    return records, ledger
+
+
+def problems(ledger: Ledger) -> dict[str, str]:
+    return {
+        operation: problem.message
+        for scope in ledger.scopes.values()
+        for (operation, reason, _), problem in scope.problems.items()
+        if reason == "invalid_response" and not problem.benign
+    }
+
+
+async def test_three_oddities_cost_themselves_and_nothing_else():
+    (plain, before), (odd, after) = await collect(FakeApi), await collect(OddApi)
+    entities = {key for key, record in plain.items() if isinstance(record["_class"], list)}
+    assert entities <= odd.keys()
+    assert problems(before) == {}
+    # only the address cannot be read: what AWS may leave out is no problem
+    assert problems(after) == {
+        "analysis:aws_eni": "arn:aws:ec2:us-east-1:123456789012:network-interface/eni-0a1b2c3d4e5f60718: '10.0.0.256'"
+        " does not appear to be an IPv4 or IPv6 address"
+    }
+    assert (after.status, Exit.PARTIAL) == (Status.PARTIAL, 3)
+    assert "aws_eni" in after.incomplete_types(ACCOUNT)
+
+
+async def test_an_instance_without_state_and_a_rule_without_default_keep_their_edges():
+    plain, _ = await collect(FakeApi)
+    odd, _ = await collect(OddApi)
+    of_instances = {key for key in plain if "|" in key and ":instance/" in key}
+    assert of_instances <= odd.keys()
+    of_buckets = {key for key in plain if key.startswith("arn:aws:s3:::") and "|allows|" in key}
+    assert of_buckets <= odd.keys()
