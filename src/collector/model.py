@@ -79,17 +79,29 @@ class Dangling(NamedTuple):
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
 class Unreadable:
     """Stands in a row for a value of a response that is not of its type, such as a time beyond the year 9999.
 
-    It costs only what reads it: it is no valid property, and converting or comparing it raises.
+    It costs only what reads it: it is no valid property, and converting or comparing it raises. It is no dataclass, because
+    orjson would write it as a structure.
     """
 
-    text: str
+    __slots__ = ("text",)
+
+    def __init__(self, text: str) -> None:
+        self.text = text
 
     def __str__(self) -> str:
         return self.text
+
+    def __repr__(self) -> str:
+        return f"Unreadable({self.text!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Unreadable) and other.text == self.text
+
+    def __hash__(self) -> int:
+        return hash(self.text)
 
 
 @dataclass(slots=True)

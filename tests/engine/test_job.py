@@ -32,6 +32,7 @@ from collector.schema.declarations import (
     SameAnswer,
     Service,
     Synthetic,
+    Via,
 )
 from collector.schema.values import equals
 
@@ -560,3 +561,78 @@ async def test_a_cancelled_job_releases_its_rows():
         tasks.cancel_scope.cancel()
     assert is_free(budgets, 0)
     assert is_free(budgets, 1)
+
+
+ODD = {"Id": "odd", "Kind": 5}
+GOOD = {"Id": "good", "Kind": "abc"}
+RAISES = Via("Kind", lambda kind: kind.upper() == "ABC")
+"""A source that cannot be read from the odd row."""
+
+
+def odd_rows(**changes) -> tuple[TableApi, Entity]:
+    api = TableApi(
+        list={"Things": [ODD, GOOD]},
+        get={"D": 1},
+        other={"Others": [{"T": "good"}]},
+        children={"Kids": [{"Id": "kid"}]},
+    )
+    return api, entity(**changes)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"when": RAISES},
+        {"region": Via("Kind", lambda kind: kind.lower() and HOME)},
+        {"region": Via("Kind", lambda kind: HOME if kind == "abc" else {"no": "text"})},
+    ],
+)
+async def test_a_row_whose_condition_or_region_cannot_be_read_is_lost_alone_and_recorded(changes):
+    pages, record = await collect(*odd_rows(**changes))
+    assert ids(pages) == ["good"]
+    assert _problem(record)[:2] == ("svc:aws_thing", Reason.INVALID)
+    assert record.status is Status.PARTIAL
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"hydrate": (Hydrate("get", "At", {"Name": "Id"}, when=RAISES),)},
+        {"hydrate": (Hydrate("get", "At", {"Name": "Kind.Inner"}),)},
+        {
+            "join": (
+                Join(Call("other", "Others[]"), "At", on="T", to=Via("Kind", lambda kind: kind.lower() and "good")),
+            )
+        },
+        {"gather": (Gather("other", "At", "Others[]", ids="Ids", by="Kind.Inner", on="T", size=5),)},
+    ],
+)
+async def test_a_further_call_whose_inputs_cannot_be_read_leaves_its_field_unknown_and_is_recorded(changes):
+    api, thing = odd_rows(**changes)
+    api._table["list"] = {"Things": [ODD, {**GOOD, "Kind": {"Inner": "x"}} if "Kind.Inner" in repr(changes) else GOOD]}
+    pages, record = await collect(api, thing)
+    odd, good = rows_of(pages)
+    assert odd[UNKNOWN] == {"At"}
+    assert UNKNOWN not in good
+    assert _problem(record)[:2] == ("svc:aws_thing", Reason.INVALID)
+
+
+async def test_an_argument_that_is_no_text_makes_no_call():
+    api = TableApi(list={"Things": [{"Id": "a", "Key": {"odd": 1}}, {"Id": "b", "Key": "k"}]}, get={})
+    pages, record = await collect(api, entity(hydrate=(Hydrate("get", "D", {"Name": "Key"}),)))
+    assert (ids(pages), api.params("get")) == (["a", "b"], [{"Name": "k"}])
+    assert record.status is Status.PARTIAL
+
+
+async def test_the_children_of_a_row_whose_condition_cannot_be_read_are_recorded_as_missing():
+    child = entity("aws_child", Call("children", "Kids[]", each="aws_thing", args={"Of": "Id"}, when=RAISES))
+    api, parent = odd_rows()
+    pages, record = await collect(api, parent, child)
+    assert (ids(pages, parent), ids(pages, child)) == (["odd", "good"], ["kid"])
+    assert _problem(record)[3].types == {"aws_child"}
+
+
+@pytest.mark.parametrize("answer", [{"Things": 5}, {"Things": ["text"]}, {"Things": [None, {"Id": "a"}]}])
+async def test_a_page_of_another_shape_is_no_bug(answer):
+    pages, _ = await collect(TableApi(list=answer), entity(rows=Call("list", "Things[]")))
+    assert [row["Id"] for row in rows_of(pages) if "Id" in row] == ["a"] * ("a" in str(answer))

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.graph.convert import EdgeConverter, EntityConverter, plain
-from collector.model import Options, Place
-from collector.schema.declarations import UNKNOWN, Call, Edge, Entity, First, Fixed, MappedEntity, Template, pick
+from collector.graph.convert import EdgeConverter, EntityConverter, UnreadValue, plain
+from collector.model import Options, Place, Unreadable
+from collector.schema.declarations import UNKNOWN, Call, Edge, Entity, First, Fixed, MappedEntity, Template, Via, pick
 from collector.schema.values import JsonText, computed, equals, present
 
 PLACE = Place("aws", "123456789012", "eu-west-1")
@@ -212,3 +212,33 @@ def test_a_described_end_needs_all_values_of_one_match_group():
 def test_the_row_is_the_source_if_both_ends_are_of_its_type():
     converter = EdgeConverter(Edge("aws_vpc", "CONNECTS", "aws_vpc", at="Peer"), _entity(), 0)
     assert converter.ends.outward
+
+
+def test_a_value_that_cannot_be_read_costs_its_property_only():
+    unread: list[UnreadValue] = []
+    props = pick("CidrBlock", odd=Via("Size", len), huge="Huge", late="Late")
+    row = {"VpcId": "v", "CidrBlock": "10.0.0.0/16", "Size": 5, "Huge": 10**30, "Late": Unreadable("+12024-01-01")}
+    entity = EntityConverter(_entity(props=props, tags="Size[]", facts={"x": Via("Size", len)}), Options())(
+        row, PLACE, unread
+    )
+    assert entity is not None
+    assert entity.record["cidrBlock"] == "10.0.0.0/16"
+    assert {"odd", "huge", "late"}.isdisjoint(entity.record)
+    assert entity.facts == {"x": None}
+    assert [name for name, _ in unread] == ["odd", "huge", "late", "tags", "fact x"]
+
+
+def test_an_item_whose_pointer_cannot_be_read_costs_its_edge_only():
+    unread: list[UnreadValue] = []
+    edge = Edge("aws_vpc", "HAS", "aws_x", each="Items[]", at=Via("Id", str.lower), props={"size": Via("Size", len)})
+    row = {"Items": [{"Id": 5}, {"Id": "A", "Size": 1}, {"Id": "B", "Size": "xy"}]}
+    pending = EdgeConverter(edge, _entity(), 7)(row, "k", PLACE, unread)
+    assert [(each.name, each.props) for each in pending] == [("a", {}), ("b", {"size": 2})]
+    assert [name for name, _ in unread] == ["aws_vpc HAS aws_x", "aws_vpc HAS aws_x: size"]
+
+
+def test_a_value_that_cannot_be_read_because_a_call_failed_is_not_noted_twice():
+    unread: list[UnreadValue] = []
+    entity = _entity(props={"odd": computed("Detail.X")(lambda row: row["Detail"]["X"])})
+    assert EntityConverter(entity, Options())({"VpcId": "v", UNKNOWN: {"Detail"}}, PLACE, unread)
+    assert unread == []

@@ -2,11 +2,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collector.analysis.facts import PolicyFact, SecurityGroupFact
-from collector.graph.facts import CompressedFacts
+from collector.graph.convert import ConvertedEntity
+from collector.graph.facts import CompressedFacts, PolicyFacts
+from collector.model import Unreadable
 
 DOCUMENTS: Any = st.text() | st.dictionaries(
     st.text(), st.none() | st.booleans() | st.lists(st.text(), max_size=2), max_size=2
@@ -27,3 +30,30 @@ def test_the_rules_of_a_group_are_stored_with_its_region():
     compressed = CompressedFacts(SecurityGroupFact)
     compressed.add("sg", "r", None, [{"IpProtocol": "-1"}], ())
     assert list(compressed) == [SecurityGroupFact("sg", "r", None, [{"IpProtocol": "-1"}], [])]
+
+
+def fact(**facts: Any) -> ConvertedEntity:
+    return ConvertedEntity("k", {}, [], facts)
+
+
+def test_an_address_that_is_none_costs_only_itself():
+    added = PolicyFacts("1", "aws")
+    (error,) = added.add("aws_eni", fact(vpc="v", addresses=["10.0.0.256", "10.0.0.4"]), "r")
+    assert "10.0.0.256" in str(error)
+    assert added.facts(()).network.addresses == {("v", "10.0.0.4"): ("k", "aws_eni")}
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"ingress": [{"FromPort": Unreadable("x")}]},
+        {"policy": {"A": b"x"}},
+        {"arn": 5},
+        {"cidrs": [{}]},
+        {"organization": 5},
+    ],
+)
+def test_a_fact_that_cannot_be_kept_costs_only_itself(odd):
+    added = PolicyFacts("1", "aws")
+    assert len(added.add("aws_eni", fact(vpc="v", addresses=["10.0.0.4"], **odd), "r")) == 1
+    assert added.facts(()).network.addresses

@@ -12,7 +12,7 @@ import pytest
 
 import collector.services
 from collector.catalog.catalog import Catalog, client_of, declarations
-from collector.schema.declarations import Call, Custom, Declaration, SameAnswer, Service
+from collector.schema.declarations import Call, Custom, Declaration, Describe, Gather, Hydrate, SameAnswer, Service
 from tests.declarations import SYNTHETIC_FIELDS, operation
 
 ROOT = Path(collector.services.__path__[0])
@@ -45,7 +45,9 @@ def operations(service: Service) -> Iterator[tuple[str, str]]:
                 yield client_of(service, declaration, rows.client), rows.op
             elif isinstance(rows, Custom):
                 yield from ((client_of(service, declaration, rows.client), op) for op in rows.ops)
-        for further in (*declaration.hydrate, *declaration.gather, *filter(None, (declaration.describe,))):
+        describe = (declaration.describe,) if declaration.describe else ()
+        calls: tuple[Hydrate | Gather | Describe, ...] = (*declaration.hydrate, *declaration.gather, *describe)
+        for further in calls:
             yield client_of(service, declaration, getattr(further, "client", None)), further.op
 
 

@@ -19,6 +19,7 @@ from collector.analysis.account import analyse
 from collector.catalog.catalog import Catalog
 from collector.engine.job import JobRun
 from collector.engine.plan import jobs
+from collector.faults import Reason
 from collector.graph.assemble import Assembler, ConvertedRow, Page
 from collector.model import Options, Target, Unreadable
 from collector.report import Ledger
@@ -60,12 +61,25 @@ def variants(value: Any, fault: Fault) -> Iterator[Any]:
             yield from ([*value[:number], variant, *value[number + 1 :]] for variant in variants(inner, fault))
 
 
+def scalars(value: Any, fault: Fault) -> Iterator[Any]:
+    """A scalar thrice, for further calls with it, and its fault."""
+    yield from (value, value, value)
+    new = fault(value)
+    if new is not REMOVED:
+        yield new
+
+
 def with_copies(value: Any, fault: Fault) -> Any:
-    """The value, with faulty copies after each structure of each outermost list."""
+    """The value, with faulty copies after each item of each outermost list."""
     if isinstance(value, dict):
         return {name: with_copies(inner, fault) for name, inner in value.items()}
     if isinstance(value, list):
-        return [*value, *(copy for item in value if isinstance(item, dict) for copy in variants(item, fault))]
+        copies = (
+            copy
+            for item in value
+            for copy in (variants(item, fault) if isinstance(item, dict) else scalars(item, fault))
+        )
+        return [*value, *copies]
     return value
 
 
@@ -100,7 +114,7 @@ class FaultyApi(FakeApi):
 
 class Result(NamedTuple):
     keys: set[str]
-    reasons: set[str]
+    reasons: set[Reason]
     analysed: int
 
 
@@ -150,4 +164,4 @@ def test_an_absurd_value_costs_nothing_but_what_reads_it(name):
     result = asyncio.run(collect(name, lambda _: next(values)))
     # without relationships: whether a subnet uses a table can depend on a neighbouring one that cannot be read
     assert {key for key in expected.keys - result.keys if "|" not in key} == set()
-    assert "invalid_response" in result.reasons
+    assert Reason.INVALID in result.reasons

@@ -170,6 +170,8 @@ def traffic(permission: Mapping[str, Any]) -> dict[str, Primitive]:
     protocol = str(permission.get("IpProtocol", "-1"))
     protocol = PROTOCOLS.get(protocol, protocol.lower())
     first, last = permission.get("FromPort"), permission.get("ToPort")
+    if not isinstance(first, int | None) or not isinstance(last, int | None):
+        raise TypeError(f"the ports are {first!r} to {last!r}")
     properties: dict[str, Primitive] = {"ipProtocol": protocol, "protocol": protocol}
     if protocol in _WITH_TYPES:
         return {**properties, "icmpType": -1 if first is None else first, "icmpCode": -1 if last is None else last}
