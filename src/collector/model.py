@@ -9,7 +9,7 @@ __version__ = "0.1.0"
 
 Record: TypeAlias = dict[str, Any]
 
-READ_ERRORS = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+READ_ERRORS = (AttributeError, LookupError, OverflowError, TypeError, ValueError)
 """What reading a value raises if the row differs from AWS's model: a missing member, a wrong type, an absurd number."""
 
 CONSOLES = {

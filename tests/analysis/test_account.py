@@ -23,7 +23,7 @@ from collector.analysis.facts import (
 )
 from collector.analysis.matching import ResourceIndex
 from collector.analysis.permissions import STEP_SIZE
-from collector.analysis.results import Counts, MappedRelationship, Relationship, Result, ServiceNode
+from collector.analysis.results import AnalysisProblem, Counts, MappedRelationship, Relationship, Result, ServiceNode
 from collector.analysis.triples import RESOURCE, SERVICE, TRIPLES
 from tests.analysis.estate import RESOURCES, A, B, document
 
@@ -202,3 +202,23 @@ def test_every_drawn_relationship_is_in_the_schema():
             source = SERVICE if ":service:" in each.source_key else each.source_type
             target = SERVICE if ":service:" in each.target_key else each.target_type
             assert {(source, each.verb, target), (source, each.verb, RESOURCE)} & declared
+
+
+def test_a_fact_that_cannot_be_read_is_a_problem_and_the_others_are_drawn():
+    def group(*ports: Any) -> SecurityGroupFact:
+        rules = [
+            {"IpProtocol": "tcp", "FromPort": port, "ToPort": port, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
+            for port in ports
+        ]
+        return SecurityGroupFact(GROUP, "us-east-1", "vpc", rules)
+
+    acl = NetworkAclFact(
+        "acl", "vpc", [{"CidrBlock": 5}, {"CidrBlock": "0.0.0.0/0", "RuleAction": "allow", "RuleNumber": 1}]
+    )
+    odd = Facts(account=Account(A), security_groups=[group({"odd": 1}, 443)], network_acls=[acl])
+    found = list(chain(*analyse(odd)))
+    assert [(each.type, each.reason) for each in found if isinstance(each, AnalysisProblem)] == [
+        ("aws_security_group", "unreadable"),
+        ("aws_network_acl", "unreadable"),
+    ]
+    assert len([each for each in found if isinstance(each, MappedRelationship)]) == 2

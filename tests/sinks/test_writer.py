@@ -221,3 +221,22 @@ async def test_a_relationship_never_precedes_its_entities(steps):
         if "_fromEntityKey" in record:
             assert {record["_fromEntityKey"], record["_toEntityKey"]} <= seen
     assert len(writing.records) == 1 + sum(kind != "flush" for kind, _, _ in steps)
+
+
+async def test_a_record_that_is_not_json_is_dropped_alone_and_reported():
+    writing = _Writing()
+    writing.ledger.plan(EC2)
+    writing.add(_entity("odd", text="\ud800"), _entity("good"), _relationship("good", "odd"))
+    writing.writer.flush_all()
+    assert (await writing.delivered()).keys == ["good"]
+    codes = {(reason, code) for _, reason, code in writing.ledger.scopes[EC2].problems}
+    assert ("invalid_response", "NotJson") in codes
+
+
+async def test_raw_data_that_is_not_json_is_left_out_alone():
+    writing = _Writing()
+    writing.add(_entity("big", _rawData=[{"name": "default", "rawData": {"Size": 10**30}}]))
+    writing.writer.flush_all()
+    (record,) = (await writing.delivered()).records
+    assert record["_key"] == "big"
+    assert "Size" not in str(record)
