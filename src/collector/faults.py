@@ -26,6 +26,10 @@ class Reason(StrEnum):
     ERROR = "error"
 
 
+NOT_OFFERED = "NotOffered"
+"""The code of a call that was not made, because AWS does not offer the service there. It is no failure to report."""
+
+
 class CallFailed(Exception):  # noqa: N818  (an event to report, as often as an error)
     """A call failed permanently: it was retried where that helps, and is classified. The caller reports it."""
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import Any
 
-from collector.faults import CallFailed, Reason
+from collector.faults import NOT_OFFERED, CallFailed, Reason
 from collector.model import Dangling, Scope
 
 
@@ -42,6 +42,7 @@ class Status(StrEnum):
     COMPLETE = "complete"
     PARTIAL = "partial"
     SKIPPED = "skipped"
+    UNAVAILABLE = "unavailable"
     FAILED = "failed"
 
 
@@ -57,7 +58,11 @@ class Problem:
 
 @dataclass(slots=True)
 class ScopeRecord:
-    """The calls, entities and problems of one scope. `started` and `ended` are monotonic seconds."""
+    """The calls, entities and problems of one scope. `started` and `ended` are monotonic seconds.
+
+    `reached` and `unresolved` hold (client, region) pairs: endpoints that took a connection, and those whose host name does not
+    exist. `not_offered` are the clients that AWS does not offer here; if the scope is nothing without them, it is `unavailable`.
+    """
 
     calls: int = 0
     retries: int = 0
@@ -66,10 +71,17 @@ class ScopeRecord:
     started: float | None = None
     ended: float | None = None
     skipped: bool = False
+    unavailable: bool = False
+    reached: set[tuple[str, str]] = field(default_factory=set)
+    unresolved: set[tuple[str, str]] = field(default_factory=set)
+    not_offered: set[str] = field(default_factory=set)
     problems: dict[tuple[str, Reason, str], Problem] = field(default_factory=dict)
 
     def fail(self, failure: CallFailed, types: Iterable[str] = (), *, benign: bool = False) -> None:
         """Record a failure and the entity types that it affects; a benign one does not make the scope incomplete."""
+        if failure.code == NOT_OFFERED:
+            self.not_offered.add(failure.operation.partition(":")[0])
+            return
         benign = benign or failure.reason in BENIGN
         key = (failure.operation, failure.reason, failure.code)
         problem = self.problems.setdefault(key, Problem(failure.message[:500], benign))
@@ -83,6 +95,10 @@ class ScopeRecord:
         self.throttles += other.throttles
         self.entities += other.entities
         self.skipped = self.skipped or other.skipped
+        self.unavailable = self.unavailable or other.unavailable
+        self.reached |= other.reached
+        self.unresolved |= other.unresolved
+        self.not_offered |= other.not_offered
         if other.started is not None:
             self.started, self.ended = other.started, other.ended
         for key, added in other.problems.items():
@@ -92,11 +108,19 @@ class ScopeRecord:
 
     @property
     def status(self) -> Status:
-        """Complete only if the scope ended and every failure in it was benign."""
+        """Complete only if the scope ended and every failure in it was benign; an unavailable scope has nothing to collect."""
         if self.skipped:
             return Status.SKIPPED
+        if self.unavailable:
+            return Status.UNAVAILABLE
         incomplete = self.ended is None or any(not problem.benign for problem in self.problems.values())
         return Status.PARTIAL if incomplete else Status.COMPLETE
+
+    def mark_not_offered(self, clients: Collection[str], code: str) -> None:
+        """Record that AWS does not offer these clients here: their problems with this code are none."""
+        self.not_offered.update(clients)
+        for key in [key for key in self.problems if key[2] == code and key[0].partition(":")[0] in clients]:
+            del self.problems[key]
 
     def incomplete_types(self) -> set[str]:
         """The entity types that may be incomplete here: an entity that is absent may still exist."""
@@ -231,6 +255,7 @@ def _scope(scope: Scope, record: ScopeRecord) -> dict[str, Any]:
         "entities": record.entities,
         "calls": record.calls,
         "seconds": round(seconds, 3),
+        **({"notOffered": sorted(record.not_offered)} if record.not_offered else {}),
         "problems": [
             {
                 "operation": operation,

@@ -15,13 +15,14 @@ from typing import NoReturn
 
 import anyio
 
+from collector.aws.availability import NOTHING_KNOWN, Availability, Offer
 from collector.aws.breaker import CircuitBreaker
 from collector.aws.clients import Answer, Client, Clients, Params
 from collector.aws.credentials import Identity, Keys, RequestTarget
-from collector.aws.faults import Classification, classify
+from collector.aws.faults import NO_SUCH_HOST, Classification, classify
 from collector.aws.limits import RateLimiter, RateLimits
 from collector.aws.paging import by_token
-from collector.faults import CallFailed, Reason, redact
+from collector.faults import NOT_OFFERED, CallFailed, Reason, redact
 from collector.report import ScopeRecord
 
 
@@ -48,13 +49,17 @@ class RetryPolicy:
 
 @dataclass(slots=True)
 class CallContext:
-    """What all calls of a run share. `concurrency` bounds the calls in flight over all accounts."""
+    """What all calls of a run share. `concurrency` bounds the calls in flight over all accounts.
+
+    A call to a service that is not offered in its region, according to `availability`, is not made.
+    """
 
     clients: Clients
     limits: RateLimits
     concurrency: int = 100
     retry_policy: RetryPolicy = field(default_factory=RetryPolicy)
     breaker: CircuitBreaker = field(default_factory=CircuitBreaker)
+    availability: Availability = NOTHING_KNOWN
     in_flight: asyncio.Semaphore = field(init=False)
 
     def __post_init__(self) -> None:
@@ -149,6 +154,8 @@ class ScopeCalls:
             await self._drain()
         built = await self._context.clients.get(client)
         api, where = built.apis[op], region or self._region
+        if self._context.availability.offer(client, where) is Offer.NOT_OFFERED:
+            raise CallFailed(f"{client}:{api}", Reason.UNREACHABLE, NOT_OFFERED, f"AWS does not offer it in {where}")
         limiter = self._context.limits.limiter(self._identity.account, where, client, api)
         call = _Call(f"{client}:{api}", built, client, op, params, where, again, limiter)
         try:
@@ -202,7 +209,7 @@ class ScopeCalls:
                 if attempt >= failure.max_attempts:
                     if failure.classification.unconnected:
                         self._context.breaker.unreachable(call.service, call.region, failure.classification)
-                    raise _failed(call, failure.classification) from None
+                    raise self._failed(call, failure.classification) from None
             await policy.sleep(policy.wait(attempt))
             self._record.retries += 1
         raise AssertionError  # pragma: no cover
@@ -210,17 +217,17 @@ class ScopeCalls:
     async def _attempt(self, call: _Call) -> Answer:
         unreachable = self._context.breaker.refuses(call.service, call.region)
         if unreachable is not None:
-            raise _failed(call, unreachable)
+            raise self._failed(call, unreachable)
         if call.limiter is not None:
             await call.limiter.acquire()
         try:  # before the semaphore: renewing keys is a call too, which would deadlock if all slots waited for it
             keys = await self._identity.get_frozen_credentials()
         except Exception as error:  # noqa: BLE001  (as below)
-            raise _failed(call, classify(error)) from None
+            raise self._failed(call, classify(error)) from None
         async with self._context.in_flight:
             unreachable = self._context.breaker.refuses(call.service, call.region)  # may have changed during the waits
             if unreachable is not None:
-                raise _failed(call, unreachable)
+                raise self._failed(call, unreachable)
             self._record.calls += 1
             try:
                 answer = await self._context.clients.call(
@@ -229,7 +236,7 @@ class ScopeCalls:
             except Exception as error:  # noqa: BLE001  (classify raises what is neither AWS nor network)
                 classification = classify(error)
             else:
-                self._context.breaker.answered(call.region)
+                self._answered(call)
                 if call.limiter is not None:
                     call.limiter.succeeded()
                 return answer
@@ -238,7 +245,7 @@ class ScopeCalls:
     async def _raise_failure(self, call: _Call, classification: Classification, keys: Keys) -> NoReturn:
         """Raise `_RetryableError` if another attempt may help, else `CallFailed`."""
         if not classification.unconnected:
-            self._context.breaker.answered(call.region)
+            self._answered(call)
         if classification.throttled:
             self._record.throttles += 1
             if call.limiter is not None:
@@ -252,14 +259,19 @@ class ScopeCalls:
             raise _RetryableError(classification, policy.other_attempts)
         if classification.unconnected:
             self._context.breaker.unreachable(call.service, call.region, classification)
-        raise _failed(call, classification)
+        raise self._failed(call, classification)
 
+    def _answered(self, call: _Call) -> None:
+        self._context.breaker.answered(call.region)
+        self._record.reached.add((call.service, call.region))
 
-def _failed(call: _Call, classification: Classification) -> CallFailed:
-    return CallFailed(
-        call.name,
-        classification.reason,
-        classification.code,
-        redact(classification.message),
-        rejected=classification.rejected,
-    )
+    def _failed(self, call: _Call, classification: Classification) -> CallFailed:
+        if classification.code == NO_SUCH_HOST:
+            self._record.unresolved.add((call.service, call.region))
+        return CallFailed(
+            call.name,
+            classification.reason,
+            classification.code,
+            redact(classification.message),
+            rejected=classification.rejected,
+        )

@@ -20,6 +20,7 @@ from aiobotocore.config import AioConfig
 from anyio import to_thread
 from botocore.exceptions import DataNotFoundError, UnknownServiceError
 
+from collector.aws.availability import Availability
 from collector.aws.credentials import RequestTarget
 from collector.aws.fast_path import FastPath
 from collector.aws.models import ReadingModels
@@ -52,7 +53,10 @@ GC_THRESHOLD = (50_000, 5, 20)
 
 
 class Clients:
-    """The botocore clients of a run, built for the region `home`; each call names its own region."""
+    """The botocore clients of a run, built for the region `home`; each call names its own region.
+
+    `availability` is what botocore's endpoint data say about services and regions.
+    """
 
     def __init__(self, session: aioboto3.Session, home: str, settings: TransportSettings | None = None) -> None:
         self._session = session
@@ -62,6 +66,7 @@ class Clients:
         self._home = home
         self._user_agent = f"collector/{__version__} {core.user_agent()}"
         self._pool = ConnectionPool(settings or TransportSettings(), core.get_config_variable("ca_bundle"))
+        self.availability = Availability(core.get_component("data_loader").load_data("endpoints"))
         self._parsers = core.get_component("response_parser_factory")
         self._built: dict[str, Client] = {}
         self._building = asyncio.Lock()

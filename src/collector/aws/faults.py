@@ -7,8 +7,10 @@ Sources of the codes: botocore's retry tables and error shapes, and AWS's docume
 from __future__ import annotations
 
 import re
+import socket
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from botocore.exceptions import (
     BotoCoreError,
@@ -57,6 +59,12 @@ VANISHED = frozenset({
 _EC2_VANISHED = re.compile(r"Invalid\w+\.(NotFound|Unavailable)")
 _SCP = re.compile(r"service control polic", re.IGNORECASE)
 
+NO_SUCH_HOST = "NoSuchHost"
+"""The code of a call to a host name that does not exist."""
+
+ARES_NOT_FOUND = 4
+"""c-ares's `ARES_ENOTFOUND`: aiohttp resolves with c-ares if aiodns is installed."""
+
 SERVER_ERROR = 500
 TOO_MANY = 429
 
@@ -97,7 +105,7 @@ def classify(error: BaseException) -> Classification:  # noqa: PLR0911  (a table
         case ConnectTimeoutError():
             return _network(error, Reason.UNREACHABLE, unconnected=True, transient=False)
         case EndpointConnectionError():
-            return _network(error, Reason.UNREACHABLE, unconnected=True, transient=not _is_unknown_host(error))
+            return _unconnected(error)
         case ReadTimeoutError():
             return _network(error, Reason.TIMEOUT)
         case ResponseParserError():
@@ -147,8 +155,19 @@ def _network(error: Exception, reason: Reason, *, transient: bool = True, unconn
     )
 
 
-def _is_unknown_host(error: EndpointConnectionError) -> bool:
-    """Whether the host name does not resolve: the region has no such endpoint, so a retry cannot help."""
-    text = f"{error.kwargs.get('error', '')}{error}"
-    signs = ("Name or service not known", "getaddrinfo", "DNS", "nodename nor servname")
-    return any(sign in text for sign in signs)
+def _unconnected(error: EndpointConnectionError) -> Classification:
+    if not _is_unknown_host(error.kwargs.get("error")):
+        return _network(error, Reason.UNREACHABLE, unconnected=True)
+    host = urlsplit(error.kwargs["endpoint_url"]).hostname
+    return Classification(Reason.UNREACHABLE, NO_SUCH_HOST, f"no such host: {host}", unconnected=True)
+
+
+def _is_unknown_host(error: object) -> bool:
+    """Whether a name server said that the host name does not exist. A resolver that fails or times out says nothing."""
+    cause = getattr(error, "os_error", error)  # aiohttp wraps the error of its resolver
+    if isinstance(cause, socket.gaierror):
+        return cause.errno == socket.EAI_NONAME
+    ares = getattr(cause, "__cause__", None)
+    if type(ares).__module__.startswith("aiodns"):
+        return getattr(ares, "args", ())[:1] == (ARES_NOT_FOUND,)
+    return "Name or service not known" in str(cause)

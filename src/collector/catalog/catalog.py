@@ -141,6 +141,12 @@ def client_of(service: Service, declaration: Declaration, client: str | None = N
     return client or declaration.client or service.client
 
 
+def listing_client(service: Service, declaration: Declaration) -> str | None:
+    """The botocore client that reads a declaration's rows; None for rows that need no call of their own."""
+    rows = call_of(declaration.rows) or declaration.rows
+    return client_of(service, declaration, rows.client) if isinstance(rows, Call | Custom) else None
+
+
 def call_of(rows: Rows) -> Call | None:
     """The call that reads a declaration's rows; None if there is no single one."""
     if isinstance(rows, SameAnswer):

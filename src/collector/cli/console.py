@@ -16,7 +16,14 @@ from collector.report import Ledger, Report, Status
 MAX_PROBLEMS = 40
 """Problems that are printed below the table; the rest are counted."""
 
-STYLES = {Status.COMPLETE: "green", Status.PARTIAL: "yellow", Status.SKIPPED: "dim", Status.FAILED: "red"}
+STYLES = {
+    Status.FAILED: "red",
+    Status.PARTIAL: "yellow",
+    Status.SKIPPED: "dim",
+    Status.COMPLETE: "green",
+    Status.UNAVAILABLE: "dim",
+}
+"""The style of each status, the worst first."""
 
 
 def show(report: Report) -> None:
@@ -51,7 +58,7 @@ def _services(report: Report) -> Table:
         groups.setdefault((scope["account"], scope["service"]), []).append(scope)
     for (account, service), scopes in sorted(groups.items()):
         states = {scope["status"] for scope in scopes}
-        status = next(state for state in (Status.PARTIAL, Status.SKIPPED, Status.COMPLETE) if state in states)
+        status = next(state for state in STYLES if state in states)
         sums = (f"{sum(scope[column] for scope in scopes):,}" for column in ("entities", "calls"))
         slowest = max(scope["seconds"] for scope in scopes)
         table.add_row(account, service, f"[{STYLES[status]}]{status}[/]", str(len(scopes)), *sums, f"{slowest:.1f}")
@@ -78,7 +85,7 @@ def progress(ledger: Ledger, *, enabled: bool) -> Iterator[None]:
 
 
 def _totals(ledger: Ledger) -> str:
-    records = list(ledger.scopes.values())
+    records = [record for record in ledger.scopes.values() if not record.unavailable]
     ended = sum(record.ended is not None for record in records)
     calls = sum(record.calls for record in records)
     throttles = sum(record.throttles for record in records)

@@ -14,7 +14,8 @@ import structlog
 from collector.analysis.facts import AnalysisLimits
 from collector.aws.accounts import AccountSession, Member
 from collector.catalog.catalog import Catalog
-from collector.engine.plan import jobs
+from collector.engine.offers import judge_unresolved
+from collector.engine.plan import plan_account
 from collector.engine.scopes import LocalScopes, ScopeCollector, ScopeContext, ScopeOutput, fail
 from collector.faults import CallFailed, Reason
 from collector.graph.analysis_run import AnalysisRun
@@ -67,7 +68,8 @@ class AccountRun:
 
     def __init__(self, context: RunContext, member: Member, session: AccountSession, ledger: Ledger) -> None:
         self._context, self._session, self._ledger = context, session, ledger
-        self._jobs = jobs(context.catalog, session.target)
+        plan = plan_account(context.catalog, session.target, context.scopes.calls.availability)
+        self._jobs = plan.jobs
         self._writer = Writer(context.sink, ledger, context.sink_lock)
         options = replace(context.options, account_name=context.options.account_name or session.target.name)
         self._assembler = context.assembler.account(session.target, options, ledger)
@@ -75,6 +77,10 @@ class AccountRun:
         self.bug = False
         for job in self._jobs:
             ledger.plan(job.scope)
+        for scope in plan.unavailable:
+            ledger.plan(scope).unavailable = True
+        for scope, clients in plan.not_offered.items():
+            ledger.plan(scope).not_offered.update(clients)
 
     def _scope_collector(self, member: Member) -> ScopeCollector:
         context, writer = self._context, self._writer
@@ -105,6 +111,8 @@ class AccountRun:
     async def _collect(self) -> None:
         await self._scopes.run(self._jobs)
         self.bug = self._scopes.bug
+        for scope, clients in judge_unresolved(self._ledger, self._jobs, self._context.scopes.calls.availability):
+            log.info("not offered here", **scope._asdict(), clients=clients)
         unselected = set(Catalog.all().types) - set(self._context.catalog.types)
         incomplete = self._ledger.incomplete_types(self._session.target.account)
         for record in self._assembler.close(frozenset(incomplete | unselected)):

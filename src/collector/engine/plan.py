@@ -1,13 +1,14 @@
-"""Plans an account: the catalogue and a target become jobs, in the order to start them. Pure."""
+"""Plans an account: the catalogue and a target become jobs, in the order to start them, without what AWS does not offer. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
-from collector.catalog.catalog import Catalog, declarations, operations, scope_of
+from collector.aws.availability import Availability, Offer
+from collector.catalog.catalog import Catalog, declarations, listing_client, operations, parent_type, scope_of
 from collector.model import GLOBAL, Place, Scope, Target
-from collector.schema.declarations import Declaration, Service
+from collector.schema.declarations import Declaration, Entity, Service
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,82 @@ class Job:
     place: Place
     region: str
     target: Target
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The jobs of an account; the scopes that have none, and the clients that AWS does not offer in these and other scopes."""
+
+    jobs: list[Job] = field(default_factory=list)
+    unavailable: list[Scope] = field(default_factory=list)
+    not_offered: dict[Scope, frozenset[str]] = field(default_factory=dict)
+
+
+def plan_account(catalog: Catalog, target: Target, availability: Availability) -> Plan:
+    """The jobs of one account, as `jobs` orders them, without the declarations whose rows AWS does not offer there."""
+    plan = Plan()
+    for job in jobs(catalog, target):
+        missing = _missing(job, availability)
+        kept = tuple(each for each in job.declarations if each not in missing)
+        if missing:
+            plan.not_offered[job.scope] = frozenset(client for client in missing.values() if client)
+        if kept:
+            plan.jobs.append(replace(job, declarations=kept))
+        else:
+            plan.unavailable.append(job.scope)
+    return plan
+
+
+def listing_clients(job: Job) -> frozenset[str | None]:
+    """The clients that list the rows of a job which have no parents; None stands for rows that need no call."""
+    roots = (each for each in job.declarations if parent_type(each) is None)
+    return frozenset(listing_client(job.service, each) for each in roots)
+
+
+def _missing(job: Job, availability: Availability) -> dict[Declaration, str | None]:
+    """The declarations of a job that have no rows, because AWS does not offer the client that lists them or their parents."""
+    missing: dict[Declaration, str | None] = {}
+    types: dict[str, str | None] = {}
+    for declaration in _parents_first(job.declarations):
+        parent, client = parent_type(declaration), listing_client(job.service, declaration)
+        if parent in types:
+            client = types[parent]
+        elif client is None:
+            if _is_somewhere(job.service, job.target, availability):
+                continue
+        elif _is_offered(job.scope, client, job.region, availability):
+            continue
+        missing[declaration] = client
+        if isinstance(declaration, Entity):
+            types[declaration.type] = client
+    return missing
+
+
+def _parents_first(declared: Iterable[Declaration]) -> list[Declaration]:
+    """The declarations in an order in which each stands behind its parent, if that is among them."""
+    remaining, ordered = list(declared), list[Declaration]()
+    while remaining:
+        types = {each.type for each in remaining if isinstance(each, Entity)}
+        ready = [each for each in remaining if parent_type(each) not in types]
+        ordered += ready
+        remaining = [each for each in remaining if each not in ready]
+    return ordered
+
+
+def _is_offered(scope: Scope, client: str, region: str, availability: Availability) -> bool:
+    return availability.offer(client, region, globally=scope.region == GLOBAL) is not Offer.NOT_OFFERED
+
+
+def _is_somewhere(service: Service, target: Target, availability: Availability) -> bool:
+    """Whether the partition may have the service: without it, the account has no entity for the service itself."""
+    listed = [each for each in declarations(service) if listing_client(service, each) is not None]
+    regions = availability.partition_regions(target.home) | {target.home, *target.regions}
+    return not listed or any(
+        availability.offer(listing_client(service, each) or "", region, globally=is_global) is not Offer.NOT_OFFERED
+        for each in listed
+        for is_global in [scope_of(service, each) == "global"]
+        for region in ([target.home] if is_global else regions)
+    )
 
 
 def jobs(catalog: Catalog, target: Target) -> list[Job]:

@@ -133,7 +133,13 @@ class Run:
             self._processes or nullcontext() as processes,
             Clients(session, session.region_name or HOMES["aws"]) as clients,
         ):
-            calls = CallContext(clients, limits, self._settings.max_concurrency, self._retry_policy)
+            calls = CallContext(
+                clients,
+                limits,
+                self._settings.max_concurrency,
+                self._retry_policy,
+                availability=clients.availability,
+            )
             accounts = Accounts(session, calls, self.ledger, self._settings, self._catalog)
             caller = await accounts.caller()
             await accounts.check_regions(caller)

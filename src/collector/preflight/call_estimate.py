@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from collector.aws.availability import NOTHING_KNOWN, Availability
 from collector.aws.rates import Rate, Rates
 from collector.catalog.catalog import Catalog, client_of, describing_client, parent_type
 from collector.catalog.permissions import api_of
 from collector.engine.context import Listing, listing_of
-from collector.engine.plan import Job, jobs
+from collector.engine.plan import Job, plan_account
 from collector.model import GLOBAL, Scope, Target
 from collector.schema.declarations import Call, Custom, Declaration, Entity, Hydrate, Synthetic
 
@@ -58,11 +59,12 @@ class PlannedCall:
 
 @dataclass(frozen=True, slots=True)
 class CallEstimate:
-    """The calls of one account. `scopes` includes scopes without calls."""
+    """The calls of one account. `scopes` includes scopes without calls; AWS does not offer the `unavailable` ones."""
 
     target: Target
     calls: tuple[PlannedCall, ...]
     scopes: tuple[Scope, ...] = ()
+    unavailable: tuple[Scope, ...] = ()
 
     def of_kind(self, kind: CallKind) -> Iterator[PlannedCall]:
         """The calls of one kind."""
@@ -90,21 +92,23 @@ def _seconds(count: int, rate: Rate, share: float) -> float:
     return max(0.0, (count - max(1.0, rate.burst * share)) / ((rate.ceiling or rate.per_second) * share))
 
 
-def estimate_calls(catalog: Catalog, target: Target, *, by_role: bool = False) -> CallEstimate:
+def estimate_calls(
+    catalog: Catalog, target: Target, *, by_role: bool = False, availability: Availability = NOTHING_KNOWN
+) -> CallEstimate:
     """The calls that a run makes in an account; `by_role` adds the call that assumes its role."""
     repeated = catalog.repeated_calls()
     shared: set[tuple[Any, ...]] = set()
     calls = list(_setup_calls(target, by_role=by_role))
-    planned = jobs(catalog, target)
-    scopes = dict.fromkeys((calls[0].scope, *(job.scope for job in planned)))
-    for call in (call for job in planned for call in _job_calls(job)):
+    plan = plan_account(catalog, target, availability)
+    scopes = dict.fromkeys((calls[0].scope, *(job.scope for job in plan.jobs)))
+    for call in (call for job in plan.jobs for call in _job_calls(job)):
         if call.kind is CallKind.CERTAIN and (call.client, call.op) in repeated:
             key = call.client, call.op, call.region, str(sorted(call.params.items())), str(sorted(call.args.items()))
             if key in shared:
                 continue  # the run shares one answer between the services of an account
             shared.add(key)
         calls.append(call)
-    return CallEstimate(target, tuple(calls), tuple(scopes))
+    return CallEstimate(target, tuple(calls), tuple(scopes), tuple(plan.unavailable))
 
 
 def _setup_calls(target: Target, *, by_role: bool) -> Iterator[PlannedCall]:

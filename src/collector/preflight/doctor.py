@@ -136,7 +136,8 @@ class _Doctor:
         self._report_disabled_regions(target.account)
         await self._check_regions(session)
         calls = self._reach.calls(session, target.home)
-        result = await probe_account(calls, session, member.role, self._catalog, self._required)
+        availability = self._reach.context.availability
+        result = await probe_account(calls, session, member.role, self._catalog, self._required, availability)
         for action, why in sorted(result.denied.items()):
             remedy = _fix_permission(action, why, member.role or target.caller)
             missing = self._required.types.get(action, ())

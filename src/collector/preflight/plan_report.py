@@ -60,6 +60,7 @@ class PlanReport:
         for each in sorted(self.estimates, key=lambda each: each.target.account):
             regions = f"{pluralize(len(each.target.regions), 'region')} ({', '.join(each.target.regions)})"
             yield f"account {each.target.account}: {regions}, at least {pluralize(each.minimum, 'call')}"
+            yield from _unavailable(each)
         for account, why in sorted(self.refused.items()):
             yield f"account {account}: refused: {why}"
         for scope, why in sorted(self.skipped.items()):
@@ -100,6 +101,15 @@ def _table(estimates: list[CallEstimate]) -> Iterator[str]:
         yield f"{service:<16} {scopes[service]:>7,} {count[CallKind.CERTAIN]:>7,} {count[CallKind.ONCE]:>7,}  {names}"
 
 
+def _unavailable(estimate: CallEstimate) -> Iterator[str]:
+    places: dict[str, list[str]] = defaultdict(list)
+    for scope in sorted(estimate.unavailable):
+        places[scope.service].append(scope.region)
+    if places:
+        services = "; ".join(f"{service} ({', '.join(regions)})" for service, regions in sorted(places.items()))
+        yield f"account {estimate.target.account}: not offered by AWS: {services}"
+
+
 def _account(estimate: CallEstimate) -> dict[str, Any]:
     scopes: dict[Scope, list[PlannedCall]] = {scope: [] for scope in estimate.scopes}
     for call in estimate.calls:
@@ -110,6 +120,7 @@ def _account(estimate: CallEstimate) -> dict[str, Any]:
         "regions": list(estimate.target.regions),
         "leastCalls": estimate.minimum,
         "scopes": [_scope(scope, calls) for scope, calls in sorted(scopes.items())],
+        "unavailable": [{"region": each.region, "service": each.service} for each in sorted(estimate.unavailable)],
     }
 
 
@@ -142,7 +153,10 @@ async def plan_report(
             if isinstance(session, CallFailed):
                 report.refused[member.account] = summarize(session)
             else:
-                report.estimates.append(estimate_calls(catalog, session.target, by_role=member.role is not None))
+                by_role, availability = member.role is not None, reach.context.availability
+                report.estimates.append(
+                    estimate_calls(catalog, session.target, by_role=by_role, availability=availability)
+                )
 
         await reach.visit(caller, visit)
         for scope, record in reach.ledger.scopes.items():

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from collector.aws.accounts import AccountSession
+from collector.aws.availability import NOTHING_KNOWN, Availability
 from collector.aws.calls import ScopeCalls
 from collector.catalog.catalog import Catalog
 from collector.catalog.permissions import action_of
 from collector.concurrency import chunks, for_each
-from collector.faults import CallFailed, Reason
-from collector.preflight.call_estimate import CallKind, PlannedCall, estimate_calls
+from collector.faults import NOT_OFFERED, CallFailed, Reason
+from collector.preflight.call_estimate import CallEstimate, CallKind, PlannedCall, estimate_calls
 from collector.preflight.policy import GATEWAY, RequiredActions
 from collector.schema.paths import walker
 
@@ -41,7 +42,12 @@ class ProbeResult:
 
 
 async def probe_account(
-    calls: ScopeCalls, session: AccountSession, role: str | None, catalog: Catalog, required: RequiredActions
+    calls: ScopeCalls,
+    session: AccountSession,
+    role: str | None,
+    catalog: Catalog,
+    required: RequiredActions,
+    availability: Availability = NOTHING_KNOWN,
 ) -> ProbeResult:
     """Simulate the policies of the identity, then call each listing. `role` is the ARN of the assumed role, if any."""
     result = ProbeResult()
@@ -52,7 +58,7 @@ async def probe_account(
             result.simulated = True
         except CallFailed:
             pass  # simulation needs iam:SimulatePrincipalPolicy, which a run does not
-    await _call_listings(calls, session, catalog, result)
+    await _call_listings(calls, estimate_calls(catalog, session.target, availability=availability), result)
     return result
 
 
@@ -99,15 +105,15 @@ def _explain(result: Mapping[str, Any]) -> str:
     return "a policy denies it" if result["EvalDecision"] == "explicitDeny" else "no policy allows it"
 
 
-async def _call_listings(calls: ScopeCalls, session: AccountSession, catalog: Catalog, result: ProbeResult) -> None:
-    row = {"AccountId": session.target.account, "CallerArn": session.target.caller}
+async def _call_listings(calls: ScopeCalls, estimate: CallEstimate, result: ProbeResult) -> None:
+    row = {"AccountId": estimate.target.account, "CallerArn": estimate.target.caller}
 
     async def one(call: PlannedCall) -> None:
         result.calls += 1
         try:
             await calls.once(call.client, call.op, _params(call, row), region=call.region)
         except CallFailed as failure:
-            if failure.is_one_of(call.absent):
+            if failure.is_one_of((*call.absent, NOT_OFFERED)):
                 return
             action = action_of(call.client, call.op)
             if failure.reason in DENIED and action is not None:
@@ -116,15 +122,15 @@ async def _call_listings(calls: ScopeCalls, session: AccountSession, catalog: Ca
             else:
                 result.failures.append((call, failure))
 
-    await for_each(list(_probes(session, catalog)), one, AT_ONCE)
+    await for_each(list(_probes(estimate)), one, AT_ONCE)
 
 
-def _probes(session: AccountSession, catalog: Catalog) -> Iterator[PlannedCall]:
+def _probes(estimate: CallEstimate) -> Iterator[PlannedCall]:
     """Each listing once, the regional ones in one region. Per-row calls cannot be made without a row."""
-    target = session.target
+    target = estimate.target
     one_region = target.home if target.home in target.regions else next(iter(target.regions), target.home)
     seen: set[tuple[str, ...]] = set()
-    for call in estimate_calls(catalog, target).calls:
+    for call in estimate.calls:
         key = (call.client, call.op, str(sorted(call.params.items())))
         if call.kind is not CallKind.PER_ROW and key not in seen and call.region in (one_region, target.home):
             seen.add(key)

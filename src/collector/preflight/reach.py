@@ -68,5 +68,8 @@ async def open_reach(
     session = aioboto3.Session()
     ledger = Ledger("preflight", __version__)
     async with Clients(session, session.region_name or HOMES["aws"]) as clients:
-        context = CallContext(clients, RateLimits.of(settings), settings.max_concurrency, retry_policy)
+        limits = RateLimits.of(settings)
+        context = CallContext(
+            clients, limits, settings.max_concurrency, retry_policy, availability=clients.availability
+        )
         yield Reach(settings, Accounts(session, context, ledger, settings, catalog), context, ledger)

@@ -29,7 +29,7 @@ from collector.catalog.catalog import Catalog, clients_of
 from collector.config import Settings, load_settings
 from collector.engine.account import RunContext
 from collector.engine.accounts import LocalAccounts
-from collector.engine.plan import Job, jobs
+from collector.engine.plan import Job, plan_account
 from collector.engine.scopes import LocalScopes, ScopeContext, ScopeOutput
 from collector.faults import CallFailed
 from collector.graph.assemble import Page, PageConverter
@@ -147,7 +147,8 @@ class Worker:
     def _jobs(self, target: Target) -> Mapping[Scope, Job]:
         """The jobs of an account, by their scopes."""
         if target not in self._plans:
-            self._plans[target] = {job.scope: job for job in jobs(self._context.catalog, target)}
+            plan = plan_account(self._context.catalog, target, self._context.scopes.calls.availability)
+            self._plans[target] = {job.scope: job for job in plan.jobs}
         return self._plans[target]
 
     def _account_session(self, task: CollectScopes, ledger: Ledger) -> AccountSession:
@@ -176,7 +177,8 @@ async def serve() -> None:
     catalog = Catalog.all().choose(settings.services, settings.skip_services)
     session = aioboto3.Session()
     async with Clients(session, session.region_name or HOMES["aws"]) as clients:
-        calls = CallContext(clients, RateLimits.of(settings, unlimited=configure.unlimited), settings.max_concurrency)
+        limits = RateLimits.of(settings, unlimited=configure.unlimited)
+        calls = CallContext(clients, limits, settings.max_concurrency, availability=clients.availability)
         parent = ParentConnection(writer)
         context = RunContext(catalog, settings.options(), ScopeContext(calls), parent)
         loop.add_signal_handler(signal.SIGINT, lambda: None)  # the parent decides what an interrupt means
