@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import pickle
+
 import pytest
 
-from collector.faults import CallFailed, Reason
+from collector.faults import NOT_OFFERED, CallFailed, Reason
 from collector.model import Dangling, Scope
 from collector.report import Ledger, Status
 
@@ -58,6 +60,40 @@ def test_a_skipped_scope_keeps_its_reason_and_leaves_the_run_complete():
     assert ledger.scopes[OTHER].status is Status.SKIPPED
     assert ledger.status is Status.COMPLETE
     assert ledger.incomplete_types() == set()
+
+
+def test_a_scope_that_aws_does_not_offer_is_unavailable_and_leaves_the_run_complete():
+    ledger = _ledger(EC2)
+    record = ledger.plan(SQS)
+    record.unavailable = True
+    record.mark_not_offered({"sqs"}, NOT_OFFERED)
+    assert (record.status, ledger.status, ledger.incomplete_types()) == (Status.UNAVAILABLE, Status.COMPLETE, set())
+    scopes = {scope["service"]: scope for scope in ledger.report(())["scopes"]}
+    assert (scopes["sqs"]["status"], scopes["sqs"]["notOffered"], scopes["sqs"]["problems"]) == (
+        "unavailable",
+        ["sqs"],
+        [],
+    )
+    assert "notOffered" not in scopes["ec2"]
+
+
+def test_only_problems_of_a_client_that_is_not_offered_are_none():
+    record = _ledger(EC2).scopes[EC2]
+    record.fail(_failure(Reason.UNREACHABLE, code="NoSuchHost"), {"aws_ebs_volume"})
+    record.fail(_failure(Reason.UNREACHABLE, operation="ec2x:DescribeVpcs", code="NoSuchHost"), {"aws_vpc"})
+    record.fail(_failure(Reason.DENIED), {"aws_instance"})
+    record.mark_not_offered({"ec2"}, "NoSuchHost")
+    assert record.incomplete_types() == {"aws_vpc", "aws_instance"}
+
+
+def test_what_another_process_learnt_of_endpoints_is_added():
+    record, other = _ledger(EC2).scopes[EC2], _ledger(EC2).scopes[EC2]
+    other.reached.add(("ec2", "us-east-1"))
+    other.unresolved.add(("ec2", "us-east-9"))
+    other.not_offered.add("sns")
+    record.add(pickle.loads(pickle.dumps(other)))
+    assert (record.reached, record.unresolved) == ({("ec2", "us-east-1")}, {("ec2", "us-east-9")})
+    assert (record.not_offered, record.unavailable) == ({"sns"}, False)
 
 
 def test_equal_failures_are_one_problem_with_a_count_and_all_types():

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from datetime import timedelta
 from typing import Any, cast
 
 import pytest
+from aiohttp import ClientConnectorDNSError
+from aiohttp.client_reqrep import ConnectionKey
 from botocore.exceptions import (
     ConnectionClosedError,
     ConnectTimeoutError,
@@ -14,8 +17,10 @@ from botocore.exceptions import (
 )
 from botocore.parsers import ResponseParserError
 
+from collector.aws.availability import Absence, Availability
 from collector.aws.calls import CallContext, RetryPolicy, ScopeCalls
 from collector.aws.credentials import Identity, IssuedKeys, Keys
+from collector.aws.faults import NO_SUCH_HOST
 from collector.aws.limits import RateLimits
 from collector.faults import CallFailed, Reason
 from collector.report import ScopeRecord
@@ -274,3 +279,70 @@ async def test_calls_in_flight_are_bounded_by_the_concurrency():
     calls = calls_over(clients)
     await asyncio.gather(*(calls.once("svc", "get_thing", {}) for _ in range(40)))
     assert clients.peak == 10
+
+
+def _unresolved(errno: int) -> EndpointConnectionError:
+    """The error of a host name that did not resolve, as aiohttp and then botocore wrap it."""
+    key = ConnectionKey(
+        "svc.us-east-1.amazonaws.com", 443, is_ssl=True, ssl=True, proxy=None, proxy_auth=None, proxy_headers_hash=None
+    )
+    return EndpointConnectionError(endpoint_url=URL, error=ClientConnectorDNSError(key, socket.gaierror(errno, "x")))
+
+
+async def test_a_host_name_that_does_not_exist_is_not_tried_again():
+    clients, record = ScriptedClients(get_thing=[_unresolved(socket.EAI_NONAME)]), ScopeRecord()
+    with pytest.raises(CallFailed) as raised:
+        await calls_over(clients, record=record).once("svc", "get_thing", {})
+    assert (raised.value.reason, raised.value.code) == (Reason.UNREACHABLE, NO_SUCH_HOST)
+    assert (record.unresolved, record.reached, record.retries) == ({("svc", "us-east-1")}, set(), 0)
+
+
+@pytest.mark.parametrize("errno", [socket.EAI_AGAIN, socket.EAI_FAIL, socket.EAI_SYSTEM])
+async def test_a_resolver_that_fails_is_asked_again_and_proves_nothing(errno):
+    clients, record = ScriptedClients(get_thing=[_unresolved(errno)] * 5), ScopeRecord()
+    with pytest.raises(CallFailed) as raised:
+        await calls_over(clients, record=record).once("svc", "get_thing", {})
+    assert (raised.value.reason, raised.value.code) == (Reason.UNREACHABLE, "EndpointConnectionError")
+    assert (record.unresolved, record.retries) == (set(), 4)
+
+
+@pytest.mark.parametrize(
+    "failure", [ConnectTimeoutError(endpoint_url=URL), EndpointConnectionError(endpoint_url=URL, error="refused")]
+)
+async def test_an_endpoint_that_does_not_answer_is_not_taken_for_absent(failure):
+    record = ScopeRecord()
+    with pytest.raises(CallFailed):
+        await calls_over(ScriptedClients(get_thing=[failure] * 5), record=record).once("svc", "get_thing", {})
+    assert (record.unresolved, record.reached) == (set(), set())
+
+
+async def test_an_error_of_aws_shows_that_the_endpoint_exists():
+    record = ScopeRecord()
+    with pytest.raises(CallFailed):
+        await calls_over(ScriptedClients(get_thing=[error("AccessDenied")]), record=record).once("svc", "get_thing", {})
+    assert record.reached == {("svc", "us-east-1")}
+
+
+async def test_every_scope_remembers_a_host_name_that_does_not_exist():
+    clients = ScriptedClients(get_thing=[_unresolved(socket.EAI_NONAME)])
+    first = calls_over(clients, record=(one := ScopeRecord()))
+    second = ScopeCalls(first._context, first._identity, "us-east-1", two := ScopeRecord())
+    for calls in (first, second):
+        with pytest.raises(CallFailed):
+            await calls.once("svc", "get_thing", {})
+    assert one.unresolved == two.unresolved == {("svc", "us-east-1")}
+    assert len(clients.calls) == 1
+
+
+async def test_a_call_to_a_service_that_is_not_offered_is_not_made_and_is_no_failure():
+    clients, record = ScriptedClients(), ScopeRecord()
+    calls = calls_over(clients, record=record)
+    calls._context.availability = Availability(
+        {"partitions": [{"partition": "aws", "regions": {"us-east-1": {}}, "regionRegex": "x", "services": {}}]},
+        [Absence("svc", "aws", "this test")],
+    )
+    with pytest.raises(CallFailed) as raised:
+        await calls.once("svc", "get_thing", {})
+    record.fail(raised.value, ["aws_thing"])
+    assert (record.problems, record.not_offered, record.incomplete_types()) == ({}, {"svc"}, set())
+    assert clients.calls == []

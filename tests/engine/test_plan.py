@@ -3,14 +3,17 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import pairwise
 
+import botocore.session
 import pytest
 
 from collector.aws.accounts import select_regions
+from collector.aws.availability import NOTHING_KNOWN, Absence, Availability
 from collector.aws.rates import is_account_wide
 from collector.catalog.catalog import Catalog, declarations, operations
-from collector.engine.plan import jobs, sharing_limits
-from collector.model import Scope, Target
-from collector.schema.declarations import Call, Entity, Service
+from collector.demo.places import REGION, SECOND_REGION
+from collector.engine.plan import jobs, plan_account, sharing_limits
+from collector.model import HOMES, Scope, Target
+from collector.schema.declarations import Call, Entity, Service, Synthetic
 
 ACCOUNT = "111122223333"
 
@@ -152,3 +155,88 @@ def test_every_declaration_of_the_catalogue_is_planned_once_in_each_place():
 )
 def test_regions_are_the_requested_ones_in_order_or_all_enabled_ones_by_name(requested, expected):
     assert select_regions(requested, ["us-east-1", "eu-west-1"]) == expected
+
+
+AVAILABILITY = Availability(botocore.session.get_session().get_component("data_loader").load_data("endpoints"))
+EVERYWHERE = {partition: tuple(sorted(AVAILABILITY.partition_regions(home))) for partition, home in HOMES.items()}
+
+
+def _without(*clients: str) -> Availability:
+    """As botocore says, but the partition `aws` lacks these clients."""
+    data = botocore.session.get_session().get_component("data_loader").load_data("endpoints")
+    return Availability(data, [Absence(client, "aws", "this test") for client in clients])
+
+
+def test_nothing_is_left_out_where_the_sample_estate_is():
+    catalog, target = Catalog.all(), _target(REGION, SECOND_REGION)
+    plan = plan_account(catalog, target, AVAILABILITY)
+    assert (plan.unavailable, plan.not_offered) == ([], {})
+    assert plan.jobs == jobs(catalog, target)
+
+
+@pytest.mark.parametrize("partition", HOMES)
+def test_every_scope_of_a_partition_is_either_a_job_or_unavailable(partition):
+    target = _target(*EVERYWHERE[partition], partition=partition)
+    plan = plan_account(Catalog.all(), target, AVAILABILITY)
+    planned = [job.scope for job in plan.jobs]
+    assert sorted(planned + plan.unavailable) == sorted(job.scope for job in jobs(Catalog.all(), target))
+    assert plan.unavailable
+
+
+def test_only_what_no_other_region_lacks_is_left_out_of_a_partition():
+    plan = plan_account(Catalog.all(), _target(*EVERYWHERE["aws"]), AVAILABILITY)
+    assert {scope.service for scope in plan.unavailable} == {"cloudhsm", "inspector", "waf", "workspaces"}
+    regions = {scope.region for scope in plan.unavailable if scope.service == "workspaces"}
+    assert {"us-west-1", "us-east-2"} <= regions
+    assert not {"us-east-1", "eu-west-1", "global"} & regions
+
+
+@pytest.mark.parametrize(
+    ("partition", "unavailable"),
+    [
+        ("aws-cn", {("cn-north-1", "workspaces")}),
+        ("aws-us-gov", {("global", "cloudfront")}),
+    ],
+)
+def test_the_default_services_that_other_partitions_lack(partition, unavailable):
+    target = _target(*EVERYWHERE[partition], partition=partition)
+    plan = plan_account(Catalog.all().choose(), target, AVAILABILITY)
+    assert {(scope.region, scope.service) for scope in plan.unavailable} == unavailable
+
+
+@pytest.mark.parametrize("partition", ["aws-cn", "aws-us-gov"])
+def test_a_scope_with_several_clients_keeps_what_the_others_list(partition):
+    target = _target(*EVERYWHERE[partition], partition=partition)
+    plan = plan_account(Catalog.all(), target, AVAILABILITY)
+    by_scope = {(job.scope.service, job.scope.region): job for job in plan.jobs}
+    types = {each.type for each in by_scope["route53", "global"].declarations if isinstance(each, Entity)}
+    assert "aws_route53_zone" in types
+    assert "aws_route53_domain" not in types
+    assert plan.not_offered[Scope(ACCOUNT, "global", "route53")] == {"route53domains"}
+    acls = by_scope["wafv2", "global"].declarations
+    assert [each.type for each in acls if isinstance(each, Entity)] == ["aws_waf_v2"]
+
+
+def test_children_are_left_out_with_their_parents():
+    child = replace(_entity("aws_child", "list_c"), rows=Call("list_c", "Items", each="aws_parent", client="kept"))
+    parent = replace(_entity("aws_parent", "list_p"), client="gone")
+    other = replace(_entity("aws_other", "list_o"), client="kept")
+    service = _service("kept", child, parent, other)
+    plan = plan_account(Catalog((service,)), _target("eu-west-1"), _without("gone"))
+    assert [job.declarations for job in plan.jobs] == [(other,)]
+    assert list(plan.not_offered.values()) == [{"gone"}]
+
+
+def test_a_service_that_the_partition_lacks_has_no_entity_of_its_own():
+    node = Entity(type="aws_gone", cls="Service", rows=Synthetic(), key="x", name="x", scope="global")
+    service = replace(_service("gone", _entity("aws_thing", "list_things")), node=node)
+    plan = plan_account(Catalog((service,)), _target("eu-west-1"), _without("gone"))
+    assert (plan.jobs, [scope.region for scope in plan.unavailable]) == ([], ["global", "eu-west-1"])
+    kept = plan_account(Catalog((service,)), _target("eu-west-1"), NOTHING_KNOWN)
+    assert [job.scope.region for job in kept.jobs] == ["global", "eu-west-1"]
+
+
+def test_a_service_that_only_some_regions_lack_keeps_its_entity():
+    plan = plan_account(Catalog.all().choose(["workspaces"]), _target("us-west-1"), AVAILABILITY)
+    assert [job.scope.region for job in plan.jobs] == ["global"]
+    assert plan.unavailable == [Scope(ACCOUNT, "us-west-1", "workspaces")]

@@ -60,6 +60,15 @@ def test_the_json_plan_lists_the_operations_of_each_scope(estate, capsys):
     assert scope["byRow"] == ["sqs:GetQueueAttributes"]
 
 
+def test_a_plan_names_what_aws_does_not_offer_and_counts_no_calls_for_it(estate, capsys):
+    words = ("--regions", "us-east-1,us-east-2", "--services", "workspaces")
+    _, out, _ = _planned(capsys, *words)
+    assert f"account {HOME}: not offered by AWS: workspaces (us-east-2)" in out.splitlines()
+    (account,) = json.loads(_planned(capsys, *words, "--format", "json")[1])["accounts"]
+    assert account["unavailable"] == [{"region": "us-east-2", "service": "workspaces"}]
+    assert ("us-east-2", "workspaces") not in {(scope["region"], scope["service"]) for scope in account["scopes"]}
+
+
 def test_refused_accounts_and_disabled_regions_are_reported(estate, capsys):
     refused = lambda request: PARTNER in request.params["RoleArn"]  # noqa: E731
     estate.stub.faults.append(Fault("sts", "AssumeRole", status=403, code="AccessDenied", when=refused))
