@@ -11,7 +11,7 @@ from collector.aws.availability import NOTHING_KNOWN, Absence, Availability
 from collector.aws.rates import is_account_wide
 from collector.catalog.catalog import Catalog, declarations, operations
 from collector.demo.places import REGION, SECOND_REGION
-from collector.engine.plan import jobs, plan_account, sharing_limits
+from collector.engine.plan import jobs, listing_clients, plan_account, sharing_limits
 from collector.model import HOMES, Scope, Target
 from collector.schema.declarations import Call, Entity, Service, Synthetic
 
@@ -240,3 +240,9 @@ def test_a_service_that_only_some_regions_lack_keeps_its_entity():
     plan = plan_account(Catalog.all().choose(["workspaces"]), _target("us-west-1"), AVAILABILITY)
     assert [job.scope.region for job in plan.jobs] == ["global"]
     assert plan.unavailable == [Scope(ACCOUNT, "us-west-1", "workspaces")]
+
+
+def test_a_regional_scope_needs_a_client_that_lists_its_rows():
+    """Otherwise it could be neither unavailable nor judged by its host names."""
+    regional = [job for job in jobs(Catalog.all(), _target("eu-west-1")) if job.scope.region != "global"]
+    assert [job.scope.service for job in regional if None in listing_clients(job)] == []

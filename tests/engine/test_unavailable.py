@@ -6,6 +6,7 @@ import asyncio
 import socket
 from urllib.parse import urlsplit
 
+import botocore.session
 import pytest
 
 from collector.aws.clients import Clients
@@ -175,3 +176,24 @@ async def test_a_run_over_all_regions_of_a_partition_is_complete(
     (account,) = [record for record in collected.records if record["_type"] == "aws_account"]
     assert account["_key"].startswith(f"arn:{partition}:iam::")
     assert {call.service for call in estate.stub.calls}.isdisjoint({"route53domains", "waf"})
+
+
+async def test_a_run_over_all_regions_of_aws_is_complete(unresolved, regions):
+    """Only the endpoints that botocore lists exist. All services with gaps, and one without, are collected."""
+    session = botocore.session.get_session()
+    everywhere = regions(*session.get_available_regions("ec2"))
+    services = {
+        client: set(everywhere) - set(session.get_available_regions(client))
+        for client in ("cloudhsmv2", "guardduty", "inspector2", "sqs", "transfer", "wafv2", "workspaces")
+    }
+    unresolved.update(
+        {f"{client}.{region}.amazonaws.com": NONAME for client, gaps in services.items() for region in gaps}
+    )
+    names = [client.removesuffix("v2") if client == "cloudhsmv2" else client for client in services]
+    collected = await collect(regions=(), services=",".join(names))
+    assert _problems(collected) == {}
+    assert collected.report["status"] == "complete"
+    for name, gaps in zip(names, services.values(), strict=True):
+        missing = {region for region, status in _statuses(collected, name).items() if status == "unavailable"}
+        assert missing == gaps
+    assert services["workspaces"] > {NEW, "us-west-1"}

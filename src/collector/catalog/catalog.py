@@ -144,7 +144,9 @@ def client_of(service: Service, declaration: Declaration, client: str | None = N
 def listing_client(service: Service, declaration: Declaration) -> str | None:
     """The botocore client that reads a declaration's rows; None for rows that need no call of their own."""
     rows = call_of(declaration.rows) or declaration.rows
-    return client_of(service, declaration, rows.client) if isinstance(rows, Call | Custom) else None
+    if isinstance(rows, Call | Custom):
+        return client_of(service, declaration, rows.client)
+    return client_of(service, declaration) if declaration.describe else None
 
 
 def call_of(rows: Rows) -> Call | None:
