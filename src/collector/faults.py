@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
+from html.parser import HTMLParser
 
 _SECRETS = re.compile(
     r"(?i)(x-amz-security-token|x-amz-signature|authorization|signature|secret\w*|token)([=:]\s*)[^\s&,]+"
 )
+
+_HTML = re.compile(r"(?i)<(!doctype\s+html|html|head|body|title)\b")
+_ESCAPED_SPACE = re.compile(r"\\[nrt]")
+
+MESSAGE_LENGTH = 500
+"""Longest message, in characters."""
 
 
 class Reason(StrEnum):
@@ -57,3 +64,45 @@ class CallFailed(Exception):  # noqa: N818  (an event to report, as often as an 
 def redact(text: str) -> str:
     """Replace the value of everything that looks like a credential by `REDACTED`."""
     return _SECRETS.sub(r"\1\2REDACTED", text)
+
+
+def readable(text: str) -> str:
+    """A message in one line of at most `MESSAGE_LENGTH` characters, without credentials.
+
+    Of an HTML page, as proxies and load balancers send it, only the text is kept.
+    """
+    start = _HTML.search(text)
+    if start:
+        # a parser's message quotes the page as Python bytes, with `\\n` in it
+        text = text[: start.start()] + _text_of(_ESCAPED_SPACE.sub(" ", text[start.start() :]))
+    line = " ".join(redact(text).split())
+    return line if len(line) <= MESSAGE_LENGTH else f"{line[: MESSAGE_LENGTH - 1]}…"
+
+
+class _PageText(HTMLParser):
+    """Collects the text of a page, without scripts and styles. Repeated texts count once: titles recur as headings."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.texts: dict[str, None] = {}
+        self._hidden = 0
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        del attrs
+        self._hidden += tag in ("script", "style")
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in ("script", "style"):
+            self._hidden = max(0, self._hidden - 1)
+
+    def handle_data(self, data: str) -> None:
+        text = " ".join(data.split())
+        if text and not self._hidden:
+            self.texts[text] = None
+
+
+def _text_of(page: str) -> str:
+    parser = _PageText()
+    parser.feed(page)
+    parser.close()
+    return " ".join(parser.texts)

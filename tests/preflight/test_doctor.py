@@ -75,7 +75,7 @@ async def test_a_denied_action_is_found_with_the_missing_types(estate):
     assert (finding.check, finding.subject) == ("permission", "ec2:DescribeVolumes in 123456789012")
     assert (finding.fault, finding.missing) == ("AWS denied the call", ("aws_ebs_volume",))
     assert "`collector policy` prints the whole policy" in finding.remedy
-    assert diagnosis.exit_code == 2
+    assert diagnosis.exit_code == 3
 
 
 async def test_a_disabled_region_is_found_with_its_remedy(estate):
@@ -89,7 +89,7 @@ async def test_a_disabled_region_is_found_with_its_remedy(estate):
     assert "account:EnableRegion" in finding.remedy
     assert "aws_sqs_queue" in finding.missing
     assert "aws_iam_user" not in finding.missing
-    assert diagnosis.exit_code == 2
+    assert diagnosis.exit_code == 3
 
 
 async def test_an_endpoint_that_cannot_be_reached_is_found_with_its_remedy(estate, monkeypatch):
@@ -100,7 +100,7 @@ async def test_an_endpoint_that_cannot_be_reached_is_found_with_its_remedy(estat
     assert finding.fault.startswith("sqs:ListQueues: endpoint_unreachable")
     assert finding.missing == ("aws_sqs_queue",)
     assert "AWS_ENDPOINT_URL_SQS" in finding.remedy
-    assert diagnosis.exit_code == 2
+    assert diagnosis.exit_code == 3
 
 
 async def test_a_bad_upload_token_is_found_with_its_remedy(estate):
@@ -112,7 +112,7 @@ async def test_a_bad_upload_token_is_found_with_its_remedy(estate):
         assert (finding.check, finding.subject) == ("output", url)
         assert finding.fault == "the token is rejected: 401 UNAUTHORIZED no"
         assert finding.remedy == "set a valid COLLECTOR_UPLOAD_TOKEN"
-        assert diagnosis.exit_code == 2
+        assert diagnosis.exit_code == 3
         assert "wr0ng-s3cret" not in "\n".join(diagnosis.lines())
         assert await _output_faults(output=url, upload_token="right") == []
     assert not any(endpoint.accepted.values())
@@ -166,7 +166,7 @@ async def test_a_refused_account_does_not_stop_the_others(estate):
     estate.stub.faults.append(Fault("sts", "AssumeRole", status=403, code="AccessDenied", when=refused))
     diagnosis = await _diagnosed(services="sqs", accounts=f"123456789012,{PARTNER}", role_name="audit")
     (finding,) = diagnosis.findings
-    assert (finding.check, diagnosis.exit_code, [*diagnosis.accounts]) == ("role", 2, ["123456789012"])
+    assert (finding.check, diagnosis.exit_code, [*diagnosis.accounts]) == ("role", 3, ["123456789012"])
 
 
 async def test_an_organization_that_cannot_be_read_is_found(estate):
@@ -390,12 +390,14 @@ def test_doctor_prints_findings_in_lines_and_sets_the_exit_code(estate, capsys):
     with pytest.raises(SystemExit) as exited:
         main(["doctor", "--services", "sqs,sns", "--regions", "us-east-1"])
     out, err = capsys.readouterr()
-    assert (exited.value.code, err) == (2, "")
-    lines = out.splitlines()
-    assert lines[0] == "✗ permission sqs:ListQueues in 123456789012: AWS denied the call"
-    assert lines[1] == "    missing: aws_sqs_queue"
-    assert lines[2].startswith("    remedy: allow arn:aws:sts::123456789012:user/moto sqs:ListQueues")
-    assert lines[3].startswith("✓ account 123456789012: 1 region, permissions tried")
+    assert (exited.value.code, err) == (3, "")
+    account, check, finding, missing, remedy, verdict = out.splitlines()
+    assert account.startswith("✓ account 123456789012: 1 region, permissions tried")
+    assert check == "permission:"
+    assert finding == "  ✗ sqs:ListQueues in 123456789012: AWS denied the call"
+    assert missing == "      missing: aws_sqs_queue"
+    assert remedy.startswith("      remedy: allow arn:aws:sts::123456789012:user/moto sqs:ListQueues")
+    assert verdict == "✗ 1 finding (1 permission): a run would be incomplete"
 
 
 def test_doctor_prints_json(estate, capsys):

@@ -14,6 +14,7 @@ import aioboto3
 
 from collector.aws.calls import CallContext, ScopeCalls, SharedAnswers
 from collector.aws.credentials import AssumeRole, CredentialProvider, Identity, default_provider, role_provider
+from collector.aws.remedies import AwsConfigurationError, is_configuration, remedy_of
 from collector.catalog.catalog import Catalog
 from collector.concurrency import for_each
 from collector.config import ConfigurationError, Settings
@@ -81,11 +82,17 @@ class Accounts:
 
         Raises:
             CallFailed: if there are no credentials or AWS rejects them.
+            AwsConfigurationError: if a setting, as of the endpoint, the region or the keys, cannot be used.
         """
         record = ScopeRecord()
         provider = default_provider(self._session)
         calls = ScopeCalls(self._context, Identity("", provider), self._home, record)
-        answer = await calls.once("sts", "get_caller_identity", {})
+        try:
+            answer = await calls.once("sts", "get_caller_identity", {})
+        except CallFailed as failure:
+            if is_configuration(failure.code):
+                raise AwsConfigurationError(failure.message, remedy_of(failure)) from failure
+            raise
         caller = Caller(Identity(answer["Account"], provider), answer["Account"], answer["Arn"])
         scope = _account_scope(caller.account)
         self._ledger.scopes[scope] = record

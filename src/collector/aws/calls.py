@@ -22,7 +22,7 @@ from collector.aws.credentials import Identity, Keys, RequestTarget
 from collector.aws.faults import NO_SUCH_HOST, Classification, classify
 from collector.aws.limits import RateLimiter, RateLimits
 from collector.aws.paging import by_token
-from collector.faults import NOT_OFFERED, CallFailed, Reason, redact
+from collector.faults import NOT_OFFERED, CallFailed, Reason
 from collector.report import ScopeRecord
 
 
@@ -152,7 +152,12 @@ class ScopeCalls:
         """
         if self._drain:
             await self._drain()
-        built = await self._context.clients.get(client)
+        try:
+            built = await self._context.clients.get(client)
+        except Exception as error:
+            found = classify(error)
+            operation = f"{client}:{self._context.clients.api(client, op)}"
+            raise CallFailed(operation, found.reason, found.code, found.message) from error
         api, where = built.apis[op], region or self._region
         if self._context.availability.offer(client, where) is Offer.NOT_OFFERED:
             raise CallFailed(f"{client}:{api}", Reason.UNREACHABLE, NOT_OFFERED, f"AWS does not offer it in {where}")
@@ -272,6 +277,6 @@ class ScopeCalls:
             call.name,
             classification.reason,
             classification.code,
-            redact(classification.message),
+            classification.message,
             rejected=classification.rejected,
         )

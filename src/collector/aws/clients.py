@@ -10,15 +10,18 @@ from __future__ import annotations
 import asyncio
 import gc
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Self, TypeAlias
+from urllib.parse import urlsplit
 
 import aioboto3
 from aiobotocore.config import AioConfig
 from anyio import to_thread
-from botocore.exceptions import DataNotFoundError, UnknownServiceError
+from botocore import xform_name
+from botocore.exceptions import BotoCoreError, DataNotFoundError, InvalidEndpointConfigurationError, UnknownServiceError
 
 from collector.aws.availability import Availability
 from collector.aws.credentials import RequestTarget
@@ -81,12 +84,17 @@ class Clients:
         """Build clients ahead of their first calls, then exempt all objects created so far from garbage collection."""
         gc.set_threshold(*GC_THRESHOLD)
         for name in names:
-            await self.get(name)
+            with suppress(Exception):  # its first call raises it again, and reports it
+                await self.get(name)
         gc.collect()
         gc.freeze()
 
     async def get(self, name: str) -> Client:
-        """The client of a service, built in a worker thread on first use."""
+        """The client of a service, built in a worker thread on first use.
+
+        Raises:
+            BotoCoreError: if a setting, as of its endpoint or region, cannot be used.
+        """
         built = self._built.get(name)
         if built is not None:
             return built
@@ -94,6 +102,12 @@ class Clients:
             if name not in self._built:
                 self._built[name] = await to_thread.run_sync(partial(self._build, name))
         return self._built[name]
+
+    def api(self, name: str, op: str) -> str:
+        """The API name of a method, `list_users` to `ListUsers`, of a client that could not be built."""
+        loader = self._session._session.get_component("data_loader")  # noqa: SLF001  (as above)
+        apis = loader.load_service_model(name, "service-2")["operations"]
+        return next((api for api in apis if xform_name(api) == op), op)
 
     async def call(self, client: Client, op: str, params: Params, target: RequestTarget) -> Answer:
         """Make one request, without retries. Raises botocore's exceptions."""
@@ -108,7 +122,13 @@ class Clients:
         return answer
 
     def _build(self, name: str) -> Client:
-        boto = asyncio.run(self._create(name))
+        try:
+            boto = asyncio.run(self._create(name))
+            _check_endpoint(boto.meta.endpoint_url)
+        except ValueError as error:
+            if isinstance(error, BotoCoreError):
+                raise
+            raise InvalidEndpointConfigurationError(msg=f"{error} (of {name})") from error
         events, service = boto.meta.events, boto.meta.service_model.service_id.hyphenize()
         events.register_first("before-parameter-build", _sign_for_target, unique_id="target-signing")
         # First, so that S3's redirector, which may have learnt the actual region of a bucket, runs later and wins.
@@ -128,7 +148,8 @@ class Clients:
             account_id_endpoint_mode="disabled",
             s3={"addressing_style": "path", "us_east_1_regional_endpoint": "regional"},
         )
-        return await self._session.client(name, region_name=self._home, config=config).__aenter__()
+        unused = {"aws_access_key_id": "unused", "aws_secret_access_key": "unused"}  # each call has its own keys
+        return await self._session.client(name, region_name=self._home, config=config, **unused).__aenter__()
 
     def _paging(self, name: str) -> Mapping[str, Paging]:
         loader = self._session._session.get_component("data_loader")  # noqa: SLF001  (as above)
@@ -143,6 +164,14 @@ async def by_botocore(client: Client, op: str, params: Params) -> Answer:
     """Make a call that the fast path does not support through botocore. Must run while the call's target is set."""
     answer: Answer = await getattr(client.boto, op)(**params)
     return answer
+
+
+def _check_endpoint(url: str) -> None:
+    """Raise `ValueError` if no request can be sent to an endpoint; botocore does not look at scheme and port."""
+    parts = urlsplit(url)
+    _ = parts.port
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(f"Invalid endpoint: {url}")
 
 
 def _sign_for_target(context: dict[str, Any], **_: object) -> None:

@@ -9,8 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import aioboto3
-
-from collector.faults import CallFailed, Reason
+from botocore.exceptions import BotoCoreError, ClientError, CredentialRetrievalError, NoCredentialsError
 
 MARGIN = timedelta(minutes=5)
 """How long before their expiry credentials are renewed: longer than any call takes."""
@@ -89,15 +88,21 @@ class Identity:
 
 
 def default_provider(session: aioboto3.Session) -> CredentialProvider:
-    """A provider of the user's own credentials from botocore's chain. It raises `CallFailed` if there are none."""
+    """A provider of the user's own credentials from botocore's chain. It raises botocore's exceptions, also if there are none."""
 
     async def provide() -> IssuedKeys:
         core = session._session  # noqa: SLF001  (aioboto3 does not expose the provider chain)
         core._credentials = None  # noqa: SLF001  (the cached credentials may be the expired ones)
-        found = await core.get_credentials()
-        if found is None:
-            raise CallFailed("sts:GetCallerIdentity", Reason.EXPIRED, "NoCredentials", "no AWS credentials were found")
-        frozen = await found.get_frozen_credentials()
+        try:
+            found = await core.get_credentials()
+            frozen = await found.get_frozen_credentials() if found else None
+        except (BotoCoreError, ClientError):
+            raise
+        except Exception as error:  # botocore passes on whatever the source of the credentials makes it raise
+            fault = f"{type(error).__name__}: {error}"
+            raise CredentialRetrievalError(provider="the configured source", error_msg=fault) from error
+        if frozen is None:
+            raise NoCredentialsError
         expires = getattr(found, "_expiry_time", None)
         return IssuedKeys(Keys(frozen.access_key, frozen.secret_key, frozen.token), expires)
 

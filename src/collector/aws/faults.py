@@ -16,18 +16,15 @@ from botocore.exceptions import (
     BotoCoreError,
     ClientError,
     ConnectTimeoutError,
-    CredentialRetrievalError,
     EndpointConnectionError,
     HTTPClientError,
-    NoCredentialsError,
     ParamValidationError,
     ReadTimeoutError,
-    TokenRetrievalError,
-    UnauthorizedSSOTokenError,
 )
 from botocore.parsers import ResponseParserError
 
-from collector.faults import Reason, redact
+from collector.aws.remedies import CONFIGURATION, CREDENTIALS, code_of
+from collector.faults import Reason, readable
 
 THROTTLES = frozenset({
     "BandwidthLimitExceeded", "DependencyThrottle", "EC2ThrottledException", "PriorRequestNotComplete",
@@ -71,7 +68,7 @@ TOO_MANY = 429
 
 @dataclass(frozen=True, slots=True)
 class Classification:
-    """The classification of a failure; `message` is free of credentials.
+    """The classification of a failure; `message` is one line without credentials.
 
     `transient`: a retry may succeed. `expired`: a retry with new credentials may succeed. `unconnected`: no connection
     was established. `rejected`: AWS refused the parameters, so that only other ones may succeed.
@@ -91,12 +88,20 @@ class Classification:
         return self.reason is Reason.THROTTLED
 
 
-def classify(error: BaseException) -> Classification:  # noqa: PLR0911  (a table)
-    """Classify an exception raised by a call.
+def classify(error: BaseException) -> Classification:
+    """Classify an exception raised by a call, by building its client, or by obtaining its credentials.
 
     Raises:
         BaseException: `error` itself, if it comes neither from AWS nor from the network: a bug, or a `CallFailed`.
     """
+    if code := code_of(error, CREDENTIALS):
+        return Classification(Reason.EXPIRED, code, readable(str(error)))
+    if code := code_of(error, CONFIGURATION):
+        return Classification(Reason.ERROR, code, readable(str(error)))
+    return _of_exchange(error)
+
+
+def _of_exchange(error: BaseException) -> Classification:  # noqa: PLR0911  (a table)
     match error:
         case ClientError():
             return _of_response(error.response)
@@ -110,8 +115,6 @@ def classify(error: BaseException) -> Classification:  # noqa: PLR0911  (a table
             return _network(error, Reason.TIMEOUT)
         case ResponseParserError():
             return _network(error, Reason.INVALID)
-        case NoCredentialsError() | CredentialRetrievalError() | TokenRetrievalError() | UnauthorizedSSOTokenError():
-            return _network(error, Reason.EXPIRED, transient=False)
         case ParamValidationError():
             raise error
         case HTTPClientError() | BotoCoreError():
@@ -128,7 +131,7 @@ def _of_response(response: dict[str, Any]) -> Classification:  # noqa: PLR0911  
     code = str(response.get("Error", {}).get("Code") or "Unknown")
     message = str(response.get("Error", {}).get("Message") or response.get("message") or "")
     status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode") or 0)
-    text = redact(message)
+    text = readable(message)
     if code in THROTTLES or status == TOO_MANY:
         return Classification(Reason.THROTTLED, code, text, transient=True)
     if code in EXPIRED:
@@ -151,7 +154,7 @@ def _of_response(response: dict[str, Any]) -> Classification:  # noqa: PLR0911  
 
 def _network(error: Exception, reason: Reason, *, transient: bool = True, unconnected: bool = False) -> Classification:
     return Classification(
-        reason, type(error).__name__, redact(str(error)), transient=transient, unconnected=unconnected
+        reason, type(error).__name__, readable(str(error)), transient=transient, unconnected=unconnected
     )
 
 

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Coroutine
 from typing import Any, NoReturn
 
+from collector.aws.remedies import explain
 from collector.catalog.catalog import Catalog
 from collector.cli.event_loop import run_async
 from collector.cli.exits import fail
@@ -45,9 +46,11 @@ def _awaited(work: Coroutine[Any, Any, Output]) -> Output:
     try:
         return run_async(work)
     except CallFailed as failure:
-        fail(str(failure), Exit.NO_ACCOUNT)
+        fail(f"nothing can be reached: {explain(failure)}", Exit.NO_ACCOUNT)
 
 
 def _leave(output: Output) -> NoReturn:
     sys.stdout.write(output.text)
+    if output.error:
+        fail(output.error, output.code)
     sys.exit(output.code)

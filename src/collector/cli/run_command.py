@@ -10,6 +10,7 @@ from typing import NoReturn
 
 import orjson
 
+from collector.aws.remedies import explain
 from collector.catalog.catalog import Catalog, declarations, scope_of
 from collector.cli import console
 from collector.cli.event_loop import run_async
@@ -23,6 +24,7 @@ from collector.report import SIGNAL_BASE, Exit, Report
 from collector.schema.declarations import Entity
 from collector.sinks import outputs
 from collector.sinks.base import DeliveryError, Sink
+from collector.sinks.files import is_stream, replace_file
 from collector.sinks.resend import resend
 from collector.workers.pool import worker_processes
 
@@ -94,7 +96,7 @@ def _run(settings: Settings, sink: Sink, *, unlimited: bool = False) -> RunResul
     except CallFailed as failure:
         if settings.report:
             _write(settings.report, run.failed(failure))
-        fail(f"nothing could be collected: {failure}", Exit.NO_ACCOUNT)
+        fail(f"nothing could be collected: {explain(failure)}", Exit.NO_ACCOUNT)
     except DeliveryError as error:
         fail(str(error), Exit.USAGE)
     if not result.closed:
@@ -132,12 +134,14 @@ def _check_writable(report: Path) -> None:
         raise ConfigurationError(f"cannot write the report: {report.parent} is not a directory")
     if report.is_dir():
         raise ConfigurationError(f"cannot write the report: {report} is a directory")
-    if not os.access(report if report.exists() else report.parent, os.W_OK):
+    if not os.access(report if is_stream(str(report)) else report.parent, os.W_OK):  # it is written beside, and renamed
         raise ConfigurationError(f"cannot write the report: {report} is not writable")
 
 
 def _write(path: Path, report: Report) -> None:
     try:
-        path.write_bytes(orjson.dumps(report, option=orjson.OPT_INDENT_2))
+        replace_file(path, orjson.dumps(report, option=orjson.OPT_INDENT_2))
+    except DeliveryError as error:
+        fail(str(error), Exit.UNDELIVERED)
     except OSError as error:
         fail(f"cannot write the report: {error.strerror or error}", Exit.UNDELIVERED)

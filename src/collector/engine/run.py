@@ -21,6 +21,7 @@ from collector.aws.accounts import Accounts, AccountSession, Caller, Member
 from collector.aws.calls import CallContext, RetryPolicy
 from collector.aws.clients import Clients
 from collector.aws.limits import RateLimits
+from collector.aws.session import open_session
 from collector.catalog.catalog import Catalog, clients_of
 from collector.config import Settings
 from collector.engine.account import RunContext
@@ -120,10 +121,10 @@ class Run:
 
         Raises:
             CallFailed: when no account could be reached.
-            ConfigurationError: when a region was requested that AWS does not have.
+            ConfigurationError: when a region was requested that AWS does not have, or AWS settings cannot be used.
             DeliveryError: when the output cannot be opened.
         """
-        session = aioboto3.Session()
+        session = open_session()
         refused: DeliveryError | None = None
         failure: CallFailed | None = None
         limits = RateLimits.of(self._settings, unlimited=self._unlimited)

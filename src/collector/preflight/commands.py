@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from collector.aws.rates import Rates
+from collector.aws.remedies import with_remedy
 from collector.catalog.catalog import Catalog
 from collector.config import ConfigurationError, Settings
 from collector.faults import CallFailed
@@ -17,10 +18,12 @@ from collector.report import Exit
 
 
 class Output(NamedTuple):
-    """The text for standard output and the exit code of a command."""
+    """The text for standard output, the exit code of a command, and a line for standard error."""
 
     text: str
     code: Exit = Exit.COMPLETE
+    error: str = ""
+    """A line for standard error."""
 
 
 async def plan(settings: Settings, catalog: Catalog, layout: str) -> Output:
@@ -41,7 +44,10 @@ async def doctor(settings: Settings, catalog: Catalog, layout: str) -> Output:
     """The problems that a run would have, as `text` or `json`."""
     diagnosis = await diagnose(settings, catalog)
     text = policy.as_text(diagnosis.as_json()) if layout == "json" else _text(diagnosis.lines())
-    return Output(text, diagnosis.exit_code)
+    worst = next(iter(diagnosis.ranked), None)
+    if diagnosis.accounts or worst is None:
+        return Output(text, diagnosis.exit_code)
+    return Output(text, diagnosis.exit_code, f"nothing can be reached: {with_remedy(worst.fault, worst.remedy)}")
 
 
 def minimal_policy(settings: Settings, catalog: Catalog, layout: str, partition: str) -> Output:

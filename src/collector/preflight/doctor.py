@@ -6,14 +6,17 @@ Each finding names the fault, the entity types that would be missing, and the re
 from __future__ import annotations
 
 import os
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from collector.aws.accounts import AccountSession, Caller, Member
 from collector.aws.calls import RetryPolicy
+from collector.aws.remedies import UNANSWERED, AwsConfigurationError, has_remedy, remedy_of
 from collector.catalog.catalog import Catalog, declarations, scope_of
 from collector.catalog.permissions import actions_of
 from collector.concurrency import for_each
@@ -25,23 +28,48 @@ from collector.preflight.probes import AT_ONCE, DENIED, ProbeResult, probe_accou
 from collector.preflight.reach import QUICK_RETRIES, Reach, open_reach
 from collector.report import Exit
 from collector.schema.declarations import Entity
-from collector.sinks.check import check
+from collector.sinks.check import check as check_uploads
+from collector.sinks.files import check_file, is_stream
+from collector.sinks.outputs import is_url
 
 SHOWN = 8
 """Types that a line names; the rest are counted."""
 
-UNANSWERED = (Reason.UNREACHABLE, Reason.TIMEOUT)
+
+class Check(StrEnum):
+    """What is checked. The first in this list costs a run the most."""
+
+    CONFIGURATION = "configuration"
+    CREDENTIALS = "credentials"
+    ORGANIZATION = "organization"
+    OUTPUT = "output"
+    ACCOUNT = "account"
+    ROLE = "role"
+    REGION = "region"
+    ENDPOINT = "endpoint"
+    PERMISSION = "permission"
+
+
+SEVERITY = list(Check)
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
     """A fault: the failed check, its subject, the remedy, and the entity types that would be missing or incomplete."""
 
-    check: str
+    check: Check
     subject: str
     fault: str
     remedy: str
     missing: tuple[str, ...] = ()
+
+    def lines(self) -> Iterator[str]:
+        """The finding as text, below the heading of its check."""
+        yield f"  ✗ {self.subject}: {self.fault}"
+        if self.missing:
+            more = f" and {len(self.missing) - SHOWN} more types" if len(self.missing) > SHOWN else ""
+            yield f"      missing: {', '.join(self.missing[:SHOWN])}{more}"
+        yield f"      remedy: {self.remedy}"
 
 
 @dataclass(slots=True)
@@ -53,34 +81,54 @@ class Diagnosis:
 
     @property
     def exit_code(self) -> Exit:
-        """`NO_ACCOUNT` when nothing could be collected, `USAGE` when there is any other finding, else `COMPLETE`."""
-        return Exit.NO_ACCOUNT if not self.accounts else Exit.USAGE if self.findings else Exit.COMPLETE
+        """`NO_ACCOUNT` when nothing can be reached, `PARTIAL` when there is any other finding, else `COMPLETE`."""
+        return Exit.NO_ACCOUNT if not self.accounts else Exit.PARTIAL if self.findings else Exit.COMPLETE
+
+    @property
+    def ranked(self) -> list[Finding]:
+        """The findings by check, the worst check first; within a check, first those that cost the most types."""
+        return sorted(self.findings, key=lambda each: (SEVERITY.index(each.check), -len(each.missing), each.subject))
+
+    @property
+    def verdict(self) -> str:
+        """The conclusion in one line."""
+        if not self.accounts:
+            return "✗ nothing can be reached: a run would collect nothing"
+        if not self.findings:
+            return "✓ no problems found"
+        counts = Counter(finding.check for finding in self.ranked)
+        found = ", ".join(f"{count:,} {check}" for check, count in counts.items())
+        effect = "the output could not be written" if Check.OUTPUT in counts else "a run would be incomplete"
+        return f"✗ {pluralize(len(self.findings), 'finding')} ({found}): {effect}"
 
     def as_json(self) -> dict[str, Any]:
         """The diagnosis for scripts."""
-        return {"accounts": self.accounts, "findings": [asdict(finding) for finding in self.findings]}
+        findings = [asdict(finding) for finding in self.ranked]
+        return {"accounts": self.accounts, "findings": findings, "verdict": self.verdict}
 
     def lines(self) -> Iterator[str]:
-        """The diagnosis as text."""
-        for finding in self.findings:
-            yield f"✗ {finding.check} {finding.subject}: {finding.fault}"
-            if finding.missing:
-                more = f" and {len(finding.missing) - SHOWN} more types" if len(finding.missing) > SHOWN else ""
-                yield f"    missing: {', '.join(finding.missing[:SHOWN])}{more}"
-            yield f"    remedy: {finding.remedy}"
+        """The diagnosis as text: accounts, then the findings of each check, then the verdict."""
         for account, summary in sorted(self.accounts.items()):
             yield f"✓ account {account}: {summary}"
-        if not self.findings:
-            yield "✓ no problems found"
+        for check, findings in groupby(self.ranked, key=lambda finding: finding.check):
+            yield f"{check}:"
+            for finding in findings:
+                yield from finding.lines()
+        yield self.verdict
 
 
 async def diagnose(settings: Settings, catalog: Catalog, retry_policy: RetryPolicy = QUICK_RETRIES) -> Diagnosis:
     """Run all checks. Failures become findings and are not raised."""
     diagnosis = Diagnosis()
-    async with open_reach(settings, catalog, retry_policy) as reach:
-        await _Doctor(reach, catalog, diagnosis).examine()
-    diagnosis.findings += [Finding("output", *fault) for fault in await check(settings)]
-    diagnosis.findings += _unwritable_files(settings)
+    try:
+        async with open_reach(settings, catalog, retry_policy) as reach:
+            await _Doctor(reach, catalog, diagnosis).examine()
+    except AwsConfigurationError as error:
+        subject = "AWS settings of this machine"
+        missing = tuple(sorted(catalog.types))
+        diagnosis.findings.append(Finding(Check.CONFIGURATION, subject, error.fault, error.remedy, missing))
+    diagnosis.findings += [Finding(Check.OUTPUT, *fault) for fault in await check_uploads(settings)]
+    diagnosis.findings += _unusable_files(settings)
     return diagnosis
 
 
@@ -99,15 +147,21 @@ class _Doctor:
         }
 
     async def examine(self) -> None:
-        """Check the credentials and region names, then each account."""
+        """Check the credentials and region names, then each account.
+
+        Raises:
+            AwsConfigurationError: when the AWS settings of this machine cannot be used.
+        """
         try:
             caller = await self._reach.accounts.caller()
             await self._reach.accounts.check_regions(caller)
         except CallFailed as failure:
-            self._find("credentials", failure.operation, summarize(failure), _fix_credentials(failure), self._all_types)
+            self._find(Check.CREDENTIALS, failure.operation, summarize(failure), remedy_of(failure), self._all_types)
             return
+        except AwsConfigurationError:
+            raise
         except ConfigurationError as error:
-            self._find("region", "--regions", str(error), "correct the name")
+            self._find(Check.REGION, "--regions", str(error), "correct the name")
             return
 
         async def visit(member: Member, session: AccountSession | CallFailed) -> None:
@@ -120,16 +174,16 @@ class _Doctor:
             await self._reach.visit(caller, visit)
         except CallFailed as failure:
             remedy = "run this in the organization's management or delegated administrator account, or pass --accounts"
-            self._find("organization", failure.operation, summarize(failure), remedy, self._all_types)
+            self._find(Check.ORGANIZATION, failure.operation, summarize(failure), remedy, self._all_types)
 
-    def _find(self, check: str, subject: str, fault: str, remedy: str, missing: Iterable[str] = ()) -> None:
+    def _find(self, check: Check, subject: str, fault: str, remedy: str, missing: Iterable[str] = ()) -> None:
         self._diagnosis.findings.append(Finding(check, subject, fault, remedy, tuple(sorted(missing))))
 
     def _report_refusal(self, caller: Caller, member: Member, failure: CallFailed) -> None:
         subject = f"{member.role} in {member.account}" if member.role else member.account
         by_role = failure.operation == "sts:AssumeRole"
-        remedy = _fix_role(failure, caller, self._reach.settings) if by_role else _fix_credentials(failure)
-        self._find("role" if member.role else "account", subject, summarize(failure), remedy, self._all_types)
+        remedy = _fix_role(failure, caller, self._reach.settings) if by_role else remedy_of(failure)
+        self._find(Check.ROLE if member.role else Check.ACCOUNT, subject, summarize(failure), remedy, self._all_types)
 
     async def _check_account(self, member: Member, session: AccountSession) -> None:
         target = session.target
@@ -141,7 +195,7 @@ class _Doctor:
         for action, why in sorted(result.denied.items()):
             remedy = _fix_permission(action, why, member.role or target.caller)
             missing = self._required.types.get(action, ())
-            self._find("permission", f"{action} in {target.account}", why, remedy, missing)
+            self._find(Check.PERMISSION, f"{action} in {target.account}", why, remedy, missing)
         self._report_failures(target.account, result)
         extent = "all permissions simulated" if result.simulated else "permissions tried where no resource is needed"
         made = pluralize(result.calls, "call")
@@ -152,7 +206,7 @@ class _Doctor:
         for scope, record in self._reach.ledger.scopes.items():
             if record.skipped and scope.account == account and scope.region != GLOBAL:
                 subject = f"{scope.region} in {account}"
-                self._find("region", subject, "not enabled for the account", remedy, self._regional_types)
+                self._find(Check.REGION, subject, "not enabled for the account", remedy, self._regional_types)
 
     async def _check_regions(self, session: AccountSession) -> None:
         """Call GetCallerIdentity in each region. It needs no permission, so a failure concerns the region as a whole."""
@@ -162,7 +216,7 @@ class _Doctor:
                 await self._reach.calls(session, region).once("sts", "get_caller_identity", {})
             except CallFailed as failure:
                 subject = f"{region} in {session.target.account}"
-                self._find("region", subject, summarize(failure), _fix_region(failure), self._regional_types)
+                self._find(Check.REGION, subject, summarize(failure), _fix_region(failure), self._regional_types)
 
         await for_each(list(session.target.regions), one, AT_ONCE)
 
@@ -175,7 +229,7 @@ class _Doctor:
             actions = (action for op, _ in failures for action in actions_of(client, op))
             missing = {type_ for action in actions for type_ in self._required.types[action]}
             subject, first = f"{client} in {region} of {account}", failures[0][1]
-            self._find("endpoint", subject, summarize(first), _fix_endpoint(first, client), missing)
+            self._find(Check.ENDPOINT, subject, summarize(first), _fix_endpoint(first, client), missing)
 
 
 def pluralize(number: int, noun: str) -> str:
@@ -188,17 +242,9 @@ def summarize(failure: CallFailed) -> str:
     return " ".join(f"{failure.operation}: {failure.reason} ({failure.code}) {failure.message}".split())
 
 
-def _fix_credentials(failure: CallFailed) -> str:
-    if failure.reason in UNANSWERED:
-        return _fix_endpoint(failure, "sts")
-    if failure.code == "NoCredentials":
-        return "provide credentials: AWS_PROFILE, `aws sso login`, or the role of the machine"
-    return "renew the credentials, and check that AWS_PROFILE names the right profile"
-
-
 def _fix_role(failure: CallFailed, caller: Caller, settings: Settings) -> str:
     if failure.reason not in DENIED:
-        return _fix_credentials(failure)
+        return remedy_of(failure)
     if "no identity-based policy" in failure.message:
         return f"allow {caller.arn} sts:AssumeRole on the role: `collector policy --caller` prints the policy"
     external_id = (
@@ -220,9 +266,8 @@ def _fix_region(failure: CallFailed) -> str:
 
 
 def _fix_endpoint(failure: CallFailed, client: str) -> str:
-    if failure.reason in UNANSWERED:
-        setting = f"AWS_ENDPOINT_URL_{client.upper().replace('-', '_')}"
-        return f"check the network path (proxy, VPC endpoint, firewall), and AWS_ENDPOINT_URL and {setting}"
+    if failure.reason in UNANSWERED or has_remedy(failure):
+        return remedy_of(failure, client)
     if failure.reason is Reason.NOT_SUBSCRIBED:
         return "subscribe the account to the service, or leave the service out with --skip-services"
     return "try again; if the failure persists, leave the service out with --skip-services and report it"
@@ -236,9 +281,21 @@ def _fix_permission(action: str, why: str, arn: str) -> str:
     return f"allow {arn} {action}: `collector policy` prints the whole policy, `collector policy --diff role` what is missing"
 
 
-def _unwritable_files(settings: Settings) -> Iterator[Finding]:
-    files = [("--output", Path(output)) for output in settings.output if output != "-" and "://" not in output]
-    for option, path in (*files, *([("--report", settings.report)] if settings.report else ())):
-        if not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
-            fault = f"{path.parent} is not a writable directory"
-            yield Finding("output", f"{option} {path}", fault, "create the directory, or make it writable")
+def _unusable_files(settings: Settings) -> Iterator[Finding]:
+    for output in settings.output:
+        if not is_url(output):
+            try:
+                check_file(output)
+            except ConfigurationError as error:
+                yield Finding(Check.OUTPUT, f"--output {output}", str(error), "correct the name")
+            else:
+                yield from _unwritable("--output", output)
+    if settings.report:
+        yield from _unwritable("--report", str(settings.report))
+
+
+def _unwritable(option: str, target: str) -> Iterator[Finding]:
+    folder = Path(target).parent
+    if not is_stream(target) and not (folder.is_dir() and os.access(folder, os.W_OK)):
+        fault = f"{folder} is not a writable directory"
+        yield Finding(Check.OUTPUT, f"{option} {target}", fault, "create the directory, or make it writable")

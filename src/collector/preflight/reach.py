@@ -7,12 +7,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TypeAlias
 
-import aioboto3
-
 from collector.aws.accounts import Accounts, AccountSession, Caller, Member
 from collector.aws.calls import CallContext, RetryPolicy, ScopeCalls
 from collector.aws.clients import Clients
 from collector.aws.limits import RateLimits
+from collector.aws.session import open_session
 from collector.catalog.catalog import Catalog
 from collector.concurrency import for_each
 from collector.config import Settings
@@ -53,7 +52,11 @@ class Reach:
                 if session is not None:
                     await fn(member, session)
 
-        await for_each(await self.accounts.members(caller), one, self.settings.accounts_at_once)
+        members = await self.accounts.members(caller)
+        try:
+            await for_each(members, one, self.settings.accounts_at_once)
+        except ExceptionGroup as group:  # the first one, as if the accounts had been visited one by one
+            raise group.exceptions[0] from group
 
     def calls(self, session: AccountSession, region: str) -> ScopeCalls:
         """Calls in an account and a region that appear in no report."""
@@ -65,7 +68,7 @@ async def open_reach(
     settings: Settings, catalog: Catalog, retry_policy: RetryPolicy = QUICK_RETRIES
 ) -> AsyncIterator[Reach]:
     """Open access to the accounts; the clients are closed when the context exits."""
-    session = aioboto3.Session()
+    session = open_session()
     ledger = Ledger("preflight", __version__)
     async with Clients(session, session.region_name or HOMES["aws"]) as clients:
         limits = RateLimits.of(settings)

@@ -3,44 +3,49 @@
 from __future__ import annotations
 
 import gzip
-import os
-import sys
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
-from typing import IO, BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 import zstandard
 from anyio import to_thread
 
 from collector.model import Batch
-from collector.report import Report
+from collector.report import Report, Status
 from collector.sinks.base import ClosedError, write_errors
+from collector.sinks.files import PartFile, compression_of, is_stream, open_stream
 
 
 class NdjsonSink:
-    """Writes batches to a path, or to standard output if `target` is `-`. The suffixes `.gz` and `.zst` compress."""
+    """Writes batches to a path, or to standard output if `target` is `-`. The suffixes `.gz` and `.zst` compress.
+
+    A regular file is written beside its name, as `PartFile` describes. It gets its name when it is closed with the report
+    of a run that has collected something. Otherwise the file that was there stays, and the records are in the part file.
+    """
 
     def __init__(self, target: str) -> None:
         self._target = target
+        self._part = None if is_stream(target) else PartFile(target)
+        self._raw: BinaryIO | None = None
         self._file: BinaryIO | None = None
+        self._written = False
 
     async def open(self) -> None:
-        """Open the file, replacing its content."""
+        """Open the file. What it replaces stays until `close`."""
         with write_errors(self._target):
-            self._file = await to_thread.run_sync(_open, self._target)
+            await to_thread.run_sync(self._open)
 
     async def write(self, batch: Batch) -> None:
         """Write the lines of a batch. Raises `ClosedError` if the reader of a pipe is gone."""
         await self._in_thread(self._write, batch.lines())
 
     async def close(self, report: Report | None) -> None:
-        """Flush and close; standard output stays open."""
-        del report  # not part of a stream of records
+        """Flush and close, and rename the part file unless the run has failed; standard output stays open."""
         if self._file is not None:
-            await self._in_thread(self._flush_and_close)
+            keep = report is not None and report.get("status") != Status.FAILED
+            await self._in_thread(self._close, keep)
 
-    async def _in_thread(self, function: Callable[..., None], *arguments: bytes) -> None:
+    async def _in_thread(self, function: Callable[..., None], *arguments: Any) -> None:
         with write_errors(self._target):
             try:
                 await to_thread.run_sync(function, *arguments)
@@ -48,37 +53,45 @@ class NdjsonSink:
                 self._discard()
                 raise ClosedError(self._target) from error
 
+    def _open(self) -> None:
+        self._raw = open_stream(self._target) if self._part is None else self._part.open()
+        self._file = _compressed(self._raw, compression_of(self._target))
+
     def _write(self, data: bytes) -> None:
         if self._file is not None:
             self._file.write(data)
-            if self._target == "-":
+            self._written = True
+            if self._part is None and self._file is self._raw:
                 self._file.flush()
 
-    def _flush_and_close(self) -> None:
-        file, self._file = self._file, None
-        if file is None:
+    def _close(self, keep: bool) -> None:  # noqa: FBT001  (called by way of a thread)
+        file, raw, self._file = self._file, self._raw, None
+        if file is None or raw is None:
             return
         try:
-            file.flush()
+            if file is not raw:
+                file.close()
+            raw.flush()
+            if self._part is not None and keep:
+                self._part.keep(raw)
+            elif self._part is not None and not self._written:
+                self._part.discard(raw)
         finally:
-            file.close()
+            raw.close()
 
     def _discard(self) -> None:
         """Close without keeping what is still buffered."""
-        file, self._file = self._file, None
-        if file is not None:
-            with suppress(BrokenPipeError):
-                file.close()
+        file, raw, self._file = self._file, self._raw, None
+        for each in (file, raw):
+            if each is not None:
+                with suppress(BrokenPipeError):
+                    each.close()
 
 
-def _open(target: str) -> BinaryIO:
-    if target == "-":
-        # A duplicate: closing it leaves standard output open, so that the interpreter's last flush does not fail.
-        return os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=1024 * 1024)
-    path = Path(target)
-    if path.suffix == ".gz":
-        return cast("BinaryIO", gzip.open(path, "wb", compresslevel=6))
-    raw: IO[bytes] = path.open("wb")
-    if path.suffix == ".zst":
-        return cast("BinaryIO", zstandard.ZstdCompressor(level=3).stream_writer(raw, closefd=True))
-    return cast("BinaryIO", raw)
+def _compressed(raw: BinaryIO, compression: str) -> BinaryIO:
+    """A file that compresses into another, and leaves it open when it is closed."""
+    if compression == ".gz":
+        return cast("BinaryIO", gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=raw))
+    if compression == ".zst":
+        return cast("BinaryIO", zstandard.ZstdCompressor(level=3).stream_writer(raw, closefd=False))
+    return raw

@@ -17,6 +17,7 @@ from collector.config import ConfigurationError, Settings
 from collector.sinks.base import Sink
 from collector.sinks.credentials import Token
 from collector.sinks.fan_out import FanOutSink
+from collector.sinks.files import check_file, same_files
 from collector.sinks.jupiterone import JupiterOneSink, SyncSettings
 from collector.sinks.ndjson import NdjsonSink
 from collector.sinks.outbox import SpooledSink
@@ -46,9 +47,10 @@ def sink(settings: Settings, types: TypeCoverage) -> Sink:
     Raises:
         ConfigurationError: if an output is not valid, or a setting that it needs is missing.
     """
-    if len(set(settings.output)) < len(settings.output):
+    files = [output for output in settings.output if not is_url(output)]
+    if len(set(settings.output)) < len(settings.output) or same_files(files):
         raise ConfigurationError("--output: the same output is given twice")
-    if settings.spool is not None and not any(map(_is_url, settings.output)):
+    if settings.spool is not None and not any(map(is_url, settings.output)):
         raise ConfigurationError("--spool applies to uploads only; no --output is a URL")
     sinks = [_sink(settings, types, output, index) for index, output in enumerate(settings.output, 1)]
     return sinks[0] if len(sinks) == 1 else FanOutSink(sinks)
@@ -65,7 +67,7 @@ def leftover_spools(settings: Settings, types: TypeCoverage, place: Path) -> Ite
     """
     if not place.is_dir():
         raise ConfigurationError(f"{place} is not a folder")
-    outputs = [output for output in settings.output if _is_url(output)]
+    outputs = [output for output in settings.output if is_url(output)]
     if len(outputs) > 1:
         raise ConfigurationError("--output: a spool can be sent to one output only")
     for folder in spool_folders(place):
@@ -80,7 +82,8 @@ def leftover_spools(settings: Settings, types: TypeCoverage, place: Path) -> Ite
 
 
 def _sink(settings: Settings, types: TypeCoverage, output: str, index: int) -> Sink:
-    if not _is_url(output):
+    if not is_url(output):
+        check_file(output)
         return NdjsonSink(output)
     return _spooled_sink(settings, types, Spool(_spool_settings(settings), output, index))
 
@@ -127,7 +130,8 @@ def _spool_settings(settings: Settings) -> SpoolSettings:
     return SpoolSettings(folder.absolute(), settings.spool_size, durable=False)
 
 
-def _is_url(output: str) -> bool:
+def is_url(output: str) -> bool:
+    """Whether an output is an endpoint, not a file."""
     return "://" in output
 
 

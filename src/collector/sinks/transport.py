@@ -22,6 +22,7 @@ import orjson
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 from tenacity.wait import wait_random_exponential
 
+from collector.faults import readable
 from collector.sinks.base import DeliveryError
 from collector.sinks.credentials import Token
 
@@ -229,11 +230,11 @@ def _code_and_message(response: bytes) -> tuple[str, str]:
     try:
         content: Any = orjson.loads(response)
     except orjson.JSONDecodeError:
-        return "", " ".join(response[:200].decode(errors="replace").split())
+        return "", readable(response.decode(errors="replace"))
     error = content.get("error", content) if isinstance(content, dict) else content
     if not isinstance(error, dict):
-        return "", str(error)[:200]
-    return str(error.get("code") or ""), str(error.get("message") or "")[:200]
+        return "", readable(str(error))
+    return str(error.get("code") or ""), readable(str(error.get("message") or ""))
 
 
 def _seconds(retry_after: str, now: datetime) -> float:

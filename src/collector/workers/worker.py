@@ -25,6 +25,7 @@ from collector.aws.calls import CallContext, SharedAnswers
 from collector.aws.clients import Clients
 from collector.aws.credentials import Identity, default_provider
 from collector.aws.limits import RateLimits
+from collector.aws.session import open_session
 from collector.catalog.catalog import Catalog, clients_of
 from collector.config import Settings, load_settings
 from collector.engine.account import RunContext
@@ -175,7 +176,7 @@ async def serve() -> None:
     settings = load_settings(configure.settings)
     log.set_up(settings.log_level, settings.log_format)
     catalog = Catalog.all().choose(settings.services, settings.skip_services)
-    session = aioboto3.Session()
+    session = open_session()
     async with Clients(session, session.region_name or HOMES["aws"]) as clients:
         limits = RateLimits.of(settings, unlimited=configure.unlimited)
         calls = CallContext(clients, limits, settings.max_concurrency, availability=clients.availability)
