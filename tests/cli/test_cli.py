@@ -145,6 +145,12 @@ def test_without_any_credentials_the_run_ends_with_four_and_one_line(run, estate
         ("--config {tmp}", "cannot read {tmp}: Is a directory"),
         ("--output {tmp}/nowhere/out.ndjson", "cannot write {tmp}/nowhere/out.ndjson"),
         ("--output {tmp}", "cannot write {tmp}: Is a directory"),
+        (
+            "--output {tmp}/out.parquet",
+            "--output: '{tmp}/out.parquet' has no known suffix; known are .ndjson, .jsonl, ",
+        ),
+        ("--output {tmp}/a.ndjson --output {tmp}/b", "--output: '{tmp}/b' has no known suffix; known are .ndjson, "),
+        ("--output {tmp}/a.ndjson --output {tmp}/no/b.json", "cannot write {tmp}/no/b.json: No such file"),
         ("--report {tmp}/nowhere/r.json", "cannot write the report: {tmp}/nowhere is not a directory"),
         ("--report {tmp}", "cannot write the report: {tmp} is a directory"),
         ("--max-concurrency none", "--max-concurrency: input should be a valid integer"),
@@ -297,7 +303,46 @@ def test_compressed_files_hold_what_standard_output_would_have_had(run, estate, 
         assert sorted(_records(text), key=str) == sorted(plain, key=str)
 
 
+def test_a_run_that_failed_leaves_yesterdays_files_and_one_that_is_partial_replaces_them(run, estate, tmp_path):
+    files = [tmp_path / "a.ndjson", tmp_path / "b.ndjson.gz"]
+    for file in files:
+        file.write_text("yesterday's")
+    outputs = ("--output", files[0], "--output", files[1])
+    estate.stub.faults.append(Fault("sts", code="InvalidClientTokenId", status=403))
+    assert run(*SQS, *outputs).returncode == Exit.NO_ACCOUNT
+    assert [file.read_text() for file in files] == ["yesterday's"] * 2
+    estate.stub.faults[:] = [Fault("sqs", "ListQueues", status=403, code="AccessDenied")]
+    assert run(*SQS, *outputs).returncode == Exit.PARTIAL
+    assert _records(files[0].read_text()) == _records(gzip.decompress(files[1].read_bytes()).decode())
+    assert sorted(tmp_path.iterdir()) == files
+
+
+@pytest.mark.parametrize(("number", "replaced"), [(signal.SIGTERM, True), (signal.SIGKILL, False)])
+def test_a_crash_leaves_yesterdays_file_and_a_part_and_a_stopped_run_replaces_it(number, replaced, held, tmp_path):
+    file = tmp_path / "out.ndjson"
+    file.write_text("yesterday's")
+    where = ("--services", "sqs,sns", "--regions", "us-east-1", "--output", "-", "--output", file)
+    with _running(*where) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        assert file.read_text() == "yesterday's"
+        process.send_signal(number)
+        process.communicate(timeout=SECONDS)
+    assert (file.read_text() != "yesterday's") is replaced
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out.ndjson"] + ["out.ndjson.part"] * (not replaced)
+
+
+def test_standard_output_by_its_path_is_appended_to(estate, tmp_path):
+    file = tmp_path / "all.ndjson"
+    file.write_text('{"_type": "before"}\n')
+    with file.open("ab") as out:
+        words = (*COMMAND, *SQS, "--output", "/dev/stdout")
+        subprocess.run(words, stdout=out, stderr=subprocess.PIPE, timeout=SECONDS, check=True)
+    assert {"before", "aws_sqs_queue"} <= {record["_type"] for record in _records(file.read_text())}
+
+
 def test_logs_are_json_lines_on_standard_error(run, estate):
+    estate.stub.faults.append(Fault("sqs", code="Throttling", message="Rate exceeded", times=2))
     done = run(*SQS, "--log-format", "json", "--log-level", "debug")
     logs = [json.loads(line) for line in done.stderr.splitlines() if line.startswith("{")]
     assert logs

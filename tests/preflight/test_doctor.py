@@ -16,7 +16,7 @@ from collector.demo.process import SETTINGS
 from collector.demo.stub import Effect, Fault
 from collector.model import Target
 from collector.preflight.call_estimate import CallKind, estimate_calls
-from collector.preflight.doctor import Diagnosis, Finding, diagnose
+from collector.preflight.doctor import Check, Diagnosis, Finding, diagnose
 from collector.preflight.policy import GATEWAY, required_actions
 from collector.preflight.reach import QUICK_RETRIES
 from collector.sinks.check import check
@@ -380,6 +380,60 @@ async def test_files_that_cannot_be_written_are_found(estate, tmp_path):
     files = {"output": f"{missing}/a.ndjson,{tmp_path}/b.ndjson", "report": missing / "report.json"}
     diagnosis = await _diagnosed(services="sqs", **files)
     assert [finding.fault for finding in diagnosis.findings] == [f"{missing} is not a writable directory"] * 2
+
+
+async def test_a_file_with_an_unknown_suffix_is_found_and_a_device_is_none(estate):
+    ((fault, remedy),) = await _output_faults(output="x.parquet")
+    assert fault.startswith("--output: 'x.parquet' has no known suffix")
+    assert remedy == "correct the name"
+    assert await _output_faults(output="/dev/null") == []
+
+
+# Findings -----------------------------------------------------------------------------------------------------------
+
+
+def test_findings_are_grouped_by_check_the_worst_first_and_the_verdict_is_last():
+    found = [Finding(check, name, "broken", "mend it", missing) for check, name, missing in FOUND]
+    diagnosis = Diagnosis(found, {"111122223333": "1 region"})
+    headings = [line for line in diagnosis.lines() if line.endswith(":")]
+    assert headings == ["output:", "region:", "permission:"]
+    subjects = [line.split()[1].rstrip(":") for line in diagnosis.lines() if line.startswith("  ✗")]
+    assert subjects == ["o", "r", "p3", "p2", "p1"]
+    assert [each["subject"] for each in diagnosis.as_json()["findings"]] == subjects
+    verdict = "✗ 5 findings (1 output, 1 region, 3 permission): the output could not be written"
+    assert [*diagnosis.lines()][-1] == diagnosis.as_json()["verdict"] == verdict
+
+
+FOUND = [
+    (Check.PERMISSION, "p2", ("aws_a", "aws_b")),
+    (Check.REGION, "r", ()),
+    (Check.PERMISSION, "p1", ("aws_a",)),
+    (Check.OUTPUT, "o", ()),
+    (Check.PERMISSION, "p3", ("aws_a", "aws_b", "aws_c")),
+]
+
+
+@pytest.mark.parametrize(
+    ("findings", "accounts", "code", "verdict"),
+    [
+        ([], {"1": ""}, 0, "✓ no problems found"),
+        ([FOUND[1]], {"1": ""}, 3, "✗ 1 finding (1 region): a run would be incomplete"),
+        ([FOUND[1]], {}, 4, "✗ nothing can be reached: a run would collect nothing"),
+    ],
+)
+def test_the_verdict_and_the_exit_code_agree(findings, accounts, code, verdict):
+    diagnosis = Diagnosis([Finding(each[0], each[1], "", "") for each in findings], accounts)
+    assert (diagnosis.exit_code, [*diagnosis.lines()][-1]) == (code, verdict)
+
+
+def test_doctor_says_in_one_line_on_standard_error_that_nothing_can_be_reached(estate, quick, capsys):
+    estate.stub.faults.append(Fault("sts", code="InvalidClientTokenId", status=403))
+    with pytest.raises(SystemExit) as exited:
+        main(["doctor", "--services", "sqs", "--regions", "us-east-1", "--format", "json"])
+    out, err = capsys.readouterr()
+    assert (exited.value.code, json.loads(out)["findings"][0]["check"]) == (4, "credentials")
+    assert err.startswith("collector: nothing can be reached: sts:GetCallerIdentity")
+    assert err.count("\n") == 1
 
 
 # The command --------------------------------------------------------------------------------------------------------

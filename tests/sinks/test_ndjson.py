@@ -59,6 +59,85 @@ async def test_an_existing_file_is_replaced(tmp_path):
     assert target.read_bytes() == TEXT
 
 
+@pytest.mark.parametrize("suffix", ["", ".gz", ".zst"])
+async def test_a_file_has_its_name_only_once_the_run_has_ended(tmp_path, suffix):
+    target = tmp_path / f"out.ndjson{suffix}"
+    target.write_text("yesterday's\n")
+    sink = NdjsonSink(str(target))
+    await sink.open()
+    await sink.write(_batch(*LINES))
+    assert target.read_text() == "yesterday's\n"
+    await sink.close(Report(status="partial"))
+    assert target.read_bytes() != b"yesterday's\n"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+@pytest.mark.parametrize("report", [None, Report(status="failed")])
+async def test_a_run_that_failed_leaves_the_file_as_it_was_and_its_records_beside_it(tmp_path, report):
+    target = tmp_path / "out.ndjson"
+    target.write_text("yesterday's\n")
+    for lines, left in (([], []), (LINES, [tmp_path / "out.ndjson.part"])):
+        sink = NdjsonSink(str(target))
+        await sink.open()
+        for line in lines:
+            await sink.write(_batch(line))
+        await sink.close(report)
+        assert target.read_text() == "yesterday's\n"
+        assert sorted(tmp_path.iterdir()) == [target, *left]
+    assert left[0].read_bytes() == TEXT
+
+
+async def test_a_part_file_that_a_crash_has_left_is_overwritten(tmp_path):
+    (tmp_path / "out.ndjson.part").write_text("torn\n" * 100)
+    await _write(str(tmp_path / "out.ndjson"), _batch(*LINES))
+    assert (tmp_path / "out.ndjson").read_bytes() == TEXT
+    assert list(tmp_path.iterdir()) == [tmp_path / "out.ndjson"]
+
+
+async def test_two_runs_do_not_write_one_file(tmp_path):
+    first, second = NdjsonSink(str(tmp_path / "out.ndjson")), NdjsonSink(str(tmp_path / "out.ndjson"))
+    await first.open()
+    await first.write(_batch(*LINES))
+    with pytest.raises(DeliveryError, match=r"another run is writing out\.ndjson\.part"):
+        await second.open()
+    await first.close(Report())
+    assert (tmp_path / "out.ndjson").read_bytes() == TEXT
+
+
+async def test_a_symbolic_link_and_permissions_survive(tmp_path):
+    (tmp_path / "data").mkdir()
+    real = tmp_path / "data" / "real.ndjson"
+    real.write_text("yesterday's\n")
+    real.chmod(0o640)
+    link = tmp_path / "out.ndjson"
+    link.symlink_to(real)
+    await _write(str(link), _batch(*LINES))
+    assert link.is_symlink()
+    assert (real.read_bytes(), real.stat().st_mode & 0o777) == (TEXT, 0o640)
+
+
+async def test_a_named_pipe_is_written_directly(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        await _write(str(pipe), _batch(*LINES))
+        assert os.read(reader, 1_000) == TEXT
+    finally:
+        os.close(reader)
+    assert list(tmp_path.iterdir()) == [pipe]
+
+
+async def test_an_open_descriptor_is_continued_where_it_is(tmp_path):
+    target = tmp_path / "log"
+    with target.open("ab") as file:
+        file.write(b"before\n")
+        file.flush()
+        await _write(f"/dev/fd/{file.fileno()}", _batch(*LINES))
+        file.write(b"after\n")
+    assert target.read_bytes() == b"before\n" + TEXT + b"after\n"
+
+
 async def test_gz_and_zst_suffixes_compress(tmp_path):
     for suffix in ("gz", "zst"):
         await _write(str(tmp_path / f"out.ndjson.{suffix}"), *(_batch(line) for line in LINES))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import os
 import ssl
 import sys
 from datetime import UTC, datetime
@@ -61,6 +62,7 @@ def test_outputs_are_files_or_urls_or_a_list_of_them(monkeypatch):
         (("https://h:99999999/",), "the URL is not valid"),
         (("https://user:s3cr3t@h/",), "a URL must not contain credentials"),
         (("-", "-"), "the same output is given twice"),
+        (("a.ndjson", "./a.ndjson"), "the same output is given twice"),
         (("jupiterone+https://h/",), "needs JUPITERONE_API_KEY and JUPITERONE_ACCOUNT"),
     ],
 )
@@ -70,6 +72,31 @@ def test_an_invalid_output_is_rejected_with_a_message_of_one_line(output, messag
     assert message in str(error.value)
     assert "s3cr3t" not in str(error.value)
     assert "\n" not in str(error.value)
+
+
+KNOWN = [f"x{name}{compression}" for name in (".ndjson", ".jsonl", ".json") for compression in ("", ".gz", ".zst")]
+
+
+@pytest.mark.parametrize("output", [*KNOWN, "X.NDJSON.GZ", "a.b/c.d.json", "/dev/null", "/dev/stdout", "/dev/fd/1"])
+def test_files_with_known_suffixes_and_what_is_no_file_are_outputs(output):
+    assert isinstance(made(output), NdjsonSink)
+
+
+@pytest.mark.parametrize(
+    "output",
+    ["x.parquet", "x", "x.gz", "x.zst", "x.csv.gz", "x.ndjson.bz2", "x.json.gz.zst", ".ndjson", "x.ndjson.part"],
+)
+def test_other_suffixes_are_refused_with_the_known_ones(output):
+    for outputs in ((output,), ("-", output), (output, "x.ndjson")):
+        with pytest.raises(ConfigurationError) as error:
+            made(*outputs)
+        known = ".ndjson, .jsonl, .json, each also with .gz or .zst"
+        assert str(error.value) == f"--output: {output!r} has no known suffix; known are {known}"
+
+
+def test_a_named_pipe_needs_no_suffix(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    assert isinstance(made(str(tmp_path / "pipe")), NdjsonSink)
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,6 @@ CONFIGURATION: Mapping[type[Exception], str] = {
     boto.DataNotFoundError: _MODELS,
     boto.ApiVersionNotFoundError: _MODELS,
     boto.UnsupportedServiceProtocolsError: _MODELS,
-    boto.UndefinedModelAttributeError: _MODELS,
 }
 """Settings that cannot be used: no call can be made until the user has corrected them."""
 

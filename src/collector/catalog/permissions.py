@@ -5,6 +5,7 @@ Source: AWS's service authorization reference.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from functools import cache
@@ -84,4 +85,7 @@ def _names(client: str) -> Mapping[str, str]:
 
 @cache
 def _session() -> botocore.session.Session:
-    return botocore.session.Session()
+    """A session that reads models only: `policy` must work on a machine whose AWS settings are broken or absent."""
+    no_file = (None, None, os.devnull, None)
+    no_settings = {"profile": (None, None, None, None), "config_file": no_file, "credentials_file": no_file}
+    return botocore.session.Session(session_vars=no_settings)
