@@ -32,9 +32,9 @@ CATALOG = Catalog.all()
 EXIT_CODES = {
     Exit.COMPLETE: "complete: everything in the selection was collected",
     Exit.BUG: "a bug in the collector; the records collected before it are delivered",
-    Exit.USAGE: "usage or configuration error: one line on standard error describes it",
-    Exit.PARTIAL: "partial: at least one scope is incomplete, and the report names it; everything else is delivered",
-    Exit.NO_ACCOUNT: "no account could be collected: no credentials, or access to every account was denied",
+    Exit.USAGE: "usage or configuration error, also in the AWS settings of this machine: one line on standard error says what to correct",
+    Exit.PARTIAL: "partial: at least one scope is incomplete, and the report names it; everything else is delivered. `doctor`: there are findings",
+    Exit.NO_ACCOUNT: "no account could be collected: no credentials, or access to every account was denied. `doctor`: nothing can be reached",
     Exit.UNDELIVERED: "delivery failed",
 }
 

@@ -152,7 +152,7 @@ class Settings(BaseSettings):
         Outputs,
         Option(
             Group.OUTPUT,
-            "`-` (standard output), a file (`.gz` and `.zst` compress), https://… (NDJSON upload) or jupiterone+https://….",
+            "`-` (standard output), a file (`.ndjson`, `.jsonl` or `.json`; add `.gz` or `.zst` to compress), https://… (NDJSON upload) or jupiterone+https://….",
             "WHERE",
         ),
     ] = ("-",)

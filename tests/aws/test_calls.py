@@ -346,3 +346,11 @@ async def test_a_call_to_a_service_that_is_not_offered_is_not_made_and_is_no_fai
     record.fail(raised.value, ["aws_thing"])
     assert (record.problems, record.not_offered, record.incomplete_types()) == ({}, {"svc"}, set())
     assert clients.calls == []
+
+
+async def test_a_page_of_html_is_reported_by_its_text():
+    page = "<html><head><title>502 Bad Gateway</title></head>\n<body><h1>502 Bad Gateway</h1>\n<hr>proxy</body></html>"
+    clients = ScriptedClients(list_things=[error("502", page, status=502)] * 5)
+    with pytest.raises(CallFailed) as raised:
+        await calls_over(clients).once("svc", "list_things", {})
+    assert raised.value.message == "502 Bad Gateway proxy"

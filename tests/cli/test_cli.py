@@ -112,6 +112,16 @@ def test_a_denied_operation_ends_the_run_with_three_and_the_rest_delivered(run, 
     assert "aws_sqs_queue" in _report(tmp_path / "r.json")["partialDatasets"]["types"]
 
 
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_an_invalid_endpoint_of_one_service_costs_that_service_only(run, processes, estate, monkeypatch):
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SQS", "nonsense")
+    done = run("--services", "sqs,sns", "--regions", "us-east-1", "--no-progress", "--processes", processes)
+    assert done.returncode == Exit.PARTIAL
+    assert "aws_sns_topic" in {record["_type"] for record in _records(done.stdout)}
+    assert "us-east-1 sqs:ListQueues: error (InvalidEndpointConfigurationError, 1 time)" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_refused_credentials_end_the_run_with_four_one_line_and_a_report_that_says_so(run, estate, tmp_path):
     estate.stub.faults.append(Fault("sts", code="InvalidClientTokenId", status=403))
     done = run(*SQS, "--report", tmp_path / "r.json")

@@ -343,6 +343,18 @@ async def test_an_upload_endpoint_is_checked_with_an_empty_batch(status, faults)
         assert [fault for fault, _ in await _output_faults(output=url)] == faults
 
 
+async def test_a_page_of_html_from_an_upload_endpoint_is_shown_by_its_text():
+    page = f"<!DOCTYPE html><html><head><style>{'x ' * 200}</style><title>Forbidden</title></head><body>Ask\nIT.</html>"
+
+    async def answer(request: web.Request) -> web.Response:
+        await request.read()
+        return web.Response(status=403, text=page, content_type="text/html")
+
+    async with serving(answer) as url:
+        ((fault, _),) = await _output_faults(output=url)
+    assert fault == "the token is rejected: 403 Forbidden Ask IT."
+
+
 async def test_an_unreachable_upload_endpoint_is_found():
     ((fault, remedy),) = await _output_faults(output=_closed_port())
     assert fault.startswith("the request failed")

@@ -152,12 +152,7 @@ class ScopeCalls:
         """
         if self._drain:
             await self._drain()
-        try:
-            built = await self._context.clients.get(client)
-        except Exception as error:
-            found = classify(error)
-            operation = f"{client}:{self._context.clients.api(client, op)}"
-            raise CallFailed(operation, found.reason, found.code, found.message) from error
+        built = await self._client(client, op)
         api, where = built.apis[op], region or self._region
         if self._context.availability.offer(client, where) is Offer.NOT_OFFERED:
             raise CallFailed(f"{client}:{api}", Reason.UNREACHABLE, NOT_OFFERED, f"AWS does not offer it in {where}")
@@ -186,7 +181,7 @@ class ScopeCalls:
         Raises:
             CallFailed: if a page failed permanently, or AWS returned the same page token twice.
         """
-        built = await self._context.clients.get(client)
+        built = await self._client(client, op)
         paging = by_token(token) if token else built.paging.get(built.apis[op])
         seen: set[str] = set()
         following: Params = {}
@@ -203,6 +198,16 @@ class ScopeCalls:
                 )
             seen.add(str(tokens))
             following = tokens
+
+    async def _client(self, client: str, op: str) -> Client:
+        """The client of a call. Raises `CallFailed` if it cannot be built with the user's settings."""
+        clients = self._context.clients
+        try:
+            return await clients.get(client)
+        except Exception as error:
+            found = classify(error)
+            operation = f"{client}:{clients.api(client, op)}"
+            raise CallFailed(operation, found.reason, found.code, found.message) from error
 
     async def _retry(self, call: _Call) -> Answer:
         """Attempt a call until it succeeds, fails permanently or runs out of attempts."""
