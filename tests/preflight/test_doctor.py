@@ -475,5 +475,5 @@ def test_doctor_prints_json(estate, capsys):
 
 def test_missing_types_beyond_the_first_eight_are_counted():
     types = tuple(f"aws_{number}" for number in range(15))
-    _, missing, _ = Diagnosis([Finding("region", "x", "not enabled", "enable it", types)]).lines()
-    assert missing == f"    missing: {', '.join(types[:8])} and 7 more types"
+    lines = Diagnosis([Finding(Check.REGION, "x", "not enabled", "enable it", types)]).lines()
+    assert f"    missing: {', '.join(types[:8])} and 7 more types" in lines
