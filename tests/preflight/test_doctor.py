@@ -395,10 +395,10 @@ async def test_files_that_cannot_be_written_are_found(estate, tmp_path):
 
 
 async def test_a_file_with_an_unknown_suffix_is_found_and_a_device_is_none(estate):
-    ((fault, remedy),) = await _output_faults(output="x.parquet")
-    assert fault.startswith("--output: 'x.parquet' has no known suffix")
-    assert remedy == "correct the name"
-    assert await _output_faults(output="/dev/null") == []
+    (finding,) = (await _diagnosed(services="sqs", output="x.parquet")).findings
+    assert finding.fault.startswith("--output: 'x.parquet' has no known suffix")
+    assert finding.remedy == "correct the name"
+    assert (await _diagnosed(services="sqs", output="/dev/null")).findings == []
 
 
 # Findings -----------------------------------------------------------------------------------------------------------
@@ -438,7 +438,7 @@ def test_the_verdict_and_the_exit_code_agree(findings, accounts, code, verdict):
     assert (diagnosis.exit_code, [*diagnosis.lines()][-1]) == (code, verdict)
 
 
-def test_doctor_says_in_one_line_on_standard_error_that_nothing_can_be_reached(estate, quick, capsys):
+def test_doctor_says_in_one_line_on_standard_error_that_nothing_can_be_reached(estate, capsys):
     estate.stub.faults.append(Fault("sts", code="InvalidClientTokenId", status=403))
     with pytest.raises(SystemExit) as exited:
         main(["doctor", "--services", "sqs", "--regions", "us-east-1", "--format", "json"])
@@ -476,4 +476,4 @@ def test_doctor_prints_json(estate, capsys):
 def test_missing_types_beyond_the_first_eight_are_counted():
     types = tuple(f"aws_{number}" for number in range(15))
     lines = Diagnosis([Finding(Check.REGION, "x", "not enabled", "enable it", types)]).lines()
-    assert f"    missing: {', '.join(types[:8])} and 7 more types" in lines
+    assert f"      missing: {', '.join(types[:8])} and 7 more types" in [*lines]
