@@ -41,6 +41,12 @@ def test_the_sample_estate_is_collected_completely(sample):
     assert partial == {}
 
 
+@pytest.mark.parametrize("service", ["ecr", "efs", "kms", "lambda", "s3", "sns", "sqs"])
+async def test_a_single_service_whose_policies_name_others_is_complete(estate, service):
+    collected = await collect(services=service, regions="us-east-1")
+    assert {scope["status"] for scope in collected.report["scopes"]} == {"complete"}
+
+
 def test_keys_are_unique_and_relationships_follow_their_entities(sample):
     seen: set[str] = set()
     for record in sample.records:

@@ -133,6 +133,9 @@ class AnalysisRun:
         if scope is None:
             service = next((self._services[type_] for type_ in types if type_ in self._services), "iam")
             scope = self._scopes[types] = Scope(self._target.account, GLOBAL, service)
+            if scope not in self._ledger.scopes:  # the service was not selected: the scope has no calls to make
+                self._ledger.begin(scope)
+                self._ledger.end(scope)
         return scope
 
 
