@@ -229,5 +229,20 @@ def test_help_lists_each_option_of_a_command_once_by_theme(command):
     shown = CliRunner().invoke(cli, [command, "--help"], env={"COLUMNS": "160"}).output
     for parameter in cli.commands[command].params:
         if isinstance(parameter, click.Option):
-            assert len(re.findall(rf"│ {parameter.opts[0]}[/ ]", shown)) == 1
+            name = next(option for option in parameter.opts if option.startswith("--"))
+            assert len(re.findall(rf"│ {name}[/ ]", shown)) == 1
     assert "Examples:" in shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "level"),
+    [
+        ({}, "info"),
+        ({"verbose": 1}, "info"),
+        ({"verbose": 2}, "debug"),
+        ({"quiet": True}, "error"),
+        ({"log_level": "warning"}, "warning"),
+    ],
+)
+def test_quiet_and_verbose_decide_the_log_level(arguments, level):
+    assert load_settings(arguments).effective_log_level == level

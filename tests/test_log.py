@@ -98,3 +98,18 @@ def test_botocore_does_not_log_its_requests(capsys):
     log.set_up("debug", "json")
     for name in ("botocore", "aiobotocore"):
         assert logging.getLogger(name).level == logging.CRITICAL
+
+
+@pytest.mark.parametrize(("variable", "value"), [("NO_COLOR", "1"), ("TERM", "dumb")])
+def test_console_lines_are_plain_where_colors_are_unwanted(variable, value, monkeypatch, capsys):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    log.set_up("info", "console")
+    structlog.get_logger().info("colored")
+    monkeypatch.setenv(variable, value)
+    log.set_up("info", "console")
+    structlog.get_logger().info("plain")
+    colored, plain = capsys.readouterr().err.splitlines()
+    assert "\x1b[" in colored
+    assert "\x1b[" not in plain

@@ -47,7 +47,8 @@ class Option:
     """How a setting is presented to users.
 
     `metavar` is empty for switches. A `secret` is never repeated in a message; one with `argument=False` cannot be given as an option
-    either, because every user of the machine can read a command line.
+    either, because every user of the machine can read a command line. `short` is a second name such as `-q`. A `counted` option is
+    given several times instead of with a value.
     """
 
     group: Group
@@ -55,6 +56,8 @@ class Option:
     metavar: str = ""
     secret: bool = False
     argument: bool = True
+    short: str = ""
+    counted: bool = False
 
 
 def _words(value: object) -> object:
@@ -246,6 +249,12 @@ class Settings(BaseSettings):
     log_format: Annotated[
         Literal["auto", "console", "json"], Option(Group.GENERAL, "auto, console or json.", "FORMAT")
     ] = "auto"
+    quiet: Annotated[bool, Option(Group.GENERAL, "Print errors only: no progress, no table.", short="-q")] = False
+    verbose: Annotated[
+        int,
+        Option(Group.GENERAL, "List every service in the table; twice: log at level debug.", short="-v", counted=True),
+        Field(ge=0, le=2),
+    ] = 0
     progress: Annotated[bool, Option(Group.GENERAL, "Whether to show progress on a terminal.")] = True
     config: Annotated[
         Path | None, Option(Group.GENERAL, "TOML file with any of these settings, except this one.", "FILE")
@@ -268,6 +277,11 @@ class Settings(BaseSettings):
     def several_accounts(self) -> bool:
         """Whether more than one account may be collected."""
         return self.org or len(self.accounts) > 1
+
+    @property
+    def effective_log_level(self) -> str:
+        """The level to log at: `log_level`, unless `quiet` or `verbose` says otherwise."""
+        return "error" if self.quiet else "debug" if self.verbose > 1 else self.log_level
 
     def options(self) -> Options:
         """The settings that conversion needs."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from typing import Any, Literal
 
@@ -17,7 +18,9 @@ LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNI
 def set_up(level: str, layout: Literal["auto", "console", "json"]) -> None:
     """Configure structlog. `auto` is console on a terminal and JSON otherwise. Credentials are redacted."""
     readable = layout == "console" or (layout == "auto" and sys.stderr.isatty())
-    renderer: Processor = structlog.dev.ConsoleRenderer() if readable else structlog.processors.JSONRenderer()
+    plain = "NO_COLOR" in os.environ or os.environ.get("TERM") == "dumb" or not sys.stderr.isatty()
+    colored = structlog.dev.ConsoleRenderer(colors=not plain)
+    renderer: Processor = colored if readable else structlog.processors.JSONRenderer()
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -28,7 +31,9 @@ def set_up(level: str, layout: Literal["auto", "console", "json"]) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        logger_factory=lambda *_: structlog.WriteLogger(
+            sys.stderr
+        ),  # looked up anew: progress replaces it while it is shown
         cache_logger_on_first_use=False,
     )
     logging.getLogger("botocore").setLevel(logging.CRITICAL)

@@ -146,6 +146,7 @@ class Ledger:
         self.bytes = 0
         self.buckets: Sequence[Mapping[str, Any]] = ()
         self.stopped = False
+        self.account_names: dict[str, str] = {}
 
     def merge(self, other: Ledger) -> None:
         """Add the records and totals of another process."""

@@ -360,6 +360,16 @@ def test_logs_are_json_lines_on_standard_error(run, estate):
     assert all("_key" in record for record in _records(done.stdout))
 
 
+def test_json_logs_end_with_a_summary_and_hold_nothing_else(run, estate):
+    lines = [json.loads(line) for line in run(*SQS, "--log-format", "json").stderr.splitlines()]
+    assert (lines[-1]["event"], lines[-1]["status"]) == ("run ended", "complete")
+    assert lines[-1]["entities"] > 0
+
+
+def test_a_quiet_run_prints_errors_only(run, estate):
+    assert run(*SQS, "-q").stderr == ""
+
+
 def test_an_option_goes_before_the_environment_and_that_before_the_file(run, estate, tmp_path, monkeypatch):
     file = tmp_path / "collector.toml"
     file.write_text(f'services = "sns"\nregions = ["eu-west-1"]\nreport = "{tmp_path}/r.json"\n')

@@ -1,21 +1,45 @@
 from __future__ import annotations
 
 from itertools import product
+from typing import Any
 
 import pytest
 
-from collector.cli.console import STYLES, _services, _totals
+from collector.cli import console
+from collector.cli.console import STYLES
 from collector.model import Scope
 from collector.report import Ledger, Report, Status
 
+WORST_FIRST = ["failed", "partial", "skipped", "complete", "unavailable"]
 
-def _row(*states: Status) -> str:
-    scopes = [
-        {"account": "1", "service": "sqs", "status": state, "entities": 0, "calls": 0, "seconds": 0.0}
-        for state in states
-    ]
-    (cell,) = _services(Report(scopes=scopes)).columns[2].cells
-    return str(cell)
+
+def _scope(account: str = "1", region: str = "us-east-1", service: str = "sqs", **values: Any) -> dict[str, Any]:
+    base = {"status": "complete", "entities": 0, "calls": 0, "seconds": 0.0, "problems": []}
+    return {"account": account, "region": region, "service": service, **base, **values}
+
+
+def _problem(code: str, count: int = 1) -> dict[str, Any]:
+    return {
+        "operation": "sqs:ListQueues",
+        "reason": "denied",
+        "code": code,
+        "message": "no",
+        "count": count,
+        "types": [],
+    }
+
+
+@pytest.fixture
+def shown(capsys: pytest.CaptureFixture[str]) -> Any:
+    """The lines that a report of these scopes is shown as."""
+    counts = dict.fromkeys(("entities", "relationships", "mappedRelationships", "apiCalls", "throttles"), 0)
+
+    def show(*scopes: dict[str, Any], names: dict[str, str] | None = None, services: bool = False) -> list[str]:
+        report = Report(scopes=list(scopes), counts=counts, status="partial", startedOn=0, endedOn=1000)
+        console.show(report, names or {}, services=services)
+        return [line.rstrip() for line in capsys.readouterr().err.splitlines()]
+
+    return show
 
 
 def test_every_status_has_a_style():
@@ -23,13 +47,38 @@ def test_every_status_has_a_style():
 
 
 @pytest.mark.parametrize(("one", "other"), list(product(Status, repeat=2)))
-def test_a_service_has_the_worst_status_of_its_scopes(one, other):
-    worst_first = ["failed", "partial", "skipped", "complete", "unavailable"]
-    assert min(one, other, key=worst_first.index) in _row(one, other)
+def test_a_row_has_the_worst_status_of_its_scopes(shown, one, other):
+    row = shown(_scope(status=one), _scope(status=other))[1]
+    assert row.split()[:3] == ["1", "sqs", min(one, other, key=WORST_FIRST.index)]
+
+
+def test_several_accounts_have_a_row_each_by_name_the_worst_first(shown):
+    scopes = (_scope("1"), _scope("2", status="partial"), _scope("2", service="sns"))
+    lines = shown(*scopes, names={"1": "acme main", "2": "acme test"})
+    assert [line.split()[:4] for line in lines[1:3]] == [
+        ["2", "acme", "test", "partial"],
+        ["1", "acme", "main", "complete"],
+    ]
+
+
+def test_services_of_several_accounts_are_listed_on_request(shown):
+    lines = shown(_scope("1"), _scope("2", service="sns", status="partial"), services=True)
+    assert [line.split()[:3] for line in lines[1:3]] == [["2", "sns", "partial"], ["1", "sqs", "complete"]]
+
+
+def test_problems_are_grouped_over_accounts_and_regions_the_widest_first(shown):
+    wide = [_scope(account, "eu-west-1", problems=[_problem("Wide")]) for account in "1234"]
+    narrow = _scope("1", problems=[_problem("Narrow", count=2)])
+    lines = shown(narrow, *wide)
+    start = next(number for number, line in enumerate(lines) if "ListQueues" in line)
+    assert lines[start : start + 2] == [
+        "4 accounts eu-west-1 sqs:ListQueues: denied (Wide, 4 times) no",
+        "1 us-east-1 sqs:ListQueues: denied (Narrow, 2 times) no",
+    ]
 
 
 def test_progress_counts_no_scope_that_aws_does_not_offer():
     ledger = Ledger("run", "1")
     ledger.plan(Scope("1", "us-east-1", "sqs"))
     ledger.plan(Scope("1", "us-west-1", "workspaces")).unavailable = True
-    assert _totals(ledger).startswith("0/1 scopes done")
+    assert console._totals(ledger).startswith("0/1 scopes done")

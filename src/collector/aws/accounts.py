@@ -195,6 +195,7 @@ class Accounts:
         everyone = frozenset(row["Id"] for row in rows)
         members = []
         for row in rows:
+            self._ledger.account_names[row["Id"]] = row.get("Name") or ""
             account, state = row["Id"], row.get("State") or row.get("Status") or ACTIVE
             role = self._role_in(account, caller) if account != caller.account else None  # the caller is in it already
             if state != ACTIVE:

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+import structlog
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
 from collector.report import Ledger, Report, Status
 
+log = structlog.get_logger()
+
 MAX_PROBLEMS = 40
 """Problems that are printed below the table; the rest are counted."""
+
+MAX_LISTED = 3
+"""Accounts or regions of a problem that are named; more are counted."""
 
 STYLES = {
     Status.FAILED: "red",
@@ -26,22 +32,32 @@ STYLES = {
 """The style of each status, the worst first."""
 
 
-def show(report: Report) -> None:
-    """Print a run report: a table with a row for each account and service, a line for each problem, the totals."""
+def show(report: Report, account_names: Mapping[str, str], *, services: bool) -> None:
+    """Print a run report: a table with the worst rows first, the problems, and the totals.
+
+    The table has a row for each account of several, or with `services` for each service of each account. `account_names` are the
+    names of accounts by their ids, as far as they are known.
+    """
     console = Console(stderr=True, emoji=False, highlight=False, soft_wrap=not sys.stderr.isatty())
-    console.print(_services(report))
-    problems = list(_problems(report))
+    names = {each: " ".join((each, *account_names.get(each, "").split())) for each in _accounts(report)}
+    console.print(_table(report, names, services=services or len(names) == 1))
+    problems = list(_problems(report, names))
     for line in problems[:MAX_PROBLEMS]:
         console.print(line, markup=False)
     if len(problems) > MAX_PROBLEMS:
         console.print(f"… and {len(problems) - MAX_PROBLEMS} more problems: see --report")
     counts = report["counts"]
-    seconds = (report["endedOn"] - report["startedOn"]) / 1000
     console.print(
         f"{report['status']}: {counts['entities']:,} entities, {counts['relationships']:,} relationships,"
-        f" {counts['mappedRelationships']:,} mapped, {counts['apiCalls']:,} calls ({counts['throttles']:,} throttled) in {seconds:.1f} s",
+        f" {counts['mappedRelationships']:,} mapped, {counts['apiCalls']:,} calls ({counts['throttles']:,} throttled)"
+        f" in {_seconds(report):.1f} s",
         style=STYLES[Status(report["status"])],
     )
+
+
+def log_summary(report: Report) -> None:
+    """Log the status and the counts of a run as its last line, for programs that read the log."""
+    log.info("run ended", status=report["status"], seconds=round(_seconds(report), 1), **report["counts"])
 
 
 def message(line: str) -> None:
@@ -49,35 +65,60 @@ def message(line: str) -> None:
     Console(stderr=True, emoji=False, highlight=False, soft_wrap=True).print(line, markup=False)
 
 
-def _services(report: Report) -> Table:
-    table = Table("account", "service", "status", box=None, pad_edge=False)
+def _accounts(report: Report) -> set[str]:
+    return {scope["account"] for scope in report["scopes"]}
+
+
+def _table(report: Report, names: Mapping[str, str], *, services: bool) -> Table:
+    table = Table("account", *(("service",) if services else ()), "status", box=None, pad_edge=False)
     for column in ("scopes", "entities", "calls", "slowest scope (s)"):
         table.add_column(column, justify="right")
-    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     for scope in report["scopes"]:
-        groups.setdefault((scope["account"], scope["service"]), []).append(scope)
-    for (account, service), scopes in sorted(groups.items()):
-        states = {scope["status"] for scope in scopes}
-        status = next(state for state in STYLES if state in states)
+        key = (names[scope["account"]], *((scope["service"],) if services else ()))
+        groups.setdefault(key, []).append(scope)
+    for key, scopes in sorted(groups.items(), key=lambda group: (_worst(group[1]), group[0])):
+        status = list(STYLES)[_worst(scopes)]
         sums = (f"{sum(scope[column] for scope in scopes):,}" for column in ("entities", "calls"))
         slowest = max(scope["seconds"] for scope in scopes)
-        table.add_row(account, service, f"[{STYLES[status]}]{status}[/]", str(len(scopes)), *sums, f"{slowest:.1f}")
+        table.add_row(*key, f"[{STYLES[status]}]{status}[/]", str(len(scopes)), *sums, f"{slowest:.1f}")
     return table
 
 
-def _problems(report: Report) -> Iterator[str]:
+def _worst(scopes: Iterable[Mapping[str, Any]]) -> int:
+    """The place in `STYLES` of the worst status."""
+    order = list(STYLES)
+    return min(order.index(scope["status"]) for scope in scopes)
+
+
+def _problems(report: Report, names: Mapping[str, str]) -> Iterator[str]:
+    """A line for each operation, reason and code, the ones that affect the most scopes first."""
+    groups: dict[tuple[str, str, str], list[tuple[dict[str, Any], dict[str, Any]]]] = {}
     for scope in report["scopes"]:
         for problem in scope["problems"]:
-            subject = f"{scope['account']} {scope['region']} {problem['operation']}"
-            count = f"{problem['count']} time{'' if problem['count'] == 1 else 's'}"
-            yield f"{subject}: {problem['reason']} ({problem['code']}, {count}) {problem['message'][:160]}"
+            groups.setdefault((problem["operation"], problem["reason"], problem["code"]), []).append((scope, problem))
+    for (operation, reason, code), several in sorted(groups.items(), key=lambda group: (-len(group[1]), group[0])):
+        times = sum(problem["count"] for _, problem in several)
+        accounts = _listed(dict.fromkeys(names[scope["account"]] for scope, _ in several), "accounts")
+        regions = _listed(dict.fromkeys(scope["region"] for scope, _ in several), "regions")
+        count = f"{times} time{'' if times == 1 else 's'}"
+        yield f"{accounts} {regions} {operation}: {reason} ({code}, {count}) {several[0][1]['message'][:160]}"
+
+
+def _listed(values: Collection[str], noun: str) -> str:
+    """The values, or their number if there are more than three."""
+    return ",".join(values) if len(values) <= MAX_LISTED else f"{len(values)} {noun}"
+
+
+def _seconds(report: Report) -> float:
+    return float(report["endedOn"] - report["startedOn"]) / 1000
 
 
 @contextmanager
 def progress(ledger: Ledger, *, enabled: bool) -> Iterator[None]:
-    """Show a line of running totals until the context exits, if `enabled` and standard error is a terminal."""
+    """Show a line of running totals until the context exits, if `enabled` and standard error is a terminal that can redraw one."""
     console = Console(stderr=True)
-    if not enabled or not console.is_terminal:
+    if not enabled or not console.is_interactive:
         yield
         return
     with Live(get_renderable=lambda: _totals(ledger), console=console, refresh_per_second=4, transient=True):

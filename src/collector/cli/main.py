@@ -191,7 +191,7 @@ def _settings(arguments: dict[str, Any]) -> Settings:
 
     from collector import log
 
-    log.set_up(settings.log_level, settings.log_format)
+    log.set_up(settings.effective_log_level, settings.log_format)
     for name, near in unknown_variables().items():
         hint = {"did_you_mean": near} if near else {}
         structlog.get_logger().warning("unknown environment variable", variable=name, **hint)

@@ -39,7 +39,7 @@ def given(arguments: dict[str, Any]) -> dict[str, Any]:
 def default_of(name: str) -> str:
     """A setting's default as text; empty if there is none, or if it is a switch that is off."""
     value = Settings.model_fields[name].default
-    if value is PydanticUndefined or value in (None, (), False) or (name == "processes" and not value):
+    if value is PydanticUndefined or value in (None, (), False, 0):
         return ""
     if isinstance(value, tuple):
         return ",".join(value)
@@ -55,8 +55,11 @@ def option_name(name: str) -> str:
 def _option(name: str, option: Option) -> Decorator:
     default = default_of(name)
     text = f"{option.help} [default: {default}]" if default else option.help
+    short = (option.short,) if option.short else ()
+    if option.counted:
+        return click.option(*short, *_flags(name, option), name, count=True, default=None, help=text)
     if not option.metavar:
-        return click.option("/".join(_flags(name, option)), name, default=None, help=text)
+        return click.option(*short, "/".join(_flags(name, option)), name, default=None, help=text)
     repeatable = isinstance(Settings.model_fields[name].default, tuple) or name == "rates"
     return click.option(
         *_flags(name, option), name, default=None, help=text, metavar=option.metavar, multiple=repeatable
@@ -66,4 +69,4 @@ def _option(name: str, option: Option) -> Decorator:
 def _flags(name: str, option: Option) -> tuple[str, ...]:
     """`--regions`, or for a switch `--org` and `--no-org`."""
     flag = name.replace("_", "-")
-    return (f"--{flag}",) if option.metavar else (f"--{flag}", f"--no-{flag}")
+    return (f"--{flag}",) if option.metavar or option.counted else (f"--{flag}", f"--no-{flag}")

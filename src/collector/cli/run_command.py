@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from signal import SIGPIPE
 from typing import NoReturn
@@ -91,7 +92,7 @@ def _run(settings: Settings, sink: Sink, *, unlimited: bool = False) -> RunResul
     if settings.report:
         _check_writable(settings.report)
     try:
-        with console.progress(run.ledger, enabled=settings.progress):
+        with console.progress(run.ledger, enabled=settings.progress and not settings.quiet):
             result = run_async(run())
     except CallFailed as failure:
         if settings.report:
@@ -100,12 +101,19 @@ def _run(settings: Settings, sink: Sink, *, unlimited: bool = False) -> RunResul
     except DeliveryError as error:
         fail(str(error), Exit.USAGE)
     if not result.closed:
-        console.show(result.report)
+        _show(settings, result.report, run.ledger.account_names)
     if settings.report:
         _write(settings.report, result.report)
     if result.undelivered:
         fail(result.undelivered, Exit.UNDELIVERED)
     return result
+
+
+def _show(settings: Settings, report: Report, account_names: Mapping[str, str]) -> None:
+    if settings.log_format == "json":
+        console.log_summary(report)
+    elif not settings.quiet:
+        console.show(report, account_names, services=settings.verbose > 0)
 
 
 def _types(settings: Settings) -> outputs.TypeCoverage:

@@ -174,7 +174,7 @@ async def serve() -> None:
     if not isinstance(configure, Configure):
         raise TypeError("the first message must be Configure")
     settings = load_settings(configure.settings)
-    log.set_up(settings.log_level, settings.log_format)
+    log.set_up(settings.effective_log_level, settings.log_format)
     catalog = Catalog.all().choose(settings.services, settings.skip_services)
     session = open_session()
     async with Clients(session, session.region_name or HOMES["aws"]) as clients:
