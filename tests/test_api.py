@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from contextlib import aclosing
 
 import pytest
@@ -8,6 +9,7 @@ import collector
 from collector.catalog.catalog import UnknownServiceError
 from collector.demo.stub import Fault
 from collector.faults import CallFailed
+from tests.documents import ROOT
 
 
 def settings(**values) -> collector.Settings:
@@ -63,3 +65,11 @@ def test_every_public_name_exists():
     assert {name for name in collector.__all__ if getattr(collector, name) is not None} == set(collector.__all__)
     with pytest.raises(AttributeError, match="no attribute 'Collector'"):
         collector.Collector  # noqa: B018
+
+
+def test_the_example_in_the_readme_works(estate, capsys):
+    (source,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    exec(compile(source.replace("eu-west-1", "us-east-1"), "README.md", "exec"), {})
+    *buckets, totals = capsys.readouterr().out.splitlines()
+    assert "acme-data False" in buckets
+    assert totals.startswith("complete ")

@@ -215,8 +215,8 @@ def test_a_fact_that_cannot_be_read_is_a_problem_and_the_others_are_drawn():
     acl = NetworkAclFact(
         "acl", "vpc", [{"CidrBlock": 5}, {"CidrBlock": "0.0.0.0/0", "RuleAction": "allow", "RuleNumber": 1}]
     )
-    odd = Facts(account=Account(A), security_groups=[group({"odd": 1}, 443)], network_acls=[acl])
-    found = list(chain(*analyse(odd)))
+    malformed = Facts(account=Account(A), security_groups=[group({"malformed": 1}, 443)], network_acls=[acl])
+    found = list(chain(*analyse(malformed)))
     assert [(each.type, each.reason) for each in found if isinstance(each, AnalysisProblem)] == [
         ("aws_security_group", "unreadable"),
         ("aws_network_acl", "unreadable"),

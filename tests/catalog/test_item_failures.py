@@ -1,4 +1,4 @@
-"""Failures inside a success: each member of an answer that can tell of one is declared at the call, or is harmless."""
+"""Failures inside a successful answer: each member that can report one is declared at the call, or is harmless."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TELLING = frozenset({
 STATE = "the state of the resource itself; nothing in the answer is missing because of it"
 SETTING = "a setting of the resource"
 
-HARMLESS = {
+BENIGN = {
     "accessanalyzer FindingSummary.error": STATE,
     "accessanalyzer FindingSummaryV2.error": STATE,
     "acm CertificateDetail.FailureReason": STATE,
@@ -142,10 +142,10 @@ def undeclared(catalog: Catalog) -> list[str]:
         shape = operation(client, op).output_shape
         known = {declared_member(shape, each.items) for each in failures}
         for name, member in telling_members(shape):
-            if (name, member) not in known and f"{client} {name}.{member}" not in HARMLESS:
+            if (name, member) not in known and f"{client} {name}.{member}" not in BENIGN:
                 problems.append(
                     f"{where}: {client}.{op} can tell of a failure in {name}.{member}: declare it in `failures` of the call,"
-                    " or say in HARMLESS why nothing that is collected is missing because of it"
+                    " or say in BENIGN why nothing that is collected is missing because of it"
                 )
     return problems
 
@@ -165,7 +165,7 @@ def test_every_harmless_member_exists_and_is_called():
         for client, op, _, _ in sites(CATALOG)
         for name, member in telling_members(operation(client, op).output_shape)
     }
-    assert set(HARMLESS) - members == set()
+    assert set(BENIGN) - members == set()
 
 
 DECLARED = [

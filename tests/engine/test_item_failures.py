@@ -25,7 +25,7 @@ def problems(record):
     }
 
 
-def told(reason, arn="b"):
+def failing(reason, arn="b"):
     return {"failures": [{"arn": arn, "reason": reason, "detail": "no"}]}
 
 
@@ -43,7 +43,7 @@ def told(reason, arn="b"):
 )
 async def test_a_failed_item_of_a_description_is_reported_by_its_code(code, reason, status):
     describe = Describe("describe_clusters", "Things[]", ids="Ids", size=9, failures=FAILED)
-    api = TableApi(list={"Names": ["a", "b"]}, describe_clusters={"Things": [{"Id": "a"}], **told(code)})
+    api = TableApi(list={"Names": ["a", "b"]}, describe_clusters={"Things": [{"Id": "a"}], **failing(code)})
     pages, record = await collect(api, entity(rows=Call("list", "Names", client="ecs"), describe=describe))
     assert ids(pages) == ["a"]
     assert problems(record) == {("ecs:DescribeClusters", reason, code): (1, ["aws_thing"])}
@@ -52,14 +52,14 @@ async def test_a_failed_item_of_a_description_is_reported_by_its_code(code, reas
 
 async def test_the_message_names_the_resource():
     describe = Describe("describe_clusters", "Things[]", ids="Ids", size=9, failures=FAILED)
-    api = TableApi(list={"Names": ["b"]}, describe_clusters=told("ACCESS_DENIED", "arn:b"))
+    api = TableApi(list={"Names": ["b"]}, describe_clusters=failing("ACCESS_DENIED", "arn:b"))
     _, record = await collect(api, entity(rows=Call("list", "Names", client="ecs"), describe=describe))
     assert [problem.message for problem in record.problems.values()] == ["arn:b: no"]
 
 
 async def test_a_synthetic_row_cannot_vanish():
     describe = Describe("describe_clusters", "Things[]", ids="Ids", size=9, by="AccountId", failures=FAILED)
-    api = TableApi(describe_clusters=told("RESOURCE_NOT_FOUND", "1"))
+    api = TableApi(describe_clusters=failing("RESOURCE_NOT_FOUND", "1"))
     _, record = await collect(api, entity(rows=Synthetic(), describe=describe, client="ecs"))
     assert list(problems(record)) == [("ecs:DescribeClusters", "error", "RESOURCE_NOT_FOUND")]
     assert record.status is Status.PARTIAL
@@ -72,7 +72,7 @@ async def test_failures_of_a_listing_concern_every_declaration_that_reads_it():
         entity("aws_one", call, client="ecs"),
         entity("aws_two", Call("list", "Things[]"), join=(join,), client="ecs"),
     ]
-    api = TableApi(list={}, list_clusters=[{"Things": [{"Id": "a"}]}, told("ACCESS_DENIED")])
+    api = TableApi(list={}, list_clusters=[{"Things": [{"Id": "a"}]}, failing("ACCESS_DENIED")])
     pages, record = await collect(api, *declared)
     assert ids(pages) == ["a"]
     assert problems(record) == {("ecs:ListClusters", "denied", "ACCESS_DENIED"): (1, ["aws_one", "aws_two"])}
@@ -81,7 +81,7 @@ async def test_failures_of_a_listing_concern_every_declaration_that_reads_it():
 async def test_failures_of_every_page_of_a_hydrating_call_are_reported():
     hydrate = Hydrate("list_tasks", "Tasks", {"cluster": "Id"}, items="Items[]", failures=FAILED)
     api = TableApi(
-        list={"Things": [{"Id": "a"}]}, list_tasks=[{"Items": [1], **told("X")}, {"Items": [2], **told("X")}]
+        list={"Things": [{"Id": "a"}]}, list_tasks=[{"Items": [1], **failing("X")}, {"Items": [2], **failing("X")}]
     )
     pages, record = await collect(api, entity(hydrate=(hydrate,), client="ecs"))
     assert [row["Tasks"] for row in rows_of(pages)] == [[1, 2]]
@@ -90,7 +90,7 @@ async def test_failures_of_every_page_of_a_hydrating_call_are_reported():
 
 async def test_failures_in_every_region_are_reported():
     hydrate = Hydrate("describe_clusters", "All", regions=True, failures=FAILED)
-    api = TableApi(list={"Things": [{"Id": "a"}]}, describe_clusters=told("X"))
+    api = TableApi(list={"Things": [{"Id": "a"}]}, describe_clusters=failing("X"))
     _, record = await collect(api, entity(hydrate=(hydrate,), client="ecs"))
     assert problems(record) == {("ecs:DescribeClusters", "error", "X"): (2, ["aws_thing"])}
 
@@ -98,7 +98,7 @@ async def test_failures_in_every_region_are_reported():
 @pytest.mark.parametrize(
     ("answer", "failures", "unknown"),
     [
-        (told("ACCESS_DENIED"), FAILED, ["b"]),
+        (failing("ACCESS_DENIED"), FAILED, ["b"]),
         ({"UnprocessedKeys": ["b"]}, (Failures("UnprocessedKeys[]", id="@"),), ["b"]),
         ({"error": {"code": "X"}}, (Failures("error", code="code"),), ["b", "c"]),
     ],

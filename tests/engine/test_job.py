@@ -563,15 +563,15 @@ async def test_a_cancelled_job_releases_its_rows():
     assert is_free(budgets, 1)
 
 
-ODD = {"Id": "odd", "Kind": 5}
+MALFORMED = {"Id": "malformed", "Kind": 5}
 GOOD = {"Id": "good", "Kind": "abc"}
 RAISES = Via("Kind", lambda kind: kind.upper() == "ABC")
-"""A source that cannot be read from the odd row."""
+"""A source that cannot be read from the malformed row."""
 
 
 def odd_rows(**changes) -> tuple[TableApi, Entity]:
     api = TableApi(
-        list={"Things": [ODD, GOOD]},
+        list={"Things": [MALFORMED, GOOD]},
         get={"D": 1},
         other={"Others": [{"T": "good"}]},
         children={"Kids": [{"Id": "kid"}]},
@@ -609,16 +609,18 @@ async def test_a_row_whose_condition_or_region_cannot_be_read_is_lost_alone_and_
 )
 async def test_a_further_call_whose_inputs_cannot_be_read_leaves_its_field_unknown_and_is_recorded(changes):
     api, thing = odd_rows(**changes)
-    api._table["list"] = {"Things": [ODD, {**GOOD, "Kind": {"Inner": "x"}} if "Kind.Inner" in repr(changes) else GOOD]}
+    api._table["list"] = {
+        "Things": [MALFORMED, {**GOOD, "Kind": {"Inner": "x"}} if "Kind.Inner" in repr(changes) else GOOD]
+    }
     pages, record = await collect(api, thing)
-    odd, good = rows_of(pages)
-    assert odd[UNKNOWN] == {"At"}
+    malformed, good = rows_of(pages)
+    assert malformed[UNKNOWN] == {"At"}
     assert UNKNOWN not in good
     assert _problem(record)[:2] == ("svc:aws_thing", Reason.INVALID)
 
 
 async def test_an_argument_that_is_no_text_makes_no_call():
-    api = TableApi(list={"Things": [{"Id": "a", "Key": {"odd": 1}}, {"Id": "b", "Key": "k"}]}, get={})
+    api = TableApi(list={"Things": [{"Id": "a", "Key": {"malformed": 1}}, {"Id": "b", "Key": "k"}]}, get={})
     pages, record = await collect(api, entity(hydrate=(Hydrate("get", "D", {"Name": "Key"}),)))
     assert (ids(pages), api.params("get")) == (["a", "b"], [{"Name": "k"}])
     assert record.status is Status.PARTIAL
@@ -628,7 +630,7 @@ async def test_the_children_of_a_row_whose_condition_cannot_be_read_are_recorded
     child = entity("aws_child", Call("children", "Kids[]", each="aws_thing", args={"Of": "Id"}, when=RAISES))
     api, parent = odd_rows()
     pages, record = await collect(api, parent, child)
-    assert (ids(pages, parent), ids(pages, child)) == (["odd", "good"], ["kid"])
+    assert (ids(pages, parent), ids(pages, child)) == (["malformed", "good"], ["kid"])
     assert _problem(record)[3].types == {"aws_child"}
 
 

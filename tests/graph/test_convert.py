@@ -216,16 +216,16 @@ def test_the_row_is_the_source_if_both_ends_are_of_its_type():
 
 def test_a_value_that_cannot_be_read_costs_its_property_only():
     unread: list[UnreadValue] = []
-    props = pick("CidrBlock", odd=Via("Size", len), huge="Huge", late="Late")
+    props = pick("CidrBlock", malformed=Via("Size", len), huge="Huge", late="Late")
     row = {"VpcId": "v", "CidrBlock": "10.0.0.0/16", "Size": 5, "Huge": 10**30, "Late": Unreadable("+12024-01-01")}
     entity = EntityConverter(_entity(props=props, tags="Size[]", facts={"x": Via("Size", len)}), Options())(
         row, PLACE, unread
     )
     assert entity is not None
     assert entity.record["cidrBlock"] == "10.0.0.0/16"
-    assert {"odd", "huge", "late"}.isdisjoint(entity.record)
+    assert {"malformed", "huge", "late"}.isdisjoint(entity.record)
     assert entity.facts == {"x": None}
-    assert [name for name, _ in unread] == ["odd", "huge", "late", "tags", "fact x"]
+    assert [name for name, _ in unread] == ["malformed", "huge", "late", "tags", "fact x"]
 
 
 def test_an_item_whose_pointer_cannot_be_read_costs_its_edge_only():
@@ -239,6 +239,6 @@ def test_an_item_whose_pointer_cannot_be_read_costs_its_edge_only():
 
 def test_a_value_that_cannot_be_read_because_a_call_failed_is_not_noted_twice():
     unread: list[UnreadValue] = []
-    entity = _entity(props={"odd": computed("Detail.X")(lambda row: row["Detail"]["X"])})
+    entity = _entity(props={"malformed": computed("Detail.X")(lambda row: row["Detail"]["X"])})
     assert EntityConverter(entity, Options())({"VpcId": "v", UNKNOWN: {"Detail"}}, PLACE, unread)
     assert unread == []

@@ -44,7 +44,7 @@ def test_an_address_that_is_none_costs_only_itself():
 
 
 @pytest.mark.parametrize(
-    "odd",
+    "malformed",
     [
         {"ingress": [{"FromPort": Unreadable("x")}]},
         {"policy": {"A": b"x"}},
@@ -53,7 +53,7 @@ def test_an_address_that_is_none_costs_only_itself():
         {"organization": 5},
     ],
 )
-def test_a_fact_that_cannot_be_kept_costs_only_itself(odd):
+def test_a_fact_that_cannot_be_kept_costs_only_itself(malformed):
     added = PolicyFacts("1", "aws")
-    assert len(added.add("aws_eni", fact(vpc="v", addresses=["10.0.0.4"], **odd), "r")) == 1
+    assert len(added.add("aws_eni", fact(vpc="v", addresses=["10.0.0.4"], **malformed), "r")) == 1
     assert added.facts(()).network.addresses

@@ -18,8 +18,8 @@ from tests.pipeline import ACCOUNT, REGIONS
 SERVICES = ("ec2", "s3")
 
 
-class OddApi(FakeApi):
-    """The recorded answers with an odd interface, an instance without a state, and an encryption rule without a default."""
+class MalformedApi(FakeApi):
+    """The recorded answers with an malformed interface, an instance without a state, and an encryption rule without a default."""
 
     def _answers(self, client: str, op: str, params: Any, region: str | None) -> list[Any]:
         answers = super()._answers(client, op, params, region)
@@ -65,9 +65,9 @@ def problems(ledger: Ledger) -> dict[str, str]:
 
 
 async def test_three_oddities_cost_themselves_and_nothing_else():
-    (plain, before), (odd, after) = await collect(FakeApi), await collect(OddApi)
+    (plain, before), (malformed, after) = await collect(FakeApi), await collect(MalformedApi)
     entities = {key for key, record in plain.items() if isinstance(record["_class"], list)}
-    assert entities <= odd.keys()
+    assert entities <= malformed.keys()
     assert problems(before) == {}
     # only the address cannot be read: what AWS may leave out is no problem
     assert problems(after) == {
@@ -80,10 +80,10 @@ async def test_three_oddities_cost_themselves_and_nothing_else():
 
 async def test_an_instance_without_state_and_a_rule_without_default_keep_their_edges():
     plain, _ = await collect(FakeApi)
-    odd, _ = await collect(OddApi)
+    malformed, _ = await collect(MalformedApi)
     of_instances = {key for key in plain if "|" in key and ":instance/" in key}
     assert of_instances
-    assert of_instances <= odd.keys()
+    assert of_instances <= malformed.keys()
     of_buckets = {key for key in plain if key.startswith("arn:aws:s3:::") and "|allows|" in key.lower()}
     assert of_buckets
-    assert of_buckets <= odd.keys()
+    assert of_buckets <= malformed.keys()

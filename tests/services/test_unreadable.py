@@ -29,7 +29,7 @@ from tests.pipeline import ACCOUNT, REGIONS
 
 CATALOG = Catalog.all()
 ABSURD: tuple[Any, ...] = (
-    Unreadable("soon"), "345.345.345.345", {"Odd": 1}, 10**30, "arn:", True, ["odd"], -1, "", b"\xff", 1.5, [{"Odd": [1]}],
+    Unreadable("soon"), "345.345.345.345", {"Malformed": 1}, 10**30, "arn:", True, ["malformed"], -1, "", b"\xff", 1.5, [{"Malformed": [1]}],
 )  # fmt: skip
 TOKENS = {"NextToken", "nextToken", "NextMarker", "Marker", "IsTruncated", "position", "HasMoreStreams"}
 Fault: TypeAlias = Callable[[Any], Any]

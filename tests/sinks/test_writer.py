@@ -226,7 +226,7 @@ async def test_a_relationship_never_precedes_its_entities(steps):
 async def test_a_record_that_is_not_json_is_dropped_alone_and_reported():
     writing = _Writing()
     writing.ledger.plan(EC2)
-    writing.add(_entity("odd", text="\ud800"), _entity("good"), _relationship("good", "odd"))
+    writing.add(_entity("malformed", text="\ud800"), _entity("good"), _relationship("good", "malformed"))
     writing.writer.flush_all()
     assert (await writing.delivered()).keys == ["good"]
     codes = {(reason, code) for _, reason, code in writing.ledger.scopes[EC2].problems}
