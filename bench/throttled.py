@@ -76,7 +76,8 @@ SERVICES = {
     ),
     "route53": Service("list_resource_record_sets", {"HostedZoneId": "Z1"}, Figures(5, 10), 400, "Throttling"),
 }
-"""EC2's figures and Route 53's rate are documented by AWS. IAM's are not, so they equal the collector's assumption."""
+"""EC2's figures and Route 53's rate are documented by AWS. IAM's are not, so they equal the rate at
+which the collector starts to search for them."""
 
 REQUESTS = {
     "ec2": ("POST", "/", {"Action": "DescribeVpcs", "Version": "2016-11-15"}),

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from functools import cache
 
 import pytest
-from bench.throttled import Gaps, Result, at_random, contest, in_bursts, steady
+from bench.throttled import SERVICES, Gaps, Result, at_random, contest, in_bursts, steady
 
 from collector.aws.limits import RECOVERY, SEARCH, RateLimits, TokenBucket
-from collector.aws.rates import RATES, Allowance, Rates
+from collector.aws.rates import DEFAULT, RATES, Allowance, Rates, rate_of
 from collector.config import ConfigurationError, load_settings
 from tests.aws.virtual import VirtualLoop
 
@@ -21,9 +22,14 @@ def _contest(share: float, part: float, gaps: Gaps, seconds: float = 12.0) -> li
         return runner.run(contest(clock, share, part, gaps, seconds))
 
 
+def _of_known_rate(results: list[Result]) -> list[Result]:
+    """The results of the services whose rates are not guesses."""
+    return [result for result in results if rate_of(result.service, SERVICES[result.service].op)[0].ceiling is None]
+
+
 @pytest.mark.parametrize("gaps", [steady, at_random, in_bursts])
 def test_half_of_each_bucket_is_used_and_the_other_half_is_left_to_the_rival(gaps):
-    for result in _contest(0.5, 0.5, gaps):
+    for result in _of_known_rate(_contest(0.5, 0.5, gaps)):
         assert result.failed == 0
         assert result.ratio <= 1.15
         assert result.busiest <= 1.05 * result.allowed
@@ -32,10 +38,43 @@ def test_half_of_each_bucket_is_used_and_the_other_half_is_left_to_the_rival(gap
 
 @pytest.mark.parametrize("share", [0.25, 0.5])
 def test_the_share_is_respected_and_used_within_five_percent(share):
-    for result in _contest(share, 0.5, steady):
+    for result in _of_known_rate(_contest(share, 0.5, steady)):
         assert 0.95 * result.allowed <= result.rate <= 1.05 * result.allowed
         assert result.busiest <= 1.05 * result.allowed
         assert (result.throttles, result.rival_throttles) == (0, 0)
+
+
+@pytest.mark.parametrize("gaps", [steady, at_random, in_bursts])
+def test_a_guessed_rate_that_proves_too_high_yields_to_the_rival(gaps):
+    """The server's bucket for IAM is no larger than the rate at which the collector starts to search."""
+    results = _contest(0.5, 0.5, gaps)
+    (result,) = [each for each in results if each not in _of_known_rate(results)]
+    assert result.failed == 0
+    assert result.ratio <= 1.0
+    assert result.rival_throttles <= 0.2 * result.rival_calls
+
+
+def test_a_guessed_rate_grows_and_a_known_one_does_not():
+    for rate in RATES:
+        assert (rate.ceiling is not None) == (rate.source == DEFAULT.source), rate
+
+
+@pytest.mark.parametrize("client", ["iam", "s3"])
+def test_calls_of_a_guessed_rate_need_half_the_time_while_no_throttle_is_seen(client):
+    fixed = TokenBucket.of("b", replace(rate_of(client, "ListThings")[0], ceiling=None), 0.5, 0.0)
+    growing = TokenBucket.of("b", rate_of(client, "ListThings")[0], 0.5, 0.0)
+    calls = round(20 * fixed.rate)
+    assert _seconds_for(growing, calls) <= 0.5 * _seconds_for(fixed, calls)
+
+
+def _seconds_for(bucket: TokenBucket, calls: int) -> float:
+    """The time that so many calls take when all of them succeed and wait."""
+    now = 0.0
+    for _ in range(calls):
+        while pause := bucket.take(now):
+            now += pause + 1e-9
+        bucket.succeeded()
+    return now
 
 
 def test_a_share_of_one_still_yields_to_a_rival():

@@ -165,11 +165,11 @@ def test_assuming_a_role_takes_one_more_call():
 
 def test_the_minimum_time_is_that_of_the_slowest_bucket():
     scope = Scope(HOME, "global", "x")
-    calls = [PlannedCall(scope, "us-east-1", CallKind.CERTAIN, "iam", "list_users")] * 50 + [
+    calls = [PlannedCall(scope, "us-east-1", CallKind.CERTAIN, "iam", "list_users")] * 130 + [
         PlannedCall(scope, "us-east-1", CallKind.CERTAIN, "ec2", "describe_vpcs")
     ] * 60
     estimate = CallEstimate(_target(), tuple(calls))
-    assert estimate.seconds(Rates(), 0.5) == ((50 - 10) / 5, "iam")
+    assert estimate.seconds(Rates(), 0.5) == ((130 - 10) / 20, "iam")
     assert estimate.seconds(Rates({"iam": Allowance(100, 100)}), 0.5) == ((60 - 50) / 10, "ec2:DescribeVpcs")
 
 

@@ -56,6 +56,25 @@ def test_a_flag_that_is_set_or_unknown_is_not_false(row, expected):
     assert report.not_false("Report", "mfa_active").fn(row) is expected
 
 
+NO_KEYS = {"access_key_1_active": False, "access_key_2_active": False, "mfa_active": True}
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        ({"Report": [NO_KEYS]}, False),
+        ({"Report": [NO_KEYS | {"access_key_1_active": True}]}, True),
+        ({"Report": [NO_KEYS | {"access_key_2_active": True}]}, True),
+        ({"Report": [NO_KEYS | {"access_key_2_last_rotated": "2023-02-01T10:00:00+00:00"}]}, True),  # inactive
+        ({"Report": [{"access_key_1_active": False}]}, True),  # the report says nothing about the second one
+        ({"Report": []}, True),  # created after the report
+        ({}, True),  # the report was denied
+    ],
+)
+def test_a_user_may_have_access_keys_unless_the_report_says_that_there_are_none(row, expected):
+    assert report.may_have_access_keys("Report").fn(row) is expected
+
+
 async def test_the_report_is_generated_before_it_is_read():
     calls: list[tuple[str, tuple[str, ...]]] = []
 

@@ -55,7 +55,7 @@ _ROUTE53 = "docs.aws.amazon.com/Route53/latest/DeveloperGuide/DNSLimitations.htm
 _WAF = "docs.aws.amazon.com/waf/latest/developerguide/limits.html"
 _MODEL = "the documentation of the operation in botocore"
 _MEASURED = "measured by users of Steampipe (steampipe-plugin-aws, rate limiters)"
-_CAUTION = "unpublished; kept low on purpose"
+_GUESSED = "no published figure; found by adapting"
 
 RATES: tuple[Rate, ...] = (
     Rate("ec2", 20, 100, _EC2, shared=False),
@@ -66,7 +66,7 @@ RATES: tuple[Rate, ...] = (
     Rate("ecs", 20, 100, _ECS, ("DescribeTasks", "ListTasks", "DescribeContainerInstances", "ListContainerInstances")),
     Rate("ecs", 20, 100, _ECS, ("DescribeServices", "ListServices")),
     Rate("route53", 5, 10, _ROUTE53, account_wide=True),
-    Rate("route53domains", 5, 10, _CAUTION, account_wide=True),
+    Rate("route53domains", 5, 10, _GUESSED, account_wide=True, ceiling=20),
     Rate("cloudfront", 5, 10, _MEASURED, account_wide=True),
     Rate("apigateway", 2.5, 5, _API_GATEWAY, ("GetResources",), account_wide=True),
     Rate("apigateway", 10, 40, _API_GATEWAY, account_wide=True, bucket="apigateway"),
@@ -84,17 +84,17 @@ RATES: tuple[Rate, ...] = (
     Rate("cloudwatch", 9, 9, _CLOUDWATCH, shared=False),
     Rate("dynamodb", 10, 10, _MODEL, shared=False),
     Rate("sns", 30, 30, _MODEL, ("ListTopics", "ListSubscriptions"), shared=False),
-    Rate("sns", 10, 10, _CAUTION, ("ListTagsForResource",)),
+    Rate("sns", 10, 10, _GUESSED, ("ListTagsForResource",), ceiling=40),
     Rate("sns", 30, 30, _MODEL, shared=False),
-    Rate("acm", 8, 8, _CAUTION, shared=False),
-    Rate("s3", 100, 100, "no published figure for the bucket settings; found by adapting", shared=False, ceiling=400),
-    Rate("sts", 100, 100, _CAUTION),
+    Rate("acm", 8, 8, _GUESSED, shared=False, ceiling=32),
+    Rate("s3", 100, 100, _GUESSED, shared=False, ceiling=400),
+    Rate("sts", 100, 100, _GUESSED, ceiling=400),
     Rate("organizations", 2, 2, _ORGANIZATIONS, account_wide=True),
     Rate("iam", 35, 70, _MEASURED, ("GetPolicy*",), account_wide=True),
-    Rate("iam", 10, 20, _CAUTION, account_wide=True),
+    Rate("iam", 10, 20, _GUESSED, account_wide=True, ceiling=40),
 )
 
-DEFAULT = Rate("*", 20, 40, "no published figure; found by adapting", shared=False, ceiling=200)
+DEFAULT = Rate("*", 20, 40, _GUESSED, shared=False, ceiling=200)
 """For operations without a documented rate: a bucket for each, which starts here and adapts."""
 
 CONFIGURED = "the configuration file"

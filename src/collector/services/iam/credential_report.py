@@ -14,6 +14,9 @@ NO_VALUE = ("", "N/A", "no_information", "not_supported")
 
 NOT_READY = ("ReportNotPresent", "ReportInProgress", "ReportExpired")
 
+NO_ACCESS_KEYS = {"access_key_1_active": False, "access_key_2_active": False}
+"""All that the report says about the access keys of a user who has none."""
+
 _FLAGS = {"true": True, "false": False}
 
 
@@ -60,6 +63,24 @@ def any_flag(path: str, *names: str) -> Via:
         return any(rows[0].get(name) is True for name in names) if rows else None
 
     return Via(path, is_any)
+
+
+def may_have_access_keys(path: str) -> Computed:
+    """Whether the user may have access keys: always, unless the report says of both that there is none.
+
+    An inactive key has a date of its last rotation, a missing one has not (cloud-custodian, pull request 5551).
+    """
+    walk = walker(path)
+
+    def is_possible(row: Row) -> bool:
+        rows = walk(row)
+        return not rows or _key_fields(rows[0]) != NO_ACCESS_KEYS
+
+    return Computed(is_possible, (path,))
+
+
+def _key_fields(line: Row) -> Row:
+    return {name: value for name, value in line.items() if name.startswith("access_key_")}
 
 
 def not_false(path: str, name: str) -> Computed:

@@ -25,7 +25,14 @@ from collector.schema.declarations import (
     service_node,
 )
 from collector.schema.values import boolean, count, document, equals, last_segment, only
-from collector.services.iam.credential_report import any_flag, credential_report, latest_time, not_false, report_field
+from collector.services.iam.credential_report import (
+    any_flag,
+    credential_report,
+    latest_time,
+    may_have_access_keys,
+    not_false,
+    report_field,
+)
 from collector.services.iam.policies import (
     default_document,
     default_grants_everything,
@@ -63,8 +70,8 @@ def unless_not_applicable(value: str) -> str | None:
     return None if value == "N/A" else value
 
 
-def list_per_user(op: str, items: str, when: Source | None = None) -> Call:
-    """A list operation that is called once per user."""
+def list_per_user(op: str, items: str, when: Source) -> Call:
+    """A list operation that is called once per user for whom `when` is true."""
     return Call(op, items, {"MaxItems": 100}, each="aws_iam_user", args={"UserName": "UserName"}, when=when)
 
 
@@ -223,7 +230,7 @@ role_policy = inline_policy("aws_iam_role_policy", "aws_iam_role", "RoleDetailLi
 access_key = Entity(
     type="aws_iam_access_key",
     cls="AccessKey",
-    rows=list_per_user("list_access_keys", "AccessKeyMetadata"),
+    rows=list_per_user("list_access_keys", "AccessKeyMetadata", when=may_have_access_keys("Report")),
     hydrate=(Hydrate("get_access_key_last_used", "Use", {"AccessKeyId": "AccessKeyId"}),),
     key=Template("arn:{partition}:iam::{account}:user/{UserName}/access-key/{AccessKeyId}"),
     arn=None,
@@ -266,6 +273,7 @@ def fido_arn(serial: str) -> str | None:
     return serial if serial.startswith("arn:") else None
 
 
+# A user may have virtual and other devices at once, and the report tells only whether there is any.
 mfa_device = replace(
     virtual_mfa_device,
     rows=list_per_user("list_mfa_devices", "MFADevices", when=not_false("Report", "mfa_active")),
