@@ -170,7 +170,7 @@ def test_the_minimum_time_is_that_of_the_slowest_bucket():
     ] * 60
     estimate = CallEstimate(_target(), tuple(calls))
     assert estimate.seconds(Rates(), 0.5) == ((130 - 10) / 20, "iam")
-    assert estimate.seconds(Rates({"iam": Allowance(100, 100)}), 0.5) == ((60 - 50) / 10, "ec2:DescribeVpcs")
+    assert estimate.seconds(Rates({"iam": Allowance(100, 260)}), 0.5) == ((60 - 50) / 10, "ec2:DescribeVpcs")
 
 
 def test_account_wide_rates_have_one_bucket_over_all_regions_and_regional_rates_one_in_each():
