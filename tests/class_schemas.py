@@ -25,6 +25,10 @@ ALLOWED = {
     # JupiterOne's own AWS integration sends the sizes of a Function as numbers.
     ("Function", "memorySize"): "number",
     ("Function", "codeSize"): "number",
+    # One property name has one type over all entity types, and the classes `Service`, `Scanner` and `Gateway` require a list.
+    ("Assessment", "category"): "array<string>",
+    ("ControlPolicy", "category"): "array<string>",
+    ("Host", "category"): "array<string>|null",
 }
 
 

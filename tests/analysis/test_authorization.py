@@ -141,7 +141,7 @@ def test_an_unknown_type_cannot_be_named():
     [
         ("s3", "aws_s3"),
         ("cognito-idp", "aws_cognitoidp"),
-        ("s3-object-lambda", "aws_s3object-lambda"),
+        ("s3-object-lambda", "aws_s3object_lambda"),
         ("logs", "aws_cloudwatch_logs"),
         ("inspector2", "aws_inspector"),
     ],

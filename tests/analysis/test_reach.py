@@ -38,7 +38,7 @@ TABLES = {
     an action newer than the reference does not apply to another service | s3:FutureAction on {JOBS} |
     a wildcard without a match grants nothing | s3:Future* on arn:aws:s3:::app |
     a service newer than the reference | futuresvc:Do on * | aws_futuresvc
-    all actions of a service newer than the reference | future-svc-x:* on * | aws_futuresvc-x
+    all actions of a service newer than the reference | future-svc-x:* on * | aws_futuresvc_x
     an invalid prefix is ignored | no/service:Do on * |
     an action without a name is ignored | s3: on * |
     two actions, two types | s3:ListBucket,sqs:SendMessage on arn:aws:s3:::app,{JOBS} | app jobs
@@ -120,7 +120,7 @@ TABLES = {
     all actions of a service | s3:* on * | aws_s3
     two services | s3:Get*,sqs:SendMessage on * | aws_s3 aws_sqs
     a first hyphen is left out of the service's name | cognito-idp:ListUsers on * | aws_cognitoidp
-    a second hyphen stays | eks-mcp:*,route53-recovery-control-config:* on * | aws_eksmcp aws_route53recovery-control-config
+    further hyphens become underscores | eks-mcp:*,route53-recovery-control-config:* on * | aws_eksmcp aws_route53recovery_control_config
     events and logs belong to CloudWatch | events:PutEvents,logs:DescribeLogGroups on * | aws_cloudwatch_events aws_cloudwatch_logs
     the account entity represents the account service | account:Get*,iam:ListUsers on * | account aws_iam
     states are Step Functions | states:ListStateMachines on * | aws_stepfunctions

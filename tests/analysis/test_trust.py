@@ -96,7 +96,7 @@ PRINCIPALS = [
     ("a service", {"Service": "ec2.amazonaws.com"}, {"aws_ec2"}),
     ("a service in a region", {"Service": "logs.us-east-1.amazonaws.com"}, {"aws_cloudwatch_logs"}),
     ("a service in China", {"Service": "ec2.amazonaws.com.cn"}, {"aws_ec2"}),
-    ("a service with hyphens", {"Service": "eks-fargate-pods.amazonaws.com"}, {"aws_eksfargate-pods"}),
+    ("a service with hyphens", {"Service": "eks-fargate-pods.amazonaws.com"}, {"aws_eksfargate_pods"}),
     ("a part of a service", {"Service": "ecs-tasks.amazonaws.com"}, {"aws_ecs"}),
     ("Lambda@Edge", {"Service": ["lambda.amazonaws.com", "edgelambda.amazonaws.com"]}, {"aws_lambda"}),
     ("enhanced monitoring", {"Service": "monitoring.rds.amazonaws.com"}, {"aws_rds"}),

@@ -26,7 +26,6 @@ def test_true_and_false_become_booleans_and_true_and_empty_tags_are_listed():
     assert flatten({"Production": "TRUE", "Old": "false", "Bare": ""}) == {
         "tag.Production": True,
         "tag.Old": False,
-        "tag.Bare": "",
         "tags": ["Production", "Bare"],
     }
 
@@ -44,9 +43,12 @@ def test_classification_owner_and_email_become_properties_in_lower_case():
     }
 
 
-def test_unusual_names_and_missing_values_are_kept():
+def test_an_email_is_a_list_as_for_users():
+    assert flatten({"Email": "Ann@Example.com"}) == {"tag.Email": "Ann@Example.com", "email": ["ann@example.com"]}
+
+
+def test_unusual_names_are_kept_and_missing_values_are_listed():
     assert flatten([{"Key": "aws:cloudformation:stack-name", "Value": None}, {"Key": "ü b", "Value": '"'}]) == {
-        "tag.aws:cloudformation:stack-name": "",
         "tag.ü b": '"',
         "tags": ["aws:cloudformation:stack-name"],
     }

@@ -50,11 +50,11 @@ def test_an_alias_within_its_zone_has_no_target(alias, target):
 @pytest.mark.parametrize(
     ("row", "value"),
     [
-        ({"ResourceRecords": [{"Value": "192.0.2.1"}]}, "192.0.2.1"),
+        ({"ResourceRecords": [{"Value": "192.0.2.1"}]}, ["192.0.2.1"]),
         ({"ResourceRecords": [{"Value": "192.0.2.1"}, {"Value": "192.0.2.2"}]}, ["192.0.2.1", "192.0.2.2"]),
-        ({"AliasTarget": {"DNSName": "d1.cloudfront.net."}}, "d1.cloudfront.net"),
+        ({"AliasTarget": {"DNSName": "d1.cloudfront.net."}}, ["d1.cloudfront.net"]),
         ({}, None),
     ],
 )
-def test_the_value_is_a_list_only_for_multiple_records(row, value):
+def test_the_value_of_a_record_is_always_a_list(row, value):
     assert route53.value.fn(row) == value

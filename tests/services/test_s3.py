@@ -38,11 +38,11 @@ def owner(word: str) -> dict[str, object]:
 @pytest.mark.parametrize(
     ("row", "access", "public"),
     [
-        (CLOSED, OBJECTS_CAN_BE_PUBLIC, None),
-        (CLOSED | owner("BucketOwnerPreferred"), OBJECTS_CAN_BE_PUBLIC, None),
+        (CLOSED, OBJECTS_CAN_BE_PUBLIC, False),
+        (CLOSED | owner("BucketOwnerPreferred"), OBJECTS_CAN_BE_PUBLIC, False),
         (CLOSED | owner("BucketOwnerEnforced"), NOT_PUBLIC, False),
         (CLOSED | block("IgnorePublicAcls"), NOT_PUBLIC, False),
-        (CLOSED | block("BlockPublicAcls"), OBJECTS_CAN_BE_PUBLIC, None),
+        (CLOSED | block("BlockPublicAcls"), OBJECTS_CAN_BE_PUBLIC, False),
         (CLOSED | {"^": block("IgnorePublicAcls")}, NOT_PUBLIC, False),
         (OPEN, PUBLIC, True),
         (OPEN | owner("BucketOwnerEnforced"), NOT_PUBLIC, False),

@@ -7,7 +7,7 @@ for identity providers.
 from __future__ import annotations
 
 from collector.analysis.facts import account_key
-from collector.analysis.results import Described, Primitive
+from collector.analysis.results import Described, Primitive, Value
 
 BY_KEY = (("_type", "_key"),)
 
@@ -15,7 +15,12 @@ BY_KEY = (("_type", "_key"),)
 def everyone() -> Described:
     """Return the global entity for any principal, including anonymous ones."""
     return _keyed(
-        "everyone", "UserGroup", "global:everyone", displayName="Everyone (Public Global)", principal="*", public=True
+        "everyone",
+        ["UserGroup", "Everyone"],
+        "global:everyone",
+        displayName="Everyone (Public Global)",
+        principal="*",
+        public=True,
     )
 
 
@@ -42,7 +47,13 @@ def principal(arn: str, type_: str) -> Described:
     """Return a user or role of an account that was not collected."""
     account_id, name = arn.split(":")[4], arn.rpartition("/")[2]
     class_, name_property = ("User", "username") if type_ == "aws_iam_user" else ("AccessRole", "roleName")
-    names = {"displayName": name, "name": name, name_property: name, "arn": arn, "accountId": account_id}
+    names = {
+        "displayName": name,
+        "name": name,
+        name_property: [name] if class_ == "User" else name,
+        "arn": arn,
+        "accountId": account_id,
+    }
     return _keyed(type_, class_, arn, **names)
 
 
@@ -97,7 +108,7 @@ def security_group(arn: str) -> Described:
     return _keyed("aws_security_group", "Firewall", arn, **names)
 
 
-def _keyed(type_: str, class_: str, key: str, **names: Primitive) -> Described:
+def _keyed(type_: str, class_: str | list[str], key: str, **names: Value) -> Described:
     return Described({"_key": key, "_type": type_, "_class": class_, **names}, BY_KEY)
 
 

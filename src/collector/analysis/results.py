@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple, Protocol, TypeAlias, TypeVar
 from collector.model import READ_ERRORS
 
 Primitive: TypeAlias = str | int | float | bool | None
+Value: TypeAlias = Primitive | list[str]
 Properties: TypeAlias = Mapping[str, Primitive]
 AnalysisVerb: TypeAlias = Literal["ALLOWS", "DENIES", "TRUSTS"]
 Direction: TypeAlias = Literal["FORWARD", "REVERSE"]
@@ -41,7 +42,7 @@ class MappedRelationship(NamedTuple):
     source_type: str
     verb: AnalysisVerb
     direction: Direction
-    target: Mapping[str, Primitive]
+    target: Mapping[str, Value]
     filter_keys: tuple[tuple[str, ...], ...]
     discriminator: str | None
     properties: Properties
@@ -96,7 +97,7 @@ F = TypeVar("F", bound=Fact)
 class Described(NamedTuple):
     """An entity that was not collected: its properties, and the groups of them by which it is found."""
 
-    properties: Mapping[str, Primitive]
+    properties: Mapping[str, Value]
     filter_keys: tuple[tuple[str, ...], ...]
 
 

@@ -1,7 +1,8 @@
 """The service entities for action prefixes and service principals.
 
-The type is `aws_` plus the prefix without its first hyphen, as in JupiterOne's own data (`aws_s3object-lambda`). Exceptions are taken
-from the same data, and from the services that are collected under another name.
+The type is `aws_` plus the prefix without its first hyphen, as in JupiterOne's own data. Further hyphens become underscores, since a type
+is in snake case (`aws_s3object_lambda`). Exceptions are taken from the same data, and from the services that are collected under another
+name.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ _LABEL = re.compile(r"[a-z0-9][a-z0-9-]*$")
 
 def of_prefix(prefix: str) -> str:
     """Return the type of the service entity for a prefix of actions or ARNs."""
-    return PREFIXES.get(prefix) or "aws_" + prefix.replace("-", "", 1)
+    return PREFIXES.get(prefix) or "aws_" + prefix.replace("-", "", 1).replace("-", "_")
 
 
 def of_principal(host: str) -> str | None:

@@ -19,6 +19,9 @@ LONGEST = 4096
 """Characters in a string property, JupiterOne's limit. A longer string is cut and ends in `...`."""
 
 
+EMPTY = frozenset({"", "[]", "{}"})
+"""Texts that say nothing: AWS returns some for unset fields, and empty structures become the others. They are left out."""
+
 INTEGERS = range(-(2**63), 2**64)
 """Integers that JSON encoders write."""
 
@@ -275,7 +278,7 @@ class EdgeConverter:
                 continue
             try:
                 value = plain(read(item, place))
-                if value is not None:
+                if value is not None and value != []:
                     props[label] = as_json(value) if isinstance(value, list) else value
             except READ_ERRORS as error:
                 unread.append(UnreadValue(f"{self._name}: {label}", error))
@@ -300,13 +303,15 @@ def ends(edge: Edge, declaration: Declaration) -> EdgeEnds:
 
 
 def plain(value: Any) -> Any:
-    """A valid property value: a string, number, boolean, or list of one such type. Times are in milliseconds.
+    """A valid property value: a string, number, boolean, or list of one such type; None for an empty text or structure.
+
+    Times are in milliseconds. Lists are without empty texts and structures, but may be empty themselves.
 
     Raises:
         ValueError: for an integer beyond 64 bits, and a value that the parser of the response could not read.
     """
     if isinstance(value, str):
-        return value if len(value) <= LONGEST or isinstance(value, JsonText) else value[: LONGEST - 3] + "..."
+        return _text(value)
     if value is None or isinstance(value, (bool, float)):
         return value
     if isinstance(value, int):
@@ -316,10 +321,17 @@ def plain(value: Any) -> Any:
     if isinstance(value, datetime):
         return milliseconds(value)
     if isinstance(value, list | tuple):
-        return _of_one_type([as_json(one) if isinstance(one, list) else plain(one) for one in value if one is not None])
+        values = (plain(as_json(one) if isinstance(one, list) else one) for one in value)
+        return _of_one_type([one for one in values if one is not None])
     if isinstance(value, Unreadable):
         raise ValueError(f"{value.text!r} is not of the type that AWS documents")  # noqa: TRY004  (AWS's, not the caller's)
     return plain(as_json(value))
+
+
+def _text(value: str) -> str | None:
+    if value in EMPTY:
+        return None
+    return value if len(value) <= LONGEST or isinstance(value, JsonText) else value[: LONGEST - 3] + "..."
 
 
 def _of_one_type(values: list[Any]) -> list[Any]:

@@ -15,20 +15,22 @@ _BOOLEANS = {"true": True, "false": False}
 
 
 def flatten(tags: Tags) -> Record:
-    """The properties for tags: `tag.<Key>` for each, `tags` with the keys of empty and true ones, and `LIFTED`.
+    """The properties for tags: `tag.<Key>` for each with a value, `tags` with the keys of empty and true ones, and `LIFTED`.
 
     `tags` is a list of pairs (`Key`/`Value`, `key`/`value`, `TagKey`/`TagValue`) or a map. `true` and `false` become
-    booleans, as in JupiterOne's SDK. Unlike there, digits stay text: account ids must keep their leading zeros.
+    booleans, as in JupiterOne's SDK. Unlike there, digits stay text: account ids must keep their leading zeros; and
+    `email` is a list, which it is for users.
     """
     record: Record = {}
     names: list[str] = []
     for key, value in _pairs(tags):
         boolean = _BOOLEANS.get(value.lower())
-        record[f"tag.{key}"] = value if boolean is None else boolean
+        if value:
+            record[f"tag.{key}"] = value if boolean is None else boolean
         if boolean or value == "":
             names.append(key)
         if key.lower() in LIFTED and value:
-            record.setdefault(key.lower(), value.lower())
+            record.setdefault(key.lower(), [value.lower()] if key.lower() == "email" else value.lower())
     if names:
         record["tags"] = names
     return record

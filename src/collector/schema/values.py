@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, overload
 
 import orjson
 
@@ -23,9 +24,11 @@ def negated(path: str) -> Via:
     return Via(path, lambda value: not _is_true(value))
 
 
-def integer(path: str) -> Via:
+def integer(source: str | Via) -> Via:
     """An integer that AWS returns as text; None if it is not one."""
-    return Via(path, _integer)
+    if isinstance(source, str):
+        return Via(source, _integer)
+    return Via(source.path, lambda value: _integer(source.fn(value)))
 
 
 def text(path: str) -> Via:
@@ -41,6 +44,17 @@ def epoch(path: str) -> Via:
 def lower(path: str) -> Via:
     """Text in lower case."""
     return Via(path, lambda value: str(value).lower())
+
+
+@overload
+def listed(source: str) -> Via: ...
+@overload
+def listed(source: Computed) -> Computed: ...
+def listed(source: str | Computed) -> Via | Computed:
+    """A single value as a list of one, for a property that is a list for other types."""
+    if isinstance(source, str):
+        return Via(source, lambda value: [value])
+    return replace(source, fn=lambda row: None if (value := source.fn(row)) is None else [value])
 
 
 def last_segment(path: str, separator: str = "/") -> Via:

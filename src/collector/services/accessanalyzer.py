@@ -1,9 +1,10 @@
 """IAM Access Analyzer. External access findings come from `ListFindings`, all others from `ListFindingsV2`."""
 
+import re
 from dataclasses import replace
 
-from collector.schema.declarations import Call, Edge, Entity, First, Fixed, Service, Template, pick, service_node
-from collector.schema.values import differs, document, equals
+from collector.schema.declarations import Call, Edge, Entity, Fixed, Row, Service, Template, pick, service_node
+from collector.schema.values import computed, differs, document, equals, listed
 
 EXTERNAL = ("ACCOUNT", "ORGANIZATION")
 """The analyzer types that `ListFindings` accepts; it rejects the others (source: Access Analyzer documentation)."""
@@ -16,6 +17,34 @@ EXTERNAL_FINDINGS = Call(
     args={"analyzerArn": "arn"},
     when=equals("type", *EXTERNAL),
 )
+
+KINDS = {
+    "InternalAccess": "Internal access",
+    "UnusedIAMRole": "Unused role",
+    "UnusedIAMUserAccessKey": "Unused access key",
+    "UnusedIAMUserPassword": "Unused password",
+    "UnusedPermission": "Unused permission",
+}
+"""Finding types in words."""
+
+
+def last_part(arn: str | None) -> str:
+    """The last part of a resource's ARN."""
+    return re.split("[:/]", arn or "")[-1]
+
+
+@computed("resource", "isPublic")
+def external_title(row: Row) -> str:
+    """What is accessible and how widely: `Public access to acme-logs`."""
+    return f"{'Public' if row.get('isPublic') else 'External'} access to {last_part(row.get('resource'))}"
+
+
+@computed("resource", "findingType")
+def other_title(row: Row) -> str:
+    """The type and the resource of a finding: `Unused role: deploy`."""
+    kind = row.get("findingType", "")
+    return f"{KINDS.get(kind, kind)}: {last_part(row.get('resource'))}"
+
 
 analyzer = Entity(
     type="aws_accessanalyzer_analyzer",
@@ -32,7 +61,7 @@ analyzer = Entity(
         "status",
         "lastResourceAnalyzed",
         "lastResourceAnalyzedAt",
-        category=Fixed("access-analysis"),
+        category=Fixed(["access-analysis"]),
         summary=Template("Access Analyzer of type {type}"),
         internal=Fixed(value=True),
         statusReasonCode="statusReason.code",
@@ -47,7 +76,7 @@ external_finding = Entity(
     key=Template("{^.arn}/finding/{id}"),
     arn=None,
     id="id",
-    name=First("resource", "id"),
+    name=external_title,
     created="createdAt",
     web="https://{console}/access-analyzer/home?region={region}#/findings/details/{id}",
     props=pick(
@@ -59,7 +88,7 @@ external_finding = Entity(
         "status",
         "analyzedAt",
         "error",
-        category=Fixed("ExternalAccess"),
+        category=Fixed(["ExternalAccess"]),
         findingType=Fixed("ExternalAccess"),
         open=equals("status", "ACTIVE"),
         public="isPublic",
@@ -73,6 +102,7 @@ external_finding = Entity(
 
 other_finding = replace(
     external_finding,
+    name=other_title,
     rows=replace(EXTERNAL_FINDINGS, op="list_findings_v2", when=differs("type", *EXTERNAL)),
     props=pick(
         "resource",
@@ -82,7 +112,7 @@ other_finding = replace(
         "status",
         "analyzedAt",
         "error",
-        category="findingType",
+        category=listed("findingType"),
         open=equals("status", "ACTIVE"),
         updatedOn="updatedAt",
     ),

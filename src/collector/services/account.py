@@ -25,7 +25,7 @@ from collector.schema.declarations import (
     pick,
     service_node,
 )
-from collector.schema.values import boolean, only
+from collector.schema.values import boolean, listed, only
 from collector.services.iam.credential_report import any_flag, credential_report, latest_time
 from collector.services.s3.access import account_block, block
 
@@ -85,7 +85,7 @@ def contact(kind: str, at: str) -> Hydrate:
 MEMBERSHIP = pick(
     orgAccountName=member("Name"),
     orgAccountArn=member("Arn"),
-    email=member("Email"),
+    email=listed(member("Email")),
     status=STATE,
     state=STATE,
     joinedMethod=member("JoinedMethod"),
@@ -172,7 +172,7 @@ managed = Links(
                     "accountId": "Id",
                     "name": "Name",
                     "displayName": "Name",
-                    "email": "Email",
+                    "email": listed("Email"),
                     "status": First("State", "Status"),
                     "vendor": Fixed("Amazon Web Services"),
                 },

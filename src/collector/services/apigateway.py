@@ -185,6 +185,7 @@ route = Entity(
     props=pick(
         "RouteId", "RouteKey", "Target", "AuthorizationType", "AuthorizerId", "ApiKeyRequired", "ApiGatewayManaged",
         "OperationName", "AuthorizationScopes",
+        id="RouteId",
         address=address,
     ),
     edges=(
@@ -210,6 +211,7 @@ integration = Entity(
         "IntegrationId", "IntegrationType", "IntegrationSubtype", "IntegrationMethod", "IntegrationUri", "Description",
         "ConnectionType", "ConnectionId", "CredentialsArn", "PayloadFormatVersion", "TimeoutInMillis",
         "TlsConfig.ServerNameToVerify", "ApiGatewayManaged",
+        id="IntegrationId",
     ),
     secrets=("RequestParameters", "RequestTemplates"),
     edges=(
@@ -230,6 +232,7 @@ authorizer = Entity(
     props=pick(
         "AuthorizerId", "AuthorizerType", "AuthorizerUri", "AuthorizerCredentialsArn", "IdentitySource",
         "AuthorizerResultTtlInSeconds", "EnableSimpleResponses",
+        id="AuthorizerId",
         jwtIssuer="JwtConfiguration.Issuer",
         jwtAudience="JwtConfiguration.Audience",
     ),

@@ -135,6 +135,7 @@ job_definition = Entity(
         "timeout.attemptDurationSeconds", "containerProperties.image", "containerProperties.jobRoleArn",
         "containerProperties.executionRoleArn", "containerProperties.privileged",
         "containerProperties.readonlyRootFilesystem",
+        id=last_segment("jobDefinitionArn"),
         retryAttempts="retryStrategy.attempts",
     ),
     secrets=(*container_secrets("containerProperties"), *SECRETS),

@@ -23,8 +23,9 @@ stack = Entity(
     web="https://{console}/cloudformation/home?region={region}#/stacks/stackinfo?stackId={StackId}",
     tags="Tags",
     props=pick(
-        "StackName", "Description", "StackStatus", "StackStatusReason", "RoleARN", "Capabilities",
+        "StackName", "Description", "StackStatus", "StackStatusReason", "Capabilities",
         "EnableTerminationProtection", "ParentId", "RootId",
+        roleArn="RoleARN",
         updatedOn="LastUpdatedTime",
         driftStatus="DriftInformation.StackDriftStatus",
         drifted=equals("DriftInformation.StackDriftStatus", "DRIFTED"),

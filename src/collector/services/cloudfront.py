@@ -99,7 +99,7 @@ distribution = Entity(
         updatedOn="LastModifiedTime",
         aliases="Aliases.Items",
         defaultRootObject=filled("Detail.DistributionConfig.DefaultRootObject"),
-        webACLId=filled("WebACLId"),
+        webAclId=filled("WebACLId"),
         acmCertificateArn="ViewerCertificate.ACMCertificateArn",
         geoRestrictionType="Restrictions.GeoRestriction.RestrictionType",
         **LOGGING,

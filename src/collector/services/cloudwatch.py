@@ -15,12 +15,13 @@ from collector.schema.declarations import (
     Row,
     Service,
     Template,
+    Via,
     pick,
     service_node,
 )
 from collector.schema.paths import found
 from collector.schema.patterns import encrypted_with, lambda_functions, tagged
-from collector.schema.values import computed, document, equals, present, unique, without_suffix
+from collector.schema.values import JsonText, as_json, computed, document, equals, present, unique, without_suffix
 
 
 async def list_rules(calls: Calls) -> AsyncIterator[list[Row]]:
@@ -36,6 +37,23 @@ def topics(row: Row) -> list[str]:
     """The ARNs of the SNS topics that an alarm notifies, each once."""
     every = (arn for name in ("AlarmActions", "OKActions", "InsufficientDataActions") for arn in row.get(name) or ())
     return [arn for arn in dict.fromkeys(every) if arn.split(":")[2:3] == ["sns"]]
+
+
+def metric_filters(filters: list[Row]) -> str:
+    """The metric filters of a log group as JSON text: pattern, metric and namespace of each metric that they write."""
+    return JsonText(
+        as_json(
+            [
+                {
+                    "pattern": one.get("filterPattern"),
+                    "metric": to.get("metricName"),
+                    "namespace": to.get("metricNamespace"),
+                }
+                for one in filters
+                for to in one.get("metricTransformations") or ()
+            ]
+        )
+    )
 
 
 alarm = Entity(
@@ -112,8 +130,7 @@ log_group = Entity(
         "retentionInDays", "metricFilterCount", "storedBytes", "kmsKeyId", "logGroupClass",
         "dataProtectionStatus",
         encrypted=present("kmsKeyId"),
-        filterPatterns="Filters[].filterPattern",
-        metricNames="Filters[].metricTransformations[].metricName",
+        metricFilters=Via("Filters", metric_filters),
     ),
     edges=encrypted_with("aws_cloudwatch_log_group", "kmsKeyId"),
 )  # fmt: skip

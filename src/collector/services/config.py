@@ -168,7 +168,7 @@ rule = Entity(
         "Scope.TagKey",
         "Scope.TagValue",
         "Source.SourceIdentifier",
-        category=Fixed("config"),
+        category=Fixed(["config"]),
         sourceOwner="Source.Owner",
         complianceState=STATE,
     ),

@@ -18,7 +18,7 @@ from collector.schema.declarations import (
     service_node,
 )
 from collector.schema.patterns import encrypted_with, tagged
-from collector.schema.values import computed, document, entry, equals, only
+from collector.schema.values import computed, document, entry, equals, lower, only
 
 REPOSITORY = {"repositoryName": "repositoryName"}
 
@@ -133,8 +133,9 @@ finding = Entity(
     name="name",
     web="https://nvd.nist.gov/vuln/detail/{name}",
     props=pick(
-        "description", "uri", "severity",
-        category=Fixed("vulnerability"),
+        "description", "uri",
+        severity=lower("severity"),
+        category=Fixed(["vulnerability"]),
         numericSeverity=Via("severity", SEVERITIES.get),
         open=Fixed(value=True),
         packageName=package_fact("name"),
@@ -158,9 +159,10 @@ enhanced_finding = replace(
     created="firstObservedAt",
     web="https://nvd.nist.gov/vuln/detail/{packageVulnerabilityDetails.vulnerabilityId}",
     props=pick(
-        "title", "description", "severity", "status", "score", "type", "fixAvailable", "exploitAvailable",
-        category=Fixed("vulnerability"),
+        "title", "description", "status", "score", "type", "fixAvailable", "exploitAvailable",
+        category=Fixed(["vulnerability"]),
         numericSeverity=Via("severity", SEVERITIES.get),
+        severity=lower("severity"),
         open=equals("status", "ACTIVE"),
         updatedOn="updatedAt",
         lastObservedOn="lastObservedAt",

@@ -1,13 +1,17 @@
 """Amazon ECS. List operations return ARNs only. Resources are described in batches, task definitions one by one."""
 
+import re
+
 from collector.schema.declarations import (
     Call,
     Describe,
     Edge,
     Entity,
     Failures,
+    First,
     Fixed,
     Hydrate,
+    Row,
     Service,
     Template,
     Via,
@@ -15,7 +19,7 @@ from collector.schema.declarations import (
     service_node,
 )
 from collector.schema.patterns import encrypted_with, guarded_by
-from collector.schema.values import differs, document, entry, last_segment, present, unique
+from collector.schema.values import computed, differs, document, entry, last_segment, present, unique
 
 CONTAINERS = "Detail.taskDefinition.containerDefinitions"
 FAILURES = (Failures("failures[]", code="reason", message="detail", id="arn"),)
@@ -38,6 +42,28 @@ def values_of(path: str, name: str) -> Via:
     return Via(
         path, lambda pairs: [found for pair in pairs if pair.get("name") == name and (found := pair.get("value"))]
     )
+
+
+QUANTITY = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(vcpu|gb)?\s*", re.IGNORECASE)
+"""CPU or memory as AWS documents it: a number of units or MiB, or one of vCPUs or gigabytes (`1 vCPU`, `0.5 GB`)."""
+
+
+def cpu_units(text: str) -> int | None:
+    """CPU units, of which 1024 are a vCPU; None if the text is no quantity."""
+    found = QUANTITY.fullmatch(text)
+    return round(float(found[1]) * (1024 if found[2] else 1)) if found else None
+
+
+def mebibytes(text: str) -> int | None:
+    """Memory in MiB; None if the text is no quantity."""
+    return cpu_units(text)  # 1024 of the small unit make one of the large here, too
+
+
+@computed("taskArn", "taskDefinitionArn")
+def task_name(row: Row) -> str | None:
+    """The family and revision of a task's definition, and the start of the task's id: `orders:7 2c3d4e5f`."""
+    task, definition = (str(row.get(name, "")).rpartition("/")[2] for name in ("taskArn", "taskDefinitionArn"))
+    return f"{definition} {task[:8]}".strip() or None
 
 
 is_active = Via("status", lambda status: status == "ACTIVE")
@@ -91,8 +117,8 @@ service = Entity(
         subnetIds="networkConfiguration.awsvpcConfiguration.subnets",
         securityGroupIds="networkConfiguration.awsvpcConfiguration.securityGroups",
         assignPublicIp="networkConfiguration.awsvpcConfiguration.assignPublicIp",
-        loadBalancerNames="loadBalancers[].loadBalancerName",
-        targetGroupArns="loadBalancers[].targetGroupArn",
+        LoadBalancerNames="loadBalancers[].loadBalancerName",
+        targetGroupARNs="loadBalancers[].targetGroupArn",
     ),
     secrets=(
         "deployments[].serviceConnectConfiguration.logConfiguration.options",
@@ -111,7 +137,7 @@ container_instance = Entity(
     rows=in_cluster("list_container_instances", "containerInstanceArns"),
     describe=described("describe_container_instances", "containerInstances", include=("TAGS", "CONTAINER_INSTANCE_HEALTH")),
     key="containerInstanceArn",
-    name=last_segment("containerInstanceArn"),
+    name=First("ec2InstanceId", last_segment("containerInstanceArn")),
     created="registeredAt",
     active=is_active,
     web="https://{console}/ecs/v2/clusters/{^.clusterName}/infrastructure?region={region}",
@@ -119,6 +145,7 @@ container_instance = Entity(
     props=pick(
         "ec2InstanceId", "statusReason", "agentConnected", "runningTasksCount", "pendingTasksCount",
         "versionInfo.agentVersion", "versionInfo.dockerVersion", "capacityProviderName",
+        id=last_segment("containerInstanceArn"),
         # The class `Host` restricts `status` to values of its own.
         state="status",
         healthStatus="healthStatus.overallStatus",
@@ -143,15 +170,18 @@ task = Entity(
     rows=in_cluster("list_tasks", "taskArns"),
     describe=described("describe_tasks", "tasks"),
     key="taskArn",
-    name=last_segment("taskArn"),
+    name=task_name,
     created="createdAt",
     active=Via("lastStatus", lambda status: status == "RUNNING"),
     web="https://{console}/ecs/v2/clusters/{^.clusterName}/tasks?region={region}",
     tags="tags",
     props=pick(
         "taskDefinitionArn", "clusterArn", "containerInstanceArn", "lastStatus", "desiredStatus", "launchType",
-        "platformVersion", "group", "startedBy", "startedAt", "stoppedReason", "cpu", "memory", "connectivity",
+        "platformVersion", "group", "startedBy", "startedAt", "stoppedReason", "connectivity",
         "healthStatus", "enableExecuteCommand", "availabilityZone",
+        id=last_segment("taskArn"),
+        cpu=Via("cpu", cpu_units),
+        memory=Via("memory", mebibytes),
         containerImages=unique("containers[].image"),
         networkInterfaceIds=values_of("attachments[].details[]", "networkInterfaceId"),
         subnetIds=values_of("attachments[].details[]", "subnetId"),
@@ -190,10 +220,13 @@ task_definition = Entity(
     tags="Detail.tags",
     props=pick(
         "Detail.taskDefinition.family", "Detail.taskDefinition.revision", "Detail.taskDefinition.status",
-        "Detail.taskDefinition.taskRoleArn", "Detail.taskDefinition.executionRoleArn", "Detail.taskDefinition.cpu",
-        "Detail.taskDefinition.memory", "Detail.taskDefinition.networkMode", "Detail.taskDefinition.pidMode",
+        "Detail.taskDefinition.taskRoleArn", "Detail.taskDefinition.executionRoleArn",
+        "Detail.taskDefinition.networkMode", "Detail.taskDefinition.pidMode",
         "Detail.taskDefinition.ipcMode", "Detail.taskDefinition.compatibilities", "Detail.taskDefinition.registeredBy",
         "Detail.taskDefinition.requiresCompatibilities",
+        id=last_segment("Arn"),
+        cpu=Via("Detail.taskDefinition.cpu", cpu_units),
+        memory=Via("Detail.taskDefinition.memory", mebibytes),
         containerNames=f"{CONTAINERS}[].name",
         containerImages=unique(f"{CONTAINERS}[].image"),
         containerUsers=unique(f"{CONTAINERS}[].user"),

@@ -2,7 +2,7 @@
 
 from collector.schema.declarations import Call, Edge, Entity, Hydrate, Row, Service, Template, Via, pick, service_node
 from collector.schema.patterns import encrypted_with, guarded_by
-from collector.schema.values import computed, differs, equals
+from collector.schema.values import computed, differs, equals, listed
 
 FILE_SYSTEM = {"FileSystemId": "FileSystemId"}
 SETTLED = differs("LifeCycleState", "creating", "deleting", "deleted", "error")
@@ -39,7 +39,7 @@ file_system = Entity(
         "OwnerId", "LifeCycleState", "NumberOfMountTargets", "PerformanceMode", "Encrypted", "KmsKeyId",
         "ThroughputMode", "AvailabilityZoneName", "Access.Policy",
         sizeInBytes="SizeInBytes.Value",
-        fqdn=domain_name,
+        fqdn=listed(domain_name),
         backupPolicyStatus="Backup.BackupPolicy.Status",
         hasBackup=Via("Backup.BackupPolicy.Status", lambda status: status in ("ENABLED", "ENABLING")),
     ),

@@ -22,7 +22,7 @@ from collector.schema.declarations import (
     service_node,
 )
 from collector.schema.patterns import encrypted_with, guarded_by
-from collector.schema.values import computed, document, equals, lower, only
+from collector.schema.values import boolean, computed, document, equals, lower, only
 
 CLUSTERS = Call("describe_cache_clusters", "CacheClusters", {"ShowCacheNodeInfo": True, "MaxRecords": 100})
 NODES = SameAnswer(CLUSTERS, "CacheClusters[].CacheNodes[]")
@@ -67,6 +67,7 @@ memcached = Entity(
     props=pick(
         "Engine", "EngineVersion", "CacheNodeType", "NumCacheNodes", "PreferredAvailabilityZone",
         "CacheSubnetGroupName", "AutoMinorVersionUpgrade", "TransitEncryptionEnabled", "CacheClusterStatus",
+        id="CacheClusterId",
         encrypted="AtRestEncryptionEnabled",
         hostname="ConfigurationEndpoint.Address",
         securityGroupIds="SecurityGroups[].SecurityGroupId",
@@ -96,7 +97,9 @@ redis = Entity(
     tags="Tagging.TagList",
     props=pick(
         "Description", "Status", "MemberClusters", "ClusterEnabled", "CacheNodeType", "AuthTokenEnabled",
-        "TransitEncryptionEnabled", "KmsKeyId", "SnapshotRetentionLimit", "AutomaticFailover", "MultiAZ", "Engine",
+        "TransitEncryptionEnabled", "KmsKeyId", "SnapshotRetentionLimit", "AutomaticFailover", "Engine",
+        id="ReplicationGroupId",
+        multiAZ=boolean("MultiAZ"),
         encrypted="AtRestEncryptionEnabled",
         engineVersion=only("Members[].EngineVersion"),
         nodeGroups=document("NodeGroups"),

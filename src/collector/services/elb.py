@@ -24,7 +24,7 @@ from collector.schema.declarations import (
     service_node,
 )
 from collector.schema.patterns import guarded_by, lambda_functions
-from collector.schema.values import as_json, computed, document, entry, equals, lower, only, unique
+from collector.schema.values import as_json, computed, document, entry, equals, integer, lower, only, unique
 
 BALANCERS = Call("describe_load_balancers", "LoadBalancers", {"PageSize": 400})
 ADDITIONAL = "Detail.LoadBalancerAttributes.AdditionalAttributes"
@@ -276,7 +276,8 @@ rule = Entity(
     web="https://{console}/ec2/home?region={region}#ListenerRuleDetails:ruleArn={RuleArn}",
     tags="Tagging[].Tags[]",
     props=pick(
-        "Priority", "IsDefault",
+        "IsDefault",
+        priority=integer("Priority"),  # the default rule has none: it is tried last
         conditions=document("Conditions"),
         conditionFields="Conditions[].Field",
         actions=actions("Actions"),

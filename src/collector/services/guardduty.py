@@ -18,7 +18,7 @@ from collector.schema.declarations import (
     pick,
     service_node,
 )
-from collector.schema.values import document, epoch, equals, negated, only
+from collector.schema.values import document, epoch, equals, listed, negated, only
 
 NOT_OURS = "BadRequestException: not owned"
 KEYS = "Resource.AccessKeyDetails"
@@ -66,14 +66,14 @@ detector = Entity(
     hydrate=(Hydrate("get_detector", "Detail", {"DetectorId": "DetectorId"}, absent=(NOT_OURS,)),),
     key=Template("arn:{partition}:guardduty:{region}:{account}:detector/{DetectorId}"),
     id="DetectorId",
-    name="DetectorId",
+    name=Template("GuardDuty detector of {region}"),
     created=epoch("Detail.CreatedAt"),
     active=equals("Detail.Status", "ENABLED"),
     web="https://{console}/guardduty/home?region={region}#/settings",
     tags="Detail.Tags",
     props=pick(
         "Detail.Status", "Detail.FindingPublishingFrequency", "Detail.ServiceRole",
-        category=Fixed("threat-detection"),
+        category=Fixed(["threat-detection"]),
         summary=Fixed("Threat detection by Amazon GuardDuty"),
         internal=Fixed(value=True),
         updatedOn=epoch("Detail.UpdatedAt"),
@@ -86,8 +86,8 @@ detector = Entity(
 
 INVOLVED = pick(
     f"{KEYS}.AccessKeyId",
-    f"{KEYS}.UserName",
     f"{ACTION}.ActionType",
+    username=listed(f"{KEYS}.UserName"),
     roleId=unique_id("AROA"),
     userId=unique_id("AIDA"),
     attackSource=First(
@@ -130,7 +130,7 @@ finding = Entity(
         "Service.Archived",
         "Service.Count",
         "Service.DetectorId",
-        category=Via("Type", lambda type_: type_.split(":")[0]),
+        category=Via("Type", lambda type_: [type_.split(":")[0]]),
         severity=Via("Severity", level),
         numericSeverity="Severity",
         open=negated("Service.Archived"),

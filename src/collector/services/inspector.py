@@ -14,7 +14,7 @@ from collector.schema.declarations import (
     pick,
     service_node,
 )
-from collector.schema.values import document, entry, lower
+from collector.schema.values import document, entry, integer, lower
 
 FAILURES = (Failures("failedItems{}", code="failureCode"),)
 
@@ -22,6 +22,11 @@ FAILURES = (Failures("failedItems{}", code="failureCode"),)
 def attribute(name: str) -> Source:
     """An attribute of a finding. Which ones exist depends on the rule."""
     return entry("attributes", name, name="key", value="value")
+
+
+def number(name: str) -> Source:
+    """An attribute of a finding, as an integer."""
+    return integer(entry("attributes", name, name="key", value="value"))
 
 
 def targets(row: Row) -> list[str]:
@@ -48,7 +53,7 @@ assessment = Entity(
         "rulesPackageArns",
         "stateChangedAt",
         "dataCollected",
-        category=Fixed("vulnerability-assessment"),
+        category=Fixed(["vulnerability-assessment"]),
         summary=Fixed("Assessment run of Amazon Inspector Classic"),
         internal=Fixed(value=True),
         status="state",
@@ -61,7 +66,7 @@ assessment = Entity(
 NETWORK = pick(
     ruleType=attribute("RULE_TYPE"),
     protocol=attribute("PROTOCOL"),
-    port=attribute("PORT"),
+    port=number("PORT"),
     tcpPorts=attribute("TCP_PORTS"),
     udpPorts=attribute("UDP_PORTS"),
     acl=attribute("ACL"),
@@ -95,7 +100,7 @@ finding = Entity(
         "assetAttributes.hostname",
         "serviceAttributes.assessmentRunArn",
         "serviceAttributes.rulesPackageArn",
-        category=Fixed("host"),
+        category=Fixed(["host"]),
         severity=lower("severity"),
         open=Fixed(value=True),
         updatedOn="updatedAt",

@@ -15,7 +15,7 @@ from collector.schema.declarations import (
     pick,
     service_node,
 )
-from collector.schema.values import differs, entry, equals, last_segment, lower, only
+from collector.schema.values import differs, entry, equals, last_segment, listed, lower, only
 
 COVERAGE = Template("arn:{partition}:inspector2:{region}:{account}:coverage")
 ACTIVE = {"findingStatus": [{"comparison": "EQUALS", "value": "ACTIVE"}]}
@@ -53,7 +53,7 @@ coverage = Entity(
     active=equals("state.status", "ENABLED"),
     web="https://{console}/inspector/v2/home?region={region}#/dashboard",
     props=pick(
-        category=Fixed("vulnerability-assessment"),
+        category=Fixed(["vulnerability-assessment"]),
         summary=Fixed("Continuous scanning by Amazon Inspector"),
         internal=Fixed(value=True),
         status="state.status",
@@ -99,7 +99,7 @@ finding = Entity(
         f"{PACKAGE}.vulnerabilityId",
         f"{PACKAGE}.vendorSeverity",
         f"{PACKAGE}.sourceUrl",
-        category="type",
+        category=listed("type"),
         severity=lower("severity"),
         numericSeverity="inspectorScore",
         open=equals("status", "ACTIVE"),

@@ -29,6 +29,7 @@ function = Entity(
         "FunctionName", "Description", "Runtime", "Role", "Handler", "Timeout", "MemorySize", "CodeSize", "CodeSha256",
         "Version", "PackageType", "Architectures", "VpcConfig.SubnetIds", "VpcConfig.SecurityGroupIds",
         "Detail.Configuration.State",
+        id="FunctionName",
         updatedOn=epoch("LastModified"),
         vpcId=filled("VpcConfig.VpcId"),
         kmsKeyArn="KMSKeyArn",

@@ -82,12 +82,11 @@ def alias_target(row: Row) -> str | None:
 
 
 @computed("AliasTarget.DNSName", "ResourceRecords[].Value")
-def value(row: Row) -> str | list[str] | None:
-    """The value of a record without trailing dots; a list if there is more than one."""
+def value(row: Row) -> list[str] | None:
+    """The values of a record without trailing dots."""
     alias = (row.get("AliasTarget") or {}).get("DNSName")
     values = [alias] if alias else found(row, "ResourceRecords[].Value")
-    values = [one.removesuffix(".") for one in values]
-    return values[0] if len(values) == 1 else values or None
+    return [one.removesuffix(".") for one in values] or None
 
 
 def is_private(address: str) -> bool:
@@ -135,7 +134,7 @@ zone = Entity(
         public=negated("Config.PrivateZone"),
         recordsCount="ResourceRecordSetCount",
         vpcIds="Detail.VPCs[].VPCId",
-        nameServers="Detail.DelegationSet.NameServers",
+        nameservers="Detail.DelegationSet.NameServers",
         loggingEnabled=present("Logging"),
         logGroupArn=only("Logging[].CloudWatchLogsLogGroupArn"),
     ),

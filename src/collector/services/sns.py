@@ -1,5 +1,6 @@
 """Amazon SNS topics, and the subscriptions of this account, including those to topics of other accounts."""
 
+import re
 from hashlib import sha256
 
 from collector.schema.declarations import Call, Edge, Entity, First, Hydrate, Row, Service, Via, pick, service_node
@@ -19,6 +20,16 @@ def subscription_key(row: Row) -> str:
         return arn
     digest = sha256(str(row.get("Endpoint")).encode()).hexdigest()
     return f"{row.get('TopicArn')}:pending:{row.get('Protocol')}:{digest}"
+
+
+@computed("TopicArn", "Protocol", "Endpoint")
+def subscription_name(row: Row) -> str:
+    """The topic, protocol and endpoint of a subscription; an endpoint with an ARN is named by its last part."""
+    topic, protocol, endpoint = (str(row.get(name) or "") for name in ("TopicArn", "Protocol", "Endpoint"))
+    if endpoint.startswith("arn:"):
+        endpoint = re.split("[:/]", endpoint)[-1]
+    protocol = "" if endpoint.startswith(protocol) else protocol
+    return " ".join(filter(None, (topic.rpartition(":")[2], "to", protocol, endpoint)))
 
 
 topic = Entity(
@@ -55,11 +66,12 @@ subscription = Entity(
     hydrate=(Hydrate("get_subscription_attributes", "Detail", {"SubscriptionArn": "SubscriptionArn"}, when=CONFIRMED),),
     key=subscription_key,
     arn=Via("SubscriptionArn", lambda arn: None if arn in UNCONFIRMED else arn),
-    name=First("Endpoint", "SubscriptionArn"),
+    name=subscription_name,
     active=CONFIRMED,
     web="https://{console}/sns/v3/home?region={region}#/topic/{TopicArn}",
     props=pick(
         "Owner", "Protocol", "Endpoint", "TopicArn", "Detail.Attributes.SubscriptionRoleArn",
+        id=Via("SubscriptionArn", lambda arn: None if arn in UNCONFIRMED else arn.rpartition(":")[2]),
         pending=equals("SubscriptionArn", "PendingConfirmation"),
         authenticated=boolean("Detail.Attributes.ConfirmationWasAuthenticated"),
         rawMessageDelivery=boolean("Detail.Attributes.RawMessageDelivery"),

@@ -14,7 +14,7 @@ from collector.schema.declarations import (
     service_node,
 )
 from collector.schema.patterns import guarded_by
-from collector.schema.values import document, equals
+from collector.schema.values import document, equals, listed
 
 SERVER = "Detail.Server"
 USER = "Detail.User"
@@ -72,7 +72,7 @@ server = Entity(
         f"{SERVER}.EndpointDetails.VpcEndpointId",
         f"{SERVER}.EndpointDetails.SubnetIds",
         f"{SERVER}.EndpointDetails.SecurityGroupIds",
-        category=Fixed("file-transfer"),
+        category=Fixed(["data"]),
         function=Fixed(["other"]),
         public=Computed(is_public, (f"{SERVER}.EndpointType", f"{SERVER}.EndpointDetails.AddressAllocationIds")),
         fqdn=Via("Arn", endpoints),
@@ -107,7 +107,7 @@ user = Entity(
         "HomeDirectory",
         "HomeDirectoryType",
         "SshPublicKeyCount",
-        username=Via("UserName", lambda name: [name]),
+        username=listed("UserName"),
         serverId="^.ServerId",
         homeDirectoryMappings=document(f"{USER}.HomeDirectoryMappings"),
         policy=f"{USER}.Policy",

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from collector.schema.declarations import Call, Describe, Edge, Entity, Join, Service, Template, Via, pick, service_node
 from collector.schema.patterns import encrypted_with, guarded_by, tagged
-from collector.schema.values import equals, only
+from collector.schema.values import equals, listed, only
 
 WORKSPACES = Call("describe_workspaces", "Workspaces", {"Limit": 25})
 DIRECTORIES = Call("describe_workspace_directories", "Directories", {"Limit": 25})
@@ -33,9 +33,10 @@ workspace = Entity(
     web="https://{console}/workspaces/v2/workspaces/{WorkspaceId}?region={region}",
     tags="Tagging[].Tags[]",
     props=pick(
-        "WorkspaceId", "DirectoryId", "UserName", "IpAddress", "State", "BundleId", "SubnetId", "VolumeEncryptionKey",
+        "WorkspaceId", "DirectoryId", "IpAddress", "State", "BundleId", "SubnetId", "VolumeEncryptionKey",
         "UserVolumeEncryptionEnabled", "RootVolumeEncryptionEnabled",
         "WorkspaceProperties.RunningMode", "WorkspaceProperties.ComputeTypeName",
+        username=listed("UserName"),
         deviceId=Via("WorkspaceId", lambda workspace: [workspace]),
         hostname="ComputerName",
         ipv4Addresses=Via("IpAddress", lambda address: [address]),

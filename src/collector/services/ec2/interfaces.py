@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collector.schema.declarations import Call, Edge, Entity, Row, Template, pick
+from collector.schema.declarations import Call, Edge, Entity, First, Row, Template, pick
 from collector.schema.paths import found
 from collector.schema.patterns import guarded_by
 from collector.schema.values import computed, entry, equals, lower, present
@@ -64,7 +64,7 @@ eip = Entity(
     rows=Call("describe_addresses", "Addresses"),
     key=Template("arn:{partition}:ec2:{region}:{account}:elastic-ip/{AllocationId}"),
     id="AllocationId",
-    name=NAME,
+    name=First(NAME, "PublicIp"),
     also={"address": "PublicIp", "privateAddress": Template("{region}/{PrivateIpAddress}")},
     active=present("AssociationId"),
     web="https://{console}/ec2/home?region={region}#ElasticIpDetails:AllocationId={AllocationId}",

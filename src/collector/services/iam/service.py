@@ -24,7 +24,7 @@ from collector.schema.declarations import (
     pick,
     service_node,
 )
-from collector.schema.values import boolean, count, document, equals, last_segment, only
+from collector.schema.values import boolean, count, document, equals, last_segment, listed, only
 from collector.services.iam.credential_report import (
     any_flag,
     credential_report,
@@ -97,8 +97,8 @@ user = Entity(
         "Path",
         "GroupList",
         "PermissionsBoundary.PermissionsBoundaryArn",
-        username=Via("UserName", lambda name: [name]),
-        email=Computed(lambda row: [found] if (found := ADDRESS.fn(row)) else None, ADDRESS.reads),
+        username=listed("UserName"),
+        email=listed(ADDRESS),
         attachedManagedPolicies="AttachedManagedPolicies[].PolicyArn",
         passwordEnabled=report_field("Report", "password_enabled"),
         passwordLastUsed=latest_time("Report", "password_last_used"),
@@ -240,8 +240,8 @@ access_key = Entity(
     active=equals("Status", "Active"),
     web="https://{console}/iam/home#/users/details/{UserName}?section=security_credentials",
     props=pick(
-        "UserName",
         "Status",
+        username=listed("UserName"),
         lastUsedOn="Use.AccessKeyLastUsed.LastUsedDate",
         lastUsedServiceName=Via("Use.AccessKeyLastUsed.ServiceName", unless_not_applicable),
         lastUsedRegion=Via("Use.AccessKeyLastUsed.Region", unless_not_applicable),
@@ -257,7 +257,7 @@ virtual_mfa_device = Entity(
     id="SerialNumber",
     name=last_segment("SerialNumber"),
     tags="Tags",
-    props=pick("SerialNumber", "EnableDate", "User.UserName", kind=Fixed("virtual")),
+    props=pick("SerialNumber", "EnableDate", username=listed("User.UserName"), kind=Fixed("virtual")),
     secrets=("Base32StringSeed", "QRCodePNG"),
     edges=(Edge(("aws_iam_user", "aws_account"), "HAS", "mfa_device", at="User.Arn"),),
 )
@@ -284,7 +284,7 @@ mfa_device = replace(
     props=pick(
         "SerialNumber",
         "EnableDate",
-        "UserName",
+        username=listed("UserName"),
         kind=Via("SerialNumber", lambda serial: "fido" if fido_arn(serial) else "hardware"),
     ),
     secrets=(),

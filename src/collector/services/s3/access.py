@@ -56,8 +56,8 @@ def access() -> Computed:
 
 
 def is_public() -> Computed:
-    """Whether the bucket is public; None if its objects can be public, as in JupiterOne."""
-    return Computed(lambda row: {PUBLIC: True, AUTHORIZED: False, NOT_PUBLIC: False}.get(access_of(row)), _READS)
+    """Whether the policy or the ACL makes the bucket public. Objects that can be made public one by one do not."""
+    return Computed(lambda row: access_of(row) == PUBLIC, _READS)
 
 
 def requires_tls() -> Computed:

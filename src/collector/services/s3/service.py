@@ -87,6 +87,8 @@ EVERYONE_ENTITY: dict[str, Source] = {
     "_type": Fixed("everyone"),
     "_class": Fixed(["UserGroup", "Everyone"]),
     "displayName": Fixed("Everyone (Public Global)"),
+    "principal": Fixed("*"),
+    "public": Fixed(value=True),
 }
 
 AUTHENTICATED_ENTITY: dict[str, Source] = {
