@@ -71,6 +71,20 @@ def test_a_property_without_a_value_is_omitted():
     assert "cidrBlock" not in entity.record
 
 
+@pytest.mark.parametrize("value", ["", "[]", "{}", JsonText("{}"), {}])
+def test_an_empty_text_or_structure_is_omitted(value):
+    entity = _converted({"VpcId": "vpc-1", "CidrBlock": value}, props={"cidrBlock": "CidrBlock"})
+    assert "cidrBlock" not in entity.record
+
+
+@pytest.mark.parametrize(
+    ("value", "kept"),
+    [(["a", "", None, "b"], ["a", "b"]), ([""], []), ([], []), ([[], ["a"]], ['["a"]']), (" ", " "), (0, 0)],
+)
+def test_lists_keep_what_is_not_empty(value, kept):
+    assert plain(value) == kept
+
+
 def test_an_entity_without_an_arn_has_no_arn_property():
     entity = _converted({"VpcId": "vpc-1"}, arn=None)
     assert "arn" not in entity.record

@@ -1,5 +1,7 @@
+import json
 from typing import Any
 
+from collector.graph.convert import plain
 from collector.services import cloudwatch
 
 TOPIC = "arn:aws:sns:us-east-1:123456789012:ops"
@@ -30,3 +32,22 @@ class Calls:
 async def test_all_pages_of_rules_of_every_bus_are_listed():
     pages = [page async for page in cloudwatch.list_rules(Calls())]
     assert pages == [[], [{"EventBusName": "b", "Name": "r1"}], [{"EventBusName": "b", "Name": "r2"}]]
+
+
+def test_each_metric_of_a_filter_is_told_with_its_pattern():
+    transformations = [
+        {"metricName": "Root", "metricNamespace": "CIS"},
+        {"metricName": "All", "metricNamespace": "Ops"},
+    ]
+    filters: list[dict[str, Any]] = [
+        {"filterPattern": "{ $.root }", "metricTransformations": transformations},
+        {"filterPattern": "x"},
+    ]
+    assert json.loads(cloudwatch.metric_filters(filters)) == [
+        {"pattern": "{ $.root }", "metric": "Root", "namespace": "CIS"},
+        {"pattern": "{ $.root }", "metric": "All", "namespace": "Ops"},
+    ]
+
+
+def test_a_log_group_without_metric_filters_has_no_property_for_them():
+    assert plain(cloudwatch.metric_filters([])) is None

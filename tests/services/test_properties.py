@@ -18,6 +18,7 @@ from collector.graph.convert import EntityConverter, UnreadValue
 from collector.model import Options, Place
 from collector.schema.declarations import UNKNOWN, Fixed
 from collector.services.s3.service import EVERYONE_ENTITY, bucket
+from tests.runs import Collected
 
 Record = dict[str, Any]
 Rule = Callable[[list[Record]], Iterable[str]]
@@ -165,8 +166,26 @@ def test_the_golden_graphs_keep_the_rule_and_a_fault_breaks_it(rule: Rule, recor
     assert list(rule(fault)) != []
 
 
+@pytest.mark.parametrize(
+    "rule", dict.fromkeys(rule for rule, _, _ in RULES if rule is not without_id), ids=lambda rule: rule.__name__
+)
+def test_the_sample_estate_keeps_the_rule(rule: Rule, sample: Collected):
+    entities = [record for record in sample.records if isinstance(record["_class"], list)]
+    assert sorted(set(rule(entities))) == []
+
+
+def test_what_analysis_and_mapping_describe_has_the_types_and_classes_of_what_is_collected(sample: Collected):
+    targets = [record["_mapping"]["targetEntity"] for record in sample.records if "_mapping" in record]
+    everyone = [{"_type": "everyone", **target} for target in targets if target.get("_key") == "global:everyone"]
+    assert everyone
+    assert list(several_classes(targets)) == []
+    assert list(empty_texts([{"_type": "outside", **target} for target in targets])) == []
+    assert list(types_in_other_case(sample.records)) == []
+
+
 def test_names_in_declarations_do_not_differ_in_case_only():
     declared = [{"_type": entity.type, **dict.fromkeys(entity.props)} for entity in CATALOG.entities]
+    declared += [{"_type": edge.verb, **dict.fromkeys(edge.props)} for edge, _ in CATALOG.edges]
     assert list(several_spellings(declared)) == []
 
 
@@ -177,7 +196,7 @@ def test_everyone_is_described_alike_by_bucket_acls_and_by_policies():
 
 
 def test_an_unknown_public_access_of_a_bucket_is_left_out():
-    place = Place("aws", "123456789012", None)
+    place = Place("aws", "123456789012", "")
     unread: list[UnreadValue] = []
     converter = EntityConverter(bucket, Options())
     row = {"Name": "logs", "BucketRegion": "us-east-1"}

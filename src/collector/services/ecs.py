@@ -44,7 +44,7 @@ def values_of(path: str, name: str) -> Via:
     )
 
 
-QUANTITY = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(vcpu|gb)?\s*", re.IGNORECASE)
+QUANTITY = re.compile(r"\s*(\d*\.?\d+)\s*(vcpu|gb)?\s*", re.IGNORECASE)
 """CPU or memory as AWS documents it: a number of units or MiB, or one of vCPUs or gigabytes (`1 vCPU`, `0.5 GB`)."""
 
 

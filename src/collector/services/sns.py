@@ -28,7 +28,7 @@ def subscription_name(row: Row) -> str:
     topic, protocol, endpoint = (str(row.get(name) or "") for name in ("TopicArn", "Protocol", "Endpoint"))
     if endpoint.startswith("arn:"):
         endpoint = re.split("[:/]", endpoint)[-1]
-    protocol = "" if endpoint.startswith(protocol) else protocol
+    protocol = "" if endpoint.startswith(f"{protocol}:") else protocol
     return " ".join(filter(None, (topic.rpartition(":")[2], "to", protocol, endpoint)))
 
 
