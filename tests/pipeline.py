@@ -33,15 +33,19 @@ class Outcome:
     pages: list[Page] = field(default_factory=list)
 
 
-async def collect(name: str, *, folder: str | None = None, raw: bool = False) -> Outcome:
-    """The graph of one service on its own. `pointers` are the edges whose missing end belongs to another service."""
-    catalog = Catalog(tuple(service for service in Catalog.all().services if service.name == name))
+async def collect(name: str, *others: str, folder: str | None = None, raw: bool = False) -> Outcome:
+    """The graph of one service on its own, or with others; `folder` has the answers of the first one, if not its name.
+
+    `pointers` are the edges whose missing end belongs to another service.
+    """
+    catalog = Catalog(tuple(service for service in Catalog.all().services if service.name in (name, *others)))
     target = Target("aws", ACCOUNT, f"arn:aws:iam::{ACCOUNT}:user/tester", REGIONS[:1], REGIONS)
     ledger = Ledger("run", "0")
     assembler = Assembler(catalog, Options(raw=raw)).account(target, Options(), ledger)
     outcome = Outcome()
     for job in jobs(catalog, target):
-        api = FakeApi(ANSWERS / (folder or name), job.region)
+        service = job.service.name
+        api = FakeApi(ANSWERS / (folder if folder and service == name else service), job.region)
         record = ledger.begin(job.scope)
 
         def emit(page: Page, scope=job.scope) -> None:

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
+from collector.catalog.catalog import client_of
 from collector.engine.context import JobContext, Listing, listing_of
 from collector.faults import CallFailed
 from collector.model import READ_ERRORS
@@ -36,6 +37,9 @@ class Listings:
         return answers
 
     async def _read(self, rows: Listing, declaration: Declaration) -> list[Row] | CallFailed:
+        job = self._context.job
+        if isinstance(rows, Call | Custom) and client_of(job.service, declaration, rows.client) in job.not_offered:
+            return []
         try:
             return [answer async for answer in self._context.answers(rows, declaration, None, None)]
         except CallFailed as failure:

@@ -13,7 +13,10 @@ from collector.schema.declarations import Declaration, Entity, Service
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One scope and the declarations that it collects. `region` is the one that its calls go to."""
+    """One scope and the declarations that it collects. `region` is the one that its calls go to.
+
+    `not_offered` are clients that AWS does not offer there: what declarations would join from them is empty.
+    """
 
     scope: Scope
     service: Service
@@ -21,6 +24,7 @@ class Job:
     place: Place
     region: str
     target: Target
+    not_offered: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +42,11 @@ def plan_account(catalog: Catalog, target: Target, availability: Availability) -
     for job in jobs(catalog, target):
         missing = _missing(job, availability)
         kept = tuple(each for each in job.declarations if each not in missing)
+        clients = frozenset(client for client in missing.values() if client)
         if missing:
-            plan.not_offered[job.scope] = frozenset(client for client in missing.values() if client)
+            plan.not_offered[job.scope] = clients
         if kept:
-            plan.jobs.append(replace(job, declarations=kept))
+            plan.jobs.append(replace(job, declarations=kept, not_offered=clients))
         else:
             plan.unavailable.append(job.scope)
     return plan

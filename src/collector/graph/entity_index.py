@@ -17,6 +17,9 @@ LONG = 64
 NON_UNIQUE = frozenset({"address", "privateAddress"})
 """Kinds of names that entities of one type may share, as private addresses in VPCs. A shared name matches none."""
 
+GROUPS = frozenset({"recordSet"})
+"""Kinds of names that mean every entity that bears them, as an alias means all weighted records of a name."""
+
 
 class _KeyGroup(NamedTuple):
     """Entities whose keys share a prefix. `types` maps the suffix of each key, or its digest, to the entity type."""
@@ -45,6 +48,8 @@ class EntityIndex:
         self._groups: dict[str, _KeyGroup] = {}
         # By entity type and kind of name. None: entities share the name, so it is ambiguous.
         self._names: dict[tuple[str, str], dict[str, _KeyGroup | _Alias | None]] = defaultdict(dict)
+        # The keys of the entities that bear a name of a kind in `GROUPS`.
+        self._members: dict[tuple[str, str], list[str]] = defaultdict(list)
 
     def __contains__(self, key: str) -> bool:
         """Whether an entity with this key has been added."""
@@ -62,6 +67,9 @@ class EntityIndex:
         suffix = next((name for _, name in names if name == suffix), suffix)
         alias = _Alias(group, suffix)
         for kind, name in names:
+            if kind in GROUPS:
+                self._members[kind, name].append(key)
+                continue
             entities = self._names[type_, kind]
             if name not in entities:
                 entities[name] = group if name == suffix else alias
@@ -91,7 +99,9 @@ class EntityIndex:
         return None
 
     def find_all(self, kind: str, name: str) -> list[str]:
-        """The keys of the entities with this name, at most one of each type, sorted by type."""
+        """The keys of the entities with this name, at most one of each type, sorted by type; of a group, all of them."""
+        if kind in GROUPS:
+            return sorted(self._members.get((kind, name), ()))
         entities = [names.get(name) for (_, other), names in sorted(self._names.items()) if other == kind]
         return [_key(entity, name) for entity in entities if entity is not None]
 
@@ -113,6 +123,7 @@ class EntityIndex:
     def forget_names(self) -> None:
         """Free the memory of all names; keys and types stay."""
         self._names.clear()
+        self._members.clear()
 
 
 # An ARN up to its resource type: everything before the fifth colon, and on to the first colon or slash after it.

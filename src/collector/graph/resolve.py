@@ -8,7 +8,7 @@ from functools import cache
 from typing import NamedTuple, TypeAlias
 
 from collector.graph.convert import EdgeEnds, PendingEdge, by_key
-from collector.graph.entity_index import NON_UNIQUE, EntityIndex
+from collector.graph.entity_index import GROUPS, NON_UNIQUE, EntityIndex
 from collector.graph.relationships import EntityPair, MappedTarget, direct, mapped
 from collector.model import Dangling, Record, Scope
 from collector.schema.declarations import RESOURCE
@@ -143,7 +143,7 @@ class AccountGraph:
 
     def _matches(self, ends: EdgeEnds, name: str) -> list[str]:
         """The keys that an open pointer matches: an instance, its interface and its elastic IP share an address."""
-        if RESOURCE in ends.far and name not in self.entities:
+        if ends.by in GROUPS or (RESOURCE in ends.far and name not in self.entities):
             return self.entities.find_all(ends.by, name)
         entity = self.entities.find(ends.far, ends.by, name)
         return [] if entity is None else [entity[0]]
@@ -213,7 +213,7 @@ def _as_list(entry: WaitingEdge | list[WaitingEdge]) -> list[WaitingEdge]:
 
 def _is_open(ends: EdgeEnds) -> bool:
     """Whether a pointer may match several entities or a shared name: it is resolved when all entities are there."""
-    return ends.by in NON_UNIQUE or (RESOURCE in ends.far and ends.by != "id")
+    return ends.by in NON_UNIQUE | GROUPS or (RESOURCE in ends.far and ends.by != "id")
 
 
 def _repeat_groups(edges: Sequence[EdgeEnds]) -> list[int | None]:

@@ -11,6 +11,13 @@ def is_active(row: Row) -> bool:
     return bool(row.get("Created")) and not row.get("Deleted")
 
 
+@computed("Endpoint", "EndpointV2", "Endpoints{}")
+def endpoints(row: Row) -> list[str]:
+    """The host names of the domain in lower case: outside of VPCs, in them, and the one that aliases point to."""
+    hosts = [row.get("Endpoint"), row.get("EndpointV2"), *(row.get("Endpoints") or {}).values()]
+    return list(dict.fromkeys(host.lower() for host in hosts if host))
+
+
 domain = Entity(
     type="aws_elasticsearch_domain",
     cls=("Database", "DataStore", "Cluster"),
@@ -20,7 +27,7 @@ domain = Entity(
     key="ARN",
     id="DomainId",
     name="DomainName",
-    also={"dns": First("Endpoint", "Endpoints{}")},
+    also={"dns": endpoints},
     active=is_active,
     web="https://{console}/aos/home?region={region}#opensearch/domains/{DomainName}",
     tags="Tagging.TagList",
@@ -30,6 +37,7 @@ domain = Entity(
         "EBSOptions.EBSEnabled", "VPCOptions.VPCId", "EncryptionAtRestOptions.KmsKeyId",
         "DomainEndpointOptions.EnforceHTTPS", "DomainEndpointOptions.TLSSecurityPolicy",
         endpoint=First("Endpoint", "Endpoints.vpc"),
+        endpointV2="EndpointV2",
         endpoints=document("Endpoints"),
         subnetIds="VPCOptions.SubnetIds",
         securityGroupIds="VPCOptions.SecurityGroupIds",

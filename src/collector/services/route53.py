@@ -30,11 +30,6 @@ from collector.schema.declarations import (
 from collector.schema.paths import found
 from collector.schema.values import computed, equals, lower, negated, only, present
 
-SECOND_LEVEL = frozenset(
-    {"ac", "co", "com", "edu", "gov", "gouv", "ltd", "net", "ne", "nom", "or", "org", "plc", "sch"}
-)
-"""Second-level labels of country domains, as in `co.uk`: such a pair is a public suffix, not a registrable domain."""
-
 PRIVATE_NETWORKS = tuple(
     map(ip_network, ("10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"))
 )
@@ -42,11 +37,29 @@ PRIVATE_NETWORKS = tuple(
 
 ESCAPED = re.compile(r"\\(\d{3})")
 
+WEBSITES = re.compile(r"s3-website[.-][a-z0-9-]+\.amazonaws\.com(\.cn)?")
+"""A region's endpoint for S3 websites, in both spellings. The bucket is not part of it: it bears the record's name."""
+
+STACKED = re.compile(r"(?:dualstack|ipv6)\.(?=.+\.elb\.)")
+"""The prefix of the name of a load balancer that says which addresses are meant."""
+
+DISTRIBUTION = re.compile(r".+\.cloudfront\.(?:net|cn)")
+
 
 async def list_zones(calls: Calls) -> AsyncIterator[list[Row]]:
-    """All hosted zones, each with its bare id as `ZoneId`. `Id` is `/hostedzone/Z…`; tags and query logs use the bare id."""
+    """All hosted zones. Each gets its bare id as `ZoneId`, and the names that its domain may have as `DomainNames`.
+
+    `Id` is `/hostedzone/Z…`; tags and query logs use the bare id.
+    """
     async for page in calls.pages("list_hosted_zones", MaxItems="100"):
-        yield [{**zone, "ZoneId": str(zone.get("Id", "")).rpartition("/")[2]} for zone in page.get("HostedZones", ())]
+        yield [
+            {
+                **zone,
+                "ZoneId": str(zone.get("Id", "")).rpartition("/")[2],
+                "DomainNames": domain_names(str(zone.get("Name", ""))),
+            }
+            for zone in page.get("HostedZones", ())
+        ]
 
 
 def unescaped(name: str) -> str:
@@ -59,26 +72,77 @@ def plain_name(name: str) -> str:
     return unescaped(name).rstrip(".")
 
 
-def registrable_domain(name: str) -> str | None:
-    """The registrable domain of a name, by its suffix; None for reverse zones and names of one label."""
-    labels = plain_name(name).split(".")
-    if labels[-1] == "arpa" or len(labels) < 2:  # noqa: PLR2004  (a domain has at least two labels)
-        return None
-    is_pair = len(labels[-1]) == 2 and labels[-2] in SECOND_LEVEL  # noqa: PLR2004  (country codes have two letters)
-    return ".".join(labels[-3:] if is_pair else labels[-2:])
+def domain_names(zone: str) -> list[str]:
+    """The names that the registered domain of a zone may have, the longest first; none for reverse zones.
+
+    They are the zone's own name and its parents of two or more labels. Which of them is registered, the name does not
+    say: suffixes such as `co.uk` and `com.au` follow no rule.
+    """
+    labels = plain_name(zone).split(".")
+    if labels[-1] == "arpa":
+        return []
+    return [".".join(labels[first:]) for first in range(len(labels) - 1)]
+
+
+def longest(domains: list[str]) -> str | None:
+    """The registered domain that is closest to a zone, among those that contain it, in lower case."""
+    return max((plain_name(name) for name in domains), key=len, default=None)
+
+
+def sole(names: list[str]) -> str | None:
+    """The only name; None of several, of which nothing says which one is registered."""
+    return names[0] if len(names) == 1 else None
 
 
 def dns_target(name: str) -> str:
-    """The DNS name as the load balancer or distribution reports it, without the prefix `dualstack.`."""
-    return plain_name(name).removeprefix("dualstack.")
+    """The DNS name as the resource behind it reports it: a load balancer's without the prefix `dualstack.`."""
+    return STACKED.sub("", plain_name(name))
+
+
+def is_within(row: Row) -> bool:
+    """Whether the record is an alias to another record of its zone."""
+    return bool((row.get("AliasTarget") or {}).get("HostedZoneId") == row["^"].get("ZoneId"))
+
+
+def alias_host(row: Row) -> str | None:
+    """The DNS name of the resource to which an alias points; None if it is another record of the zone."""
+    name = (row.get("AliasTarget") or {}).get("DNSName")
+    return dns_target(name) if name and not is_within(row) else None
 
 
 @computed("AliasTarget.DNSName", "AliasTarget.HostedZoneId", "^.ZoneId")
 def alias_target(row: Row) -> str | None:
-    """The DNS name that an alias points to; None if it is another record of the same zone."""
-    alias = row.get("AliasTarget") or {}
-    name = alias.get("DNSName")
-    return dns_target(name) if name and alias.get("HostedZoneId") != row["^"].get("ZoneId") else None
+    """The DNS name of the resource to which an alias points; None for S3 websites and other records of the zone."""
+    host = alias_host(row)
+    return host if host and not WEBSITES.fullmatch(host) else None
+
+
+@computed("AliasTarget.DNSName", "AliasTarget.HostedZoneId", "^.ZoneId")
+def distribution_host(row: Row) -> str | None:
+    """The DNS name of the CloudFront distribution to which an alias points."""
+    host = alias_host(row)
+    return host if host and DISTRIBUTION.fullmatch(host) else None
+
+
+@computed("AliasTarget.DNSName", "AliasTarget.HostedZoneId", "Name", "^.ZoneId")
+def website(row: Row) -> str | None:
+    """The DNS name of the S3 website to which an alias points: the endpoint of the bucket with the record's name."""
+    host, name = alias_host(row), row.get("Name")
+    return f"{plain_name(name)}.{host}" if name and host and WEBSITES.fullmatch(host) else None
+
+
+@computed("AliasTarget.DNSName", "AliasTarget.HostedZoneId", "Type", "^.ZoneId")
+def other_records(row: Row) -> str | None:
+    """The name, as in `record_set`, of the records of the zone to which an alias points: those of its own type."""
+    name = (row.get("AliasTarget") or {}).get("DNSName")
+    return f"{row['^'].get('ZoneId')}/{plain_name(name)}/{row.get('Type')}" if name and is_within(row) else None
+
+
+@computed("Name", "Type", "^.ZoneId")
+def record_set(row: Row) -> str | None:
+    """What records of one name and type in a zone have in common; weighted ones, for instance, differ beyond it."""
+    name = row.get("Name")
+    return f"{row['^'].get('ZoneId')}/{plain_name(name)}/{row.get('Type')}" if name else None
 
 
 @computed("AliasTarget.DNSName", "ResourceRecords[].Value")
@@ -108,12 +172,27 @@ def private_address(row: Row) -> str | None:
     return address if address and is_private(address) else None
 
 
+@computed("Config.PrivateZone")
+def is_public(row: Row) -> bool:
+    """Whether a zone is public, as it is if AWS leaves its configuration out."""
+    return not (row.get("Config") or {}).get("PrivateZone")
+
+
+@computed("^.Config.PrivateZone", "^.Registered")
+def registered_elsewhere(row: Row) -> bool:
+    """Whether the zone of a name is public, and none of its domains is registered in this account."""
+    return bool(is_public.fn(row["^"])) and not row["^"].get("Registered")
+
+
+DOMAINS = Call("list_domains", "Domains", {"MaxItems": 100}, client="route53domains")
+
 zone = Entity(
     type="aws_route53_zone",
     cls="DomainZone",
     rows=Custom(list_zones, ops=("list_hosted_zones",)),
     join=(
         Join(Call("list_query_logging_configs", "QueryLoggingConfigs", {"MaxResults": "100"}), "Logging", "HostedZoneId", "ZoneId"),
+        Join(DOMAINS, "Registered", on=lower("DomainName"), to="DomainNames"),
     ),
     gather=(
         Gather(
@@ -130,7 +209,7 @@ zone = Entity(
     props=pick(
         "CallerReference", "Config.Comment", "Config.PrivateZone",
         domainName=Via("Name", plain_name),
-        parentDomain=Via("Name", registrable_domain),
+        parentDomain=First(Via("Registered[].DomainName", longest), Via("DomainNames", sole)),
         public=negated("Config.PrivateZone"),
         recordsCount="ResourceRecordSetCount",
         vpcIds="Detail.VPCs[].VPCId",
@@ -140,10 +219,14 @@ zone = Entity(
     ),
     edges=(
         Edge(
-            ("Domain", "aws_route53_domain"), "HAS", "aws_route53_zone",
-            at=Via("Name", registrable_domain), when=negated("Config.PrivateZone"),
+            "aws_route53_domain", "HAS", "aws_route53_zone",
+            at=Via("Registered[].DomainName", longest), when=is_public,
+        ),
+        # Registered elsewhere: whichever of the names JupiterOne knows.
+        Edge(
+            "Domain", "HAS", "aws_route53_zone", each="DomainNames", when=registered_elsewhere,
             outside=MappedEntity(
-                {"_class": Fixed("Domain"), "name": Via("Name", registrable_domain), "domainName": Via("Name", registrable_domain)},
+                {"_class": Fixed("Domain"), "name": "Item", "domainName": "Item"},
                 match=(("_class", "name"), ("_class", "domainName")), create=False,
             ),
         ),
@@ -164,6 +247,7 @@ record = Entity(
         Template(RECORD, {"name": Via("Name", unescaped)}),
     ),
     arn=None,
+    also={"recordSet": record_set},
     name=Via("Name", plain_name),
     web="https://{console}/route53/v2/hostedzones#ListRecordSets/{^.ZoneId}",
     props=pick(
@@ -180,8 +264,18 @@ record = Entity(
         Edge("aws_route53_zone", "HAS", "aws_route53_record", at="^.ZoneId"),
         Edge(
             "aws_route53_record", "CONNECTS", ("Gateway", RESOURCE), at=alias_target, by="dns",
-            outside=MappedEntity({"_class": Fixed("Gateway"), "dnsName": alias_target}, (("_class", "dnsName"),), create=False),
+            outside=MappedEntity(
+                {"_class": Fixed("Gateway"), "dnsName": alias_target, "domainName": distribution_host},
+                match=(("_class", "dnsName"), ("_class", "domainName")), create=False,
+            ),
         ),
+        Edge(
+            "aws_route53_record", "CONNECTS", "aws_s3_bucket", at=website, by="dns",
+            outside=MappedEntity(
+                {"_type": Fixed("aws_s3_bucket"), "_key": Template("arn:{partition}:s3:::{name}", {"name": Via("Name", plain_name)})}, match=(("_type", "_key"),), create=False,
+            ),
+        ),
+        Edge("aws_route53_record", "CONNECTS", "aws_route53_record", at=other_records, by="recordSet"),
         Edge(
             "aws_route53_record", "CONNECTS", ("Host", RESOURCE), each="ResourceRecords", when=equals("^.Type", "CNAME"),
             at=Via("Value", dns_target), by="dns",
@@ -202,7 +296,7 @@ domain = Entity(
     type="aws_route53_domain",
     cls="Domain",
     client="route53domains",
-    rows=Call("list_domains", "Domains", {"MaxItems": 100}),
+    rows=DOMAINS,
     hydrate=(
         Hydrate("get_domain_detail", "Detail", {"DomainName": "DomainName"}, absent=("UnsupportedTLD",)),
         Hydrate("list_tags_for_domain", "Tagging", {"DomainName": "DomainName"}, absent=("UnsupportedTLD",)),
