@@ -31,6 +31,7 @@ BENIGN = {
     "acm CertificateDetail.FailureReason": STATE,
     "apigateway RestApi.warnings": "about the import of the API's definition",
     "apigatewayv2 Api.Warnings": "about the import of the API's definition",
+    "apigatewayv2 MutualTlsAuthentication.TruststoreWarnings": "about the certificates in the domain's trust store",
     "cloudfront DistributionConfig.CustomErrorResponses": SETTING,
     "cloudfront DistributionSummary.CustomErrorResponses": SETTING,
     "cloudtrail GetTrailStatusResponse.LatestCloudWatchLogsDeliveryError": STATE,

@@ -86,12 +86,12 @@ def entity(type_="aws_thing", rows=None, **changes) -> Entity:
     )
 
 
-async def collect(api: TableApi, *declarations, width=16, budgets=None):
+async def collect(api: TableApi, *declarations, width=16, budgets=None, not_offered=frozenset()):
     entities = tuple(each for each in declarations if isinstance(each, Entity))
     links = tuple(each for each in declarations if isinstance(each, Links))
     service = Service(name="svc", client="svc", title="Svc", entities=entities, links=links)
     target = Target("aws", "1", "arn:aws:iam::1:user/u", (HOME, "eu-west-1"), (HOME, "eu-west-1", "eu-west-2"))
-    job = Job(Scope("1", HOME, "svc"), service, (*entities, *links), Place("aws", "1", HOME), HOME, target)
+    job = Job(Scope("1", HOME, "svc"), service, (*entities, *links), Place("aws", "1", HOME), HOME, target, not_offered)
     record, pages = ScopeRecord(), []
 
     def emit(page: Page) -> None:
@@ -119,6 +119,15 @@ async def test_the_rows_of_all_pages_are_emitted():
 async def test_an_empty_listing_emits_nothing_and_is_complete():
     pages, record = await collect(TableApi(list={}), entity())
     assert (pages, record.status, record.problems) == ([], Status.COMPLETE, {})
+
+
+async def test_a_joined_listing_that_is_not_offered_is_empty_and_not_asked_for():
+    aliases = Call("aliases", "Aliases[]", client="gone")
+    thing = entity(join=(Join(aliases, "Aliases", on="Target", to="Id"),))
+    api = TableApi(list={"Things": [{"Id": 1}]}, aliases={"Aliases": [{"Target": 1}]})
+    pages, record = await collect(api, thing, not_offered=frozenset({"gone"}))
+    assert [row["Aliases"] for row in rows_of(pages)] == [[]]
+    assert (api.params("aliases"), record.status) == ([], Status.COMPLETE)
 
 
 async def test_rows_that_fail_the_condition_are_dropped():

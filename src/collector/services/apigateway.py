@@ -9,10 +9,12 @@ from urllib.parse import urlsplit
 from collector.schema.declarations import (
     RESOURCE,
     Call,
+    Computed,
     Edge,
     Entity,
     Fixed,
     Hydrate,
+    Links,
     Row,
     Service,
     Source,
@@ -21,7 +23,7 @@ from collector.schema.declarations import (
     pick,
     service_node,
 )
-from collector.schema.patterns import lambda_functions
+from collector.schema.patterns import filled, lambda_functions
 from collector.schema.values import as_json, computed, document
 
 INVOKED = re.compile(r"/functions/(?P<arn>arn:[^/]+)/invocations")
@@ -239,11 +241,62 @@ authorizer = Entity(
     edges=(connects("aws_api_gateway_v2_authorizer", Via("AuthorizerUri", targets)),),
 )  # fmt: skip
 
+
+def own_domain(row: Row) -> list[str]:
+    """The host names that API Gateway gives to a custom domain, of which DNS records are aliases, in lower case."""
+    configured = row.get("DomainNameConfigurations") or ()
+    return [host.lower() for each in configured if (host := each.get("ApiGatewayDomainName"))]
+
+
+domain_name = Entity(
+    type="aws_api_gateway_domain_name",
+    cls="ApplicationEndpoint",
+    client="apigatewayv2",
+    rows=Call("get_domain_names", "Items", {"MaxResults": "500"}),
+    key=key("/domainnames/{DomainName}"),
+    also={"dns": Computed(own_domain, ("DomainNameConfigurations[].ApiGatewayDomainName",))},
+    name="DomainName",
+    web="https://{console}/apigateway/main/publish/domain-names?domain={DomainName}&region={region}",
+    tags="Tags",
+    props=pick(
+        "DomainName",
+        address=Template("https://{DomainName}"),
+        gatewayDomainNames="DomainNameConfigurations[].ApiGatewayDomainName",
+        endpointTypes="DomainNameConfigurations[].EndpointType",
+        securityPolicies="DomainNameConfigurations[].SecurityPolicy",
+        certificateArns="DomainNameConfigurations[].CertificateArn",
+        mutualTlsTruststoreUri="MutualTlsAuthentication.TruststoreUri",
+    ),
+    edges=(
+        Edge(
+            "aws_api_gateway_domain_name", "USES", "aws_acm_certificate",
+            at="DomainNameConfigurations[].CertificateArn",
+        ),
+    ),
+)  # fmt: skip
+
+# Mappings of REST APIs too: both kinds of APIs share their domains.
+mappings = Links(
+    title="API mappings",
+    client="apigatewayv2",
+    rows=Call(
+        "get_api_mappings", "Items", {"MaxResults": "500"}, each="aws_api_gateway_domain_name",
+        args={"DomainName": "DomainName"}, token="NextToken",  # noqa: S106  (the name of a member)
+    ),
+    edges=(
+        Edge(
+            "aws_api_gateway_domain_name", "CONNECTS", ("aws_api_gateway_rest_api", "aws_api_gateway_v2_api"),
+            of=key("/domainnames/{^.DomainName}"), at="ApiId", key=filled("ApiMappingKey"), props=pick("Stage", path=filled("ApiMappingKey")),
+        ),
+    ),
+)  # fmt: skip
+
 SERVICE = Service(
     name="apigateway",
     client="apigateway",
     title="API Gateway",
     node=service_node("aws_apigateway", "Amazon API Gateway", category=("network",), function=("api-gateway",)),
-    has=("aws_api_gateway_rest_api", "aws_api_gateway_v2_api"),
-    entities=(rest_api, api, route, integration, authorizer),
+    has=("aws_api_gateway_domain_name", "aws_api_gateway_rest_api", "aws_api_gateway_v2_api"),
+    entities=(rest_api, api, route, integration, authorizer, domain_name),
+    links=(mappings,),
 )

@@ -143,6 +143,12 @@ def http_api(cloud: Cloud, ids: SeededIds) -> None:
     gateway.create_route(ApiId=api, RouteKey="GET /orders", Target=f"integrations/{function}", **guard)
     gateway.create_route(ApiId=api, RouteKey="$default", Target=f"integrations/{balancer}")
     gateway.create_stage(ApiId=api, StageName="$default", AutoDeploy=True)
+    host = f"d-shop.execute-api.{REGION}.amazonaws.com"
+    gateway.create_domain_name(
+        DomainName="api.example.com",
+        DomainNameConfigurations=[{"ApiGatewayDomainName": host, "EndpointType": "REGIONAL"}],
+    )
+    gateway.create_api_mapping(ApiId=api, ApiMappingKey="shop", DomainName="api.example.com", Stage="$default")
 
 
 def web_firewalls(cloud: Cloud, ids: SeededIds) -> None:
