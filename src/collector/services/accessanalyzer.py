@@ -3,11 +3,24 @@
 import re
 from dataclasses import replace
 
-from collector.schema.declarations import Call, Edge, Entity, Fixed, Row, Service, Template, pick, service_node
-from collector.schema.values import computed, differs, document, equals, listed
+from collector.schema.declarations import Call, Edge, Entity, First, Fixed, Row, Service, Template, pick, service_node
+from collector.schema.values import computed, document, equals, listed
 
 EXTERNAL = ("ACCOUNT", "ORGANIZATION")
 """The analyzer types that `ListFindings` accepts; it rejects the others (source: Access Analyzer documentation)."""
+
+
+@computed("type", "status")
+def has_external_findings(row: Row) -> bool:
+    """Whether the analyzer looks for external access and is active: the others refuse to list findings."""
+    return row.get("status") == "ACTIVE" and row.get("type") in EXTERNAL
+
+
+@computed("type", "status")
+def has_other_findings(row: Row) -> bool:
+    """Whether the analyzer looks for something else, such as unused access, and is active."""
+    return row.get("status") == "ACTIVE" and row.get("type") not in EXTERNAL
+
 
 EXTERNAL_FINDINGS = Call(
     "list_findings",
@@ -15,7 +28,7 @@ EXTERNAL_FINDINGS = Call(
     {"maxResults": 100},
     each="aws_accessanalyzer_analyzer",
     args={"analyzerArn": "arn"},
-    when=equals("type", *EXTERNAL),
+    when=has_external_findings,
 )
 
 KINDS = {
@@ -103,7 +116,7 @@ external_finding = Entity(
 other_finding = replace(
     external_finding,
     name=other_title,
-    rows=replace(EXTERNAL_FINDINGS, op="list_findings_v2", when=differs("type", *EXTERNAL)),
+    rows=replace(EXTERNAL_FINDINGS, op="list_findings_v2", when=has_other_findings),
     props=pick(
         "resource",
         "resourceType",

@@ -101,6 +101,7 @@ job = Entity(
     rows=Call(
         "list_jobs", "jobSummaryList", {"maxResults": 100, "filters": [{"name": "AFTER_CREATED_AT", "values": ["0"]}]},
         each="aws_batch_job_queue", args={"jobQueue": "jobQueueArn"},
+        when=differs("jobQueueType", "SAGEMAKER_TRAINING"),  # their jobs are SageMaker's: `ListServiceJobs`
     ),
     describe=Describe("describe_jobs", "jobs", ids="jobs", size=100, by="jobId"),
     key="jobArn",

@@ -41,7 +41,8 @@ def security_groups(row: Row) -> list[str]:
 cluster = Entity(
     type="aws_eks_cluster",
     cls="Cluster",
-    rows=Call("list_clusters", "clusters", {"maxResults": 100}, wrap="Name"),
+    # Connected clusters too, which run elsewhere.
+    rows=Call("list_clusters", "clusters", {"maxResults": 100, "include": ["all"]}, wrap="Name"),
     hydrate=(Hydrate("describe_cluster", "Detail", {"name": "Name"}),),
     key="Detail.cluster.arn",
     name="Name",

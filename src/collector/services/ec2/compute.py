@@ -15,7 +15,7 @@ AMI_KEY = Template("arn:{partition}:ec2:{region}::image/{ImageId}")
 ami = Entity(
     type="aws_ami",
     cls="Image",
-    rows=Call("describe_images", "Images", {"Owners": ["self"], "MaxResults": 200}),
+    rows=Call("describe_images", "Images", {"Owners": ["self"], "IncludeDisabled": True, "MaxResults": 200}),
     hydrate=(
         Hydrate(
             "describe_image_attribute", "Permissions", {"ImageId": "ImageId"}, {"Attribute": "launchPermission"},
