@@ -12,6 +12,7 @@ import botocore.session
 from botocore import xform_name
 from botocore.exceptions import UnknownServiceError
 
+from collector.aws.models import EXTRAS
 from collector.catalog.catalog import Catalog, client_of, declarations
 from collector.graph.convert import ends
 from collector.schema.classes import REQUIRED
@@ -34,6 +35,7 @@ from collector.schema.paths import PLACE, reads
 from tests.class_schemas import CLASSES
 
 SESSION = botocore.session.Session()
+SESSION.get_component("data_loader").search_paths.append(str(EXTRAS))
 TOKENS = {
     "NextToken", "nextToken", "NextMarker", "nextMarker", "Marker", "NextPageToken", "PaginationToken", "position",
     "IsTruncated",

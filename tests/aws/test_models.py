@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import cache
 
 import pytest
@@ -9,7 +10,7 @@ from botocore import xform_name
 from botocore.loaders import Loader
 from botocore.model import ServiceModel, Shape
 
-from collector.aws.models import ReadingModels
+from collector.aws.models import EXTRAS, ReadingModels, install_models
 from collector.catalog.catalog import Catalog, declarations, operations
 
 OPERATIONS = {
@@ -76,3 +77,38 @@ def test_endpoint_rules_and_paginators_are_unchanged(kind):
 
 def test_a_missing_file_is_none():
     assert ReadingModels().load_file("/nowhere/service-2") is None
+
+
+def _added():
+    """The clients, shapes and members that our extras add; the member of a new shape is None."""
+    for path in sorted(EXTRAS.rglob("*.json")):
+        client, version, _ = path.relative_to(EXTRAS).parts
+        for name, shape in json.loads(path.read_text())["merge"]["shapes"].items():
+            for member in shape.get("members", (None,)):
+                yield client, version, name, member
+
+
+ADDED = list(_added())
+
+
+@pytest.mark.parametrize(("client", "version", "shape", "member"), ADDED)
+def test_what_our_extras_add_is_in_the_models_of_a_run(client, version, shape, member):
+    loader = _loader()
+    install_models(loader)
+    model = _model(loader, client)
+    assert model.api_version == version, f"move the extras of {client} to the folder {model.api_version}"
+    assert member is None or model.shape_for(shape).members[member].type_name
+
+
+@pytest.mark.parametrize(("client", "version", "shape", "member"), ADDED)
+def test_the_installed_models_do_not_have_what_our_extras_add(client, version, shape, member):
+    theirs = _model(_loader(), client)
+    known = shape in theirs.shape_names and (member is None or member in theirs.shape_for(shape).members)
+    assert not known, f"superfluous: botocore knows {shape}.{member}; take it out of {EXTRAS.name}/{client}/{version}"
+
+
+def test_extras_are_added_to_a_loader_once():
+    loader = _loader()
+    install_models(loader)
+    install_models(loader)
+    assert loader.search_paths.count(str(EXTRAS)) == 1

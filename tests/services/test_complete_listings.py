@@ -11,6 +11,10 @@ from tests import pipeline
     ("service", "op", "asked"),
     [
         ("ec2", "describe_images", {"IncludeDisabled": True}),
+        ("ec2", "describe_instances", {"IncludeManagedResources": True}),
+        ("ec2", "describe_network_interfaces", {"IncludeManagedResources": True}),
+        ("ec2", "describe_volumes", {"IncludeManagedResources": True}),
+        ("ecr", "describe_images", {"filter": {"imageStatus": "ANY"}}),
         ("eks", "list_clusters", {"include": ["all"]}),
     ],
 )

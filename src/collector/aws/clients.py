@@ -26,7 +26,7 @@ from botocore.exceptions import BotoCoreError, DataNotFoundError, InvalidEndpoin
 from collector.aws.availability import Availability
 from collector.aws.credentials import RequestTarget
 from collector.aws.fast_path import FastPath
-from collector.aws.models import ReadingModels
+from collector.aws.models import install_models
 from collector.aws.paging import Paging, paging_of
 from collector.aws.parsers import install
 from collector.aws.transport import ConnectionPool, PooledSession, TransportSettings
@@ -65,7 +65,7 @@ class Clients:
         self._session = session
         core = session._session  # noqa: SLF001  (aioboto3 does not expose its aiobotocore session)
         install(core)
-        core.get_component("data_loader").file_loader = ReadingModels()
+        install_models(core.get_component("data_loader"))
         self._home = home
         self._user_agent = f"collector/{__version__} {core.user_agent()}"
         self._pool = ConnectionPool(settings or TransportSettings(), core.get_config_variable("ca_bundle"))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from botocore.loaders import JSONFileLoader
+from botocore.loaders import JSONFileLoader, Loader
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,6 +22,17 @@ READ_PREFIXES = (
 """Name prefixes of operations that only read, or that obtain credentials or a report."""
 
 
+EXTRAS = Path(__file__).parent / "sdk_extras"
+"""Parameters and fields that AWS documents and the installed models do not have yet, as botocore's own `sdk-extras`."""
+
+
+def install_models(loader: Loader) -> None:
+    """Make a session's data loader strip service models, and add our extras to them."""
+    loader.file_loader = ReadingModels()
+    if str(EXTRAS) not in loader.search_paths:
+        loader.search_paths.append(str(EXTRAS))
+
+
 class ReadingModels(JSONFileLoader):  # type: ignore[misc]  # botocore is untyped
     """A `file_loader` for botocore's data loader that strips each service model."""
 
@@ -29,7 +40,7 @@ class ReadingModels(JSONFileLoader):  # type: ignore[misc]  # botocore is untype
         """The content of a JSON file, plain or gzipped; None if it does not exist. The path has no extension."""
         plain, packed = Path(f"{file_path}.json"), Path(f"{file_path}.json.gz")
         if plain.is_file():
-            return _read(plain.read_bytes())
+            return orjson.loads(plain.read_bytes()) if plain.is_relative_to(EXTRAS) else _read(plain.read_bytes())
         return _read(gzip.decompress(packed.read_bytes())) if packed.is_file() else None
 
 
@@ -41,7 +52,7 @@ def _read(text: bytes) -> Any:
             _drop_documentation(part)
     added = model.get("merge", {}).get("shapes")
     if added is not None:
-        # Extras that add members to existing shapes; so far these are shapes of write operations, which were dropped.
+        # botocore's extras that add members to existing shapes: so far those of write operations, which were dropped.
         model["merge"]["shapes"] = {name: shape for name, shape in added.items() if "type" in shape}
     return model
 

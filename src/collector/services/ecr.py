@@ -44,10 +44,12 @@ def full_names(row: Row) -> list[str]:
     return names if uri else []
 
 
-@computed("imageManifestMediaType", "imageScanStatus.status", "imageScanFindingsSummary.findingSeverityCounts")
+@computed(
+    "imageStatus", "imageManifestMediaType", "imageScanStatus.status", "imageScanFindingsSummary.findingSeverityCounts"
+)
 def may_have_findings(row: Row) -> bool:
-    """Whether an image may have findings. The current version of basic scanning sets no scan status."""
-    if row.get("imageManifestMediaType") in INDEXES:
+    """Whether an image may have findings: archived ones are not scanned. Today's basic scanning sets no scan status."""
+    if row.get("imageStatus", "ACTIVE") != "ACTIVE" or row.get("imageManifestMediaType") in INDEXES:
         return False
     status = (row.get("imageScanStatus") or {}).get("status")
     counts = (row.get("imageScanFindingsSummary") or {}).get("findingSeverityCounts")
@@ -101,7 +103,10 @@ repository = Entity(
 image = Entity(
     type="aws_ecr_image",
     cls="Image",
-    rows=Call("describe_images", "imageDetails", {"maxResults": 1000}, each="aws_ecr_repository", args=REPOSITORY),
+    rows=Call(
+        "describe_images", "imageDetails", {"maxResults": 1000, "filter": {"imageStatus": "ANY"}},
+        each="aws_ecr_repository", args=REPOSITORY,
+    ),
     key=Template("{^.repositoryArn}@{imageDigest}"),
     arn=None,
     name=image_name,
@@ -109,7 +114,7 @@ image = Entity(
     web="https://{console}/ecr/repositories/private/{registryId}/{repositoryName}/_/image/{imageDigest}/details?region={region}",
     props=pick(
         "registryId", "repositoryName", "imageDigest", "imageTags", "imageSizeInBytes", "imageManifestMediaType",
-        "artifactMediaType", "lastRecordedPullTime", "imageScanFindingsSummary.imageScanCompletedAt",
+        "artifactMediaType", "imageStatus", "lastRecordedPullTime", "imageScanFindingsSummary.imageScanCompletedAt",
         fullName=full_names,
         imageScanStatus="imageScanStatus.status",
         isScanned=Via("imageScanStatus.status", lambda status: status in ("COMPLETE", "ACTIVE")),

@@ -35,7 +35,7 @@ def vpc_addresses(row: Row) -> list[str]:
 eni = Entity(
     type="aws_eni",
     cls="NetworkInterface",
-    rows=Call("describe_network_interfaces", "NetworkInterfaces", {"MaxResults": 200}),
+    rows=Call("describe_network_interfaces", "NetworkInterfaces", {"IncludeManagedResources": True, "MaxResults": 200}),
     key=Template("arn:{partition}:ec2:{region}:{OwnerId|account}:network-interface/{NetworkInterfaceId}"),
     id="NetworkInterfaceId",
     name=entry("TagSet", "Name"),
