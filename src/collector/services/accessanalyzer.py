@@ -3,7 +3,7 @@
 import re
 from dataclasses import replace
 
-from collector.schema.declarations import Call, Edge, Entity, First, Fixed, Row, Service, Template, pick, service_node
+from collector.schema.declarations import Call, Edge, Entity, Fixed, Row, Service, Template, pick, service_node
 from collector.schema.values import computed, document, equals, listed
 
 EXTERNAL = ("ACCOUNT", "ORGANIZATION")
