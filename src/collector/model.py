@@ -39,6 +39,11 @@ class Place:
         """The host of the web console; that of `aws` for an unlisted partition."""
         return CONSOLES.get(self.partition, CONSOLES["aws"])
 
+    @property
+    def suffix(self) -> str:
+        """The domain in which the host names of AWS's services end."""
+        return "amazonaws.com.cn" if self.partition == "aws-cn" else "amazonaws.com"
+
 
 class Scope(NamedTuple):
     """The unit of planning and reporting: one service in one region of one account."""

@@ -130,3 +130,11 @@ def test_no_response_of_the_right_shape_makes_a_path_fail(answer):
     rows = answer.get("B") if isinstance(answer, dict) else None
     if isinstance(rows, list):
         assert len(found(answer, "B[]")) == len(rows)
+
+
+@pytest.mark.parametrize(
+    ("partition", "suffix"),
+    [("aws", "amazonaws.com"), ("aws-us-gov", "amazonaws.com"), ("aws-cn", "amazonaws.com.cn")],
+)
+def test_host_names_end_in_the_domain_of_the_partition(partition, suffix):
+    assert template("api.{suffix}")({}, Place(partition, "1", "r")) == f"api.{suffix}"

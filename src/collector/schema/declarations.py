@@ -11,7 +11,7 @@ A row is an item of a response, with the fields that further calls add to it. A 
   itself, and `^` its parent: the row, or the list element of the response, in which it was found;
 * `Via(path, fn)`: the value at a path, converted by a function; `collector.schema.values` has the usual ones;
 * `Template("arn:{partition}:ec2:{region}:{OwnerId|account}:vpc/{VpcId}")`: text with values. `partition`, `region`,
-  `account` and `console` come from the place of the row, everything else is a path, and `|` separates alternatives;
+  `account`, `console` and `suffix` (of host names) come from the place of the row, everything else is a path, and `|` separates alternatives;
 * `First(a, b)`: the first source that has a value;
 * `Fixed(value)`: a constant;
 * `Computed(fn, reads)`: a function of the whole row, with the paths that it reads.

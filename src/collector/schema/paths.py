@@ -18,7 +18,7 @@ Walk: TypeAlias = Callable[[Any], Any]
 _UNRESERVED = re.compile(r"[A-Za-z0-9_.~-]*")
 """Text that needs no escaping in a URL."""
 
-PLACE = ("partition", "region", "account", "console")
+PLACE = ("partition", "region", "account", "console", "suffix")
 """Names in a template that are always read from the place of the row, never from its fields."""
 
 

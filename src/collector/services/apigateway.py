@@ -121,7 +121,7 @@ rest_api = Entity(
     ),
     key=key("/restapis/{id}"),
     id="id",
-    also={"dns": Template("{id}.execute-api.{region}.amazonaws.com")},
+    also={"dns": Template("{id}.execute-api.{region}.{suffix}")},
     name="name",
     created="createdDate",
     web="https://{console}/apigateway/main/apis/{id}/resources?api={id}&region={region}",
