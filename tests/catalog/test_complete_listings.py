@@ -20,7 +20,7 @@ FILTER = re.compile(
 
 OWN = "what other accounts share is a record of its owner"
 EVERY = "without it, every value is listed"
-HARMLESS = {
+BENIGN = {
     "accessanalyzer.list_analyzers type": EVERY,
     "acm.list_certificates CertificateStatuses": EVERY,
     "autoscaling.describe_auto_scaling_groups IncludeInstances": "instances are included without it",
@@ -81,10 +81,8 @@ def undecided():
 
 
 def test_every_parameter_of_a_listing_that_can_widen_it_is_given_or_harmless():
-    assert sorted(set(undecided()) - set(HARMLESS)) == [], (
-        "ask for everything, or say in HARMLESS why nothing is missing"
-    )
+    assert sorted(set(undecided()) - set(BENIGN)) == [], "ask for everything, or say in BENIGN why nothing is missing"
 
 
 def test_no_parameter_is_called_harmless_that_is_given_or_gone():
-    assert sorted(set(HARMLESS) - set(undecided())) == []
+    assert sorted(set(BENIGN) - set(undecided())) == []
