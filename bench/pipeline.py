@@ -141,7 +141,7 @@ class Pipeline:
 
     async def _all(self) -> Counted:
         watch, ledger = Stopwatch(), Ledger("bench", "0")
-        writer = Writer(_NullSink(), ledger, asyncio.Lock())
+        writer = Writer(self._target.account, _NullSink(), ledger, asyncio.Lock())
         writer.take(self._records(ledger))
         writer.end()
         await writer.deliver()

@@ -96,7 +96,7 @@ class Delivery:
         """Batches and delivers `count` records."""
         sink = _sink(destination, url, Path(self._folder.name))
         ledger = Ledger(f"{os.getpid()}-{time.monotonic_ns()}", "bench")
-        writer = Writer(sink, ledger, asyncio.Lock())
+        writer = Writer(SCOPE.account, sink, ledger, asyncio.Lock())
         records = [instance(number) for number in range(DISTINCT)]
         with sampled(orjson, "dumps", 8) as serialising, sampled(encoding, "_compressed", 1) as compressing:
             start, watch = resident(), Stopwatch()

@@ -111,12 +111,12 @@ class Unreadable:
 
 @dataclass(slots=True)
 class Batch:
-    """Records of one scope, each one line of JSON without its line end.
+    """Records of one account, each one line of JSON without its line end.
 
     `run` and `sequence`, the number of the batch within the run from 1, identify it. `size` is in bytes with line ends.
     """
 
-    scope: Scope
+    account: str
     sequence: int = 0
     run: str = ""
     entities: list[bytes] = field(default_factory=list)

@@ -5,6 +5,7 @@ import json
 import time
 from collections.abc import Callable
 from random import Random
+from typing import Any
 
 import anyio
 import pytest
@@ -180,7 +181,7 @@ async def test_a_closed_output_ends_the_run_without_an_error(estate):
 
     collected = await collect(services="sqs,sns", sink=Closing())
     assert collected.outcome.closed
-    assert collected.report["status"] != "complete"
+    _assert_nothing_is_complete(collected)
 
 
 async def test_a_failed_output_is_in_the_result_and_the_report_is_still_made(estate):
@@ -190,6 +191,32 @@ async def test_a_failed_output_is_in_the_result_and_the_report_is_still_made(est
 
     collected = await collect(services="sqs,sns", sink=Full())
     assert collected.outcome.undelivered == "cannot write x: No space left on device"
+    _assert_nothing_is_complete(collected)
+
+
+def _assert_nothing_is_complete(collected):
+    """The scopes had ended, but their records are lost."""
+    assert collected.report["status"] == "partial"
+    assert [s for s in collected.report["scopes"] if s["status"] != "partial"] == []
+    assert {problem["code"] for scope in collected.report["scopes"] for problem in scope["problems"]} == {
+        "OutputClosed"
+    }
+    assert {"aws_sqs_queue", "aws_sns_topic"} <= set(collected.report["partialDatasets"]["types"])
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+async def test_a_failed_output_leaves_no_account_out_of_the_report(estate, processes):
+    class Full(MemorySink):
+        async def write(self, batch):
+            raise DeliveryError("cannot write x: No space left on device")
+
+    accounts = {"123456789012", "222233334444", "333344445555"}
+    options: dict[str, Any] = {"services": "sqs", "regions": "us-east-1", "role_name": "audit"}
+    collected = await collect(
+        **options, accounts=",".join(accounts), accounts_at_once=1, processes=processes, sink=Full()
+    )
+    assert {scope["account"] for scope in collected.report["scopes"]} == accounts
+    assert [s for s in collected.report["scopes"] if s["status"] != "partial"] == []
     assert collected.report["status"] != "complete"
 
 

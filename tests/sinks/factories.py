@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from collector.model import Batch, Scope
+from collector.model import Batch
 from collector.report import Report
 from collector.sinks.credentials import Token
 from collector.sinks.spool import Spool, SpoolSettings
@@ -39,7 +39,7 @@ def batch(sequence: int, entities: int = 10, links: int = 0, *, account: str = A
     lines = [record(first + index, name="x" * size, accountId=account) for index in range(entities)]
     edges = [link(first + index) for index in range(links)]
     total = sum(len(line) + 1 for line in (*lines, *edges))
-    return Batch(Scope(account, "us-east-1", "sqs"), sequence, RUN, lines, edges, total)
+    return Batch(account, sequence, RUN, lines, edges, total)
 
 
 def batches(count: int = 12, **more: Any) -> list[Batch]:

@@ -9,7 +9,7 @@ from hypothesis import settings as effort
 from hypothesis import strategies as st
 
 from collector.demo.stub import Fault
-from collector.model import Batch, Scope
+from collector.model import Batch
 from collector.sinks.base import DeliveryError
 from collector.sinks.credentials import Token
 from collector.sinks.jupiterone import JupiterOneSink, SyncSettings
@@ -180,7 +180,7 @@ async def test_a_body_too_large_is_first_truncated_and_then_split(service, tmp_p
     service.max_bytes = 2000
     raw = [{"name": "default", "rawData": {"small": "s", "large": "x" * 5000}}]
     plain = [record(number, name="y" * 300) for number in range(20)]
-    made = [Batch(Scope(ACCOUNT, "us-east-1", "sqs"), 1, RUN, [record(99, _rawData=raw), *plain], [], 0)]
+    made = [Batch(ACCOUNT, 1, RUN, [record(99, _rawData=raw), *plain], [], 0)]
     await deliver(synchronizing(service.url, spool(tmp_path, service.url)), made, report())
     entities = service.job(ACCOUNT).entities
     assert len(entities) == 21
@@ -192,7 +192,7 @@ async def test_a_body_too_large_is_first_truncated_and_then_split(service, tmp_p
 
 async def test_a_single_record_too_large_is_kept_and_its_type_is_partial(service, tmp_path):
     service.max_bytes = 800
-    made = [Batch(Scope(ACCOUNT, "us-east-1", "sqs"), 1, RUN, [record(1), record(2, name="y" * 3000)], [], 0)]
+    made = [Batch(ACCOUNT, 1, RUN, [record(1), record(2, name="y" * 3000)], [], 0)]
     with pytest.raises(DeliveryError, match="RequestEntityTooLargeException"):
         await deliver(synchronizing(service.url, spool(tmp_path, service.url)), made, report())
     assert service.job(ACCOUNT).partial == ["aws_sqs_queue"]
@@ -200,7 +200,7 @@ async def test_a_single_record_too_large_is_kept_and_its_type_is_partial(service
 
 async def test_no_body_is_larger_than_five_million_bytes(service, tmp_path):
     records = [record(number, name="x" * 1_249_900) for number in range(4)]
-    made = Batch(Scope(ACCOUNT, "us-east-1", "sqs"), 1, RUN, records, [], 0)
+    made = Batch(ACCOUNT, 1, RUN, records, [], 0)
     assert 4_999_000 < len(made.lines()) <= 5_000_000
     service.fault = refusing("entities", 500, when=lambda data: len(data) > 5_000_000)
     await deliver(synchronizing(service.url, spool(tmp_path, service.url)), [made], report())

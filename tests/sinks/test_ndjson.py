@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO, TextIO
 import pytest
 import zstandard
 
-from collector.model import Batch, Scope
+from collector.model import Batch
 from collector.report import Report
 from collector.sinks.base import ClosedError, DeliveryError, close_on_error
 from collector.sinks.ndjson import NdjsonSink
@@ -18,7 +18,7 @@ from collector.sinks.ndjson import NdjsonSink
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SCOPE = Scope("111122223333", "us-east-1", "ec2")
+ACCOUNT = "111122223333"
 LINES = [b'{"_key":"a"}', b'{"_key":"w\xc3\xa9b"}']
 TEXT = b'{"_key":"a"}\n{"_key":"w\xc3\xa9b"}\n'
 
@@ -27,7 +27,7 @@ needs_dev_full = pytest.mark.skipif(not DEV_FULL.exists(), reason="this system h
 
 
 def _batch(*lines: bytes) -> Batch:
-    return Batch(SCOPE, entities=list(lines))
+    return Batch(ACCOUNT, entities=list(lines))
 
 
 async def _write(target: str, *batches: Batch) -> None:
@@ -42,7 +42,7 @@ async def _write(target: str, *batches: Batch) -> None:
 
 async def test_each_record_is_a_line_and_entities_come_first(tmp_path):
     target = tmp_path / "out.ndjson"
-    await _write(str(target), Batch(SCOPE, entities=LINES[:1], relationships=LINES[1:]))
+    await _write(str(target), Batch(ACCOUNT, entities=LINES[:1], relationships=LINES[1:]))
     assert target.read_bytes() == TEXT
 
 

@@ -14,7 +14,7 @@ from hypothesis import example, given
 from hypothesis import settings as effort
 from hypothesis import strategies as st
 
-from collector.model import Batch, Scope
+from collector.model import Batch
 from collector.sinks.base import DeliveryError
 from collector.sinks.encoding import encode, from_file, to_file
 from collector.sinks.filesystem import FileSystem
@@ -281,7 +281,7 @@ def test_the_spool_is_accessible_to_its_owner_only(tmp_path):
 def test_halves_preserve_record_order_and_are_deterministic(sizes, links):
     records = [orjson.dumps({"_key": str(index), "name": "x" * size}) for index, size in enumerate(sizes)]
     entities = max(0, len(records) - links)
-    whole = encode(Batch(Scope("1", "r", "s"), 7, RUN, records[:entities], records[entities:]))
+    whole = encode(Batch("1", 7, RUN, records[:entities], records[entities:]))
     halves = whole.halves()
     assert halves == whole.halves()
     assert halves is not None
@@ -296,4 +296,4 @@ def test_halves_preserve_record_order_and_are_deterministic(sizes, links):
 def test_an_encoded_batch_survives_a_round_trip_through_a_file():
     encoded = encode(batch(3, entities=2, links=1))
     assert from_file(to_file(encoded)) == (encoded, 0)
-    assert encoded.scope == Scope("123456789012", "us-east-1", "sqs")
+    assert encoded.account == "123456789012"

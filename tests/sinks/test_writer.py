@@ -17,8 +17,9 @@ from collector.sinks.base import DeliveryError
 from collector.sinks.writer import Writer
 from tests.runs import MemorySink
 
-EC2 = Scope("111122223333", "us-east-1", "ec2")
-SQS = Scope("111122223333", "us-east-1", "sqs")
+ACCOUNT = "111122223333"
+EC2 = Scope(ACCOUNT, "us-east-1", "ec2")
+SQS = Scope(ACCOUNT, "us-east-1", "sqs")
 
 
 def _entity(key: str, scope: Scope = EC2, **more: Any) -> OutgoingRecord:
@@ -36,7 +37,7 @@ class _Writing:
     def __init__(self, sink: MemorySink | None = None) -> None:
         self.sink = sink or MemorySink()
         self.ledger = Ledger("run", "0")
-        self.writer = Writer(self.sink, self.ledger, asyncio.Lock())
+        self.writer = Writer(ACCOUNT, self.sink, self.ledger, asyncio.Lock())
 
     def add(self, *records: OutgoingRecord) -> None:
         self.writer.take(records)
@@ -45,6 +46,16 @@ class _Writing:
         """Wait until the sink has accepted all batches sent so far."""
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self.writer.deliver)
+            await anyio.wait_all_tasks_blocked()
+            tasks.cancel_scope.cancel()
+        return self
+
+    async def lingered(self) -> _Writing:
+        """Wait until the sink has accepted all entities, with `LINGER_SECONDS` patched to 0."""
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self.writer.deliver)
+            while self.writer._entities.size or self.writer._queue:
+                await anyio.lowlevel.checkpoint()
             await anyio.wait_all_tasks_blocked()
             tasks.cancel_scope.cancel()
         return self
@@ -60,40 +71,50 @@ class _Writing:
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Batches of 1,000 bytes, and 5,000 unsent bytes at most."""
+    """Batches of 1,000 bytes."""
     monkeypatch.setattr(writer_module, "BATCH_BYTES", 1_000)
-    monkeypatch.setattr(writer_module, "HELD_BYTES", 5_000)
 
 
-async def test_entities_are_sent_when_their_scope_is_flushed():
+async def test_a_small_batch_of_entities_is_sent_once_it_has_lingered(monkeypatch):
     writing = _Writing()
-    writing.add(_entity("a"))
+    writing.add(_entity("a"), _entity("b", SQS), _relationship("a", "b"))
     assert (await writing.delivered()).keys == []
-    writing.writer.flush(EC2)
-    assert (await writing.delivered()).keys == ["a"]
+    monkeypatch.setattr(writer_module, "LINGER_SECONDS", 0)
+    assert (await writing.lingered()).keys == ["a", "b"]
 
 
-async def test_a_batch_belongs_to_one_scope_and_is_numbered():
+async def test_the_time_to_linger_begins_with_a_record_that_comes_while_the_writer_waits(monkeypatch):
+    monkeypatch.setattr(writer_module, "LINGER_SECONDS", 0)
     writing = _Writing()
-    writing.add(_entity("a"), _entity("b", SQS), _entity("c"))
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(writing.writer.deliver)
+        await anyio.wait_all_tasks_blocked()
+        writing.add(_entity("a"))
+        while not writing.sink.batches:
+            await anyio.lowlevel.checkpoint()
+        tasks.cancel_scope.cancel()
+    assert writing.keys == ["a"]
+
+
+async def test_a_batch_merges_the_scopes_of_an_account_and_is_numbered():
+    writing = _Writing()
+    writing.add(_entity("a"), _entity("b", SQS), _entity("c"), _relationship("a", "b", SQS))
     writing.writer.end()
     await writing.writer.deliver()
-    assert [(batch.scope, batch.sequence, len(batch.entities)) for batch in writing.sink.batches] == [
-        (EC2, 1, 2),
-        (SQS, 2, 1),
+    assert [(batch.account, batch.sequence, len(batch.entities)) for batch in writing.sink.batches] == [
+        (ACCOUNT, 1, 3),
+        (ACCOUNT, 2, 0),
     ]
 
 
 async def test_relationships_wait_until_all_entities_are_sent():
     writing = _Writing()
     writing.add(_entity("a"), _relationship("a", "b"), _entity("b", SQS))
-    writing.writer.flush(EC2)
-    assert (await writing.delivered()).keys == ["a"]
-    writing.writer.flush_all()
+    writing.writer.end()
     assert (await writing.delivered()).keys == ["a", "b", "a|has|b"]
 
 
-async def test_a_full_batch_is_sent_without_a_flush(small):
+async def test_a_full_batch_is_sent_at_once(small):
     writing = _Writing()
     for number in range(10):
         writing.add(_entity(f"e{number}", text="x" * 200))
@@ -108,15 +129,16 @@ async def test_a_full_batch_of_relationships_sends_all_entities_first(small):
     assert (await writing.delivered()).keys == ["a", "b", "a|has|b"]
 
 
-async def test_unsent_bytes_stay_below_the_limit(small):
+async def test_unsent_bytes_stay_below_a_batch_of_each_kind(small):
     writing = _Writing()
     added = 0
     for number in range(200):
-        record = _entity(f"e{number}", Scope("1", "r", f"s{number % 50}"), text="x" * 100)
+        text, scope = "x" * 100, Scope(ACCOUNT, "r", f"s{number % 50}")
+        record = _relationship("e0", "e0", scope, text=text) if number % 2 else _entity(f"e{number}", scope, text=text)
         writing.add(record)
         added += len(json.dumps(record.record, separators=(",", ":"))) + 1
         await writing.delivered()
-        assert added - writing.ledger.bytes < 5_000
+        assert added - writing.ledger.bytes < 2 * 1_000
 
 
 async def test_bytes_and_batches_are_counted_on_delivery():
@@ -150,7 +172,7 @@ async def test_accounts_write_to_the_sink_one_at_a_time():
             await super().write(batch)
 
     sink, ledger, lock = Slow(), Ledger("run", "0"), asyncio.Lock()
-    writers = [Writer(sink, ledger, lock) for _ in range(3)]
+    writers = [Writer(ACCOUNT, sink, ledger, lock) for _ in range(3)]
     async with anyio.create_task_group() as tasks:
         for number, writer in enumerate(writers):
             writer.take([_entity(f"e{number}")])
@@ -167,8 +189,8 @@ async def test_drain_returns_once_a_slow_sink_has_caught_up(monkeypatch):
         await writing.writer.drain()
         drained.set()
 
+    monkeypatch.setattr(writer_module, "BATCH_BYTES", 1_000)
     writing.add(_entity("a", text="x" * 2_000))
-    writing.writer.flush_all()
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(drain)
         await anyio.wait_all_tasks_blocked()
@@ -192,7 +214,8 @@ async def test_an_error_of_the_sink_ends_delivery():
 
 
 _STEPS = st.lists(
-    st.tuples(st.sampled_from(["entity", "relationship", "flush"]), st.integers(0, 3), st.integers(0, 400)), max_size=60
+    st.tuples(st.sampled_from(["entity", "relationship", "linger"]), st.integers(0, 3), st.integers(0, 400)),
+    max_size=60,
 )
 
 
@@ -201,7 +224,7 @@ _STEPS = st.lists(
 async def test_a_relationship_never_precedes_its_entities(steps):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(writer_module, "BATCH_BYTES", 500)
-        patch.setattr(writer_module, "HELD_BYTES", 1_500)
+        patch.setattr(writer_module, "LINGER_SECONDS", 0)
         writing, keys = _Writing(), ["root"]
         writing.add(_entity("root"))
         for step, (kind, service, size) in enumerate(steps):
@@ -212,7 +235,7 @@ async def test_a_relationship_never_precedes_its_entities(steps):
             elif kind == "relationship":
                 writing.add(_relationship(keys[size % len(keys)], keys[-1], scope, n=step, text="x" * size))
             else:
-                writing.writer.flush(scope)
+                await writing.lingered()
         writing.writer.end()
         await writing.writer.deliver()
     seen: set[str] = set()
@@ -220,14 +243,14 @@ async def test_a_relationship_never_precedes_its_entities(steps):
         seen.add(record["_key"])
         if "_fromEntityKey" in record:
             assert {record["_fromEntityKey"], record["_toEntityKey"]} <= seen
-    assert len(writing.records) == 1 + sum(kind != "flush" for kind, _, _ in steps)
+    assert len(writing.records) == 1 + sum(kind != "linger" for kind, _, _ in steps)
 
 
 async def test_a_record_that_is_not_json_is_dropped_alone_and_reported():
     writing = _Writing()
     writing.ledger.plan(EC2)
     writing.add(_entity("malformed", text="\ud800"), _entity("good"), _relationship("good", "malformed"))
-    writing.writer.flush_all()
+    writing.writer.end()
     assert (await writing.delivered()).keys == ["good"]
     codes = {(reason, code) for _, reason, code in writing.ledger.scopes[EC2].problems}
     assert ("invalid_response", "NotJson") in codes
@@ -236,7 +259,7 @@ async def test_a_record_that_is_not_json_is_dropped_alone_and_reported():
 async def test_raw_data_that_is_not_json_is_left_out_alone():
     writing = _Writing()
     writing.add(_entity("big", _rawData=[{"name": "default", "rawData": {"Size": 10**30}}]))
-    writing.writer.flush_all()
+    writing.writer.end()
     (record,) = (await writing.delivered()).records
     assert record["_key"] == "big"
     assert "Size" not in str(record)

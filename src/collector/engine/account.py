@@ -70,11 +70,11 @@ class AccountRun:
         self._context, self._session, self._ledger = context, session, ledger
         plan = plan_account(context.catalog, session.target, context.scopes.calls.availability)
         self._jobs = plan.jobs
-        self._writer = Writer(context.sink, ledger, context.sink_lock)
+        self._writer = Writer(session.target.account, context.sink, ledger, context.sink_lock)
         options = replace(context.options, account_name=context.options.account_name or session.target.name)
         self._assembler = context.assembler.account(session.target, options, ledger)
         self._scopes = self._scope_collector(member)
-        self.bug = False
+        self.bug = self._written = False
         for job in self._jobs:
             ledger.plan(job.scope)
         for scope in plan.unavailable:
@@ -92,9 +92,9 @@ class AccountRun:
             writer.take(self._assembler.place(rows, scope))
 
         if context.in_workers is None:
-            output = ScopeOutput(take_page, writer.drain, writer.flush)
+            output = ScopeOutput(take_page, writer.drain)
             return LocalScopes(context.scopes, self._session, self._ledger, output)
-        rows_output = ScopeOutput(take_rows, writer.drain, writer.flush)
+        rows_output = ScopeOutput(take_rows, writer.drain)
         return context.in_workers(member, self._session, self._ledger, rows_output)
 
     async def collect(self) -> None:
@@ -107,6 +107,7 @@ class AccountRun:
             tasks.start_soon(self._writer.deliver)
             await self._collect()
             self._writer.end()
+        self._written = True
 
     async def _collect(self) -> None:
         await self._scopes.run(self._jobs)
@@ -126,10 +127,12 @@ class AccountRun:
         self._scopes.stop()
 
     def note_unfinished(self, code: str) -> None:
-        """Record a failure with this code in every scope that was planned and did not end."""
+        """Record a failure with this code in every scope that did not end, or in all if not all batches were written."""
         for job in self._jobs:
-            if self._ledger.scopes[job.scope].ended is None:
-                failure = CallFailed(job.service.name, Reason.ERROR, code, "the run ended before this was collected")
+            if not self._written or self._ledger.scopes[job.scope].ended is None:
+                failure = CallFailed(
+                    job.service.name, Reason.ERROR, code, "the run ended before all of this was delivered"
+                )
                 fail(self._ledger, job, failure)
 
     async def _analyse(self) -> None:

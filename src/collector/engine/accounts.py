@@ -32,7 +32,7 @@ class AccountCollector(Protocol):
         """Cancel the calls in flight and start no more; what was collected is still delivered. `signal` is its name."""
 
     def note_unfinished(self, code: str) -> None:
-        """Record a failure with this code in every scope of a running account that did not end."""
+        """Record a failure with this code in every scope of a running account that did not end, or that may lack records."""
 
 
 class LocalAccounts:
@@ -73,7 +73,7 @@ class LocalAccounts:
             account.stop()
 
     def note_unfinished(self, code: str) -> None:
-        """Record a failure with this code in every scope of a running account that did not end."""
+        """Record a failure with this code in every scope of a running account that did not end, or that may lack records."""
         for account in self._running:
             account.note_unfinished(code)
 

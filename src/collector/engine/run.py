@@ -115,6 +115,7 @@ class Run:
         self._stall, self._handle_signals = stall, handle_signals
         self.ledger = Ledger(str(uuid.uuid4()), __version__)
         self._stopped_by: int | None = None
+        self._unfinished: set[str] = set()
 
     async def __call__(self) -> RunResult:
         """Collect, deliver, report.
@@ -187,7 +188,9 @@ class Run:
         window = asyncio.Semaphore(1 if self._settings.max_concurrency == 1 else self._settings.accounts_at_once)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(warm)
-            for member in await accounts.members(caller):
+            members = await accounts.members(caller)
+            self._unfinished = {member.account for member in members}
+            for member in members:
                 await window.acquire()
                 tasks.start_soon(self._member, collector, member, caller, window)
 
@@ -207,6 +210,7 @@ class Run:
             self._refuse(member, failed)
         finally:
             window.release()
+        self._unfinished.discard(member.account)
 
     def failed(self, failure: CallFailed) -> Report:
         """The report of a run that raised `failure`: nothing was collected, and every type may be incomplete."""
@@ -240,10 +244,17 @@ class Run:
 
     def _result(self, collector: AccountCollector, refused: DeliveryError | None) -> RunResult:
         if refused is not None:
-            collector.note_unfinished("OutputClosed")
+            self._note_unfinished(collector, "OutputClosed")
         closed = isinstance(refused, ClosedError)
         undelivered = None if closed or refused is None else str(refused)
         return RunResult(self._report(), self._stopped_by, closed, undelivered, collector.bug)
+
+    def _note_unfinished(self, collector: AccountCollector, code: str) -> None:
+        """Record a failure with this code for every account whose records were not all written, or never begun."""
+        collector.note_unfinished(code)
+        failure = CallFailed("account", Reason.ERROR, code, "the run ended before all of this was delivered")
+        for account in self._unfinished:
+            self.ledger.plan(Scope(account, GLOBAL, "account")).fail(failure, self._catalog.types)
 
     def _report(self) -> Report:
         everything = Catalog.all()

@@ -53,7 +53,7 @@ class ScopeOutput(Generic[T]):
 
     take: Callable[[T, Scope], None]
     drain: Callable[[], Awaitable[None]]
-    done: Callable[[Scope], None]
+    done: Callable[[Scope], None] = lambda _: None
 
 
 class ScopeCollector(Protocol):

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 import orjson
 
-from collector.model import Batch, Scope
+from collector.model import Batch
 
 GZIP_LEVEL = 2
 """The lines are so repetitive that level 6 takes three times the CPU to save a tenth of the bytes."""
@@ -23,14 +23,14 @@ Number: TypeAlias = tuple[int, ...]
 
 @dataclass(frozen=True, slots=True)
 class EncodedBatch:
-    """Records of one scope: `entities` lines, then `relationships` lines, as gzip in `body`.
+    """Records of one account: `entities` lines, then `relationships` lines, as gzip in `body`.
 
     `size` is the number of bytes before compression.
     """
 
     run: str
     number: Number
-    scope: Scope
+    account: str
     entities: int
     relationships: int
     size: int
@@ -74,7 +74,7 @@ def encode(batch: Batch) -> EncodedBatch:
     return EncodedBatch(
         batch.run,
         (batch.sequence,),
-        batch.scope,
+        batch.account,
         len(batch.entities),
         len(batch.relationships),
         len(data),
@@ -87,7 +87,7 @@ def to_file(batch: EncodedBatch) -> bytes:
     metadata = {
         "run": batch.run,
         "number": batch.number,
-        "scope": batch.scope._asdict(),
+        "account": batch.account,
         "entities": batch.entities,
         "relationships": batch.relationships,
         "size": batch.size,
@@ -108,7 +108,7 @@ def from_file(data: bytes) -> tuple[EncodedBatch, int] | None:
         batch = EncodedBatch(
             metadata["run"],
             tuple(metadata["number"]),
-            Scope(**metadata["scope"]),
+            metadata["account"],
             metadata["entities"],
             metadata["relationships"],
             metadata["size"],

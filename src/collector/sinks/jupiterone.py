@@ -77,7 +77,7 @@ class JupiterOneSink(SpooledSink):
 
     async def write(self, batch: Batch) -> None:
         """Accept a batch. Waits for a free sender unless the spool is durable."""
-        self._job(batch.scope.account).numbers.append((batch.sequence,))
+        self._job(batch.account).numbers.append((batch.sequence,))
         await super().write(batch)
 
     async def close(self, report: Report | None) -> None:
@@ -172,10 +172,10 @@ class JupiterOneSink(SpooledSink):
         return "" if self._settings.instance else account
 
     async def _send(self, batch: EncodedBatch) -> None:
-        job = self._job(batch.scope.account)
+        job = self._job(batch.account)
         entities, relationships = await to_thread.run_sync(batch.records)
         try:
-            await self._ensure_started(batch.scope.account, job)
+            await self._ensure_started(batch.account, job)
             if entities:
                 await self._service.upload(job.id, "entities", entities)
             if relationships:

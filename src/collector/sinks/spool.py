@@ -205,7 +205,7 @@ class Spool:
         accounts: dict[str, list[Number]] = {}
         for number in self.kept:
             with suppress(DeliveryError):
-                accounts.setdefault(self.read(number).scope.account, []).append(number)
+                accounts.setdefault(self.read(number).account, []).append(number)
         return accounts
 
     def _open(self, run: str) -> Path:

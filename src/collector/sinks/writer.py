@@ -1,4 +1,4 @@
-"""Groups finished records into batches, one scope each, and delivers the batches to the sink.
+"""Groups the finished records of an account into batches, and delivers the batches to the sink.
 
 Accepting records never waits: a page of rows is serialized as soon as it arrives, so that no rows wait in memory. Only batches
 wait for the sink. Through `Writer.drain`, a backlog of batches stops further calls.
@@ -7,10 +7,12 @@ wait for the sink. Through `Writer.drain`, a backlog of batches stops further ca
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
+import anyio
 import orjson
 import structlog
 
@@ -24,34 +26,33 @@ from collector.sinks.shrink import without_raw_data
 log = structlog.get_logger()
 
 BATCH_BYTES = 1_000_000
-"""A batch is sent once it has reached this size, or when its scope is done."""
+"""A batch is sent once it has reached this size."""
 
 MAX_BATCH_BYTES = 5_000_000
 """Hard limit of a batch, which endpoints accept in one request."""
 
-HELD_BYTES = 2_000_000
-"""Maximum total size of the unfinished batches of an account. Beyond it all of them are sent early."""
+LINGER_SECONDS = 1.0
+"""Entities are sent after this time even if their batch is small, so that a reader follows the run."""
 
 WAITING_BYTES = 1_000_000
 """Size of the backlog at which `drain` starts to wait."""
 
 
 class Writer:
-    """Collects records by scope and delivers full batches to the sink.
+    """Collects the records of one account and delivers full batches to the sink.
 
     Relationships are batched apart from entities. Before relationships are sent, all entities accepted so far are sent. So a
-    relationship never precedes the entities at its ends, in whatever scopes they are.
+    relationship never precedes the entities at its ends.
     """
 
-    def __init__(self, sink: Sink, ledger: Ledger, lock: asyncio.Lock) -> None:
+    def __init__(self, account: str, sink: Sink, ledger: Ledger, lock: asyncio.Lock) -> None:
         """Each account has its own writer; `lock` is shared and serializes their access to the sink."""
-        self._sink, self._ledger, self._lock = sink, ledger, lock
-        self._entities: dict[Scope, Batch] = {}
-        self._relationships: dict[Scope, Batch] = {}
-        self._held = 0
+        self._account, self._sink, self._ledger, self._lock = account, sink, ledger, lock
+        self._entities = self._new_batch()
+        self._relationships = self._new_batch()
         self._queue: deque[Batch] = deque()
         self._queued_bytes = 0
-        self._batch_queued = asyncio.Event()
+        self._changed = asyncio.Event()
         self._drained = asyncio.Event()
         self._ended = False
         self._dropped: set[str] = set()
@@ -60,8 +61,7 @@ class Writer:
         """Write batches to the sink until `end` was called and all are written. Raises `DeliveryError` if the sink fails."""
         while self._queue or not self._ended:
             if not self._queue:
-                self._batch_queued = asyncio.Event()
-                await self._batch_queued.wait()
+                await self._wait_for_batch()
                 continue
             batch = self._queue.popleft()
             async with self._lock:
@@ -74,16 +74,24 @@ class Writer:
                 drained, self._drained = self._drained, asyncio.Event()
                 drained.set()
 
+    async def _wait_for_batch(self) -> None:
+        """Wait until a batch is queued; send the entities that have been held for `LINGER_SECONDS`."""
+        self._changed = asyncio.Event()
+        with anyio.move_on_after(LINGER_SECONDS if self._entities.size else math.inf) as waiting:
+            await self._changed.wait()
+        if waiting.cancelled_caught:
+            self._send_entities()
+
     async def drain(self) -> None:
         """Wait until the sink has caught up, that is, the backlog is below `WAITING_BYTES`."""
         while self._queued_bytes >= WAITING_BYTES:
             await self._drained.wait()
 
     def end(self) -> None:
-        """Send all unfinished batches and accept no more; `deliver` returns once they are written."""
-        self.flush_all()
+        """Send the unfinished batches and accept no more; `deliver` returns once they are written."""
+        self._send_all()
         self._ended = True
-        self._batch_queued.set()
+        self._changed.set()
 
     def take(self, records: Iterable[OutgoingRecord]) -> None:
         """Accept records.
@@ -103,34 +111,26 @@ class Writer:
                 message = "refers to an entity that was dropped: it is too large for a batch, or not JSON"
                 self._drop(record, scope, Reason.ERROR, "RecordTooLarge", message)
             else:
-                self._put(text, scope, is_entity=isinstance(record["_class"], list))
+                self._put(text, is_entity=isinstance(record["_class"], list))
 
-    def _put(self, line: bytes, scope: Scope, *, is_entity: bool) -> None:
-        flush = self.flush if is_entity else self._flush_relationships
-        open_batches = self._entities if is_entity else self._relationships
-        batch = open_batches.get(scope)
-        if batch is not None and batch.size + len(line) >= MAX_BATCH_BYTES:
-            flush(scope)
-            batch = None
-        if batch is None:
-            batch = open_batches[scope] = Batch(scope, run=self._ledger.run_id)
+    def _put(self, line: bytes, *, is_entity: bool) -> None:
+        send = self._send_entities if is_entity else self._send_all
+        size = len(line) + 1
+        if self._open_batch(is_entity=is_entity).size + size > MAX_BATCH_BYTES:
+            send()
+        batch = self._open_batch(is_entity=is_entity)
+        if not batch.size:
+            self._changed.set()  # the time to linger begins
         (batch.entities if is_entity else batch.relationships).append(line)
-        batch.size += len(line) + 1
-        self._held += len(line) + 1
-        if self._held >= HELD_BYTES:
-            self.flush_all()
-        elif batch.size >= BATCH_BYTES:
-            flush(scope)
+        batch.size += size
+        if batch.size >= BATCH_BYTES:
+            send()
 
-    def flush(self, scope: Scope) -> None:
-        """Send the entities that a scope has so far."""
-        self._send(self._entities.pop(scope, None))
+    def _open_batch(self, *, is_entity: bool) -> Batch:
+        return self._entities if is_entity else self._relationships
 
-    def flush_all(self) -> None:
-        """Send all unfinished batches, entities first."""
-        self._flush_entities()
-        for scope in list(self._relationships):
-            self._send(self._relationships.pop(scope))
+    def _new_batch(self) -> Batch:
+        return Batch(self._account, run=self._ledger.run_id)
 
     def _drop(self, record: Record, scope: Scope, reason: Reason, code: str, cause: str) -> None:
         """Report a record that cannot be sent."""
@@ -149,21 +149,21 @@ class Writer:
         }
         return not self._dropped.isdisjoint(ends)
 
-    def _flush_relationships(self, scope: Scope) -> None:
-        self._flush_entities()
-        self._send(self._relationships.pop(scope, None))
+    def _send_all(self) -> None:
+        self._send_entities()
+        batch, self._relationships = self._relationships, self._new_batch()
+        self._send(batch)
 
-    def _flush_entities(self) -> None:
-        for scope in list(self._entities):
-            self.flush(scope)
+    def _send_entities(self) -> None:
+        batch, self._entities = self._entities, self._new_batch()
+        self._send(batch)
 
-    def _send(self, batch: Batch | None) -> None:
-        if batch is None:
+    def _send(self, batch: Batch) -> None:
+        if not batch.size:
             return
-        self._held -= batch.size
         self._queued_bytes += batch.size
         self._queue.append(batch)
-        self._batch_queued.set()
+        self._changed.set()
 
 
 def line_of(record: Record) -> bytes:

@@ -76,4 +76,3 @@ class SharedAccount:
                 await self._output.drain()
             case ScopeEnded(_, scope, record):
                 self._ledger.scopes[scope].add(record)
-                self._output.done(scope)

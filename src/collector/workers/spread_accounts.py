@@ -36,7 +36,7 @@ class SpreadAccounts:
         """Nothing to do: the pool stops its workers."""
 
     def note_unfinished(self, code: str) -> None:
-        """Nothing to do: workers record this themselves."""
+        """Nothing to do: workers record it when a signal stops them, and the run when the output fails."""
 
     async def _deliver(self, message: Delivered) -> None:
         async with self._sink_lock:

@@ -75,7 +75,7 @@ class ParentConnection:
 
     async def write(self, batch: Batch) -> None:
         """Send a batch to the parent."""
-        self.send(Delivered(batch.scope.account, batch))
+        self.send(Delivered(batch.account, batch))
         await self.drain()
 
     async def close(self, report: Report | None) -> None:
