@@ -46,8 +46,9 @@ class SharedAccount:
         async with anyio.create_task_group() as tasks:
             for number, group in enumerate(sharing_limits(jobs, is_account_wide)):
                 await window.acquire(len(group))
-                if not self._stopped:
-                    tasks.start_soon(self._collect, number, group, window)
+                if self._stopped:
+                    break  # nobody would release what is acquired
+                tasks.start_soon(self._collect, number, group, window)
 
     def stop(self) -> None:
         """Start no more tasks; the pool stops its workers."""
