@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import os
 import signal
+from types import SimpleNamespace
 from typing import Any
 
+import anyio
+
+from collector.catalog.catalog import Catalog
 from collector.demo.stub import Fault
+from collector.engine.plan import jobs
+from collector.engine.scopes import SCOPES_AT_ONCE
+from collector.faults import CallFailed, Reason
+from collector.model import Target
+from collector.report import Ledger
 from collector.workers.messages import CollectScopes
 from collector.workers.pool import _Worker
+from collector.workers.shared_account import SharedAccount
 from tests.runs import Collected, collect
 
 PARTNER = "222233334444"
@@ -102,3 +112,24 @@ async def test_a_worker_that_dies_fails_only_the_scopes_that_it_held(estate, mon
     complete = {(region, service) for region, service, status in _scopes(collected, "status") if status == "complete"}
     assert complete == {(region, service) for region, service in _scopes(collected)} - died
     assert complete
+
+
+async def test_a_stopped_run_begins_no_more_scopes_and_ends():
+    regions = ("us-east-1", "eu-west-1", "eu-central-1")
+    target = Target("aws", PARTNER, "arn:aws:iam::222233334444:role/audit", regions, regions)
+    planned, ledger, begun = jobs(Catalog.all(), target), Ledger("run", "0"), []
+    for job in planned:
+        ledger.plan(job.scope)
+
+    class Stopping:
+        async def run(self, task, on_message, weight=1):
+            begun.append(task)
+            shared.stop()
+            raise CallFailed("worker", Reason.ERROR, "WorkerDied", "it was stopped")
+
+    session: Any = SimpleNamespace(target=target)
+    shared = SharedAccount(Stopping(), Any, session, ledger, Any)
+    with anyio.fail_after(5):
+        await shared.run(planned)
+    assert len(planned) > 2 * SCOPES_AT_ONCE
+    assert 0 < len(begun) <= SCOPES_AT_ONCE
