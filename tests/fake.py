@@ -2,7 +2,7 @@
 
 `tests/answers/<service>/<client>.<operation>.json` holds one answer, or a list of cases: `{"when": {parameter: value},
 "region": "…", "answer": {…}}` or `{"when": …, "error": {"code": "…", "message": "…"}}`. The first whose
-`when` matches applies; it may hold `"pages": [answer, …]` instead. A missing file is an empty answer.
+`when` matches applies; it may hold `"pages": [answer, …]` instead. A missing file is an error; `{}` is an empty answer.
 """
 
 from __future__ import annotations

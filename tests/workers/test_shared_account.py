@@ -16,7 +16,7 @@ from collector.engine.scopes import SCOPES_AT_ONCE
 from collector.faults import CallFailed, Reason
 from collector.model import Target
 from collector.report import Ledger
-from collector.workers.messages import CollectScopes
+from collector.workers.messages import CollectScopes, Done, OnMessage, Task
 from collector.workers.pool import _Worker
 from collector.workers.shared_account import SharedAccount
 from tests.runs import Collected, collect
@@ -117,18 +117,20 @@ async def test_a_worker_that_dies_fails_only_the_scopes_that_it_held(estate, mon
 async def test_a_stopped_run_begins_no_more_scopes_and_ends():
     regions = ("us-east-1", "eu-west-1", "eu-central-1")
     target = Target("aws", PARTNER, "arn:aws:iam::222233334444:role/audit", regions, regions)
-    planned, ledger, begun = jobs(Catalog.all(), target), Ledger("run", "0"), []
+    planned, ledger = jobs(Catalog.all(), target), Ledger("run", "0")
+    begun: list[Task] = []
     for job in planned:
         ledger.plan(job.scope)
 
     class Stopping:
-        async def run(self, task, on_message, weight=1):
+        async def run(self, task: Task, on_message: OnMessage, weight: int = 1) -> Done:
             begun.append(task)
             shared.stop()
             raise CallFailed("worker", Reason.ERROR, "WorkerDied", "it was stopped")
 
     session: Any = SimpleNamespace(target=target)
-    shared = SharedAccount(Stopping(), Any, session, ledger, Any)
+    unused: Any = None
+    shared = SharedAccount(Stopping(), unused, session, ledger, unused)
     with anyio.fail_after(5):
         await shared.run(planned)
     assert len(planned) > 2 * SCOPES_AT_ONCE
