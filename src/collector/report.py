@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import Any
 
-from collector.faults import NOT_OFFERED, CallFailed, Reason
+from collector.faults import NOT_OFFERED, CallFailed, Reason, readable
 from collector.model import Dangling, Scope
 
 
@@ -84,7 +84,9 @@ class ScopeRecord:
             return
         benign = benign or failure.reason in BENIGN
         key = (failure.operation, failure.reason, failure.code)
-        problem = self.problems.setdefault(key, Problem(failure.message[:500], benign))
+        problem = self.problems.get(key)
+        if problem is None:
+            problem = self.problems[key] = Problem(readable(failure.message), benign)
         problem.count += 1
         problem.types.update(types)
 

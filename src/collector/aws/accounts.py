@@ -109,7 +109,7 @@ class Accounts:
         existing = set(await self._partition_regions(caller.partition))
         unknown = [region for region in self._settings.regions if region not in existing]
         if unknown:
-            calls = self._calls(caller.account, caller.identity, HOMES.get(caller.partition, HOMES["aws"]))
+            calls = self._calls(caller.account, caller.identity, self._home_of(caller))
             existing |= set(await self._regions(calls, caller.partition))
         for region in unknown:
             if region not in existing:
@@ -145,7 +145,7 @@ class Accounts:
         identity = self.identity_for(member, caller)
         scope = _account_scope(member.account)
         record = self._ledger.begin(scope)
-        calls = ScopeCalls(self._context, identity, HOMES.get(caller.partition, self._home), record)
+        calls = ScopeCalls(self._context, identity, self._home_of(caller), record)
         arn = caller.arn
         if member.role:
             arn = (await calls.once("sts", "get_caller_identity", {}))["Arn"]
@@ -183,13 +183,17 @@ class Accounts:
 
         return assume
 
+    def _home_of(self, caller: Caller) -> str:
+        """The region for global services; in an unlisted partition that of the session."""
+        return HOMES.get(caller.partition, self._home)
+
     def _calls(self, account: str, identity: Identity, region: str) -> ScopeCalls:
         """Calls that are recorded in the `account` scope of an account."""
         return ScopeCalls(self._context, identity, region, self._ledger.plan(_account_scope(account)))
 
     async def _organization(self, caller: Caller, skipped: set[str]) -> list[Member]:
         """The active accounts of the organization. AWS replaces `Status` with `State`; an account with neither is collected."""
-        calls = self._calls(caller.account, caller.identity, HOMES[caller.partition])
+        calls = self._calls(caller.account, caller.identity, self._home_of(caller))
         pages = calls.pages("organizations", "list_accounts", {})
         rows = [row async for page in pages for row in page.get("Accounts", [])]
         everyone = frozenset(row["Id"] for row in rows)
@@ -207,7 +211,7 @@ class Accounts:
         return members
 
     async def _has_skip_tag(self, member: Member, caller: Caller) -> bool:
-        calls = self._calls(member.account, caller.identity, HOMES[caller.partition])
+        calls = self._calls(member.account, caller.identity, self._home_of(caller))
         pages = calls.pages("organizations", "list_tags_for_resource", {"ResourceId": member.account})
         return SKIP_TAG in [(tag["Key"], tag["Value"]) async for page in pages for tag in page.get("Tags", [])]
 

@@ -140,7 +140,6 @@ class Clients:
 
     async def _create(self, name: str) -> Any:
         config = AioConfig(
-            connector_args={"keepalive_timeout": 12.0},
             http_session_cls=partial(PooledSession, self._pool),
             retries={"mode": "standard", "total_max_attempts": 1},
             user_agent=self._user_agent,

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from collector.config import Settings
 from collector.report import Ledger, Report, Status
 
 log = structlog.get_logger()
@@ -60,8 +61,13 @@ def log_summary(report: Report) -> None:
     log.info("run ended", status=report["status"], seconds=round(_seconds(report), 1), **report["counts"])
 
 
-def message(line: str) -> None:
-    """Print a line below the table."""
+def message(settings: Settings, line: str) -> None:
+    """Print a line below the table, or log it where standard error is JSON; nothing if quiet."""
+    if settings.quiet:
+        return
+    if settings.log_format == "json":
+        log.info(line)
+        return
     Console(stderr=True, emoji=False, highlight=False, soft_wrap=True).print(line, markup=False)
 
 

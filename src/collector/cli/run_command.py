@@ -54,8 +54,10 @@ def demo(settings: Settings) -> NoReturn:
             result = _run(settings, tally, unlimited=True)
     except MissingExtraError as error:
         raise ConfigurationError(str(error)) from error
-    if not result.closed:
-        console.message(f"JupiterOne's published data model for AWS: {tally.seen.summary(catalog)} in this estate")
+    if not result.closed and settings.log_format != "json":  # there the summary is the last line
+        console.message(
+            settings, f"JupiterOne's published data model for AWS: {tally.seen.summary(catalog)} in this estate"
+        )
     finish(result)
 
 
@@ -65,10 +67,15 @@ def upload(settings: Settings, spool: Path) -> None:
     Raises:
         ConfigurationError: if there is no spool, or no address to send it to.
     """
-    resent = run_async(resend(settings, _types(settings), spool))
+    try:
+        resent = run_async(resend(settings, _types(settings), spool))
+    except DeliveryError as error:
+        fail(str(error), Exit.UNDELIVERED)
     if resent.problems:
         fail("\ncollector: ".join(resent.problems), Exit.UNDELIVERED)
-    console.message(f"{resent.batches} batches sent" if resent.batches else f"nothing is left to send in {spool}")
+    console.message(
+        settings, f"{resent.batches} batches sent" if resent.batches else f"nothing is left to send in {spool}"
+    )
     if resent.lost:
         fail(f"{resent.lost} records were lost with torn files", Exit.PARTIAL)
 

@@ -10,7 +10,7 @@ from collector.catalog.catalog import affected, client_of, describing_client
 from collector.concurrency import for_each
 from collector.engine.item_failures import ItemFailure, item_failures
 from collector.engine.plan import Job
-from collector.faults import CallFailed, Reason, redact
+from collector.faults import CallFailed, Reason
 from collector.model import READ_ERRORS
 from collector.report import ScopeRecord
 from collector.schema.declarations import (
@@ -123,7 +123,7 @@ class JobContext:
         """Record that a row of a declaration, or a value of it, could not be read: it differs from AWS's model."""
         name = declaration.type if isinstance(declaration, Entity) else "links"
         operation = f"{self.job.service.name}:{name}"
-        self.note(CallFailed(operation, Reason.INVALID, type(error).__name__, redact(str(error))), [declaration])
+        self.note(CallFailed(operation, Reason.INVALID, type(error).__name__, str(error)), [declaration])
 
     async def call(
         self, declaration: Declaration, call: Hydrate | Describe | Gather, params: Params, region: str | None = None
@@ -193,7 +193,7 @@ def items_in(answer: Row, path: str, op: str) -> list[Any]:
     try:
         return found(answer, path)
     except READ_ERRORS as error:
-        raise CallFailed(op, Reason.INVALID, type(error).__name__, redact(str(error))) from error
+        raise CallFailed(op, Reason.INVALID, type(error).__name__, str(error)) from error
 
 
 def has_arguments(args: Mapping[str, str], row: Row) -> bool:

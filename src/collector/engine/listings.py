@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from collector.catalog.catalog import client_of
@@ -24,7 +24,7 @@ class Listings:
         self.shared = {listing_of(join.rows) for join in self._owners}
         self._locks: dict[Listing, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._answers: dict[Listing, list[Row] | CallFailed] = {}
-        self._matches: dict[Join, Mapping[Any, list[Row]] | CallFailed] = {}
+        self._matches: dict[Join, Mapping[Any, list[Row]]] = {}
 
     async def of(self, rows: Listing, declaration: Declaration) -> list[Row]:
         """All pages of a listing. Raises `CallFailed` if it failed, the same one to every caller."""
@@ -56,15 +56,15 @@ class Listings:
 
     async def matches(self, join: Join) -> Mapping[Any, list[Row]] | CallFailed:
         """The rows of a joined listing by the value they match on, or its failure."""
-        if join not in self._matches:
-            self._matches[join] = await self._match(join)
-        return self._matches[join]
-
-    async def _match(self, join: Join) -> Mapping[Any, list[Row]] | CallFailed:
         try:
             answers = await self.of(listing_of(join.rows), self._owners[join])
         except CallFailed as failure:
             return failure
+        if join not in self._matches:  # no await in between: pages that waited together index it once
+            self._matches[join] = self._index(join, answers)
+        return self._matches[join]
+
+    def _index(self, join: Join, answers: Iterable[Row]) -> Mapping[Any, list[Row]]:
         by_value: dict[Any, list[Row]] = defaultdict(list)
         on = reader(join.on)
         for answer in answers:

@@ -48,9 +48,11 @@ class RowLoader:
         if not items:
             return []
         declaration = self.declaration
-        rows = await self._describe_all(declaration.describe, items, place) if declaration.describe else list(items)
-        if declaration.hydrate or declaration.gather or declaration.join:
-            rows = [dict(row) for row in rows]  # declarations that share a call must not see each other's additions
+        if declaration.describe:
+            rows = await self._describe_all(declaration.describe, items, place)
+        else:  # declarations that share a call must not see each other's additions
+            adds = declaration.hydrate or declaration.gather or declaration.join
+            rows = [dict(row) for row in items] if adds else list(items)
         for join in declaration.join:
             await self._join(join, rows, place)
         placed = self._placed(rows, place)

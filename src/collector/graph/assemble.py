@@ -11,7 +11,7 @@ from typing import NamedTuple
 import structlog
 
 from collector.catalog.catalog import Catalog
-from collector.faults import CallFailed, Reason, redact
+from collector.faults import CallFailed, Reason
 from collector.graph.convert import (
     ConvertedEntity,
     EdgeConverter,
@@ -159,7 +159,7 @@ class AccountAssembler:
         for row in rows:
             if isinstance(row, BadRow):
                 operation = f"{scope.service}:{row.type or 'links'}"
-                failure = CallFailed(operation, Reason.INVALID, row.code, redact(row.message))
+                failure = CallFailed(operation, Reason.INVALID, row.code, row.message)
                 self._ledger.scopes[scope].fail(failure, row.types)
             elif row.entity is None:
                 yield from self._links(row.pointers, scope)
