@@ -31,6 +31,12 @@ def test_a_scope_that_ended_without_problems_is_complete():
     assert _ledger(EC2).scopes[EC2].status is Status.COMPLETE
 
 
+def test_the_message_of_a_problem_has_no_credentials_whoever_recorded_it():
+    record = _ledger(EC2).scopes[EC2]
+    record.fail(CallFailed("ec2", Reason.ERROR, "ValueError", "bad row:\ntoken=s3cr3t"))
+    assert [problem.message for problem in record.problems.values()] == ["bad row: token=REDACTED"]
+
+
 def test_a_planned_scope_that_has_not_ended_is_partial():
     ledger = _ledger()
     assert ledger.plan(EC2).status is Status.PARTIAL

@@ -239,6 +239,16 @@ async def test_a_joined_listing_is_read_once_for_all_declarations():
     assert len(api.params("aliases")) == 2  # its two pages, once
 
 
+async def test_a_malformed_joined_row_is_recorded_once_however_many_pages_wait_for_it():
+    join = Join(Call("aliases", "Aliases[]"), "Aliases", on="Target", to="Id")
+    thing = entity(join=(join,), hydrate=(Hydrate("get", "Detail", {"Name": "Id"}),))
+    pages = [{"Things": [{"Id": number}]} for number in range(6)]
+    api = TableApi(list=pages, get={}, aliases=[{}] * 30 + [{"Aliases": [{"Target": {}}, {"Target": 1}]}])
+    collected, record = await collect(api, thing, width=6)
+    assert [len(row["Aliases"]) for row in rows_of(collected)] == [0, 1, 0, 0, 0, 0]
+    assert [problem.count for problem in record.problems.values()] == [1]
+
+
 async def test_a_listing_that_is_also_joined_is_read_once():
     tables = Call("tables", "Tables[]")
     table = entity("aws_table", tables)

@@ -35,9 +35,9 @@ NAMED = re.compile(r".*(_finding|_subscription|_detector|_eip|_task)")
 """Types whose names AWS leaves to the caller; ids are not names that a person can read."""
 
 WITHOUT_ID = re.compile(
-    r"aws_(organizations|accessanalyzer_analyzer|acm_certificate|api_gateway_domain_name|autoscaling_group|batch_compute_environment|batch_job_queue"
-    r"|cloudformation_stack|cloudwatch_\w+|ecr_\w+|ecs_cluster|ecs_service|eks_cluster|elasticache_cluster_node|alb|nlb|elb|lb_\w+"
-    r"|iam_\w+_policy|iam_\w+_provider|inspector_assessment|db_snapshot|db_cluster_snapshot|redshift_cluster|route53_record"
+    r"aws_(accessanalyzer_analyzer|acm_certificate|api_gateway_domain_name|autoscaling_group|batch_compute_environment|batch_job_queue"
+    r"|cloudformation_stack|cloudwatch_\w+|ecr_\w+|ecs_cluster|eks_cluster|elasticache_cluster_node|alb|nlb|elb|lb_\w+"
+    r"|iam_\w+_policy|inspector_assessment|db_snapshot|db_cluster_snapshot|redshift_cluster|route53_record"
     r"|s3_bucket_policy|sns_topic|sqs_queue|transfer_user)"
 )
 """Types for which AWS has no identifier beside the ARN and the name."""

@@ -99,13 +99,13 @@ class JobRun:
         absent = rows.absent if isinstance(rows, Call) else ()
         with self._context.guarded(_declarations(loaders), absent):
             if isinstance(rows, Synthetic):
-                await self._descend(loaders, _synthetic_row(self._context.job), None, place, 0)
+                await self._descend(loaders, _rows(loaders, _synthetic_row(self._context.job), None), place, 0)
             elif rows in self._listings.shared:
                 for answer in await self._listings.of(rows, declaration):
-                    await self._descend(loaders, answer, None, place, 0)
+                    await self._descend(loaders, _rows(loaders, answer, None), place, 0)
             elif all(loader.is_plain for loader in loaders):
                 async for answer in self._context.answers(rows, declaration, None, None):
-                    await self._descend(loaders, answer, None, place, 0)
+                    await self._descend(loaders, _rows(loaders, answer, None), place, 0)
                     del answer  # free the page before the next one is awaited
             else:
                 await self._stream_ahead(self._context.answers(rows, declaration, None, None), loaders, absent)
@@ -118,10 +118,11 @@ class JobRun:
         async with asyncio.TaskGroup() as tasks:
             with self._context.guarded(_declarations(loaders), absent):
                 async for answer in answers:
-                    held = await self._budgets.at(0).reserve(len(loaders[0].rows(answer, None)))
-                    page = tasks.create_task(self._descend(loaders, answer, None, place, 0))
+                    rows = _rows(loaders, answer, None)
+                    held = await self._budgets.at(0).reserve(len(rows[0]))
+                    page = tasks.create_task(self._descend(loaders, rows, place, 0))
                     page.add_done_callback(held.release)
-                    del answer
+                    del answer, rows
 
     async def _stream(self, source: Call, loaders: Sequence[RowLoader], depth: int, parent: tuple[Row, Place]) -> None:
         """Process the pages of the children of a row, one after the other.
@@ -135,19 +136,18 @@ class JobRun:
             held = await self._budgets.at(depth).reserve(self._budgets.expected(source))
             try:
                 async for answer in self._context.answers(source, loaders[0].declaration, row, region):
-                    size = len(loaders[0].rows(answer, row))
-                    self._budgets.learn(source, size)
-                    held.resize(size)
-                    await self._descend(loaders, answer, row, place, depth)
-                    del answer  # as above
+                    rows = _rows(loaders, answer, row)
+                    self._budgets.learn(source, len(rows[0]))
+                    held.resize(len(rows[0]))
+                    await self._descend(loaders, rows, place, depth)
+                    del answer, rows  # as above
             finally:
                 held.release()
 
-    async def _descend(
-        self, loaders: Sequence[RowLoader], answer: Row, parent: Row | None, place: Place, depth: int
-    ) -> None:
-        for loader in loaders:
-            finished = await loader.load(loader.rows(answer, parent), place)
+    async def _descend(self, loaders: Sequence[RowLoader], rows: Sequence[list[Row]], place: Place, depth: int) -> None:
+        """Process the rows that each loader found in a page."""
+        for loader, own in zip(loaders, rows, strict=True):
+            finished = await loader.load(own, place)
             if finished:
                 self._emit(Page(loader.declaration, finished))
                 await self._children(loader.type, finished, depth + 1)
@@ -158,7 +158,7 @@ class JobRun:
             if isinstance(source, Nested):
                 for row, place in rows:
                     with self._context.guarded(_declarations(loaders)):
-                        await self._descend(loaders, row, row, place, depth)
+                        await self._descend(loaders, _rows(loaders, row, row), place, depth)
             elif isinstance(source, Call):
                 parents = self._parents(source, rows, loaders)
                 await self._context.for_each(parents, partial(self._stream, source, loaders, depth))
@@ -187,6 +187,11 @@ def _synthetic_row(job: Job) -> Row:
         "Regions": list(target.regions),
         "EnabledRegions": list(target.enabled),
     }
+
+
+def _rows(loaders: Sequence[RowLoader], answer: Row, parent: Row | None) -> list[list[Row]]:
+    """The rows of a page, for each declaration that reads it."""
+    return [loader.rows(answer, parent) for loader in loaders]
 
 
 def _declarations(loaders: Sequence[RowLoader]) -> list[Declaration]:
