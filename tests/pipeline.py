@@ -10,11 +10,11 @@ from collector.catalog.catalog import Catalog
 from collector.engine.job import JobRun
 from collector.engine.plan import jobs
 from collector.graph.assemble import Assembler, Page
-from collector.graph.entity_index import NON_UNIQUE
 from collector.graph.resolve import AccountGraph
 from collector.model import Options, Target
 from collector.report import Ledger
 from collector.schema.declarations import RESOURCE
+from collector.schema.names import NAME_KINDS
 from tests.fake import ANSWERS, FakeApi
 
 ACCOUNT = "123456789012"
@@ -67,11 +67,11 @@ async def collect(name: str, *others: str, folder: str | None = None, raw: bool 
 
 
 def _pointers(graph: AccountGraph) -> Iterator[str]:
-    for (pending, _), name, keys in graph.remaining():
+    for (pending, _), name, meaning in graph.remaining():
         ends = graph.index.edges[pending.edge]
-        near = pending.near or pending.near_name or ""
+        near = pending.near or (pending.near_name or ("", ""))[1]
         types, kind = (ends.far, ends.by) if pending.near else (ends.near, "id")
-        missing = RESOURCE if RESOURCE in types or kind in NON_UNIQUE else "|".join(types)
+        missing = RESOURCE if RESOURCE in types or NAME_KINDS[kind].bearers == "some" else "|".join(types)
         source, target = (near, missing) if ends.outward else (missing, near)
-        if not keys:
+        if not meaning.keys:
             yield f"{source} {ends.verb} {target} by {kind} {name}"

@@ -172,13 +172,24 @@ def asked(call):
     return [f"id-{number}" for number in range(2 * call.size)]
 
 
-def refusals(client, op):
-    """The failures that AWS's model declares for an operation and a caller may cause, as they would be classified."""
+EC2_ERRORS = ("InvalidNetworkInterfaceID.NotFound", "InvalidNetworkInterfaceId.Malformed")
+"""Codes of the EC2 API Reference: its model declares no errors."""
+
+
+def declared_errors(client, op):
+    """The codes and HTTP statuses of the errors that AWS's model declares for an operation."""
+    if client == "ec2":
+        yield from ((code, 400) for code in EC2_ERRORS)
     for shape in operation(client, op).error_shapes:
         error = shape.metadata.get("error", {})
-        status = error.get("httpStatusCode", 400)
+        yield error.get("code", shape.name), error.get("httpStatusCode", 400)
+
+
+def refusals(client, op):
+    """The failures that AWS declares for an operation and a caller may cause, as they would be classified."""
+    for code, status in declared_errors(client, op):
         response = {
-            "Error": {"Code": error.get("code", shape.name), "Message": ""},
+            "Error": {"Code": code, "Message": ""},
             "ResponseMetadata": {"HTTPStatusCode": status},
         }
         found = classify(ClientError(response, op))

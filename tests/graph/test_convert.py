@@ -52,7 +52,7 @@ def test_a_row_becomes_an_entity():
         "region": "eu-west-1",
         "arn": "arn:aws:ec2:eu-west-1:111122223333:vpc/vpc-1",
     }
-    assert entity.names == [("id", "vpc-1")]
+    assert entity.names == [("id", "eu-west-1", "vpc-1")]
 
 
 def test_a_row_without_the_fields_of_its_key_is_no_entity():

@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.graph.convert import EdgeEnds, PendingEdge
+from collector.graph.entity_index import Name
 from collector.graph.relationships import MappedTarget
 from collector.graph.resolve import AccountGraph, NameIndex
-from collector.model import Scope
+from collector.model import GLOBAL, Scope
 from collector.schema.declarations import RESOURCE, Edge
 from collector.schema.relationship_types import type_of
 
@@ -26,8 +27,14 @@ def _graph(*ends: EdgeEnds) -> AccountGraph:
     return AccountGraph(NameIndex(ends))
 
 
-def _pointer(name, *, edge=0, near="a", near_name=None, key=None, props=None, outside=None) -> PendingEdge:
-    return PendingEdge(edge, near, near_name, name, key, props, outside)
+def _pointer(
+    name, *, edge=0, near="a", near_name=None, within=(GLOBAL,), key=None, props=None, outside=None
+) -> PendingEdge:
+    return PendingEdge(edge, near, near_name, name, within, key, props, outside)
+
+
+def _name(kind, text, within=GLOBAL) -> Name:
+    return Name(kind, within, text)
 
 
 def _drawn(graph: AccountGraph, pending: PendingEdge) -> dict[str, Any]:
@@ -63,7 +70,7 @@ def test_the_direction_is_as_declared_whichever_row_has_the_pointer():
 def test_an_end_is_found_by_key_id_or_another_name():
     graph = _graph(_ends("aws_a", "USES", "aws_b"), _ends("aws_a", "HAS", "aws_b", by="name"))
     graph.add("aws_a", "a", [])
-    graph.add("aws_b", "arn:b", [("id", "b-1"), ("name", "bee"), ("unused", "x")])
+    graph.add("aws_b", "arn:b", [_name("id", "b-1"), _name("name", "bee"), _name("unused", "x")])
     for edge, name in ((0, "arn:b"), (0, "b-1"), (1, "bee")):
         record = _drawn(graph, _pointer(name, edge=edge))
         assert record["_toEntityKey"] == "arn:b"
@@ -88,10 +95,10 @@ def test_an_entity_of_any_of_the_types_is_a_match():
 
 def test_an_open_target_matches_every_entity_with_the_name_in_any_order():
     graph = _graph(_ends("aws_record", "CONNECTS", RESOURCE, by="address"))
-    graph.add("aws_eip", "eip", [("address", "1.2.3.4")])
+    graph.add("aws_eip", "eip", [_name("address", "1.2.3.4")])
     graph.add("aws_record", "a", [])
     assert graph.link(_pointer("1.2.3.4"), SCOPE) is None
-    graph.add("aws_instance", "i", [("address", "1.2.3.4")])
+    graph.add("aws_instance", "i", [_name("address", "1.2.3.4")])
     assert [(record["_type"], record["_toEntityKey"]) for record in _closed(graph)] == [
         ("aws_record_connects_eip", "eip"),
         ("aws_record_connects_instance", "i"),
@@ -115,9 +122,9 @@ def test_a_key_distinguishes_relationships_of_one_pair():
 
 def test_links_wait_for_both_ends():
     graph = _graph(_ends("aws_vpc", "LOGS", "aws_bucket", of="V"))
-    pending = _pointer("bucket", near=None, near_name="vpc-1", props={"status": "ACTIVE"})
+    pending = _pointer("bucket", near=None, near_name=(GLOBAL, "vpc-1"), props={"status": "ACTIVE"})
     assert graph.link(pending, SCOPE) is None
-    (waiting,) = graph.add("aws_vpc", "arn:vpc", [("id", "vpc-1")]) or []
+    (waiting,) = graph.add("aws_vpc", "arn:vpc", [_name("id", "vpc-1")]) or []
     assert graph.link(waiting.pending, SCOPE) is None
     (waiting,) = graph.add("aws_bucket", "bucket", []) or []
     record = _drawn(graph, waiting.pending)
@@ -155,36 +162,62 @@ def test_a_described_end_is_mapped_only_if_no_collected_entity_matches():
     graph.add("aws_record", "a", [])
     graph.link(_pointer("1.2.3.4", outside=outside), SCOPE)
     graph.link(_pointer("5.6.7.8", outside=outside), SCOPE)
-    graph.add("aws_eip", "eip", [("address", "5.6.7.8")])
+    graph.add("aws_eip", "eip", [_name("address", "5.6.7.8")])
     mapped, direct = _closed(graph)
     assert mapped["_mapping"]["skipTargetCreation"] is True
     assert direct["_toEntityKey"] == "eip"
 
 
 @pytest.mark.parametrize("order", [("here", "there"), ("there", "here")])
-def test_an_address_that_two_entities_of_a_type_share_matches_neither(order):
-    host = MappedTarget(
-        {"_class": "Host", "privateIpAddress": "10.0.0.4"}, [["_class", "privateIpAddress"]], create=False
-    )
-    graph = _graph(
-        _ends("aws_record", "CONNECTS", RESOURCE, by="address"),
-        _ends("aws_group", "HAS", "aws_eip", by="privateAddress"),
-    )
-    for key in order:
-        graph.add("aws_eni", key, [("address", "10.0.0.4"), ("address", "10.0.0.4")])
-        graph.add("aws_eip", f"{key}/eip", [("privateAddress", "eu/10.0.0.4")])
-    graph.add("aws_instance", "one", [("address", "10.0.0.5"), ("address", "10.0.0.5")])
+@pytest.mark.parametrize(
+    ("vpcs", "expected"),
+    [
+        (("here",), ["here", "here/eip"]),
+        (("here", "elsewhere"), ["here", "here/eip"]),
+        ((), []),
+        (("here", "there"), []),
+    ],
+)
+def test_a_private_address_means_what_has_it_in_the_vpc_and_nothing_if_vpcs_share_it(order, vpcs, expected):
+    host = MappedTarget({"_class": "Host", "privateIpAddress": "10.0.0.4"}, [["privateIpAddress"]], create=False)
+    graph = _graph(_ends("aws_record", "CONNECTS", RESOURCE, by="privateAddress"))
     graph.add("aws_record", "a", [])
-    graph.add("aws_group", "g", [])
-    graph.link(_pointer("10.0.0.4", outside=host), SCOPE)
-    graph.link(_pointer("10.0.0.5", outside=host), SCOPE)
-    graph.link(_pointer("eu/10.0.0.4", edge=1, near="g"), SCOPE)
-    drawn = [record["_toEntityKey"] for record, _ in graph.close("1", frozenset())]
-    assert drawn == ["one"]
-    assert {(dangling.source, dangling.reason): count for dangling, count in graph.dangling.items()} == {
-        ("aws_record", "ambiguous"): 1,
-        ("aws_group", "ambiguous"): 1,
-    }
+    graph.link(_pointer("10.0.0.4", within=vpcs, outside=host), SCOPE)
+    for vpc in order:
+        graph.add("aws_eni", vpc, [_name("privateAddress", "10.0.0.4", vpc)])
+        graph.add("aws_eip", f"{vpc}/eip", [_name("privateAddress", "10.0.0.4", vpc)])
+    assert sorted(record["_toEntityKey"] for record in _closed(graph)) == expected
+    assert sorted(each.reason for each in graph.dangling) == ([] if expected else ["ambiguous"])
+
+
+def test_a_private_address_that_nothing_in_the_vpc_has_is_not_looked_for_elsewhere():
+    graph = _graph(_ends("aws_group", "HAS", "aws_eni", by="privateAddress"))
+    graph.add("aws_group", "a", [])
+    graph.add("aws_eni", "there", [_name("privateAddress", "10.0.0.4", "vpc-2")])
+    graph.link(_pointer("10.0.0.4", within=("vpc-1",)), SCOPE)
+    assert _closed(graph) == []
+    assert [each.reason for each in graph.dangling] == ["not found"]
+
+
+def test_an_address_without_a_vpc_means_the_only_entity_that_has_it():
+    graph = _graph(_ends("aws_record", "CONNECTS", RESOURCE, by="privateAddress"))
+    graph.add("aws_record", "a", [])
+    graph.add("aws_eni", "there", [_name("privateAddress", "10.0.0.4", "vpc-2")])
+    graph.link(_pointer("10.0.0.4", within=()), SCOPE)
+    assert [record["_toEntityKey"] for record in _closed(graph)] == ["there"]
+
+
+def test_an_id_of_any_type_that_two_types_share_matches_neither():
+    graph = _graph(_ends("aws_rule", "EVALUATES", RESOURCE))
+    graph.add("aws_rule", "rule", [])
+    graph.add("aws_b", "arn:b", [_name("id", "web", "eu")])
+    graph.add("aws_c", "arn:c", [_name("id", "web")])
+    graph.add("aws_c", "arn:d", [_name("id", "web", "us")])
+    graph.link(_pointer("web", near="rule", within=("eu",)), SCOPE)
+    graph.link(_pointer("web", near="rule", within=("us",), key="no"), SCOPE)
+    graph.link(_pointer("web", near="rule", within=("ap",), key="yes"), SCOPE)
+    assert [record["_toEntityKey"] for record in _closed(graph)] == ["arn:c"]
+    assert {each.reason: count for each, count in graph.dangling.items()} == {"ambiguous": 2}
 
 
 @pytest.mark.parametrize(
@@ -259,7 +292,7 @@ def test_the_order_of_entities_and_pointers_does_not_matter(steps):
 def test_two_pointers_of_one_row_to_the_same_entity_draw_one_relationship():
     graph = _graph(_ends("aws_a", "USES", "aws_b"), _ends("aws_a", "USES", "aws_b", by="alias"))
     graph.add("aws_a", "a", [])
-    graph.add("aws_b", "b", [("alias", "bee")])
+    graph.add("aws_b", "b", [_name("alias", "bee")])
     row = [_pointer("b"), _pointer("bee", edge=1)]
     drawn = [graph.link(pending, SCOPE) for pending in graph.index.mark_repeats(row)]
     assert [record is not None for record in drawn] == [True, False]
@@ -268,7 +301,7 @@ def test_two_pointers_of_one_row_to_the_same_entity_draw_one_relationship():
 
 def test_a_relationship_that_cannot_repeat_is_not_remembered():
     graph = _graph(_ends("aws_a", "USES", "aws_b"), _ends("aws_a", "USES", "aws_b", by="alias"))
-    graph.add("aws_b", "b", [("alias", "bee")])
+    graph.add("aws_b", "b", [_name("alias", "bee")])
     for number in range(3):
         graph.add("aws_a", f"a{number}", [])
         (pointer,) = graph.index.mark_repeats([_pointer("bee", edge=1, near=f"a{number}")])
@@ -308,7 +341,7 @@ def test_every_entity_is_found_by_key_and_by_name_however_its_key_is_stored(enti
     named: dict[tuple[str, str], str] = {}
     for key, type_, is_suffix in entities:
         name = key.rpartition("/")[2] if is_suffix else f"name of {key}"
-        assert (graph.add(type_, key, [("id", name)]) is None) == (key in first or key == "a")
+        assert (graph.add(type_, key, [_name("id", name)]) is None) == (key in first or key == "a")
         if key not in first and key != "a":
             first[key] = type_
             named.setdefault((type_, name), key)

@@ -28,14 +28,14 @@ def test_the_bucket_is_read_from_an_s3_host_name(domain, arn):
 @pytest.mark.parametrize(
     ("domain", "api"),
     [
-        ("a1b2c3d4e5.execute-api.us-east-1.amazonaws.com", "a1b2c3d4e5"),
-        ("a1b2c3d4e5.execute-api.cn-north-1.amazonaws.com.cn", "a1b2c3d4e5"),
-        ("api.example.com", None),
-        ("execute-api.us-east-1.amazonaws.com", None),
+        ("a1b2c3d4e5.execute-api.us-east-1.amazonaws.com", True),
+        ("a1b2c3d4e5.execute-api.cn-north-1.amazonaws.com.cn", True),
+        ("api.example.com", False),
+        ("execute-api.us-east-1.amazonaws.com", False),
     ],
 )
-def test_the_api_id_is_the_first_label_of_its_domain_name(domain, api):
-    assert cloudfront.api_id(domain) == api
+def test_the_domain_name_of_an_api_says_its_region(domain, api):
+    assert cloudfront.api_host(domain) == (domain if api else None)
 
 
 def behavior(*arns):

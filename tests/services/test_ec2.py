@@ -171,14 +171,15 @@ def test_a_terminated_instance_has_no_addresses():
     assert compute.security_groups.fn({"InstanceId": "i-1"}) == []
 
 
-def test_vpc_addresses_of_an_interface_start_with_the_vpc_id():
+def test_the_public_addresses_of_an_interface_are_its_own_everywhere_and_the_others_in_its_vpc():
     row = {
         "VpcId": VPC,
         "PrivateIpAddresses": [{"PrivateIpAddress": "10.0.0.1", "Association": {"PublicIp": "198.51.100.1"}}],
-        "Ipv6Addresses": [{"Ipv6Address": "2001:db8::1"}],
+        "Ipv6Addresses": [{"Ipv6Address": "2001:db8::1"}, {"Ipv6Address": "fd00::1"}],
     }
-    assert interfaces.addresses.fn(row) == ["198.51.100.1", "2001:db8::1", "10.0.0.1"]
-    assert interfaces.vpc_addresses.fn(row) == ["vpc-1/10.0.0.1", "vpc-1/2001:db8::1"]
+    assert interfaces.addresses.fn(row) == ["198.51.100.1", "2001:db8::1", "fd00::1", "10.0.0.1"]
+    assert interfaces.internet_addresses.fn(row) == ["198.51.100.1", "2001:db8::1"]
+    assert interfaces.vpc_addresses.fn(row) == ["10.0.0.1", "2001:db8::1", "fd00::1"]
 
 
 @pytest.mark.parametrize(

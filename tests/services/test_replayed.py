@@ -72,7 +72,7 @@ async def test_three_oddities_cost_themselves_and_nothing_else():
     # only the address cannot be read: what AWS may leave out is no problem
     assert problems(after) == {
         "analysis:aws_eni": "arn:aws:ec2:us-east-1:123456789012:network-interface/eni-0a1b2c3d4e5f60718: '10.0.0.256'"
-        " does not appear to be an IPv4 or IPv6 address"
+        " is no IP address"
     }
     assert (after.status, Exit.PARTIAL) == (Status.PARTIAL, 3)
     assert "aws_eni" in after.incomplete_types(ACCOUNT)

@@ -42,10 +42,11 @@ OTHERS = (
 )  # fmt: skip
 
 
-def graph(folder, *others, zone="example.com.", domains=(), records=()):
-    """The graph of one public zone, the domains that are registered, and the recorded answers of other services."""
+def graph(folder, *others, zone="example.com.", domains=(), records=(), vpcs=()):
+    """The graph of one zone, the domains that are registered, and the recorded answers of other services."""
     answers: dict[str, dict[str, object]] = {op: {} for op in OTHERS} | {
         "route53.list_hosted_zones": {"HostedZones": [{"Id": f"/hostedzone/{ZONE}", "Name": zone}]},
+        "route53.get_hosted_zone": {"VPCs": [{"VPCId": vpc, "VPCRegion": "us-east-1"} for vpc in vpcs]},
         "route53.list_resource_record_sets": {"ResourceRecordSets": records},
         "route53domains.list_domains": {"Domains": [{"DomainName": name} for name in domains]},
     }
@@ -151,6 +152,22 @@ def test_an_alias_is_tied_to_the_resource_that_was_collected(tmp_path, type_, se
     tied = [each for each in outcome.relationships if each["_class"] == "CONNECTS" and "recordset" in each["_key"]]
     types = {each["_key"]: each["_type"] for each in outcome.entities}
     assert [types[each["_toEntityKey"]] for each in tied] == [type_]
+
+
+@pytest.mark.parametrize("record", ["10.0.0.10", "ip-10-0-0-10.ec2.internal"])
+@pytest.mark.parametrize(
+    ("vpcs", "found"),
+    [((), True), (("vpc-0a1b2c3d4e5f60718",), True), (("vpc-1", "vpc-0a1b2c3d4e5f60718"), True), (("vpc-1",), False)],
+)
+def test_a_private_address_or_name_means_what_has_it_in_a_vpc_of_the_zone(tmp_path, record, vpcs, found):
+    type_ = "A" if record[0].isdigit() else "CNAME"
+    row = {"Name": "app.example.com.", "Type": type_, "ResourceRecords": [{"Value": record}]}
+    outcome = graph(tmp_path, "ec2", records=[row], vpcs=vpcs)
+    tied = {
+        each["_type"] for each in outcome.relationships if each["_class"] == "CONNECTS" and "recordset" in each["_key"]
+    }
+    expected = {"aws_route53_record_connects_instance", "aws_route53_record_connects_eni"}
+    assert tied - {"aws_route53_record_connects_eip"} == (expected if found else set())
 
 
 @pytest.mark.parametrize("endpoint", ["s3-website-{}.amazonaws.com.", "s3-website.{}.amazonaws.com."])

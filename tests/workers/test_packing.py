@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from collector.graph.assemble import BadRow, ConvertedRow
 from collector.graph.convert import ConvertedEntity, PendingEdge
+from collector.graph.entity_index import Name
 from collector.graph.relationships import MappedTarget
 from collector.sinks.writer import line_of
 from collector.workers.packing import pack, unpack
@@ -17,7 +18,8 @@ maybe = st.none() | texts
 outsides = st.builds(MappedTarget, st.dictionaries(texts, texts, max_size=2), st.just([["_key"]]), st.booleans())
 pointers = st.lists(
     st.builds(
-        PendingEdge, st.integers(0, 99), maybe, maybe, maybe, maybe,
+        PendingEdge, st.integers(0, 99), maybe, st.none() | st.tuples(texts, texts), maybe,
+        st.lists(texts, max_size=2).map(tuple), maybe,
         st.none() | st.dictionaries(texts, texts | st.integers(), max_size=2), st.none() | outsides, st.booleans(),
     ),
     max_size=3,
@@ -29,7 +31,7 @@ def nodes(draw: st.DrawFn) -> ConvertedRow:
     type_, key = draw(texts), draw(texts)
     record = {"_key": key, "_type": type_, "_class": ["Host"], "name": draw(texts)}
     facts = draw(st.none() | st.dictionaries(texts, texts | st.lists(texts), max_size=2))
-    names = draw(st.lists(st.tuples(texts, texts), max_size=2))
+    names = draw(st.lists(st.builds(Name, texts, texts, texts), max_size=2))
     return ConvertedRow(type_, ConvertedEntity(key, record, names, facts), draw(texts), draw(pointers))
 
 

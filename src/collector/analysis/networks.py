@@ -14,7 +14,7 @@ from collector.analysis import outside
 from collector.analysis.facts import EntityRef, NetworkFacts
 from collector.analysis.results import Described, Primitive
 
-_PRIVATE = tuple(
+PRIVATE = tuple(
     map(
         ip_network,
         (
@@ -56,8 +56,20 @@ def parse(cidr: str) -> Range | None:
     return Range(str(found), str(found.network_address), found.prefixlen, single, not _is_private(found))
 
 
+def is_public(address: str) -> bool:
+    """Whether an address or range is routed on the Internet.
+
+    Raises:
+        ValueError: if it is malformed.
+    """
+    found = parse(address)
+    if found is None:
+        raise ValueError(f"{address!r} is no IP address")
+    return found.public
+
+
 def _is_private(found: IPv4Network | IPv6Network) -> bool:
-    for private in _PRIVATE:
+    for private in PRIVATE:
         if isinstance(found, IPv4Network) and isinstance(private, IPv4Network) and found.subnet_of(private):
             return True
         if isinstance(found, IPv6Network) and isinstance(private, IPv6Network) and found.subnet_of(private):

@@ -78,6 +78,16 @@ class Catalog:
         return types
 
     @cached_property
+    def global_types(self) -> frozenset[str]:
+        """The entity types that are listed in the global scope only. Their names are unique in the account."""
+        scopes: dict[str, set[str]] = {}
+        for service in self.services:
+            for declaration in declarations(service):
+                if isinstance(declaration, Entity):
+                    scopes.setdefault(declaration.type, set()).add(scope_of(service, declaration))
+        return frozenset(type_ for type_, found in scopes.items() if found == {"global"})
+
+    @cached_property
     def edges(self) -> tuple[tuple[Edge, Declaration], ...]:
         """All edges, each with its declaration."""
         return tuple(

@@ -73,11 +73,12 @@ class Assembler:
     """The declarations of a run, compiled once; makes an `AccountAssembler` for each account."""
 
     def __init__(self, catalog: Catalog, options: Options) -> None:
-        self.entities = {entity: EntityConverter(entity, options) for entity in catalog.entities}
+        global_types = catalog.global_types
+        self.entities = {entity: EntityConverter(entity, options, global_types) for entity in catalog.entities}
         self.edges: dict[Declaration, list[EdgeConverter]] = {}
         ends: list[EdgeEnds] = []
         for number, (edge, declaration) in enumerate(catalog.edges):
-            converter = EdgeConverter(edge, declaration, number)
+            converter = EdgeConverter(edge, declaration, number, global_types)
             self.edges.setdefault(declaration, []).append(converter)
             ends.append(converter.ends)
         self.index = NameIndex(ends)

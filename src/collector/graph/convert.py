@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any, NamedTuple
 
+from collector.graph.entity_index import Name
 from collector.graph.relationships import MappedTarget
 from collector.graph.tags import flatten
 from collector.model import GLOBAL, READ_ERRORS, Options, Place, Record, Unreadable
 from collector.schema.classes import defaults
 from collector.schema.declarations import UNKNOWN, Declaration, Edge, Entity, MappedEntity, Row, Source, Template
+from collector.schema.names import NAME_KINDS
 from collector.schema.paths import Read, found, has_unknowns, reader, template, unknown_reads
 from collector.schema.values import JsonText, as_json, milliseconds
 
@@ -40,15 +43,17 @@ class PendingEdge(NamedTuple):
     """A relationship whose ends are not resolved yet.
 
     `edge` is the number of its declaration. `near` is the key of the end at the row, or None if that end must be found
-    by `near_name`. `name` is the name of the far end; None if the edge is always mapped to `outside`. `key` tells
+    by `near_name`, its place and its id. `name` is the name of the far end; None if the edge is always mapped to
+    `outside`. `within` are the places in which it may mean a resource; none if nothing says where. `key` tells
     relationships of one pair apart. `may_repeat` is set if another pointer of the same row may resolve to the same
     relationship.
     """
 
     edge: int
     near: str | None
-    near_name: str | None
+    near_name: tuple[str, str] | None
     name: str | None
+    within: tuple[str, ...]
     key: str | None
     props: Record | None
     outside: MappedTarget | None
@@ -56,11 +61,11 @@ class PendingEdge(NamedTuple):
 
 
 class ConvertedEntity(NamedTuple):
-    """An entity, its names as pairs of kind (`"id"`, `"dns"`, …) and name, and its facts for the analysis."""
+    """An entity, its names, and its facts for the analysis."""
 
     key: str
     record: Record
-    names: list[tuple[str, str]]
+    names: list[Name]
     facts: Mapping[str, Any] | None
 
 
@@ -82,7 +87,7 @@ class EdgeEnds:
 class EntityConverter:
     """Converts the rows of one entity declaration, which is compiled once."""
 
-    def __init__(self, entity: Entity, options: Options) -> None:
+    def __init__(self, entity: Entity, options: Options, global_types: frozenset[str] = frozenset()) -> None:
         self._key = reader(entity.key)
         self._arn = None if entity.arn in (None, "@key") else reader(entity.arn or "")
         self._arn_is_key = entity.arn == "@key"
@@ -94,7 +99,10 @@ class EntityConverter:
         self._web = template(entity.web, quoted=True) if entity.web else None
         self._facts = tuple((name, reader(source)) for name, source in entity.facts.items())
         names = ({"id": entity.id} if entity.id else {}) | dict(entity.also)
-        self._names = tuple((kind, reader(source)) for kind, source in names.items())
+        self._names = tuple(
+            (kind, _level(kind, (entity.type,), global_types), reader(source)) for kind, source in names.items()
+        )
+        self._vpc = reader(entity.vpc) if entity.vpc is not None else None
         self._sources = _sources(entity, properties, names)
         self._head = {"_type": entity.type, "_class": list(entity.classes)}
         self._defaults = defaults(entity.classes)
@@ -188,12 +196,15 @@ class EntityConverter:
             if record.get(label) is None and (label not in self._defaults or label == "classification"):
                 record[label] = value
 
-    def _names_of(self, row: Row, place: Place, unread: list[UnreadValue]) -> list[tuple[str, str]]:
-        names: list[tuple[str, str]] = []
-        for kind, read in self._names:
+    def _names_of(self, row: Row, place: Place, unread: list[UnreadValue]) -> list[Name]:
+        names: list[Name] = []
+        vpc = self._value("vpc", self._vpc, row, place, unread) or ""
+        for kind, level, read in self._names:
+            within = GLOBAL if level == "account" else place.region if level == "region" else vpc
             try:
                 value = read(row, place)
-                names += [(kind, str(name)) for name in (value if isinstance(value, list) else (value,)) if name]
+                texts = value if isinstance(value, list) else (value,)
+                names += [Name(kind, within, str(text)) for text in texts if text]
             except READ_ERRORS as error:
                 self._unread(f"name {kind}", row, error, unread)
         return names
@@ -202,11 +213,17 @@ class EntityConverter:
 class EdgeConverter:
     """Converts the pointers in rows to pending relationships of one edge, which is compiled once.
 
-    `number` identifies the edge in its pending relationships.
+    `number` identifies the edge in its pending relationships; `global_types` are those of the catalogue.
     """
 
-    def __init__(self, edge: Edge, declaration: Declaration, number: int) -> None:
+    def __init__(
+        self, edge: Edge, declaration: Declaration, number: int, global_types: frozenset[str] = frozenset()
+    ) -> None:
         self.ends = ends(edge, declaration)
+        self._near_level = _level("id", self.ends.near, global_types)
+        self._far_level = _level(self.ends.by, self.ends.far, global_types)
+        self._vpc = reader(edge.vpc) if edge.vpc is not None else None
+        self._vpc_unknown = unknown_reads(edge.vpc)
         self._number = number
         self._each = edge.each
         self._at = reader(edge.at) if edge.at is not None else None
@@ -248,20 +265,25 @@ class EdgeConverter:
     def _of_item(
         self, item: Row, key: str | None, place: Place, unread: list[UnreadValue], *, unknowns: bool
     ) -> Iterator[PendingEdge]:
+        if unknowns and self._vpc_unknown(item):
+            return
         near_name = None
         if self._of is not None:
-            near_name = self._of(item, place)
-            if not near_name:
+            name = self._of(item, place)
+            if not name:
                 return
-            near_name = str(near_name)
+            near_name = _within("id", self._near_level, str(name), place), str(name)
         near = None if near_name else key
         discriminator = self._key(item, place) if self._key else None
         discriminator = None if discriminator is None else str(discriminator)
         props = self._properties(item, place, unread, unknowns=unknowns) if self._props else None
         outside = self._outside(item, place) if self._outside else None
+        vpcs = self._vpcs(item, place) if self._vpc else ()
         for name in self._pointers(item, place):
             if name is not None or outside is not None:
-                yield PendingEdge(self._number, near, near_name, name, discriminator, props, outside)
+                known = name is not None and self._far_level != "vpc"
+                within = _only(_within(self.ends.by, self._far_level, name or "", place)) if known else vpcs
+                yield PendingEdge(self._number, near, near_name, name, within, discriminator, props, outside)
 
     def _pointers(self, item: Row, place: Place) -> tuple[str | None, ...]:
         if self._at is None:
@@ -270,6 +292,13 @@ class EdgeConverter:
         if isinstance(value, str):
             return (value,) if value else ()
         return tuple(str(one) for one in (value if isinstance(value, list | tuple) else (value,)) if one)
+
+    def _vpcs(self, item: Row, place: Place) -> tuple[str, ...]:
+        value = self._vpc(item, place) if self._vpc else None
+        vpcs = tuple(value) if isinstance(value, list) else (value,) if value else ()
+        if not all(isinstance(vpc, str) for vpc in vpcs):
+            raise TypeError(f"{vpcs!r:.200} are no ids")
+        return _only(vpcs[0]) if len(vpcs) == 1 else vpcs
 
     def _properties(self, item: Row, place: Place, unread: list[UnreadValue], *, unknowns: bool) -> Record:
         props: Record = {}
@@ -283,6 +312,23 @@ class EdgeConverter:
             except READ_ERRORS as error:
                 unread.append(UnreadValue(f"{self._name}: {label}", error))
         return props
+
+
+def _level(kind: str, types: tuple[str, ...], global_types: frozenset[str]) -> str:
+    """Where a name of this kind of an entity of one of these types is unique: in the account, a region or a VPC."""
+    within = NAME_KINDS[kind].within
+    return "account" if within == "region" and global_types.issuperset(types) else within
+
+
+def _within(kind: str, level: str, name: str, place: Place) -> str:
+    """The place of a name that a row at `place` points to. Keys, unlike ids, have colons and are unique in the account."""
+    return GLOBAL if level == "account" or (kind == "id" and ":" in name) else place.region
+
+
+@cache
+def _only(place: str) -> tuple[str, ...]:
+    """One place, as one object for all pending edges that wait for something in it."""
+    return (place,)
 
 
 def _distinct(pointers: list[PendingEdge]) -> list[PendingEdge]:

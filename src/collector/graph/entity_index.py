@@ -4,21 +4,32 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from hashlib import blake2b
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from collector.analysis.arntypes import NAMEABLE
 from collector.schema.declarations import RESOURCE
+from collector.schema.names import NAME_KINDS
 
 LONG = 64
 """Characters. A longer key suffix is stored as a digest, unless a policy can name the type and the key is needed."""
 
-NON_UNIQUE = frozenset({"address", "privateAddress"})
-"""Kinds of names that entities of one type may share, as private addresses in VPCs. A shared name matches none."""
 
-GROUPS = frozenset({"recordSet"})
-"""Kinds of names that mean every entity that bears them, as an alias means all weighted records of a name."""
+class Name(NamedTuple):
+    """A name of an entity. `within` is where it is unique: a region, `global`, or the id of a VPC, empty if unknown."""
+
+    kind: str
+    within: str
+    text: str
+
+
+class Bearer(NamedTuple):
+    """An entity that bears a name, and the place in which it does."""
+
+    within: str
+    type: str
+    key: str
 
 
 class _KeyGroup(NamedTuple):
@@ -35,6 +46,9 @@ class _Alias(NamedTuple):
     suffix: str
 
 
+_Entity: TypeAlias = _KeyGroup | _Alias
+
+
 class EntityIndex:
     """The entities of one account, found by key or by name.
 
@@ -46,17 +60,18 @@ class EntityIndex:
 
     def __init__(self) -> None:
         self._groups: dict[str, _KeyGroup] = {}
-        # By entity type and kind of name. None: entities share the name, so it is ambiguous.
-        self._names: dict[tuple[str, str], dict[str, _KeyGroup | _Alias | None]] = defaultdict(dict)
-        # The keys of the entities that bear a name of a kind in `GROUPS`.
-        self._members: dict[tuple[str, str], list[str]] = defaultdict(list)
+        # By kind and place of the names, then by entity type. A list: several entities bear the name there. If AWS
+        # guarantees that only one does, a second one is the same resource, told differently: the first stays.
+        self._names: dict[tuple[str, str], dict[str, dict[str, _Entity | list[_Entity]]]] = defaultdict(dict)
+        # By kind of name, from its text to its bearers in any place; made when it is needed.
+        self._anywhere: dict[str, dict[str, list[Bearer]]] = {}
 
     def __contains__(self, key: str) -> bool:
         """Whether an entity with this key has been added."""
         return self.type_of(key) is not None
 
-    def add(self, type_: str, key: str, names: Collection[tuple[str, str]]) -> bool:
-        """Add an entity. `names` are distinct pairs of kind and name. Returns False if the key exists already."""
+    def add(self, type_: str, key: str, names: Collection[Name]) -> bool:
+        """Add an entity. `names` are distinct. Returns False if the key exists already."""
         prefix, suffix = _split(key)
         group = self._groups.get(prefix)
         if group is None:
@@ -64,17 +79,16 @@ class EntityIndex:
         elif _type_in(group, suffix) is not None:
             return False
         # An equal name and suffix are two string objects until here; only one of them is kept.
-        suffix = next((name for _, name in names if name == suffix), suffix)
+        suffix = next((text for _, _, text in names if text == suffix), suffix)
         alias = _Alias(group, suffix)
-        for kind, name in names:
-            if kind in GROUPS:
-                self._members[kind, name].append(key)
-                continue
-            entities = self._names[type_, kind]
-            if name not in entities:
-                entities[name] = group if name == suffix else alias
-            elif kind in NON_UNIQUE:
-                entities[name] = None
+        for kind, within, text in names:
+            entities = self._names[kind, within].setdefault(type_, {})
+            entity = group if text == suffix else alias
+            other = entities.setdefault(text, entity)
+            if isinstance(other, list):
+                other.append(entity)
+            elif other is not entity and NAME_KINDS[kind].bearers != "one":
+                entities[text] = [other, entity]
         group.types[_digest(suffix) if len(suffix) > LONG and type_ not in NAMEABLE else suffix] = type_
         return True
 
@@ -84,34 +98,33 @@ class EntityIndex:
         group = self._groups.get(prefix)
         return None if group is None else _type_in(group, suffix)
 
-    def find(self, types: tuple[str, ...], kind: str, name: str) -> tuple[str, str] | None:
-        """The key and the type of the entity of one of these types whose key or name (of this kind) this is."""
-        key_type = self.type_of(name)
+    def find(self, types: tuple[str, ...], name: Name) -> tuple[str, str] | None:
+        """The key and the type of the entity of one of these types that alone has this key or bears this name."""
+        kind, within, text = name
+        key_type = self.type_of(text)
         if key_type is not None and (key_type in types or RESOURCE in types):
-            return name, key_type
-        if RESOURCE in types:
-            key = next(iter(self.find_all(kind, name)), None)
-            return None if key is None else (key, self.type_of(key) or "")
+            return text, key_type
+        named = self._names.get((kind, within), {})
         for type_ in types:
-            entity = self._names[type_, kind].get(name)
-            if entity is not None:
-                return _key(entity, name), type_
+            entity = named[type_].get(text) if type_ in named else None
+            if entity is not None and not isinstance(entity, list):
+                return _key(entity, text), type_
         return None
 
-    def find_all(self, kind: str, name: str) -> list[str]:
-        """The keys of the entities with this name, at most one of each type, sorted by type; of a group, all of them."""
-        if kind in GROUPS:
-            return sorted(self._members.get((kind, name), ()))
-        entities = [names.get(name) for (_, other), names in sorted(self._names.items()) if other == kind]
-        return [_key(entity, name) for entity in entities if entity is not None]
+    def bearers(self, types: tuple[str, ...], kind: str, places: Iterable[str], text: str) -> list[Bearer]:
+        """The entities of these types that bear this name in one of these places, sorted."""
+        found = (bearer for place in places for bearer in self._bearers(kind, place, text))
+        return sorted(bearer for bearer in found if bearer.type in types or RESOURCE in types)
 
-    def is_ambiguous(self, types: tuple[str, ...], kind: str, name: str) -> bool:
-        """Whether entities of one of these types share the name."""
-        return kind in NON_UNIQUE and any(
-            name in names and names[name] is None
-            for (type_, other), names in self._names.items()
-            if other == kind and (type_ in types or RESOURCE in types)
-        )
+    def bearers_anywhere(self, types: tuple[str, ...], kind: str, text: str) -> list[Bearer]:
+        """The entities of these types that bear this name in any place, sorted. To be asked when all have been added."""
+        if kind not in self._anywhere:
+            index = self._anywhere[kind] = defaultdict(list)
+            for other, place in [each for each in self._names if each[0] == kind]:
+                for text_ in {text for entities in self._names[other, place].values() for text in entities}:
+                    index[text_] += self._bearers(kind, place, text_)
+        found = self._anywhere[kind].get(text, ())
+        return sorted(bearer for bearer in found if bearer.type in types or RESOURCE in types)
 
     def nameable(self) -> Iterator[tuple[str, str]]:
         """The key and the type of every entity that a policy can name."""
@@ -123,7 +136,14 @@ class EntityIndex:
     def forget_names(self) -> None:
         """Free the memory of all names; keys and types stay."""
         self._names.clear()
-        self._members.clear()
+        self._anywhere.clear()
+
+    def _bearers(self, kind: str, within: str, text: str) -> Iterator[Bearer]:
+        for type_, entities in self._names.get((kind, within), {}).items():
+            entity = entities.get(text)
+            if entity is not None:
+                for one in entity if isinstance(entity, list) else (entity,):
+                    yield Bearer(within, type_, _key(one, text))
 
 
 # An ARN up to its resource type: everything before the fifth colon, and on to the first colon or slash after it.

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import ipaddress
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, TypeVar
-from zlib import compress, decompress
-
-import orjson
+from collections.abc import Iterable, Mapping
+from sys import intern
+from typing import Any
 
 from collector.analysis.facts import (
     Account,
@@ -20,46 +17,15 @@ from collector.analysis.facts import (
     SecurityGroupFact,
     TrustFact,
 )
+from collector.analysis.networks import is_public
+from collector.graph.compressed import CompressedRows
 from collector.graph.convert import ConvertedEntity
 from collector.model import READ_ERRORS
-
-T = TypeVar("T")
 
 POLICIES = frozenset({"aws_iam_policy", "aws_iam_user_policy", "aws_iam_group_policy", "aws_iam_role_policy"})
 PRINCIPALS = frozenset({"aws_iam_user", "aws_iam_role"})
 PREFERRED = "aws_instance"
 """An instance and its network interface have the same address: a rule for the address applies to the instance."""
-
-
-TOGETHER = 16
-"""Facts compressed as one."""
-
-
-class CompressedFacts(Iterable[T]):
-    """Facts as compressed JSON, decompressed on each iteration.
-
-    `kind` makes a fact of the fields that were passed to `add`. Facts repeat one another's text, so several are compressed
-    together.
-    """
-
-    def __init__(self, kind: Callable[..., T]) -> None:
-        self._kind = kind
-        self._packed: list[bytes] = []
-        self._loose: list[bytes] = []
-
-    def add(self, *fields: Any) -> None:
-        """Add the fields of a fact."""
-        self._loose.append(orjson.dumps(fields))
-        if len(self._loose) == TOGETHER:
-            self._packed.append(compress(b"[" + b",".join(self._loose) + b"]", level=1))
-            self._loose.clear()
-
-    def __iter__(self) -> Iterator[T]:
-        for packed in self._packed:
-            for fields in orjson.loads(decompress(packed)):
-                yield self._kind(*fields)
-        for line in self._loose:
-            yield self._kind(*orjson.loads(line))
 
 
 class PolicyFacts:
@@ -68,11 +34,11 @@ class PolicyFacts:
     def __init__(self, account: str, partition: str, organization: frozenset[str] = frozenset()) -> None:
         self._account, self._partition = account, partition
         self._organization = organization
-        self._policies = CompressedFacts(PolicyFact)
-        self._resource_policies = CompressedFacts(ResourcePolicyFact)
-        self._trusts = CompressedFacts(TrustFact)
-        self._groups = CompressedFacts(SecurityGroupFact)
-        self._acls = CompressedFacts(NetworkAclFact)
+        self._policies = CompressedRows(PolicyFact)
+        self._resource_policies = CompressedRows(ResourcePolicyFact)
+        self._trusts = CompressedRows(TrustFact)
+        self._groups = CompressedRows(SecurityGroupFact)
+        self._acls = CompressedRows(NetworkAclFact)
         self._arns: dict[str, str] = {}
         self._unique_ids: dict[str, EntityRef] = {}
         self._addresses: dict[tuple[str, str], EntityRef] = {}
@@ -89,7 +55,7 @@ class PolicyFacts:
         facts = entity.facts
         ref = EntityRef(entity.key, type_)
         if type_ in PRINCIPALS:
-            self._unique_ids.update((name, ref) for kind, name in entity.names if kind == "id")
+            self._unique_ids.update((name.text, ref) for name in entity.names if name.kind == "id")
         if not facts:
             return []
         unread: list[Exception] = []
@@ -155,13 +121,11 @@ class PolicyFacts:
             self._organization |= frozenset(map(_text, members))
 
     def _cidr(self, entity: EntityRef, vpc: str, cidr: str) -> None:
-        self._networks[vpc, _text(cidr)] = entity
+        self._networks[intern(_text(vpc)), _text(cidr)] = entity
 
     def _address(self, entity: EntityRef, vpc: str, address: str) -> None:
-        entities: dict[Any, EntityRef] = (
-            self._public if ipaddress.ip_address(_text(address)).is_global else self._addresses
-        )
-        key: Any = address if entities is self._public else (vpc, address)
+        entities: dict[Any, EntityRef] = self._public if is_public(_text(address)) else self._addresses
+        key: Any = address if entities is self._public else (intern(_text(vpc)), address)
         if key not in entities or entity.type == PREFERRED:
             entities[key] = entity
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
+from collector.graph.compressed import CompressedRows
 from collector.graph.convert import EdgeEnds, PendingEdge, by_key
-from collector.graph.entity_index import GROUPS, NON_UNIQUE, EntityIndex
+from collector.graph.entity_index import Bearer, EntityIndex, Name
 from collector.graph.relationships import EntityPair, MappedTarget, direct, mapped
-from collector.model import Dangling, Record, Scope
+from collector.model import GLOBAL, Dangling, Record, Scope
 from collector.schema.declarations import RESOURCE
+from collector.schema.names import NAME_KINDS
 
 Lookup: TypeAlias = tuple[tuple[str, ...], str]
 """What a pointer looks for: entities of these types, by this kind of name."""
@@ -22,6 +24,13 @@ class WaitingEdge(NamedTuple):
 
     pending: PendingEdge
     scope: Scope
+
+
+class Meaning(NamedTuple):
+    """The keys of the entities that a name means. None if entities share it, of which AWS does not say which is meant."""
+
+    keys: Sequence[str]
+    ambiguous: bool
 
 
 class NameIndex:
@@ -70,56 +79,60 @@ class AccountGraph:
         self.entities = EntityIndex()
         self.duplicates = 0
         self.dangling: Counter[Dangling] = Counter()
-        self._waiting: dict[Lookup, dict[str, WaitingEdge | list[WaitingEdge]]] = defaultdict(dict)
-        self._open: list[WaitingEdge] = []
+        # By the place of the name, then by look-up and text.
+        self._waiting: dict[str, dict[Lookup, dict[str, WaitingEdge | list[WaitingEdge]]]] = defaultdict(
+            lambda: defaultdict(dict)
+        )
+        self._open = CompressedRows(_waiting_edge)
         self._drawn: dict[int, set[tuple[str, str, str | None]]] = defaultdict(set)
 
-    def add(self, type_: str, key: str, names: Iterable[tuple[str, str]]) -> list[WaitingEdge] | None:
+    def add(self, type_: str, key: str, names: Iterable[Name]) -> list[WaitingEdge] | None:
         """Add an entity. Returns the edges that waited for it, to be linked again; None if its key exists already."""
         lookups = self.index.lookups
-        used = {pair: None for pair in names if lookups(type_, pair[0])}
+        used = {name: None for name in names if lookups(type_, name[0])}
         if not self.entities.add(type_, key, used):
             self.duplicates += 1
             return None
         freed: list[WaitingEdge] = []
-        for kind, name in (("id", key), *used):
-            for lookup in lookups(type_, kind):
-                if (entry := self._waiting[lookup].pop(name, None)) is not None:
-                    freed += _as_list(entry)
+        for kind, within, text in (("id", GLOBAL, key), *used):
+            if within in self._waiting:
+                for lookup in lookups(type_, kind):
+                    if (entry := self._waiting[within][lookup].pop(text, None)) is not None:
+                        freed += _as_list(entry)
         return freed
 
     def link(self, pending: PendingEdge, scope: Scope) -> Record | None:
         """The relationship, if both of its ends have been added. Otherwise the edge waits, or it was drawn before."""
         ends = self.index.edges[pending.edge]
         if pending.near is None:
-            near = self.entities.find(ends.near, "id", pending.near_name or "")
+            name = _near_name(pending)
+            near = self.entities.find(ends.near, name)
             if near is None:
-                self._wait((ends.near, "id"), pending.near_name or "", WaitingEdge(pending, scope))
+                self._wait(ends.near, name, WaitingEdge(pending, scope))
                 return None
             pending = pending._replace(near=near[0])
         if pending.name is None:
             return self._mapped(pending, ends)
-        if _is_open(ends):
-            self._open.append(WaitingEdge(pending, scope))
+        if _is_open(ends, pending.name):
+            outside = None if pending.outside is None else tuple(pending.outside)
+            self._open.add(tuple(pending._replace(outside=None)), outside, tuple(scope))
             return None
-        far = self.entities.find(ends.far, ends.by, pending.name)
+        name = Name(ends.by, pending.within[0], pending.name)
+        far = self.entities.find(ends.far, name)
         if far is None:
-            self._wait((ends.far, ends.by), pending.name, WaitingEdge(pending, scope))
+            self._wait(ends.far, name, WaitingEdge(pending, scope))
             return None
         return self._direct(pending, ends, *far)
 
-    def remaining(self) -> Iterator[tuple[WaitingEdge, str, Sequence[str]]]:
-        """Every edge that is not drawn yet, with the name it looks for and the keys of the entities of that name.
-
-        Only an open pointer can have keys here.
-        """
+    def remaining(self) -> Iterator[tuple[WaitingEdge, str, Meaning]]:
+        """Every edge that is not drawn yet, with the name it looks for and what that means. All entities are there."""
         for waiting in self._open:
-            name = waiting.pending.name or ""
-            yield waiting, name, self._matches(self.index.edges[waiting.pending.edge], name)
-        for edges in self._waiting.values():
-            for name, entry in edges.items():
-                for waiting in _as_list(entry):
-                    yield waiting, name, ()
+            yield waiting, waiting.pending.name or "", self._meaning(waiting.pending)
+        for lookups in self._waiting.values():
+            for edges in lookups.values():
+                for text, entry in edges.items():
+                    for waiting in _as_list(entry):
+                        yield waiting, text, Meaning((), ambiguous=False)
 
     def close(self, account: str, unseen: frozenset[str]) -> Iterator[tuple[Record, Scope]]:
         """Resolve the remaining edges: draw open pointers, map ends outside of the account, count others as dangling.
@@ -127,50 +140,63 @@ class AccountGraph:
         `unseen` are the entity types that were not, or not fully, collected. A missing end of such a type counts as
         `not collected`, not as `not found`.
         """
-        for (pending, scope), name, keys in self.remaining():
+        for (pending, scope), name, meaning in self.remaining():
             ends = self.index.edges[pending.edge]
-            for key in keys:
+            for key in meaning.keys:
                 record = self._direct(pending, ends, key, self.entities.type_of(key) or "")
                 if record is not None:
                     yield record, scope
-            if not keys:
+            if meaning.ambiguous:
+                self._count(ends, "ambiguous")
+            elif not meaning.keys:
                 record = self._settle(pending, ends, name, account, unseen)
                 if record is not None:
                     yield record, scope
         self._waiting.clear()
         self._open.clear()
+        self._drawn.clear()
         self.entities.forget_names()  # the analysis, which follows, needs the memory
 
-    def _matches(self, ends: EdgeEnds, name: str) -> list[str]:
-        """The keys that an open pointer matches: an instance, its interface and its elastic IP share an address."""
-        if ends.by in GROUPS or (RESOURCE in ends.far and name not in self.entities):
-            return self.entities.find_all(ends.by, name)
-        entity = self.entities.find(ends.far, ends.by, name)
-        return [] if entity is None else [entity[0]]
+    def _meaning(self, pending: PendingEdge) -> Meaning:
+        """What an open pointer means: an instance, its interface and its elastic IP, for instance, share an address."""
+        ends, name = self.index.edges[pending.edge], pending.name or ""
+        type_ = self.entities.type_of(name)
+        if type_ is not None and (type_ in ends.far or RESOURCE in ends.far):
+            return Meaning((name,), ambiguous=False)
+        kind = NAME_KINDS[ends.by]
+        if pending.within:
+            # A row in a region may point to a resource of any type, also to one that has no region.
+            places = {*pending.within, GLOBAL} if RESOURCE in ends.far else pending.within
+            bearers = self.entities.bearers(ends.far, ends.by, places, name)
+        else:
+            bearers = self.entities.bearers_anywhere(ends.far, ends.by, name)
+        if kind.bearers == "all" or not _is_shared(bearers, several_types=kind.bearers == "some"):
+            return Meaning([bearer.key for bearer in bearers], ambiguous=False)
+        return Meaning((), ambiguous=True)
 
     def _settle(
         self, pending: PendingEdge, ends: EdgeEnds, name: str, account: str, unseen: frozenset[str]
     ) -> Record | None:
         missing = ends.near if pending.near is None else ends.far
-        ambiguous = self.entities.is_ambiguous(ends.far, ends.by, name)
-        if pending.near is not None and not ambiguous and (outside := pending.outside or _foreign(name, ends, account)):
+        if pending.near is not None and (outside := pending.outside or _foreign(name, ends, account)):
             return self._mapped(pending._replace(outside=outside), ends)
-        if ambiguous:
-            reason = "ambiguous"
-        elif _account_of(name) not in ("", account):
-            reason = "outside"
+        if _account_of(name) not in ("", account):
+            self._count(ends, "outside")
         else:
-            reason = "not collected" if unseen.intersection(missing) else "not found"
-        source, target = (ends.near, ends.far) if ends.outward else (ends.far, ends.near)
-        self.dangling[Dangling("|".join(source), ends.verb, "|".join(target), reason)] += 1
+            self._count(ends, "not collected" if unseen.intersection(missing) else "not found")
         return None
 
-    def _wait(self, lookup: Lookup, name: str, waiting: WaitingEdge) -> None:
-        entry = self._waiting[lookup].get(name)
+    def _count(self, ends: EdgeEnds, reason: str) -> None:
+        source, target = (ends.near, ends.far) if ends.outward else (ends.far, ends.near)
+        self.dangling[Dangling("|".join(source), ends.verb, "|".join(target), reason)] += 1
+
+    def _wait(self, types: tuple[str, ...], name: Name, waiting: WaitingEdge) -> None:
+        edges = self._waiting[name.within][types, name.kind]
+        entry = edges.get(name.text)
         if isinstance(entry, list):
             entry.append(waiting)
         else:  # most names are awaited by one edge: a list is made for the second
-            self._waiting[lookup][name] = waiting if entry is None else [entry, waiting]
+            edges[name.text] = waiting if entry is None else [entry, waiting]
 
     def _direct(self, pending: PendingEdge, ends: EdgeEnds, far: str, far_type: str) -> Record | None:
         near, near_type = self._near(pending, ends)
@@ -207,13 +233,34 @@ class AccountGraph:
         return True
 
 
+def _waiting_edge(fields: list[Any], outside: list[Any] | None, scope: list[str]) -> WaitingEdge:
+    """An edge of these fields, as they are in compressed rows."""
+    pending = PendingEdge._make(fields)
+    return WaitingEdge(pending._replace(outside=None if outside is None else MappedTarget(*outside)), Scope(*scope))
+
+
 def _as_list(entry: WaitingEdge | list[WaitingEdge]) -> list[WaitingEdge]:
     return entry if isinstance(entry, list) else [entry]
 
 
-def _is_open(ends: EdgeEnds) -> bool:
-    """Whether a pointer may match several entities or a shared name: it is resolved when all entities are there."""
-    return ends.by in NON_UNIQUE | GROUPS or (RESOURCE in ends.far and ends.by != "id")
+def _near_name(pending: PendingEdge) -> Name:
+    within, text = pending.near_name or ("", "")
+    return Name("id", within, text)
+
+
+def _is_open(ends: EdgeEnds, name: str) -> bool:
+    """Whether a pointer may mean several entities or a shared name: it is resolved when all entities are there."""
+    return NAME_KINDS[ends.by].bearers != "one" or (RESOURCE in ends.far and (ends.by != "id" or ":" not in name))
+
+
+def _is_shared(bearers: Sequence[Bearer], *, several_types: bool) -> bool:
+    """Whether nothing says which of the bearers of a name is meant, of those of one place and one type or of all types.
+
+    With `several_types`, one entity of each type may bear a name.
+    """
+    if not several_types:
+        return len(bearers) > 1
+    return len({bearer.within for bearer in bearers}) > 1 or len({bearer.type for bearer in bearers}) < len(bearers)
 
 
 def _repeat_groups(edges: Sequence[EdgeEnds]) -> list[int | None]:

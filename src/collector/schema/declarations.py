@@ -301,8 +301,10 @@ class Edge:
     row is the source. An end may be one of several types (`("aws_alb", "aws_nlb")`) or of any type (`RESOURCE`).
 
     Attributes:
-        at: what the row calls the other end: its key or short identifier, or with `by`, a name of that kind.
-        by: a kind of name that the other entity declares in `also`.
+        at: what the row calls the other end: its key or short identifier, or with `by`, a name of that kind. A name that
+            is unique in a region means the resource in the region of the row.
+        by: a kind of name that the other entity declares in `also`; `collector.schema.names` has all kinds.
+        vpc: the ids of the VPCs of which one has the other end, for a kind of name that is unique in a VPC.
         of: the key or short identifier of the near end, if that is not the row's own entity.
         each: a path. One edge is drawn for each item there, and all other sources read the item: its `^` is the row,
             and a scalar item is read as `Item`.
@@ -318,6 +320,7 @@ class Edge:
     target: str | tuple[str, ...]
     at: Source | None = None
     by: str = "id"
+    vpc: Source | None = None
     of: Source | None = None
     each: str | None = None
     when: Source | None = None
@@ -364,6 +367,7 @@ class Entity(Declaration):
         key: unique in the account. A row without it is reported as malformed.
         id: the short identifier by which others point to it: `vpc-0abc`.
         also: further kinds of names by which an `Edge` can find it: `{"dns": "DNSName"}`.
+        vpc: the id of its VPC, for names that are unique in a VPC.
         arn: the ARN, if it is not the key; None if AWS has none.
         region: the row's own region, if it may differ from the scope's. Its further calls go there.
         web: the template of its page in the AWS console; values are escaped.
@@ -380,6 +384,7 @@ class Entity(Declaration):
     id: Source | None = None
     arn: Source | None = "@key"
     also: Mapping[str, Source] = field(default_factory=dict)
+    vpc: Source | None = None
     region: Source | None = None
     created: Source | None = None
     active: Source | None = None

@@ -71,7 +71,7 @@ compute_environment = Entity(
             when=Via("computeResources.instanceRole", lambda profile: profile.startswith("arn:")),
         ),
         Edge(
-            "aws_batch_compute_environment", "USES", "aws_iam_role", at="computeResources.instanceRole", by="profile_name",
+            "aws_batch_compute_environment", "USES", "aws_iam_role", at="computeResources.instanceRole", by="profileName",
             when=Via("computeResources.instanceRole", lambda profile: not profile.startswith("arn:")),
         ),
         *guarded_by("aws_batch_compute_environment", "computeResources.securityGroupIds[]"),

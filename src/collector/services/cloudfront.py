@@ -25,7 +25,7 @@ BUCKET = re.compile(
 )
 """The host name of an S3 REST or website endpoint, in all its spellings. Bucket names may contain dots."""
 
-API = re.compile(r"(?P<api>[a-z0-9]+)\.execute-api\.[a-z0-9-]+\.amazonaws\.com(?:\.cn)?")
+API = re.compile(r"[a-z0-9]+\.execute-api\.[a-z0-9-]+\.amazonaws\.com(?:\.cn)?")
 
 ASSOCIATIONS = (
     "DefaultCacheBehavior.LambdaFunctionAssociations.Items[].LambdaFunctionARN",
@@ -45,10 +45,9 @@ def bucket_arn(domain: str) -> str | None:
     return f"arn:{'aws-cn' if found['china'] else 'aws'}:s3:::{found['bucket']}" if found else None
 
 
-def api_id(domain: str) -> str | None:
-    """The id of the API Gateway API in an origin's domain name; None for other origins."""
-    found = API.fullmatch(domain)
-    return found["api"] if found else None
+def api_host(domain: str) -> str | None:
+    """An origin's domain name, if it is that of an API Gateway API. The id in it is unique in its region only."""
+    return domain if API.fullmatch(domain) else None
 
 
 @computed(*ASSOCIATIONS)
@@ -59,9 +58,9 @@ def edge_functions(row: Row) -> list[str]:
     return [one["LambdaFunctionARN"].rpartition(":")[0] for one in linked]
 
 
-def connects(type_: str, at: Source, outside: Source | None = None) -> Edge:
+def connects(type_: str, at: Source, by: str = "id", outside: Source | None = None) -> Edge:
     """CONNECTS to the resource behind each origin of the distribution."""
-    return Edge("aws_cloudfront_distribution", "CONNECTS", type_, each="Origins.Items[]", at=at, outside=outside)
+    return Edge("aws_cloudfront_distribution", "CONNECTS", type_, each="Origins.Items[]", at=at, by=by, outside=outside)
 
 
 def protected(type_: str, when: Source) -> Edge:
@@ -110,7 +109,7 @@ distribution = Entity(
         "Detail.DistributionConfig.Origins.Items[].CustomHeaders.Items[].HeaderValue",
     ),
     edges=(
-        connects("aws_api_gateway_rest_api", Via("DomainName", api_id)),
+        connects("aws_api_gateway_rest_api", Via("DomainName", api_host), by="dns"),
         connects("aws_s3_bucket", Via("DomainName", bucket_arn), outside=Via("DomainName", bucket_arn)),
         Edge("aws_cloudfront_distribution", "TRIGGERS", "aws_lambda_function", at=edge_functions),
         Edge("aws_cloudfront_distribution", "USES", "aws_acm_certificate", at="ViewerCertificate.ACMCertificateArn"),

@@ -152,7 +152,7 @@ rule = Entity(
     hydrate=(EVALUATIONS,),
     key="ConfigRuleArn",
     id="ConfigRuleId",
-    also={"name": Template("{region}/{ConfigRuleName}")},
+    also={"name": "ConfigRuleName"},
     name="ConfigRuleName",
     active=equals("ConfigRuleState", "ACTIVE"),
     web="https://{console}/config/home?region={region}#/rules/details?configRuleName={ConfigRuleName}",

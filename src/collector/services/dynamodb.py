@@ -18,7 +18,7 @@ table = Entity(
     key="Detail.Table.TableArn",
     id="Detail.Table.TableId",
     name="TableName",
-    also={"name": Template("{region}/{TableName}")},
+    also={"name": "TableName"},
     created="Detail.Table.CreationDateTime",
     active=equals("Detail.Table.TableStatus", "ACTIVE", "UPDATING"),
     web="https://{console}/dynamodbv2/home?region={region}#table?name={TableName}",

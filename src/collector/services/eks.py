@@ -7,7 +7,6 @@ from collector.schema.declarations import (
     Hydrate,
     Row,
     Service,
-    Template,
     Via,
     pick,
     service_node,
@@ -47,7 +46,7 @@ cluster = Entity(
     key="Detail.cluster.arn",
     name="Name",
     also={
-        "name": Template("{region}/{Name}"),
+        "name": "Name",
         "dns": Via("Detail.cluster.endpoint", lambda url: url.removeprefix("https://").lower()),
     },
     created="Detail.cluster.createdAt",

@@ -59,7 +59,7 @@ memcached = Entity(
     hydrate=(TAGGING,),
     key="ARN",
     name="CacheClusterId",
-    also={"name": Template("{region}/{CacheClusterId}"), "dns": lower("ConfigurationEndpoint.Address")},
+    also={"name": "CacheClusterId", "dns": lower("ConfigurationEndpoint.Address")},
     created="CacheClusterCreateTime",
     active=equals("CacheClusterStatus", "available"),
     web="https://{console}/elasticache/home?region={region}#/memcached/{CacheClusterId}",
@@ -88,7 +88,7 @@ redis = Entity(
     key="ARN",
     name="ReplicationGroupId",
     also={
-        "name": Template("{region}/{ReplicationGroupId}"),
+        "name": "ReplicationGroupId",
         "dns": First(lower("ConfigurationEndpoint.Address"), "NodeGroups[].PrimaryEndpoint.Address"),
     },
     created="ReplicationGroupCreateTime",
@@ -117,7 +117,7 @@ single_redis = replace(
     type="aws_elasticache_redis_cluster",
     when=is_standalone,
     web="https://{console}/elasticache/home?region={region}#/redis/{CacheClusterId}",
-    also={"name": Template("{region}/{CacheClusterId}"), "dns": "CacheNodes[].Endpoint.Address"},
+    also={"name": "CacheClusterId", "dns": "CacheNodes[].Endpoint.Address"},
     props={
         **memcached.props,
         **pick("AuthTokenEnabled", "SnapshotRetentionLimit", hostname=only("CacheNodes[].Endpoint.Address")),

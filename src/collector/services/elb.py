@@ -87,7 +87,7 @@ def listeners_of(balancer: str) -> Call:
     return Call("describe_listeners", "Listeners", {"PageSize": 400}, each=balancer, args=arn)
 
 
-def target(kind: str, type_: str, *, at: Source, by: str = "id") -> Edge:
+def target(kind: str, type_: str, *, at: Source = "Target.Id", by: str = "id") -> Edge:
     """HAS its registered targets, for target groups with this target type."""
     return Edge(
         "aws_lb_target_group",
@@ -97,6 +97,7 @@ def target(kind: str, type_: str, *, at: Source, by: str = "id") -> Edge:
         when=equals("^.TargetType", kind),
         at=at,
         by=by,
+        vpc="^.VpcId",
         props=pick("Target.Port", "TargetHealth.State"),
     )
 
@@ -153,7 +154,12 @@ nlb = replace(
     alb,
     type="aws_nlb",
     when=equals("Type", "network"),
-    also={"dns": lower("DNSName"), "address": "AvailabilityZones[].LoadBalancerAddresses[].IpAddress"},
+    also={
+        "dns": lower("DNSName"),
+        "address": "AvailabilityZones[].LoadBalancerAddresses[].IpAddress",
+        "privateAddress": "AvailabilityZones[].LoadBalancerAddresses[].PrivateIPv4Address",
+    },
+    vpc="VpcId",
     props=BALANCER
     | pick(
         category=Fixed(["network"]),
@@ -171,7 +177,7 @@ elb = Entity(
     hydrate=(Hydrate("describe_load_balancer_attributes", "Detail", {"LoadBalancerName": "LoadBalancerName"}),),
     key=Template("arn:{partition}:elasticloadbalancing:{region}:{account}:loadbalancer/{LoadBalancerName}"),
     name="LoadBalancerName",
-    also={"name": Template("{region}/{LoadBalancerName}"), "dns": lower("DNSName")},
+    also={"name": "LoadBalancerName", "dns": lower("DNSName")},
     created="CreatedTime",
     web="https://{console}/ec2/home?region={region}#LoadBalancer:loadBalancerArn={LoadBalancerName}",
     tags="Tagging[].Tags[]",
@@ -221,10 +227,10 @@ target_group = Entity(
     ),
     edges=(
         Edge(("aws_alb", "aws_nlb"), "CONNECTS", "aws_lb_target_group", at="LoadBalancerArns"),
-        target("instance", "aws_instance", at="Target.Id"),
+        target("instance", "aws_instance"),
         target("lambda", "aws_lambda_function", at=lambda_functions("Target.Id")),
-        target("ip", "aws_eni", at=Template("{^.VpcId}/{Target.Id}"), by="vpcAddress"),
-        target("ip", "aws_eip", at=Template("{region}/{Target.Id}"), by="privateAddress"),
+        target("ip", "aws_eni", by="privateAddress"),
+        target("ip", "aws_eip", by="privateAddress"),
     ),
 )  # fmt: skip
 

@@ -90,8 +90,8 @@ cluster = Entity(
     id="DbClusterResourceId",
     name="DBClusterIdentifier",
     also={
-        "name": Template("{region}/{DBClusterIdentifier}"),
-        "resource": Template("{region}/{DBClusterIdentifier}/{DbClusterResourceId}"),
+        "name": "DBClusterIdentifier",
+        "resource": Template("{DBClusterIdentifier}/{DbClusterResourceId}"),
         "dns": cluster_endpoints,
     },
     created="ClusterCreateTime",
@@ -113,7 +113,7 @@ cluster = Entity(
     edges=(
         Edge(
             "aws_rds_cluster", "CONTAINS", "aws_db_instance", each="DBClusterMembers",
-            at=Template("{region}/{DBInstanceIdentifier}"), by="name", props=pick(writer="IsClusterWriter"),
+            at="DBInstanceIdentifier", by="name", props=pick(writer="IsClusterWriter"),
         ),
         *encrypted_with("aws_rds_cluster", "KmsKeyId"),
         *guarded_by("aws_rds_cluster", "VpcSecurityGroups[].VpcSecurityGroupId"),
@@ -129,8 +129,8 @@ instance = Entity(
     id="DbiResourceId",
     name="DBInstanceIdentifier",
     also={
-        "name": Template("{region}/{DBInstanceIdentifier}"),
-        "resource": Template("{region}/{DBInstanceIdentifier}/{DbiResourceId}"),
+        "name": "DBInstanceIdentifier",
+        "resource": Template("{DBInstanceIdentifier}/{DbiResourceId}"),
         "dns": lower("Endpoint.Address"),
     },
     created="InstanceCreateTime",
@@ -166,7 +166,7 @@ snapshot = Entity(
     hydrate=(attributes("describe_db_snapshot_attributes", "DBSnapshotIdentifier"),),
     key="DBSnapshotArn",
     name="DBSnapshotIdentifier",
-    also={"name": Template("{region}/{DBSnapshotIdentifier}")},
+    also={"name": "DBSnapshotIdentifier"},
     created="SnapshotCreateTime",
     active=equals("Status", "available"),
     web="https://{console}/rds/home?region={region}#db-snapshot:engine={Engine};id={DBSnapshotIdentifier}",
@@ -178,7 +178,7 @@ snapshot = Entity(
     edges=(
         Edge(
             "aws_db_instance", "CONTAINS", "aws_db_snapshot",
-            at=Template("{region}/{DBInstanceIdentifier}/{DbiResourceId}"), by="resource",
+            at=Template("{DBInstanceIdentifier}/{DbiResourceId}"), by="resource",
         ),
         *encrypted_with("aws_db_snapshot", "KmsKeyId"),
     ),
@@ -191,7 +191,7 @@ cluster_snapshot = replace(
     hydrate=(attributes("describe_db_cluster_snapshot_attributes", "DBClusterSnapshotIdentifier"),),
     key="DBClusterSnapshotArn",
     name="DBClusterSnapshotIdentifier",
-    also={"name": Template("{region}/{DBClusterSnapshotIdentifier}")},
+    also={"name": "DBClusterSnapshotIdentifier"},
     web="https://{console}/rds/home?region={region}#db-snapshot:engine={Engine};id={DBClusterSnapshotIdentifier}",
     props=pick(
         "DBClusterIdentifier", "DbClusterResourceId", "SnapshotType", "Status", "Engine", "EngineVersion",
@@ -201,11 +201,11 @@ cluster_snapshot = replace(
     edges=(
         Edge(
             "aws_rds_cluster", "CONTAINS", "aws_db_cluster_snapshot",
-            at=Template("{region}/{DBClusterIdentifier}/{DbClusterResourceId}"), by="resource",
+            at=Template("{DBClusterIdentifier}/{DbClusterResourceId}"), by="resource",
         ),
         Edge(
             "aws_rds_cluster", "CONTAINS", "aws_db_cluster_snapshot",
-            at=Template("{region}/{DBClusterIdentifier}"), by="name", when=equals("DbClusterResourceId", None),
+            at="DBClusterIdentifier", by="name", when=equals("DbClusterResourceId", None),
         ),
         *encrypted_with("aws_db_cluster_snapshot", "KmsKeyId"),
     ),

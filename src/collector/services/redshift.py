@@ -31,10 +31,12 @@ cluster = Entity(
     key=Template("arn:{partition}:redshift:{region}:{account}:cluster:{ClusterIdentifier}"),
     name="ClusterIdentifier",
     also={
-        "name": Template("{region}/{ClusterIdentifier}"),
+        "name": "ClusterIdentifier",
         "dns": lower("Endpoint.Address"),
         "address": "ClusterNodes[].PublicIPAddress",
+        "privateAddress": "ClusterNodes[].PrivateIPAddress",
     },
+    vpc=VPC,
     created="ClusterCreateTime",
     active=differs("ClusterStatus", "creating", "deleting", "final-snapshot", "hardware-failure", "paused", "pausing"),
     web="https://{console}/redshiftv2/home?region={region}#/cluster-details?cluster={ClusterIdentifier}",

@@ -5,8 +5,8 @@ Both are global services with an endpoint in us-east-1.
 
 import re
 from collections.abc import AsyncIterator
-from ipaddress import ip_address, ip_network
 
+from collector.analysis.networks import is_public as is_public_address
 from collector.schema.declarations import (
     RESOURCE,
     Call,
@@ -30,11 +30,6 @@ from collector.schema.declarations import (
 from collector.schema.paths import found
 from collector.schema.values import computed, equals, lower, negated, only, present
 
-PRIVATE_NETWORKS = tuple(
-    map(ip_network, ("10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"))
-)
-"""Networks of addresses that are not globally routable."""
-
 ESCAPED = re.compile(r"\\(\d{3})")
 
 WEBSITES = re.compile(r"s3-website[.-][a-z0-9-]+\.amazonaws\.com(\.cn)?")
@@ -42,6 +37,9 @@ WEBSITES = re.compile(r"s3-website[.-][a-z0-9-]+\.amazonaws\.com(\.cn)?")
 
 STACKED = re.compile(r"(?:dualstack|ipv6)\.(?=.+\.elb\.)")
 """The prefix of the name of a load balancer that says which addresses are meant."""
+
+VPC_DOMAINS = (".ec2.internal", ".compute.internal")
+"""What the private DNS names of instances end in."""
 
 DISTRIBUTION = re.compile(r".+\.cloudfront\.(?:net|cn)")
 
@@ -131,18 +129,22 @@ def website(row: Row) -> str | None:
     return f"{plain_name(name)}.{host}" if name and host and WEBSITES.fullmatch(host) else None
 
 
+def named_record(name: str, row: Row) -> str:
+    """The records of this name and of the type of a row in its zone, as their keys end."""
+    return f"{row['^'].get('ZoneId')}/recordset/{plain_name(name)}./{row.get('Type')}"
+
+
 @computed("AliasTarget.DNSName", "AliasTarget.HostedZoneId", "Type", "^.ZoneId")
 def other_records(row: Row) -> str | None:
     """The name, as in `record_set`, of the records of the zone to which an alias points: those of its own type."""
     name = (row.get("AliasTarget") or {}).get("DNSName")
-    return f"{row['^'].get('ZoneId')}/{plain_name(name)}/{row.get('Type')}" if name and is_within(row) else None
+    return named_record(name, row) if name and is_within(row) else None
 
 
 @computed("Name", "Type", "^.ZoneId")
 def record_set(row: Row) -> str | None:
     """What records of one name and type in a zone have in common; weighted ones, for instance, differ beyond it."""
-    name = row.get("Name")
-    return f"{row['^'].get('ZoneId')}/{plain_name(name)}/{row.get('Type')}" if name else None
+    return named_record(row["Name"], row) if row.get("Name") else None
 
 
 @computed("AliasTarget.DNSName", "ResourceRecords[].Value")
@@ -153,23 +155,30 @@ def value(row: Row) -> list[str] | None:
     return [one.removesuffix(".") for one in values] or None
 
 
-def is_private(address: str) -> bool:
-    """Whether an address is not globally routable."""
-    return any(ip_address(address) in network for network in PRIVATE_NETWORKS)
-
-
 @computed("Value")
 def public_address(row: Row) -> str | None:
     """The address of an A or AAAA record if it is public."""
     address: str | None = row.get("Value")
-    return address if address and not is_private(address) else None
+    return address if address and is_public_address(address) else None
 
 
 @computed("Value")
 def private_address(row: Row) -> str | None:
     """The address of an A or AAAA record if it is private."""
     address: str | None = row.get("Value")
-    return address if address and is_private(address) else None
+    return address if address and not is_public_address(address) else None
+
+
+def private_dns_target(name: str) -> str | None:
+    """The DNS name of an instance as only its VPC resolves it: `ip-10-0-0-5.ec2.internal`."""
+    target = dns_target(name)
+    return target if target.endswith(VPC_DOMAINS) else None
+
+
+def public_dns_target(name: str) -> str | None:
+    """The DNS name of any other resource."""
+    target = dns_target(name)
+    return None if target.endswith(VPC_DOMAINS) else target
 
 
 @computed("Config.PrivateZone")
@@ -233,6 +242,9 @@ zone = Entity(
     ),
 )  # fmt: skip
 
+ZONE_VPCS = "^.^.Detail.VPCs[].VPCId"
+"""The VPCs that a private zone is associated with, seen from a value of a record."""
+
 RECORD = "arn:{partition}:route53:::hostedzone/{^.ZoneId}/recordset/{name}/{Type}"
 
 record = Entity(
@@ -278,16 +290,24 @@ record = Entity(
         Edge("aws_route53_record", "CONNECTS", "aws_route53_record", at=other_records, by="recordSet"),
         Edge(
             "aws_route53_record", "CONNECTS", ("Host", RESOURCE), each="ResourceRecords", when=equals("^.Type", "CNAME"),
-            at=Via("Value", dns_target), by="dns",
-            outside=MappedEntity({"_class": Fixed("Host"), "fqdn": Via("Value", plain_name)}, (("_class", "fqdn"),), create=False),
+            at=Via("Value", public_dns_target), by="dns",
+            outside=MappedEntity({"_class": Fixed("Host"), "fqdn": Via("Value", public_dns_target)}, (("_class", "fqdn"),), create=False),
+        ),
+        Edge(
+            "aws_route53_record", "CONNECTS", RESOURCE, each="ResourceRecords", when=equals("^.Type", "CNAME"),
+            at=Via("Value", private_dns_target), by="privateDns", vpc=ZONE_VPCS,
         ),
         Edge(
             "aws_route53_record", "CONNECTS", ("Host", RESOURCE), each="ResourceRecords", when=equals("^.Type", "A", "AAAA"),
-            at="Value", by="address",
+            at=public_address, by="address",
             outside=MappedEntity(
-                {"_class": Fixed("Host"), "publicIpAddress": public_address, "privateIpAddress": private_address},
-                match=(("_class", "publicIpAddress"), ("_class", "privateIpAddress")), create=False,
+                {"_class": Fixed("Host"), "publicIpAddress": public_address},
+                match=(("_class", "publicIpAddress"),), create=False,
             ),
+        ),
+        Edge(
+            "aws_route53_record", "CONNECTS", RESOURCE, each="ResourceRecords", when=equals("^.Type", "A", "AAAA"),
+            at=private_address, by="privateAddress", vpc=ZONE_VPCS,
         ),
     ),
 )  # fmt: skip

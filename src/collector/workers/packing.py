@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 from collector.graph.assemble import BadRow, ConvertedRow
 from collector.graph.convert import ConvertedEntity, PendingEdge
+from collector.graph.entity_index import Name
 from collector.model import Record
 
 PackedRow: TypeAlias = tuple[Any, ...]
@@ -24,12 +25,13 @@ def pack(rows: Iterable[ConvertedRow | BadRow], line_of: Callable[[Record], byte
             yield row.region, pointers
         else:
             key, record, names, facts = row.entity
+            plain_names = [tuple(name) for name in names]
             try:
                 line = line_of(record)
             except TypeError as error:  # a value that JSON cannot hold, such as half of a surrogate pair
                 yield row.type, "NotJson", f"{key[:200]} {error}", (row.type,)
                 continue
-            yield row.type, record["_class"], key, names, facts, row.region, pointers, line
+            yield row.type, record["_class"], key, plain_names, facts, row.region, pointers, line
 
 
 def unpack(rows: Iterable[PackedRow]) -> Iterator[ConvertedRow | BadRow]:
@@ -42,7 +44,8 @@ def unpack(rows: Iterable[PackedRow]) -> Iterator[ConvertedRow | BadRow]:
                 yield ConvertedRow("", None, region, _pending(pointers))
             case (type_, classes, key, names, facts, region, pointers, line):
                 head = {"_key": key, "_type": type_, "_class": classes}
-                yield ConvertedRow(type_, ConvertedEntity(key, head, names, facts), region, _pending(pointers), line)
+                entity = ConvertedEntity(key, head, [Name._make(name) for name in names], facts)
+                yield ConvertedRow(type_, entity, region, _pending(pointers), line)
 
 
 def _pending(pointers: Iterable[PackedRow]) -> list[PendingEdge]:

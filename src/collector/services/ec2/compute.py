@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 
+from collector.analysis.networks import is_public
 from collector.schema.declarations import Call, Edge, Entity, Hydrate, Row, Template, Via, pick
 from collector.schema.paths import found
 from collector.schema.patterns import guarded_by
-from collector.schema.values import boolean, computed, document, epoch, equals, milliseconds
-from collector.services.ec2.listings import NAME, non_empty
+from collector.schema.values import boolean, computed, document, epoch, equals, lower, milliseconds
+from collector.services.ec2.listings import NAME
 
+IPV6 = "NetworkInterfaces[].Ipv6Addresses[].Ipv6Address"
 AMI_KEY = Template("arn:{partition}:ec2:{region}::image/{ImageId}")
 
 ami = Entity(
@@ -68,10 +70,22 @@ def ipv4_addresses(row: Row) -> list[str]:
     return [*public_addresses.fn(row), *private_addresses.fn(row)]
 
 
-@computed(*ipv4_addresses.reads, "NetworkInterfaces[].Ipv6Addresses[].Ipv6Address")
+@computed(*public_addresses.reads, IPV6)
+def internet_addresses(row: Row) -> list[str]:
+    """The addresses that only this instance has: the public ones."""
+    return [*public_addresses.fn(row), *filter(is_public, found(row, IPV6))]
+
+
+@computed(*private_addresses.reads, IPV6)
+def vpc_addresses(row: Row) -> list[str]:
+    """The addresses that only this instance has in its VPC."""
+    return [*private_addresses.fn(row), *found(row, IPV6)]
+
+
+@computed(*ipv4_addresses.reads, IPV6)
 def addresses(row: Row) -> list[str]:
     """All IPv4 and IPv6 addresses of the instance."""
-    return [*ipv4_addresses.fn(row), *found(row, "NetworkInterfaces[].Ipv6Addresses[].Ipv6Address")]
+    return [*ipv4_addresses.fn(row), *found(row, IPV6)]
 
 
 @computed("PublicDnsName", "PrivateDnsName")
@@ -104,7 +118,7 @@ def stopped(row: Row) -> int | None:
 
 HOST = pick(
     ipv4Addresses=ipv4_addresses,
-    ipv6Addresses="NetworkInterfaces[].Ipv6Addresses[].Ipv6Address",
+    ipv6Addresses=IPV6,
     publicIpAddresses=public_addresses,
     privateIpAddresses=private_addresses,
     macAddresses=Via("NetworkInterfaces[].MacAddress", lambda addresses: [one.lower() for one in addresses]),
@@ -123,7 +137,13 @@ instance = Entity(
     key=Template("arn:{partition}:ec2:{region}:{^.OwnerId|account}:instance/{InstanceId}"),
     id="InstanceId",
     name=NAME,
-    also={"dns": domain_names, "address": addresses},
+    also={
+        "dns": lower("PublicDnsName"),
+        "privateDns": lower("PrivateDnsName"),
+        "address": internet_addresses,
+        "privateAddress": vpc_addresses,
+    },
+    vpc="VpcId",
     created="LaunchTime",
     active=equals("State.Name", "running"),
     web="https://{console}/ec2/home?region={region}#InstanceDetails:instanceId={InstanceId}",
@@ -131,10 +151,8 @@ instance = Entity(
     props=pick(
         "InstanceId", "ImageId", "InstanceType", "LaunchTime", "Platform", "PlatformDetails", "Architecture", "VpcId",
         "SubnetId", "KeyName", "PrivateIpAddress", "PublicIpAddress", "EbsOptimized", "RootDeviceType",
-        "SourceDestCheck", "Placement.Tenancy", "Placement.AvailabilityZone", "MetadataOptions.HttpTokens",
+        "SourceDestCheck", "PrivateDnsName", "PublicDnsName", "Placement.Tenancy", "Placement.AvailabilityZone", "MetadataOptions.HttpTokens",
         "MetadataOptions.HttpPutResponseHopLimit", "^.OwnerId",
-        privateDnsName=non_empty("PrivateDnsName"),
-        publicDnsName=non_empty("PublicDnsName"),
         state="State.Name",
         stateChangedOn=state_changed,
         stoppedOn=stopped,
@@ -153,7 +171,7 @@ instance = Entity(
         Edge("aws_instance", "USES", "aws_ebs_volume", at="BlockDeviceMappings[].Ebs.VolumeId"),
         Edge("aws_instance", "USES", "aws_eni", at="NetworkInterfaces[].NetworkInterfaceId"),
         Edge("aws_instance", "USES", "aws_ami", at="ImageId", outside=AMI_KEY),
-        Edge("aws_instance", "USES", "aws_key_pair", at=Template("{region}/{KeyName}"), by="name"),
+        Edge("aws_instance", "USES", "aws_key_pair", at="KeyName", by="name"),
         Edge("aws_instance", "USES", "aws_iam_role", at="IamInstanceProfile.Arn", by="profile"),
         *guarded_by("aws_instance", security_groups),
     ),
@@ -167,7 +185,7 @@ key_pair = Entity(
     key=Template("arn:{partition}:ec2:{region}:{account}:key-pair/{KeyPairId}"),
     id="KeyPairId",
     name="KeyName",
-    also={"name": Template("{region}/{KeyName}")},
+    also={"name": "KeyName"},
     created="CreateTime",
     web="https://{console}/ec2/home?region={region}#KeyPairs:keyName={KeyName}",
     tags="Tags",

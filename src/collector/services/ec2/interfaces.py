@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collector.schema.declarations import Call, Edge, Entity, First, Row, Template, pick
+from collector.analysis.networks import is_public
+from collector.schema.declarations import Call, Edge, Entity, First, Gather, Row, Template, pick
 from collector.schema.paths import found
 from collector.schema.patterns import guarded_by
-from collector.schema.values import computed, entry, equals, lower, present
-from collector.services.ec2.listings import NAME, non_empty
+from collector.schema.values import computed, entry, equals, lower, only, present
+from collector.services.ec2.listings import NAME
 
 
 @computed(
@@ -24,12 +25,18 @@ def addresses(row: Row) -> list[str]:
     return [one for one in dict.fromkeys((*public, *ipv6, *private)) if one]
 
 
-@computed("VpcId", "PrivateIpAddresses[].PrivateIpAddress", "Ipv6Addresses[].Ipv6Address")
+@computed("Association.PublicIp", "PrivateIpAddresses[].Association.PublicIp", "Ipv6Addresses[].Ipv6Address")
+def internet_addresses(row: Row) -> list[str]:
+    """The addresses that only this interface has: the public ones."""
+    public = found(row, "Association.PublicIp") + found(row, "PrivateIpAddresses[].Association.PublicIp")
+    return list(dict.fromkeys((*public, *filter(is_public, found(row, "Ipv6Addresses[].Ipv6Address")))))
+
+
+@computed("PrivateIpAddress", "PrivateIpAddresses[].PrivateIpAddress", "Ipv6Addresses[].Ipv6Address")
 def vpc_addresses(row: Row) -> list[str]:
-    """The addresses inside the VPC as `<VPC id>/<address>`, since private ranges of VPCs overlap."""
-    private, ipv6 = found(row, "PrivateIpAddresses[].PrivateIpAddress"), found(row, "Ipv6Addresses[].Ipv6Address")
-    inside = [*private, *ipv6]
-    return [f"{row.get('VpcId')}/{one}" for one in inside]
+    """The addresses that only this interface has in its VPC."""
+    private = found(row, "PrivateIpAddress") + found(row, "PrivateIpAddresses[].PrivateIpAddress")
+    return list(dict.fromkeys((*private, *found(row, "Ipv6Addresses[].Ipv6Address"))))
 
 
 eni = Entity(
@@ -39,7 +46,8 @@ eni = Entity(
     key=Template("arn:{partition}:ec2:{region}:{OwnerId|account}:network-interface/{NetworkInterfaceId}"),
     id="NetworkInterfaceId",
     name=entry("TagSet", "Name"),
-    also={"address": addresses, "vpcAddress": vpc_addresses},
+    also={"address": internet_addresses, "privateAddress": vpc_addresses, "privateDns": lower("PrivateDnsName")},
+    vpc="VpcId",
     active=equals("Status", "in-use"),
     web="https://{console}/ec2/home?region={region}#NetworkInterface:networkInterfaceId={NetworkInterfaceId}",
     tags="TagSet",
@@ -62,17 +70,26 @@ eip = Entity(
     type="aws_eip",
     cls="IpAddress",
     rows=Call("describe_addresses", "Addresses"),
+    # Its interface says in which VPC its private address is.
+    gather=(
+        Gather(
+            "describe_network_interfaces", "Interfaces", "NetworkInterfaces",
+            ids="NetworkInterfaceIds", by="NetworkInterfaceId", on="NetworkInterfaceId", size=200,
+            params={"IncludeManagedResources": True},
+        ),
+    ),
     key=Template("arn:{partition}:ec2:{region}:{account}:elastic-ip/{AllocationId}"),
     id="AllocationId",
     name=First(NAME, "PublicIp"),
-    also={"address": "PublicIp", "privateAddress": Template("{region}/{PrivateIpAddress}")},
+    also={"address": "PublicIp", "privateAddress": "PrivateIpAddress"},
+    vpc=only("Interfaces[].VpcId"),
     active=present("AssociationId"),
     web="https://{console}/ec2/home?region={region}#ElasticIpDetails:AllocationId={AllocationId}",
     tags="Tags",
     props=pick(
         "AssociationId", "PrivateIpAddress", "Domain", "NetworkInterfaceId", "NetworkInterfaceOwnerId",
-        "NetworkBorderGroup", "PublicIpv4Pool",
-        instanceId=non_empty("InstanceId"),
+        "NetworkBorderGroup", "PublicIpv4Pool", "InstanceId",
+        vpcId=only("Interfaces[].VpcId"),
         ipAddress="PublicIp",
         publicIpAddress="PublicIp",
     ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collector.schema.declarations import Call, First
+from collector.schema.declarations import Call
 from collector.schema.values import entry
 
 FLOW_LOGS = Call("describe_flow_logs", "FlowLogs", {"MaxResults": 1000})
@@ -13,8 +13,3 @@ ROUTE_TABLES = Call("describe_route_tables", "RouteTables", {"MaxResults": 100})
 
 NAME = entry("Tags", "Name")
 """EC2 resources are named by their `Name` tag only; without it, the engine uses the id."""
-
-
-def non_empty(path: str) -> First:
-    """The text at a path. EC2 sometimes returns `""` for a missing value."""
-    return First(path)

@@ -9,16 +9,13 @@ from functools import cache
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import TypeAlias
 
+from collector.analysis.networks import is_public
 from collector.schema.declarations import Computed, Join, Row
 from collector.schema.paths import found
 from collector.services.ec2.listings import INTERNET_GATEWAYS, NETWORK_ACLS, ROUTE_TABLES
 
 Network: TypeAlias = IPv4Network | IPv6Network
 
-INTERNAL = (
-    "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16",
-    "fc00::/7", "fe80::/10",
-)  # fmt: skip
 EVERY_PROTOCOL = "-1"
 
 
@@ -94,7 +91,7 @@ def _open_families(entries: list[Row]) -> set[int]:
             denials.append(entry)
         elif (
             entry.get("RuleAction") == "allow"
-            and _is_outside(network)
+            and is_public(str(network))
             and not any(_covers(denial, entry) for denial in denials)
         ):
             families.add(network.version)
@@ -121,11 +118,6 @@ def _network(entry: Row) -> Network:
 @cache
 def _parsed(cidr: str) -> Network:
     return ip_network(cidr, strict=False)
-
-
-def _is_outside(network: Network) -> bool:
-    inside = (_parsed(cidr) for cidr in INTERNAL)
-    return not any(network.version == one.version and network.subnet_of(one) for one in inside)  # type: ignore[arg-type]
 
 
 def _values(items: list[Row] | None, field: str) -> list[object]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collector.schema.declarations import Call, Edge, Entity, Join, Template, pick
 from collector.schema.patterns import encrypted_with
 from collector.schema.values import differs, document, equals, present
-from collector.services.ec2.listings import NAME, non_empty
+from collector.services.ec2.listings import NAME
 
 COPIED = "vol-ffffffff"
 """The volume id that EC2 returns for a copied snapshot."""
@@ -27,8 +27,7 @@ volume = Entity(
     tags="Tags",
     props=pick(
         "VolumeId", "State", "Size", "VolumeType", "Iops", "Throughput", "Encrypted", "KmsKeyId", "AvailabilityZone",
-        "MultiAttachEnabled",
-        snapshotId=non_empty("SnapshotId"),
+        "MultiAttachEnabled", "SnapshotId",
         attachments=document("Attachments"),
     ),
     edges=(

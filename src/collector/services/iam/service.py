@@ -145,7 +145,7 @@ role = Entity(
     also={
         "name": "RoleName",
         "profile": "InstanceProfileList[].Arn",
-        "profile_name": "InstanceProfileList[].InstanceProfileName",
+        "profileName": "InstanceProfileList[].InstanceProfileName",
     },
     name="RoleName",
     created="CreateDate",
