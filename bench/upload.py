@@ -36,6 +36,7 @@ from collector.sinks.credentials import Token
 from collector.sinks.ndjson import NdjsonSink
 from collector.sinks.spool import Spool, SpoolSettings
 from collector.sinks.transport import Http, HttpSettings
+from collector.sinks.unique import UniqueRecords
 from collector.sinks.upload import UploadSink
 from collector.sinks.writer import Writer
 
@@ -96,7 +97,7 @@ class Delivery:
         """Batches and delivers `count` records."""
         sink = _sink(destination, url, Path(self._folder.name))
         ledger = Ledger(f"{os.getpid()}-{time.monotonic_ns()}", "bench")
-        writer = Writer(SCOPE.account, sink, ledger, asyncio.Lock())
+        writer = Writer(SCOPE.account, UniqueRecords(sink, ledger), ledger, asyncio.Lock())
         records = [instance(number) for number in range(DISTINCT)]
         with sampled(orjson, "dumps", 8) as serialising, sampled(encoding, "_compressed", 1) as compressing:
             start, watch = resident(), Stopwatch()

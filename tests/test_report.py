@@ -197,11 +197,11 @@ def test_merging_the_ledger_of_another_process_adds_its_totals():
     one, other = _ledger(EC2), _ledger(OTHER)
     one.types["aws_vpc"], other.types["aws_vpc"] = 1, 2
     one.mapped, other.mapped = 1, 1
-    one.bytes, other.bytes = 10, 20
+    one.duplicates, other.duplicates = 10, 20
     other.relationships["aws_ec2_has_vpc"] = 3
     one.merge(other)
     counts = one.report(())["counts"]
-    assert (counts["entities"], counts["relationships"], counts["mappedRelationships"], counts["bytes"]) == (
+    assert (counts["entities"], counts["relationships"], counts["mappedRelationships"], counts["duplicates"]) == (
         3,
         3,
         2,

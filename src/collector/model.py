@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from typing import Any, NamedTuple, TypeAlias
 
 __version__ = "0.1.0"
@@ -24,6 +25,10 @@ HOMES = {"aws": "us-east-1", "aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-
 
 GLOBAL = "global"
 """Stands for the region of global resources and scopes."""
+
+
+AWS = "aws"
+"""Stands for the account of resources that AWS owns, as in their ARNs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +114,26 @@ class Unreadable:
         return hash(self.text)
 
 
+class SharedRecord(NamedTuple):
+    """A record of a resource that another account owns, or AWS, and that more accounts of a run may see.
+
+    `ends` are the keys of the entities that a relationship joins; an entity has none. `line` is the record as JSON.
+    """
+
+    key: str
+    owner: str
+    ends: tuple[str, ...]
+    line: bytes
+
+
 @dataclass(slots=True)
 class Batch:
     """Records of one account, each one line of JSON without its line end.
 
     `run` and `sequence`, the number of the batch within the run from 1, identify it. `size` is in bytes with line ends.
+    `entities` and `relationships` are those that only this account has. `shared` are the others: an output for each account
+    gets them all, one in which keys are unique gets `chosen`. `owned` are the digests of the keys of entities that other
+    accounts may see too.
     """
 
     account: str
@@ -122,10 +142,26 @@ class Batch:
     entities: list[bytes] = field(default_factory=list)
     relationships: list[bytes] = field(default_factory=list)
     size: int = 0
+    shared: list[SharedRecord] = field(default_factory=list)
+    chosen: list[SharedRecord] = field(default_factory=list)
+    owned: list[bytes] = field(default_factory=list)
+
+    def records(self, *, copies: bool = False) -> tuple[list[bytes], list[bytes]]:
+        """The lines of the entities and of the relationships, with the chosen shared records or, as `copies`, all."""
+        shared = self.shared if copies else self.chosen
+        entities = [record.line for record in shared if not record.ends]
+        relationships = [record.line for record in shared if record.ends]
+        return [*self.entities, *entities], [*self.relationships, *relationships]
 
     def lines(self) -> bytes:
-        """The batch as NDJSON."""
-        return b"\n".join((*self.entities, *self.relationships, b""))
+        """The batch as NDJSON for an output in which keys are unique."""
+        entities, relationships = self.records()
+        return b"\n".join((*entities, *relationships, b"")) if entities or relationships else b""
+
+
+def digest_of(key: str) -> bytes:
+    """A digest of the key of a record, which needs a fifth of the memory."""
+    return blake2b(key.encode(), digest_size=16).digest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -143,6 +143,7 @@ class Ledger:
         self.relationships: Counter[str] = Counter()
         self.mapped = 0
         self.duplicates = 0
+        self.copies = 0
         self.dangling: Counter[Dangling] = Counter()
         self.batches = 0
         self.bytes = 0
@@ -159,8 +160,6 @@ class Ledger:
         self.dangling.update(other.dangling)
         self.mapped += other.mapped
         self.duplicates += other.duplicates
-        self.batches += other.batches
-        self.bytes += other.bytes
 
     def plan(self, scope: Scope) -> ScopeRecord:
         """The record of a scope, created if new. A planned scope stays in the report, even if it is never begun."""
@@ -234,6 +233,7 @@ class Ledger:
                     "retries": sum(record.retries for record in records),
                     "throttles": sum(record.throttles for record in records),
                     "duplicates": self.duplicates,
+                    "copies": self.copies,
                     "dangling": sum(self.dangling.values()),
                     "batches": self.batches,
                     "bytes": self.bytes,

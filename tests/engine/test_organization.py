@@ -126,3 +126,73 @@ async def test_no_more_than_accounts_at_once_are_collected_at_the_same_time(orga
     monkeypatch.setattr(AccountRun, "collect", counted)
     await collect(**OPTIONS, accounts_at_once=3)
     assert most == 3
+
+
+SHARED_VPC = f"arn:aws:ec2:us-east-1:{MEMBERS[1]}:vpc/vpc-0shared"
+
+
+def _vpcs(request):
+    """One VPC, which an account shares with all others. Only the owner sees its flow logs."""
+    return {"Vpcs": [{"VpcId": "vpc-0shared", "OwnerId": MEMBERS[1], "CidrBlock": "10.0.0.0/16", "State": "available"}]}
+
+
+def _subnets(request):
+    arn = f"arn:aws:ec2:us-east-1:{MEMBERS[1]}:subnet/subnet-0shared"
+    subnet = {"SubnetId": "subnet-0shared", "SubnetArn": arn, "VpcId": "vpc-0shared", "OwnerId": MEMBERS[1]}
+    return {"Subnets": [{**subnet, "CidrBlock": "10.0.1.0/24", "State": "available"}]}
+
+
+def _flow_logs(request):
+    log = {"FlowLogId": "fl-1", "ResourceId": "vpc-0shared", "FlowLogStatus": "ACTIVE", "LogGroupName": "flows"}
+    return {"FlowLogs": [log] if request.account == MEMBERS[1] else []}
+
+
+@pytest.fixture
+def sharing(organization):
+    organization.stub.fixtures |= {
+        ("ec2", "DescribeVpcs"): _vpcs,
+        ("ec2", "DescribeSubnets"): _subnets,
+        ("ec2", "DescribeFlowLogs"): _flow_logs,
+    }
+    return organization
+
+
+def _of_shared_vpc(collected):
+    [vpc] = [record for record in collected.records if record["_key"] == SHARED_VPC]
+    return vpc
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+async def test_a_shared_vpc_is_one_record_in_a_run_and_its_owners(sharing, processes):
+    collected = await collect(**OPTIONS | {"services": "ec2,iam"}, processes=processes)
+    keys = Counter(record["_key"] for record in collected.records)
+    assert [key for key, count in keys.items() if count > 1] == []
+    vpc = _of_shared_vpc(collected)
+    assert (vpc["accountId"], vpc["loggingEnabled"]) == (MEMBERS[1], True)
+    counts = collected.report["counts"]
+    records = counts["entities"] + counts["relationships"] + counts["mappedRelationships"]
+    assert (len(collected.records), counts["copies"] > 5) == (records - counts["copies"], True)
+
+
+async def test_without_its_owner_the_first_record_is_kept_without_what_only_the_owner_sees(sharing):
+    options: dict[str, Any] = {
+        "accounts": f"{HOME},{MEMBERS[0]}",
+        "role_name": "audit",
+        "regions": "us-east-1",
+        "services": "ec2",
+    }
+    vpc = _of_shared_vpc(await collect(**options))
+    assert vpc["accountId"] == MEMBERS[1]
+    assert {"loggingEnabled", "flowLogStatus"}.isdisjoint(vpc)
+
+
+async def test_if_the_owner_cannot_be_read_the_copy_of_another_account_is_kept(sharing):
+    sharing.stub.faults.append(
+        Fault("ec2", "DescribeVpcs", account=MEMBERS[1], status=403, code="UnauthorizedOperation")
+    )
+    collected = await collect(**OPTIONS | {"services": "ec2"})
+    vpc = _of_shared_vpc(collected)
+    assert (vpc["accountId"], "loggingEnabled" in vpc) == (MEMBERS[1], False)
+    assert {record["_key"] for record in collected.records if "shared" in record["_key"]} >= {
+        f"{SHARED_VPC}|contains|arn:aws:ec2:us-east-1:{MEMBERS[1]}:subnet/subnet-0shared"
+    }

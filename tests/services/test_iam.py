@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from collector.schema.values import milliseconds
 from collector.services.iam import credential_report as report
 from collector.services.iam import policies
 from collector.services.iam.service import fido_arn, is_collected, is_physical, unless_not_applicable
@@ -178,3 +179,34 @@ def test_the_serial_number_identifies_the_kind_of_mfa_device(serial, device, arn
 def test_not_applicable_becomes_none():
     assert unless_not_applicable("N/A") is None
     assert unless_not_applicable("s3") == "s3"
+
+
+KEY_LINE = {
+    "access_key_1_active": True, "access_key_1_last_rotated": "2025-06-01T10:15:30+00:00",
+    "access_key_1_last_used_date": "2025-11-19T23:05:00+00:00", "access_key_1_last_used_region": "eu-west-1",
+    "access_key_2_active": False, "access_key_2_last_rotated": "2023-02-01T10:00:00+00:00",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("created", "line", "region", "unknown"),
+    [
+        ("2025-06-01T10:15:30+00:00", KEY_LINE, "eu-west-1", False),
+        ("2023-02-01T10:00:00+00:00", KEY_LINE, None, False),  # never used
+        ("2023-02-01T10:00:01+00:00", KEY_LINE, None, True),  # newer than the report
+        (
+            "2023-02-01T10:00:00+00:00",
+            KEY_LINE | {"access_key_1_last_rotated": "2023-02-01T10:00:00+00:00"},
+            None,
+            True,
+        ),
+        ("2025-06-01T10:15:30+00:00", None, None, True),
+        (None, KEY_LINE, None, True),
+    ],
+)
+def test_the_last_use_of_a_key_is_in_the_report_if_it_tells_which_key_it_is(created, line, region, unknown):
+    row = {"CreateDate": created, "^": {"Report": [line] if line else []}}
+    assert report.last_used("last_used_region").fn(row) == region
+    assert report.is_use_unknown.fn(row) is unknown
+    used = report.last_used_on.fn(row)
+    assert used == (milliseconds("2025-11-19T23:05:00+00:00") if region else None)

@@ -14,6 +14,7 @@ from collector.graph.assemble import OutgoingRecord
 from collector.model import Scope
 from collector.report import Ledger
 from collector.sinks import writer as writer_module
+from collector.sinks.unique import UniqueRecords
 from collector.sinks.writer import Writer
 from tests.runs import MemorySink
 
@@ -27,7 +28,7 @@ async def written(records, limit=None):
     with pytest.MonkeyPatch.context() as patch:
         if limit is not None:
             patch.setattr(writer_module, "MAX_BATCH_BYTES", limit)
-        writer = Writer(ACCOUNT, sink, ledger, asyncio.Lock())
+        writer = Writer(ACCOUNT, UniqueRecords(sink, ledger), ledger, asyncio.Lock())
         for record, scope in records:
             ledger.plan(scope).entities += isinstance(record["_class"], list)
             ledger.count(record)

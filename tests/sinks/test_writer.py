@@ -14,6 +14,7 @@ from collector.model import Batch, Scope
 from collector.report import Ledger
 from collector.sinks import writer as writer_module
 from collector.sinks.base import DeliveryError
+from collector.sinks.unique import UniqueRecords
 from collector.sinks.writer import Writer
 from tests.runs import MemorySink
 
@@ -37,7 +38,7 @@ class _Writing:
     def __init__(self, sink: MemorySink | None = None) -> None:
         self.sink = sink or MemorySink()
         self.ledger = Ledger("run", "0")
-        self.writer = Writer(ACCOUNT, self.sink, self.ledger, asyncio.Lock())
+        self.writer = Writer(ACCOUNT, UniqueRecords(self.sink, self.ledger), self.ledger, asyncio.Lock())
 
     def add(self, *records: OutgoingRecord) -> None:
         self.writer.take(records)
@@ -172,7 +173,8 @@ async def test_accounts_write_to_the_sink_one_at_a_time():
             await super().write(batch)
 
     sink, ledger, lock = Slow(), Ledger("run", "0"), asyncio.Lock()
-    writers = [Writer(ACCOUNT, sink, ledger, lock) for _ in range(3)]
+    unique = UniqueRecords(sink, ledger)
+    writers = [Writer(ACCOUNT, unique, ledger, lock) for _ in range(3)]
     async with anyio.create_task_group() as tasks:
         for number, writer in enumerate(writers):
             writer.take([_entity(f"e{number}")])

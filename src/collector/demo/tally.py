@@ -28,7 +28,7 @@ class Tally:
 
     async def write(self, batch: Batch) -> None:
         """Records the types of the batch, then forwards it."""
-        for line in chain(batch.entities, batch.relationships):
+        for line in chain(*batch.records()):
             self.seen.add(orjson.loads(line))
         await self._sink.write(batch)
 

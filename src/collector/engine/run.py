@@ -32,6 +32,7 @@ from collector.graph.assemble import BadRow, ConvertedRow
 from collector.model import GLOBAL, HOMES, Scope, __version__
 from collector.report import SIGNAL_BASE, Ledger, Report
 from collector.sinks.base import ClosedError, DeliveryError, Sink, close_on_error
+from collector.sinks.unique import UniqueRecords
 
 UNKNOWN = "unknown"
 """Stands for the account id in the report of a run whose credentials were refused."""
@@ -148,11 +149,13 @@ class Run:
             try:
                 async with anyio.create_task_group() as tasks, close_on_error(self._sink):
                     pool = processes.authenticate(caller, self.ledger.run_id, tasks) if processes else None
-                    collector = self._account_collector(pool, session, calls)
+                    unique = UniqueRecords(self._sink, self.ledger)
+                    collector = self._account_collector(pool, session, calls, unique)
                     if self._handle_signals:
                         tasks.start_soon(self._stop_on_signal, collector, pool)
                     warm = partial(clients.warm, () if pool else clients_of(self._catalog))
-                    await self._collect(collector, accounts, caller, warm)
+                    await self._collect(collector, accounts, caller, unique, warm)
+                    await unique.finish()
                     if pool:
                         await pool.close()
                     self.ledger.buckets = _used(limits, pool)
@@ -168,13 +171,13 @@ class Run:
         return self._result(collector, refused)
 
     def _account_collector(
-        self, pool: TaskPool | None, session: aioboto3.Session, calls: CallContext
+        self, pool: TaskPool | None, session: aioboto3.Session, calls: CallContext, sink: Sink
     ) -> AccountCollector:
         if pool and self._settings.several_accounts:
-            return pool.account_collector(self._sink)
+            return pool.account_collector(sink)
         scopes = ScopeContext(calls, self._stall)
         in_workers = pool.scope_collector if pool else None
-        context = RunContext(self._catalog, self._settings.options(), scopes, self._sink, in_workers)
+        context = RunContext(self._catalog, self._settings.options(), scopes, sink, in_workers)
         return LocalAccounts(self._settings, session, context)
 
     async def _collect(
@@ -182,6 +185,7 @@ class Run:
         collector: AccountCollector,
         accounts: Accounts,
         caller: Caller,
+        unique: UniqueRecords,
         warm: Callable[[], Coroutine[Any, Any, None]],
     ) -> None:
         """Collect all accounts, a bounded number at a time, so that memory does not grow with their number."""
@@ -190,6 +194,7 @@ class Run:
             tasks.start_soon(warm)
             members = await accounts.members(caller)
             self._unfinished = {member.account for member in members}
+            unique.begin(self._unfinished)
             for member in members:
                 await window.acquire()
                 tasks.start_soon(self._member, collector, member, caller, window)

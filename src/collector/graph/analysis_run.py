@@ -6,7 +6,6 @@ The analysis is CPU-bound and long. It runs in a thread, in small steps, so that
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping
-from hashlib import blake2b
 
 from anyio import to_thread
 
@@ -18,7 +17,7 @@ from collector.graph.assemble import OutgoingRecord
 from collector.graph.entity_index import EntityIndex
 from collector.graph.facts import POLICIES
 from collector.graph.relationships import EntityPair, MappedTarget, direct, mapped
-from collector.model import GLOBAL, Record, Scope, Target
+from collector.model import GLOBAL, Record, Scope, Target, digest_of
 from collector.report import Ledger
 
 UNDRAWN = frozenset({"unknown_principal", "invalid_range"})
@@ -96,7 +95,7 @@ class AnalysisRun:
         return self._sent_of_policy
 
     def _once(self, record: Record, scope: Scope, sent: set[bytes]) -> Iterator[OutgoingRecord]:
-        digest = blake2b(record["_key"].encode(), digest_size=16).digest()  # a fifth of the key's memory
+        digest = digest_of(record["_key"])
         if digest in sent:
             self._ledger.duplicates += 1
             return

@@ -37,11 +37,15 @@ class Page(NamedTuple):
 
 
 class OutgoingRecord(NamedTuple):
-    """A record to write and its scope. `line` is the record as JSON, if it was serialized already."""
+    """A record to write and its scope. `line` is the record as JSON, if it was serialized already.
+
+    `owner` is that of the entity, as in `ConvertedEntity`.
+    """
 
     record: Record
     scope: Scope
     line: bytes | None = None
+    owner: str | None = None
 
 
 class ConvertedRow(NamedTuple):
@@ -176,7 +180,7 @@ class AccountAssembler:
         for error in self.facts.add(row.type, entity, row.region):
             failure = CallFailed(f"analysis:{row.type}", Reason.INVALID, type(error).__name__, f"{entity.key}: {error}")
             self._ledger.scopes[scope].fail(failure, {row.type})
-        yield OutgoingRecord(entity.record, scope, row.line)
+        yield OutgoingRecord(entity.record, scope, row.line, entity.owner)
         for waiting in freed:
             yield from self._link(waiting.pending, waiting.scope)
         yield from self._links(row.pointers, scope)

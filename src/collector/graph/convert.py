@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from collector.graph.entity_index import Name
 from collector.graph.relationships import MappedTarget
 from collector.graph.tags import flatten
-from collector.model import GLOBAL, READ_ERRORS, Options, Place, Record, Unreadable
+from collector.model import AWS, GLOBAL, READ_ERRORS, Options, Place, Record, Unreadable
 from collector.schema.classes import defaults
 from collector.schema.declarations import UNKNOWN, Declaration, Edge, Entity, MappedEntity, Row, Source, Template
 from collector.schema.names import NAME_KINDS
@@ -61,12 +61,16 @@ class PendingEdge(NamedTuple):
 
 
 class ConvertedEntity(NamedTuple):
-    """An entity, its names, and its facts for the analysis."""
+    """An entity, its names, and its facts for the analysis.
+
+    `owner` is set if accounts see resources of others: the account that owns this one, or `AWS`.
+    """
 
     key: str
     record: Record
     names: list[Name]
     facts: Mapping[str, Any] | None
+    owner: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +96,8 @@ class EntityConverter:
         self._arn = None if entity.arn in (None, "@key") else reader(entity.arn or "")
         self._arn_is_key = entity.arn == "@key"
         self._region = reader(entity.region) if entity.region else None
+        self._owner = reader(entity.owner) if entity.owner else None
+        self._owner_only = entity.owner_only
         properties = _properties(entity)
         self._props = tuple((label, reader(source)) for label, source in properties.items())
         self._unknown = tuple((label, unknown_reads(source)) for label, source in properties.items())
@@ -130,6 +136,7 @@ class EntityConverter:
             record["arn"] = arn
         if web := self._value("webLink", self._web, row, place, unread):
             record["webLink"] = web
+        owner = self._owner_of(row, place, record, unread)
         self._tag(record, row, place, unread)
         if self._raw is not None:
             try:
@@ -137,7 +144,17 @@ class EntityConverter:
             except READ_ERRORS as error:
                 unread.append(UnreadValue("_rawData", error))
         facts = self._facts_of(row, place, unread) if self._facts else None
-        return ConvertedEntity(key, record, self._names_of(row, place, unread), facts)
+        return ConvertedEntity(key, record, self._names_of(row, place, unread), facts, owner)
+
+    def _owner_of(self, row: Row, place: Place, record: Record, unread: list[UnreadValue]) -> str | None:
+        """The owner of a resource. If it is another account, the record is told as seen from this one."""
+        value = self._value("owner", self._owner, row, place, unread)
+        owner = None if value is None else str(value)
+        if owner not in (None, AWS, place.account):
+            record["accountId"] = owner
+            for label in self._owner_only:
+                record.pop(label, None)
+        return owner
 
     def _properties(self, row: Row, place: Place, unread: list[UnreadValue]) -> Record:
         props: Record = {}

@@ -369,6 +369,8 @@ class Entity(Declaration):
         also: further kinds of names by which an `Edge` can find it: `{"dns": "DNSName"}`.
         vpc: the id of its VPC, for names that are unique in a VPC.
         arn: the ARN, if it is not the key; None if AWS has none.
+        owner: the account that owns the resource, if accounts see resources of others, such as shared subnets.
+        owner_only: the properties that only the owner sees rightly; the records of other accounts are without them.
         region: the row's own region, if it may differ from the scope's. Its further calls go there.
         web: the template of its page in the AWS console; values are escaped.
         tags: the list or map of its tags.
@@ -385,6 +387,8 @@ class Entity(Declaration):
     arn: Source | None = "@key"
     also: Mapping[str, Source] = field(default_factory=dict)
     vpc: Source | None = None
+    owner: Source | None = None
+    owner_only: tuple[str, ...] = ()
     region: Source | None = None
     created: Source | None = None
     active: Source | None = None

@@ -116,6 +116,7 @@ finding = Entity(
     describe=Describe("get_findings", "Findings", ids="FindingIds", size=50, args={"DetectorId": "DetectorId"}),
     key="Arn",
     id="Id",
+    owner="AccountId",
     name="Title",
     created=epoch("CreatedAt"),
     web="https://{console}/guardduty/home?region={region}#/findings?fId={Id}",

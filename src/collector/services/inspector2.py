@@ -85,6 +85,7 @@ finding = Entity(
     ),
     key="findingArn",
     id=last_segment("findingArn"),
+    owner="awsAccountId",
     name="title",
     created="firstObservedAt",
     web="https://{console}/inspector/v2/home?region={region}#/findings?finding={findingArn}",

@@ -2,7 +2,20 @@
 
 from dataclasses import replace
 
-from collector.schema.declarations import Call, Describe, Edge, Entity, Join, Service, Template, Via, pick, service_node
+from collector.model import AWS
+from collector.schema.declarations import (
+    Call,
+    Describe,
+    Edge,
+    Entity,
+    Fixed,
+    Join,
+    Service,
+    Template,
+    Via,
+    pick,
+    service_node,
+)
 from collector.schema.patterns import encrypted_with, guarded_by, tagged
 from collector.schema.values import equals, listed, only
 
@@ -80,6 +93,7 @@ amazon_bundle = replace(
     rows=WORKSPACES,
     describe=Describe("describe_workspace_bundles", "Bundles", ids="BundleIds", size=25, by="BundleId"),
     when=equals("Owner", "AMAZON"),
+    owner=Fixed(AWS),
     key=Template("arn:{partition}:workspaces:{region}::workspacebundle/{BundleId}"),
 )
 

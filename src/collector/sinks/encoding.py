@@ -68,15 +68,16 @@ class EncodedBatch:
         return _with_lines(piece, lines, max(0, min(entities, len(lines))))
 
 
-def encode(batch: Batch) -> EncodedBatch:
-    """Compress a batch. CPU-bound: call it in a thread."""
-    data = batch.lines()
+def encode(batch: Batch, *, copies: bool = False) -> EncodedBatch:
+    """Compress a batch, with the chosen shared records or, as `copies`, all. CPU-bound: call it in a thread."""
+    entities, relationships = batch.records(copies=copies)
+    data = b"\n".join((*entities, *relationships, b""))
     return EncodedBatch(
         batch.run,
         (batch.sequence,),
         batch.account,
-        len(batch.entities),
-        len(batch.relationships),
+        len(entities),
+        len(relationships),
         len(data),
         _compressed(data),
     )

@@ -70,14 +70,15 @@ class JupiterOneSink(SpooledSink):
     """
 
     def __init__(self, service: Synchronization, spool: Spool, settings: SyncSettings, *, width: int = 6) -> None:
-        super().__init__(service.http, spool, width=width, remove_sent=False)
+        super().__init__(service.http, spool, width=width, for_account=True)
         self._service, self._settings = service, settings
         self._jobs: dict[str, SyncJob] = {}
         self._problems: list[str] = []
 
     async def write(self, batch: Batch) -> None:
         """Accept a batch. Waits for a free sender unless the spool is durable."""
-        self._job(batch.account).numbers.append((batch.sequence,))
+        if any(batch.records(copies=True)):
+            self._job(batch.account).numbers.append((batch.sequence,))
         await super().write(batch)
 
     async def close(self, report: Report | None) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, TypeAlias, TypeVar
 
 import anyio
@@ -35,10 +36,15 @@ class Outbox:
     and in `failures`, with the reason. `broken` is set once a batch could be neither sent nor kept.
     """
 
-    def __init__(self, spool: Spool, send: Send, *, width: int = 6, remove_sent: bool = True) -> None:
-        """`send` raises `DeliveryError`. `remove_sent` removes a batch from the spool as soon as it is sent."""
+    def __init__(
+        self, spool: Spool, send: Send, *, width: int = 6, remove_sent: bool = True, copies: bool = False
+    ) -> None:
+        """`send` raises `DeliveryError`. `remove_sent` removes a batch from the spool as soon as it is sent.
+
+        With `copies`, each account's copies of shared records are sent.
+        """
         self.spool = spool
-        self._send, self._width, self._remove_sent = send, width, remove_sent
+        self._send, self._width, self._remove_sent, self._copies = send, width, remove_sent, copies
         self._queue: asyncio.Queue[EncodedBatch | Number] = asyncio.Queue(0 if spool.durable else 1)
         self._senders: list[asyncio.Task[None]] = []
         self._sender_scopes: list[anyio.CancelScope] = []
@@ -63,7 +69,9 @@ class Outbox:
         """
         if self.broken is not None:
             raise self.broken
-        encoded = await to_thread.run_sync(encode, batch)
+        encoded = await to_thread.run_sync(partial(encode, batch, copies=self._copies))
+        if not encoded.entities and not encoded.relationships:
+            return
         if self.spool.durable:
             await self._store(encoded)
             await self._enqueue(encoded.number)
@@ -218,9 +226,10 @@ class SpooledSink(ABC):
     Subclasses send a batch (`_send`) and complete the delivery once all senders have stopped (`_complete`).
     """
 
-    def __init__(self, http: Http, spool: Spool, *, width: int, remove_sent: bool) -> None:
+    def __init__(self, http: Http, spool: Spool, *, width: int, for_account: bool) -> None:
+        """`for_account`: each account is delivered as a whole, so that batches are kept, and copies sent, until its end."""
         self._http, self._spool = http, spool
-        self._outbox = Outbox(spool, self._send, width=width, remove_sent=remove_sent)
+        self._outbox = Outbox(spool, self._send, width=width, remove_sent=not for_account, copies=for_account)
         self._closed = False
 
     async def open(self) -> None:

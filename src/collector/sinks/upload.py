@@ -19,7 +19,7 @@ class UploadSink(SpooledSink):
     """
 
     def __init__(self, url: str, http: Http, spool: Spool, *, width: int = 6) -> None:
-        super().__init__(http, spool, width=width, remove_sent=True)
+        super().__init__(http, spool, width=width, for_account=False)
         self._url = url
 
     async def _send(self, batch: EncodedBatch) -> None:

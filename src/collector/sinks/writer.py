@@ -18,7 +18,7 @@ import structlog
 
 from collector.faults import CallFailed, Reason
 from collector.graph.assemble import OutgoingRecord
-from collector.model import Batch, Record, Scope
+from collector.model import Batch, Record, Scope, SharedRecord, digest_of
 from collector.report import Ledger
 from collector.sinks.base import Sink
 from collector.sinks.shrink import without_raw_data
@@ -56,6 +56,7 @@ class Writer:
         self._drained = asyncio.Event()
         self._ended = False
         self._dropped: set[str] = set()
+        self._owners: dict[str, str] = {}  # of the entities that other accounts own
 
     async def deliver(self) -> None:
         """Write batches to the sink until `end` was called and all are written. Raises `DeliveryError` if the sink fails."""
@@ -65,10 +66,7 @@ class Writer:
                 continue
             batch = self._queue.popleft()
             async with self._lock:
-                self._ledger.batches += 1
-                batch.sequence = self._ledger.batches
                 await self._sink.write(batch)
-                self._ledger.bytes += batch.size
             self._queued_bytes -= batch.size
             if self._queued_bytes < WAITING_BYTES:
                 drained, self._drained = self._drained, asyncio.Event()
@@ -99,7 +97,8 @@ class Writer:
         A record that is too large for a batch is sent without raw data. If it is still too large, or has a value that JSON
         cannot hold, it is dropped and reported as a problem of its scope, and so are its relationships.
         """
-        for record, scope, line in records:
+        for outgoing in records:
+            record, scope, line, owner = outgoing
             try:
                 text = line_of(record) if line is None else line
             except TypeError as error:  # such as half of a surrogate pair in text
@@ -111,9 +110,26 @@ class Writer:
                 message = "refers to an entity that was dropped: it is too large for a batch, or not JSON"
                 self._drop(record, scope, Reason.ERROR, "RecordTooLarge", message)
             else:
-                self._put(text, is_entity=isinstance(record["_class"], list))
+                self._put(text, self._shared(record, owner, text), is_entity=isinstance(record["_class"], list))
+                if owner == self._account:
+                    self._entities.owned.append(digest_of(record["_key"]))
 
-    def _put(self, line: bytes, *, is_entity: bool) -> None:
+    def _shared(self, record: Record, owner: str | None, line: bytes) -> SharedRecord | None:
+        """The record as one that other accounts may have too; None if only this one has it.
+
+        A relationship is shared if all entities that it joins are.
+        """
+        key = record["_key"]
+        if owner is not None and owner != self._account:
+            self._owners[key] = owner
+            return SharedRecord(key, owner, (), line)
+        if not self._owners or isinstance(record["_class"], list):
+            return None
+        ends = _ends(record)
+        owners = [self._owners.get(end) for end in ends]
+        return SharedRecord(key, owners[0], ends, line) if owners[0] and all(owners) else None
+
+    def _put(self, line: bytes, shared: SharedRecord | None, *, is_entity: bool) -> None:
         send = self._send_entities if is_entity else self._send_all
         size = len(line) + 1
         if self._open_batch(is_entity=is_entity).size + size > MAX_BATCH_BYTES:
@@ -121,7 +137,10 @@ class Writer:
         batch = self._open_batch(is_entity=is_entity)
         if not batch.size:
             self._changed.set()  # the time to linger begins
-        (batch.entities if is_entity else batch.relationships).append(line)
+        if shared is not None:
+            batch.shared.append(shared)
+        else:
+            (batch.entities if is_entity else batch.relationships).append(line)
         batch.size += size
         if batch.size >= BATCH_BYTES:
             send()
@@ -142,12 +161,7 @@ class Writer:
 
     def _has_dropped_end(self, record: Record) -> bool:
         """Whether an entity at an end of this relationship was dropped."""
-        ends = {
-            record.get("_fromEntityKey"),
-            record.get("_toEntityKey"),
-            record.get("_mapping", {}).get("sourceEntityKey"),
-        }
-        return not self._dropped.isdisjoint(ends)
+        return not self._dropped.isdisjoint(_ends(record))
 
     def _send_all(self) -> None:
         self._send_entities()
@@ -164,6 +178,13 @@ class Writer:
         self._queued_bytes += batch.size
         self._queue.append(batch)
         self._changed.set()
+
+
+def _ends(record: Record) -> tuple[str, ...]:
+    """The keys of the collected entities that a relationship joins; an entity has none."""
+    if "_mapping" in record:
+        return (record["_mapping"]["sourceEntityKey"],)
+    return (record["_fromEntityKey"], record["_toEntityKey"]) if "_fromEntityKey" in record else ()
 
 
 def line_of(record: Record) -> bytes:

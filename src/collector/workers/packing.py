@@ -24,14 +24,14 @@ def pack(rows: Iterable[ConvertedRow | BadRow], line_of: Callable[[Record], byte
         if row.entity is None:
             yield row.region, pointers
         else:
-            key, record, names, facts = row.entity
+            key, record, names, facts, owner = row.entity
             plain_names = [tuple(name) for name in names]
             try:
                 line = line_of(record)
             except TypeError as error:  # a value that JSON cannot hold, such as half of a surrogate pair
                 yield row.type, "NotJson", f"{key[:200]} {error}", (row.type,)
                 continue
-            yield row.type, record["_class"], key, plain_names, facts, row.region, pointers, line
+            yield row.type, record["_class"], key, plain_names, facts, owner, row.region, pointers, line
 
 
 def unpack(rows: Iterable[PackedRow]) -> Iterator[ConvertedRow | BadRow]:
@@ -42,9 +42,9 @@ def unpack(rows: Iterable[PackedRow]) -> Iterator[ConvertedRow | BadRow]:
                 yield BadRow(type_, code, message, types)
             case (region, pointers):
                 yield ConvertedRow("", None, region, _pending(pointers))
-            case (type_, classes, key, names, facts, region, pointers, line):
+            case (type_, classes, key, names, facts, owner, region, pointers, line):
                 head = {"_key": key, "_type": type_, "_class": classes}
-                entity = ConvertedEntity(key, head, [Name._make(name) for name in names], facts)
+                entity = ConvertedEntity(key, head, [Name._make(name) for name in names], facts, owner)
                 yield ConvertedRow(type_, entity, region, _pending(pointers), line)
 
 

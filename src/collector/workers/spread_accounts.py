@@ -19,7 +19,6 @@ class SpreadAccounts:
     def __init__(self, workers: TaskRunner, sink: Sink) -> None:
         self._workers, self._sink = workers, sink
         self._sink_lock = asyncio.Lock()
-        self._batches = 0
         self.bug = False
 
     async def collect(self, member: Member, _: Caller, ledger: Ledger) -> None:
@@ -40,6 +39,4 @@ class SpreadAccounts:
 
     async def _deliver(self, message: Delivered) -> None:
         async with self._sink_lock:
-            self._batches += 1
-            message.batch.sequence = self._batches
             await self._sink.write(message.batch)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
+from itertools import chain
 
 import anyio
 import orjson
@@ -56,7 +57,7 @@ async def stream(settings: Settings) -> AsyncGenerator[Record, None]:
     task = asyncio.create_task(collect())
     try:
         async for batch in sink.batches:
-            for line in (*batch.entities, *batch.relationships):
+            for line in chain(*batch.records()):
                 yield orjson.loads(line)
         yield (await task).report
     finally:

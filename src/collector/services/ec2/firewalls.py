@@ -14,6 +14,7 @@ security_group = Entity(
         "SecurityGroupArn", Template("arn:{partition}:ec2:{region}:{OwnerId|account}:security-group/{GroupId}")
     ),
     id="GroupId",
+    owner="OwnerId",
     name="GroupName",
     web="https://{console}/ec2/home?region={region}#SecurityGroup:groupId={GroupId}",
     tags="Tags",
@@ -47,6 +48,7 @@ network_acl = Entity(
     rows=NETWORK_ACLS,
     key=Template("arn:{partition}:ec2:{region}:{OwnerId|account}:network-acl/{NetworkAclId}"),
     id="NetworkAclId",
+    owner="OwnerId",
     name=NAME,
     web="https://{console}/vpcconsole/home?region={region}#NetworkAclDetails:networkAclId={NetworkAclId}",
     tags="Tags",

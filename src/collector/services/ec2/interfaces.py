@@ -45,6 +45,7 @@ eni = Entity(
     rows=Call("describe_network_interfaces", "NetworkInterfaces", {"IncludeManagedResources": True, "MaxResults": 200}),
     key=Template("arn:{partition}:ec2:{region}:{OwnerId|account}:network-interface/{NetworkInterfaceId}"),
     id="NetworkInterfaceId",
+    owner="OwnerId",
     name=entry("TagSet", "Name"),
     also={"address": internet_addresses, "privateAddress": vpc_addresses, "privateDns": lower("PrivateDnsName")},
     vpc="VpcId",

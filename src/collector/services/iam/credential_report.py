@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 from collector.schema.declarations import Calls, Computed, Custom, Row, Via
 from collector.schema.paths import walker
-from collector.schema.values import milliseconds
+from collector.schema.values import computed, milliseconds
 
 NO_VALUE = ("", "N/A", "no_information", "not_supported")
 """Texts that the report contains in place of a missing value (source: IAM documentation)."""
@@ -81,6 +81,43 @@ def may_have_access_keys(path: str) -> Computed:
 
 def _key_fields(line: Row) -> Row:
     return {name: value for name, value in line.items() if name.startswith("access_key_")}
+
+
+@computed("CreateDate", "^.Report")
+def last_use(row: Row) -> Row | None:
+    """The fields of the report about the last use of an access key; None unless the report tells which of two it is.
+
+    The report numbers the keys. A key is the one that was created when the report says.
+    """
+    lines = row["^"].get("Report")
+    created = milliseconds(row.get("CreateDate"))
+    if not lines or created is None:
+        return None
+    prefixes = [
+        prefix
+        for prefix in ("access_key_1_", "access_key_2_")
+        if milliseconds(lines[0].get(f"{prefix}last_rotated")) == created
+    ]
+    if len(prefixes) != 1:
+        return None
+    return {name.removeprefix(prefixes[0]): value for name, value in lines[0].items() if name.startswith(prefixes[0])}
+
+
+@computed(*last_use.reads)
+def is_use_unknown(row: Row) -> bool:
+    """Whether the report does not tell the last use of an access key."""
+    return last_use.fn(row) is None
+
+
+def last_used(name: str) -> Computed:
+    """A field of the last use of an access key in the report, such as `last_used_region`."""
+    return Computed(lambda row: (last_use.fn(row) or {}).get(name), last_use.reads)
+
+
+@computed(*last_use.reads)
+def last_used_on(row: Row) -> int | None:
+    """When an access key was last used, as the report tells, in milliseconds since 1970."""
+    return milliseconds((last_use.fn(row) or {}).get("last_used_date"))
 
 
 def not_false(path: str, name: str) -> Computed:

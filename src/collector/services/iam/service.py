@@ -5,6 +5,7 @@ It lists AWS managed policies only if they are attached. Names of users, groups 
 
 from dataclasses import replace
 
+from collector.model import AWS
 from collector.schema.declarations import (
     Call,
     Computed,
@@ -28,6 +29,9 @@ from collector.schema.values import boolean, count, document, equals, last_segme
 from collector.services.iam.credential_report import (
     any_flag,
     credential_report,
+    is_use_unknown,
+    last_used,
+    last_used_on,
     latest_time,
     may_have_access_keys,
     not_false,
@@ -53,6 +57,11 @@ ADDRESS = email("UserName", "Tags")
 def is_aws_managed(arn: str) -> bool:
     """Whether a policy is an AWS managed one, by its ARN."""
     return arn.split(":")[4] == "aws"
+
+
+def aws_only(arn: str) -> str | None:
+    """The owner of an AWS managed policy, which all accounts see; None of other policies."""
+    return AWS if is_aws_managed(arn) else None
 
 
 def is_used(row: Row) -> bool:
@@ -175,6 +184,7 @@ policy = Entity(
     when=Computed(is_collected, ("Arn", "AttachmentCount", "PermissionsBoundaryUsageCount")),
     key="Arn",
     id="PolicyId",
+    owner=Via("Arn", aws_only),
     also={"name": "PolicyName"},
     name="PolicyName",
     created="CreateDate",
@@ -231,7 +241,7 @@ access_key = Entity(
     type="aws_iam_access_key",
     cls="AccessKey",
     rows=list_per_user("list_access_keys", "AccessKeyMetadata", when=may_have_access_keys("Report")),
-    hydrate=(Hydrate("get_access_key_last_used", "Use", {"AccessKeyId": "AccessKeyId"}),),
+    hydrate=(Hydrate("get_access_key_last_used", "Use", {"AccessKeyId": "AccessKeyId"}, when=is_use_unknown),),
     key=Template("arn:{partition}:iam::{account}:user/{UserName}/access-key/{AccessKeyId}"),
     arn=None,
     id="AccessKeyId",
@@ -242,9 +252,11 @@ access_key = Entity(
     props=pick(
         "Status",
         username=listed("UserName"),
-        lastUsedOn="Use.AccessKeyLastUsed.LastUsedDate",
-        lastUsedServiceName=Via("Use.AccessKeyLastUsed.ServiceName", unless_not_applicable),
-        lastUsedRegion=Via("Use.AccessKeyLastUsed.Region", unless_not_applicable),
+        lastUsedOn=First(last_used_on, "Use.AccessKeyLastUsed.LastUsedDate"),
+        lastUsedServiceName=First(
+            last_used("last_used_service"), Via("Use.AccessKeyLastUsed.ServiceName", unless_not_applicable)
+        ),
+        lastUsedRegion=First(last_used("last_used_region"), Via("Use.AccessKeyLastUsed.Region", unless_not_applicable)),
     ),
     edges=(Edge("aws_iam_user", "HAS", "aws_iam_access_key", at="^.Arn"),),
 )
