@@ -391,7 +391,7 @@ async def test_files_that_cannot_be_written_are_found(estate, tmp_path):
     missing = tmp_path / "none"
     files = {"output": f"{missing}/a.ndjson,{tmp_path}/b.ndjson", "report": missing / "report.json"}
     diagnosis = await _diagnosed(services="sqs", **files)
-    assert [finding.fault for finding in diagnosis.findings] == [f"{missing} is not a writable directory"] * 2
+    assert [finding.fault for finding in diagnosis.findings] == [f"{missing} is not a directory"] * 2
 
 
 async def test_a_file_with_an_unknown_suffix_is_found_and_a_device_is_none(estate):

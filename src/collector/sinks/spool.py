@@ -18,7 +18,7 @@ import orjson
 from collector.report import Report
 from collector.sinks.base import DeliveryError, write_errors
 from collector.sinks.encoding import EncodedBatch, Number, from_file, to_file
-from collector.sinks.filesystem import FileSystem, lock
+from collector.sinks.filesystem import FileSystem, open_locked
 
 SUFFIX, DAMAGED, TEMPORARY = ".batch", ".torn", ".tmp"
 OUTPUT, SUMMARY, LOCK = "output.json", "summary.json", "lock"
@@ -214,7 +214,7 @@ class Spool:
             folder = self._settings.folder / f"{run}-{self._index}"
             with write_errors(folder):
                 self._filesystem.make_folder(folder)
-                self._lock = lock(folder / LOCK)
+                self._lock = open_locked(folder / LOCK)
             self._folder = folder
             self._write_output()
         return self._folder
@@ -255,7 +255,7 @@ def take_over(folder: Path, limit: int, filesystem: FileSystem | None = None) ->
         DeliveryError: if the folder cannot be read.
     """
     with write_errors(folder):
-        locked = lock(folder / LOCK)
+        locked = open_locked(folder / LOCK)
         if locked is None:
             return None
         spool = Spool(SpoolSettings(folder.parent, limit, durable=True), "", filesystem=filesystem)
