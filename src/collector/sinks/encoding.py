@@ -23,17 +23,13 @@ Number: TypeAlias = tuple[int, ...]
 
 @dataclass(frozen=True, slots=True)
 class EncodedBatch:
-    """Records of one account: `entities` lines, then `relationships` lines, as gzip in `body`.
-
-    `size` is the number of bytes before compression.
-    """
+    """Records of one account: `entities` lines, then `relationships` lines, as gzip in `body`."""
 
     run: str
     number: Number
     account: str
     entities: int
     relationships: int
-    size: int
     body: bytes = field(repr=False)
 
     @property
@@ -70,15 +66,13 @@ class EncodedBatch:
 
 def encode(batch: Batch) -> EncodedBatch:
     """Compress a batch. CPU-bound: call it in a thread."""
-    data = batch.lines()
     return EncodedBatch(
         batch.run,
         (batch.sequence,),
         batch.account,
         len(batch.entities),
         len(batch.relationships),
-        len(data),
-        _compressed(data),
+        _compressed(batch.lines()),
     )
 
 
@@ -90,7 +84,6 @@ def to_file(batch: EncodedBatch) -> bytes:
         "account": batch.account,
         "entities": batch.entities,
         "relationships": batch.relationships,
-        "size": batch.size,
         "length": len(batch.body),
         "crc32": zlib.crc32(batch.body),
     }
@@ -111,7 +104,6 @@ def from_file(data: bytes) -> tuple[EncodedBatch, int] | None:
             metadata["account"],
             metadata["entities"],
             metadata["relationships"],
-            metadata["size"],
             body,
         )
         intact = len(body) == metadata["length"] and zlib.crc32(body) == metadata["crc32"]
@@ -129,9 +121,8 @@ def _recover(damaged: EncodedBatch) -> tuple[EncodedBatch, int] | None:
 
 
 def _with_lines(batch: EncodedBatch, lines: Sequence[bytes], entities: int) -> EncodedBatch:
-    data = b"\n".join((*lines, b""))
-    body = _compressed(data)
-    return replace(batch, entities=entities, relationships=len(lines) - entities, size=len(data), body=body)
+    body = _compressed(b"\n".join((*lines, b"")))
+    return replace(batch, entities=entities, relationships=len(lines) - entities, body=body)
 
 
 def _decompress_prefix(damaged: bytes, step: int = 512) -> bytes:
