@@ -17,7 +17,7 @@ from collector.sinks.credentials import Token
 from collector.sinks.fan_out import FanOutSink
 from collector.sinks.jupiterone import JupiterOneSink
 from collector.sinks.ndjson import NdjsonSink
-from collector.sinks.outputs import TypeCoverage, leftover_spools, sink
+from collector.sinks.outputs import TypeCoverage, sink
 from collector.sinks.transport import _seconds
 from collector.sinks.upload import UploadSink
 from tests.sinks import certificates
@@ -293,8 +293,3 @@ def test_retry_after_is_seconds_or_a_date(after, seconds):
 @given(st.text())
 def test_any_retry_after_is_a_number_of_seconds(after):
     assert _seconds(after, NOW) >= 0
-
-
-def test_a_missing_spool_folder_is_rejected(tmp_path):
-    with pytest.raises(ConfigurationError, match="is not a folder"):
-        list(leftover_spools(load_settings({}), TypeCoverage(), tmp_path / "nowhere"))

@@ -41,17 +41,15 @@ def upload(settings: Settings, spool: Path) -> None:
     """Send what earlier runs left in a spool.
 
     Raises:
-        ConfigurationError: if there is no spool, or no address to send it to.
+        ConfigurationError: if there is no such folder, or a setting is not valid.
     """
-    try:
-        resent = run_async(resend(settings, type_coverage(settings), spool))
-    except DeliveryError as error:
-        fail(str(error), Exit.UNDELIVERED)
+    resent = run_async(resend(settings, type_coverage(settings), spool))
+    if resent.batches:
+        console.message(settings, f"{resent.batches} batches sent")
+    elif not resent.problems:
+        console.message(settings, f"nothing is left to send in {spool}")
     if resent.problems:
         fail("\ncollector: ".join(resent.problems), Exit.UNDELIVERED)
-    console.message(
-        settings, f"{resent.batches} batches sent" if resent.batches else f"nothing is left to send in {spool}"
-    )
     if resent.lost:
         fail(f"{resent.lost} records were lost with torn files", Exit.PARTIAL)
 
