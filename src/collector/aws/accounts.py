@@ -95,8 +95,7 @@ class Accounts:
             raise
         caller = Caller(Identity(answer["Account"], provider), answer["Account"], answer["Arn"])
         scope = _account_scope(caller.account)
-        self._ledger.scopes[scope] = record
-        self._ledger.begin(scope)
+        self._ledger.begin(scope).add(record)
         self._ledger.end(scope)
         return caller
 

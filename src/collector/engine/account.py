@@ -112,10 +112,12 @@ class AccountRun:
     async def _collect(self) -> None:
         await self._scopes.run(self._jobs)
         self.bug = self._scopes.bug
-        for scope, clients in judge_unresolved(self._ledger, self._jobs, self._context.scopes.calls.availability):
+        account = self._session.target.account
+        records, availability = self._ledger.of_account(account), self._context.scopes.calls.availability
+        for scope, clients in judge_unresolved(records, self._jobs, availability):
             log.info("not offered here", **scope._asdict(), clients=clients)
         unselected = set(Catalog.all().types) - set(self._context.catalog.types)
-        incomplete = self._ledger.incomplete_types(self._session.target.account)
+        incomplete = self._ledger.incomplete_types(account)
         for record in self._assembler.close(frozenset(incomplete | unselected)):
             self._writer.take((record,))
             await self._writer.drain()  # no call, which would wait for the sink, comes between

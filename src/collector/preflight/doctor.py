@@ -201,8 +201,8 @@ class _Doctor:
 
     def _report_disabled_regions(self, account: str) -> None:
         remedy = "enable it in the account (account:EnableRegion), or leave it out of --regions"
-        for scope, record in self._reach.ledger.scopes.items():
-            if record.skipped and scope.account == account and scope.region != GLOBAL:
+        for scope, record in self._reach.ledger.of_account(account).items():
+            if record.skipped and scope.region != GLOBAL:
                 subject = f"{scope.region} in {account}"
                 self._find(Check.REGION, subject, "not enabled for the account", remedy, self._regional_types)
 

@@ -125,7 +125,7 @@ class Worker:
             self._parent.send(Rows(task.key, scope, list(pack(convert(page), line_of))))
 
         def done(scope: Scope) -> None:
-            self._parent.send(ScopeEnded(task.key, scope, ledger.scopes.pop(scope)))
+            self._parent.send(ScopeEnded(task.key, scope, ledger.pop(scope)))
 
         output = ScopeOutput(take, self._parent.drain, done)
         scopes = LocalScopes(self._context.scopes, self._account_session(task, ledger), ledger, output)
