@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeAlias
 
@@ -71,7 +71,7 @@ class AccountRun:
         plan = plan_account(context.catalog, session.target, context.scopes.calls.availability)
         self._jobs = plan.jobs
         self._writer = Writer(session.target.account, context.sink, ledger, context.sink_lock)
-        options = replace(context.options, account_name=context.options.account_name or session.target.name)
+        options = context.options.for_account(session.target.name)
         self._assembler = context.assembler.account(session.target, options, ledger)
         self._scopes = self._scope_collector(member)
         self.bug = self._written = False
