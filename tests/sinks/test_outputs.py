@@ -30,7 +30,7 @@ PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 @pytest.fixture(autouse=True)
 def plain_environment(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    for name in (*PROXIES, "JUPITERONE_API_KEY", "JUPITERONE_ACCOUNT", "COLLECTOR_UPLOAD_TOKEN"):
+    for name in PROXIES:
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)
 

@@ -11,17 +11,8 @@ from collector.sinks.encoding import encode, to_file
 from collector.sinks.outputs import TypeCoverage
 from collector.sinks.resend import resend
 from collector.sinks.spool import RunSummary, Spool, SpoolSettings
-from tests.sinks.endpoint import Endpoint, answering, serving
+from tests.sinks.endpoint import answering
 from tests.sinks.factories import RUN, batch, batches, lines, report
-
-
-@pytest.fixture
-async def endpoint():
-    made = Endpoint()
-    async with serving(made.handle) as url:
-        made.url = url
-        yield made
-    assert made.violations == []
 
 
 @pytest.fixture

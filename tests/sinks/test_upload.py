@@ -8,33 +8,17 @@ from aiohttp import web
 
 from collector.sinks.base import DeliveryError
 from collector.sinks.credentials import Token
-from collector.sinks.spool import spool_folders, take_over
+from collector.sinks.spool import spool_folders
 from tests.sinks.endpoint import Endpoint, answering, delaying, resetting, serving
-from tests.sinks.factories import RUN, batch, batches, deliver, lines, record, report, spool, uploading
+from tests.sinks.factories import RUN, batch, batches, deliver, lines, record, report, spool, taken_over, uploading
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-@pytest.fixture
-async def endpoint():
-    made = Endpoint()
-    async with serving(made.handle) as url:
-        made.url = url
-        yield made
-    assert made.violations == []
-
-
-@pytest.fixture(params=[False, True], ids=["in memory", "durable"])
-def durable(request):
-    return request.param
-
-
 async def resend(place: Path, url: str, **more):
     """Do what `collector upload` does, without its waits."""
-    for folder in spool_folders(place):
-        kept = take_over(folder, 10_000_000)
-        assert kept is not None
+    for kept in taken_over(place):
         await uploading(url, kept, **more).resend()
 
 
