@@ -61,7 +61,8 @@ class ScopeRecord:
     """The calls, entities and problems of one scope. `started` and `ended` are monotonic seconds.
 
     `reached` and `unresolved` hold (client, region) pairs: endpoints that took a connection, and those whose host name does not
-    exist; both are emptied once the host names of the account are judged. `not_offered` are the clients that AWS does not offer here; if the scope is nothing without them, it is `unavailable`.
+    exist; both are emptied once the host names of the account are judged. `not_offered` are the clients that AWS does not offer
+    here; if the scope is nothing without them, it is `unavailable`.
     """
 
     calls: int = 0
