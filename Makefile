@@ -1,4 +1,4 @@
-# Each target first creates the virtual environment if it is missing. PYTHON chooses the interpreter.
+# A target that needs the virtual environment creates it first, and again when the requirements change. PYTHON chooses the interpreter.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import os
 from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any
@@ -12,7 +13,8 @@ from typing import Any
 import pytest
 import structlog
 
-from collector.demo.process import SETTINGS
+from collector.config import ENV_PREFIX, SETTINGS, env_name
+from collector.demo.process import SETTINGS as AWS_SETTINGS
 from collector.demo.server import EstateServer, estate_server
 from tests.runs import Collected, collect
 
@@ -23,6 +25,16 @@ def quiet() -> Iterator[None]:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     yield
     structlog.reset_defaults()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_settings_from_outside() -> Iterator[None]:
+    """Removes the user's settings of the collector from the environment."""
+    names = {env_name(name) for name in SETTINGS}
+    with pytest.MonkeyPatch.context() as environment:
+        for name in [name for name in os.environ if name.upper() in names or name.upper().startswith(ENV_PREFIX)]:
+            environment.delenv(name)
+        yield
 
 
 @pytest.fixture(scope="session")  # moto keeps its state per process: one estate at a time
@@ -72,7 +84,7 @@ def sample(undisturbed: Callable[..., Collected]) -> Collected:
 
 
 def _point_at(estate: EstateServer, environment: pytest.MonkeyPatch) -> None:
-    for name, value in {**SETTINGS, "AWS_ENDPOINT_URL": estate.url}.items():
+    for name, value in {**AWS_SETTINGS, "AWS_ENDPOINT_URL": estate.url}.items():
         environment.setenv(name, value)
 
 

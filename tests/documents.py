@@ -33,9 +33,15 @@ EXIT_CODES = {
     Exit.COMPLETE: "complete: everything in the selection was collected",
     Exit.BUG: "a bug in the collector; the records collected before it are delivered",
     Exit.USAGE: "usage or configuration error, also in the AWS settings of this machine: one line on standard error says what to correct",
-    Exit.PARTIAL: "partial: at least one scope is incomplete, and the report names it; everything else is delivered. `doctor`: there are findings",
-    Exit.NO_ACCOUNT: "no account could be collected: no credentials, or access to every account was denied. `doctor`: nothing can be reached",
-    Exit.UNDELIVERED: "delivery failed",
+    Exit.PARTIAL: "partial: at least one scope is incomplete, and the report names it; everything else is delivered. `doctor`: there are findings."
+    " `plan`: an account is refused. `policy --diff`: the policy does not suffice. `upload`: records were lost with damaged files",
+    Exit.NO_ACCOUNT: "no account could be collected: no credentials, or access to every account was denied. `doctor`, `plan`, `policy --diff role`: nothing can be reached",
+    Exit.UNDELIVERED: "delivery failed: an output or the report could not be written, or batches are left in the spool",
+}
+
+SIGNALS = {
+    "130, 143": "stopped by SIGINT or SIGTERM: complete records are delivered, and the report is written",
+    "141": "the reader of the output has closed it, as `head` does: the run ends silently, and the report is written",
 }
 
 
@@ -94,9 +100,7 @@ def _option_row(name: str, option: Option) -> str:
 def exit_table() -> str:
     """The exit codes."""
     lines = ["| code | description |", "| --- | --- |", *(f"| {int(code)} | {EXIT_CODES[code]} |" for code in Exit)]
-    lines.append(
-        "| 130, 143 | stopped by SIGINT or SIGTERM: complete records are delivered, and the report is written |"
-    )
+    lines += [f"| {codes} | {description} |" for codes, description in SIGNALS.items()]
     return "\n".join(lines)
 
 

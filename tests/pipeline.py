@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from collector.catalog.catalog import Catalog
+from collector.engine.context import Api
 from collector.engine.job import JobRun
 from collector.engine.plan import jobs
 from collector.graph.assemble import Assembler, Page
 from collector.graph.resolve import AccountGraph
-from collector.model import Options, Target
+from collector.model import Options, Scope, Target
 from collector.report import Ledger
 from collector.schema.declarations import RESOURCE
 from collector.schema.names import NAME_KINDS
 from tests.fake import ANSWERS, FakeApi
 
 ACCOUNT = "123456789012"
-REGIONS = ("us-east-1", "eu-west-1")
+TARGET = Target("aws", ACCOUNT, f"arn:aws:iam::{ACCOUNT}:user/tester", ("us-east-1",), ("us-east-1", "eu-west-1"))
 
 
 @dataclass
@@ -39,24 +40,22 @@ async def collect(name: str, *others: str, folder: str | None = None, raw: bool 
     `pointers` are the edges whose missing end belongs to another service.
     """
     catalog = Catalog(tuple(service for service in Catalog.all().services if service.name in (name, *others)))
-    target = Target("aws", ACCOUNT, f"arn:aws:iam::{ACCOUNT}:user/tester", REGIONS[:1], REGIONS)
     ledger = Ledger("run", "0")
-    assembler = Assembler(catalog, Options(raw=raw)).account(target, Options(), ledger)
+    assembler = Assembler(catalog, Options(raw=raw)).account(TARGET, Options(), ledger)
     outcome = Outcome()
-    for job in jobs(catalog, target):
-        service = job.service.name
-        api = FakeApi(ANSWERS / (folder if folder and service == name else service), job.region)
-        record = ledger.begin(job.scope)
 
-        def emit(page: Page, scope=job.scope) -> None:
-            outcome.pages.append(page)
-            for outgoing in assembler.take(page, scope):
-                is_entity = isinstance(outgoing.record["_class"], list)
-                (outcome.entities if is_entity else outcome.relationships).append(outgoing.record)
+    def answers(service: str, region: str) -> FakeApi:
+        api = FakeApi(ANSWERS / (folder if folder and service == name else service), region)
+        api.calls = outcome.calls
+        return api
 
-        await JobRun(job, api, record, emit, width=1).run()
-        ledger.end(job.scope)
-        outcome.calls += api.calls
+    def take(page: Page, scope: Scope) -> None:
+        outcome.pages.append(page)
+        for outgoing in assembler.take(page, scope):
+            is_entity = isinstance(outgoing.record["_class"], list)
+            (outcome.entities if is_entity else outcome.relationships).append(outgoing.record)
+
+    await run_jobs(catalog, ledger, answers, take)
     outcome.pointers = sorted(_pointers(assembler.graph))
     outcome.relationships += [outgoing.record for outgoing in assembler.close(frozenset())]
     outcome.entities.sort(key=lambda record: record["_key"])
@@ -64,6 +63,19 @@ async def collect(name: str, *others: str, folder: str | None = None, raw: bool 
     report = ledger.report(())
     outcome.problems = [problem for scope in report["scopes"] for problem in scope["problems"]]
     return outcome
+
+
+async def run_jobs(
+    catalog: Catalog, ledger: Ledger, api: Callable[[str, str], Api], take: Callable[[Page, Scope], None]
+) -> None:
+    """Run the jobs of `TARGET` one after the other. `api` gives the answers for a service in a region; `take` gets the pages."""
+    for job in jobs(catalog, TARGET):
+
+        def emit(page: Page, scope: Scope = job.scope) -> None:
+            take(page, scope)
+
+        await JobRun(job, api(job.service.name, job.region), ledger.begin(job.scope), emit, width=1).run()
+        ledger.end(job.scope)
 
 
 def _pointers(graph: AccountGraph) -> Iterator[str]:

@@ -16,6 +16,7 @@ from collector.engine.run import Run, RunResult
 from collector.model import Batch
 from collector.report import Report
 from collector.workers.pool import worker_processes
+from tests.waits import no_sleep
 
 REGIONS = "us-east-1,eu-west-1"
 
@@ -60,10 +61,6 @@ class Collected:
         return next(
             scope for scope in self.report["scopes"] if (scope["service"], scope["region"]) == (service, region)
         )
-
-
-async def no_sleep(_: float) -> None:
-    """A `sleep` that returns at once."""
 
 
 async def collect(

@@ -6,9 +6,7 @@ from contextlib import aclosing
 import pytest
 
 import collector
-from collector.catalog.catalog import UnknownServiceError
 from collector.demo.stub import Fault
-from collector.faults import CallFailed
 from tests.documents import ROOT
 
 
@@ -55,12 +53,12 @@ async def test_closing_the_iterator_ends_the_run(estate):
 
 async def test_refused_credentials_raise(estate):
     estate.stub.faults.append(Fault("sts", code="InvalidClientTokenId", status=403))
-    with pytest.raises(CallFailed, match="InvalidClientTokenId"):
+    with pytest.raises(collector.CallFailed, match="InvalidClientTokenId"):
         [item async for item in collector.collect(settings())]
 
 
 async def test_an_unknown_service_raises(estate):
-    with pytest.raises(UnknownServiceError, match="unknown service 'sqss'"):
+    with pytest.raises(collector.ConfigurationError, match="unknown service 'sqss'"):
         [item async for item in collector.collect(settings(services=("sqss",)))]
 
 

@@ -19,12 +19,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@pytest.fixture(autouse=True)
-def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in Settings.model_fields:
-        monkeypatch.delenv(env_name(name), raising=False)
-
-
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     """A file that says how many requests, at which level, and where."""

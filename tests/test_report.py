@@ -94,11 +94,11 @@ def test_only_problems_of_a_client_that_is_not_offered_are_none():
 
 def test_what_another_process_learnt_of_endpoints_is_added():
     record, other = _ledger(EC2).scopes[EC2], _ledger(EC2).scopes[EC2]
-    other.reached.add(("ec2", "us-east-1"))
-    other.unresolved.add(("ec2", "us-east-9"))
+    other.reached = frozenset({("ec2", "us-east-1")})
+    other.unresolved = frozenset({("ec2", "us-east-9")})
     other.not_offered.add("sns")
     record.add(pickle.loads(pickle.dumps(other)))
-    assert (record.reached, record.unresolved) == ({("ec2", "us-east-1")}, {("ec2", "us-east-9")})
+    assert (record.reached, record.unresolved) == (other.reached, other.unresolved)
     assert (record.not_offered, record.unavailable) == ({"sns"}, False)
 
 
@@ -158,6 +158,23 @@ def test_incomplete_types_are_those_of_one_account_or_of_all():
     ledger.scopes[OTHER].fail(_failure(Reason.DENIED), {"aws_account"})
     assert ledger.incomplete_types(EC2.account) == {"aws_vpc"}
     assert ledger.incomplete_types() == {"aws_vpc", "aws_account"}
+
+
+def test_what_concerns_one_account_reads_no_scope_of_another():
+    ledger = _ledger(EC2, SQS, OTHER)
+    ledger.scopes[OTHER] = object()  # type: ignore[assignment]  # has nothing that could be read
+    ledger.scopes[EC2].fail(_failure(Reason.DENIED), {"aws_vpc"})
+    assert ledger.of_account(EC2.account) == {scope: ledger.scopes[scope] for scope in (EC2, SQS)}
+    assert ledger.incomplete_types(EC2.account) == {"aws_vpc"}
+    assert ledger.of_account("777788889999") == {}
+
+
+def test_a_record_that_is_taken_out_is_gone_and_its_scope_can_be_planned_again():
+    ledger = _ledger(EC2, SQS)
+    record = ledger.scopes[EC2]
+    assert ledger.pop(EC2) is record
+    assert ledger.of_account(EC2.account) == ledger.scopes == {SQS: ledger.scopes[SQS]}
+    assert ledger.plan(EC2) is not record
 
 
 def test_entities_relationships_and_mapped_relationships_are_counted_separately():

@@ -10,14 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collector.catalog.catalog import Catalog
-    from collector.config import Settings
+    from collector.config import ConfigurationError, Settings
+    from collector.faults import CallFailed
     from collector.model import Record, __version__
     from collector.report import Report
 
-__all__ = ["Catalog", "Record", "Report", "Settings", "__version__", "collect"]
+__all__ = ["CallFailed", "Catalog", "ConfigurationError", "Record", "Report", "Settings", "__version__", "collect"]
 
 _HOMES = {
+    "CallFailed": "collector.faults",
     "Catalog": "collector.catalog.catalog",
+    "ConfigurationError": "collector.config",
     "Record": "collector.model",
     "Report": "collector.report",
     "Settings": "collector.config",
@@ -33,8 +36,8 @@ def collect(settings: Settings) -> AsyncGenerator[Record, None]:
     left to the caller.
 
     Raises:
-        collector.faults.CallFailed: if no account could be reached.
-        collector.config.ConfigurationError: if a service or a region does not exist.
+        CallFailed: if no account could be reached.
+        ConfigurationError: if a service or a region does not exist, or the AWS settings of this machine cannot be used.
     """
     from collector.workers.stream import stream  # noqa: PLC0415  (loads the AWS SDK)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import os
-import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -98,7 +97,7 @@ def _rates(value: object) -> object:
 
 
 Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
-Region = Annotated[str, Field(pattern=re.compile(r"^[a-z]{2,}(-[a-z]+)+-\d+$").pattern)]
+Region = Annotated[str, Field(pattern=r"^[a-z]{2,}(-[a-z]+)+-\d+$")]
 Regions = Annotated[tuple[Region, ...], BeforeValidator(_words)]
 Outputs = Annotated[tuple[str, ...], BeforeValidator(_words), Field(min_length=1)]
 Headers = Annotated[tuple[str, ...], BeforeValidator(_lines)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import Any, NamedTuple, TypeAlias
 
@@ -172,6 +172,10 @@ class Options:
     tag_account_name: bool = False
     tag_production: bool = False
     raw: bool = False
+
+    def for_account(self, name: str | None) -> Options:
+        """The options for an account that the organization calls `name`, unless a name was given as an option."""
+        return replace(self, account_name=self.account_name or name)
 
     def tags(self) -> dict[str, Any]:
         """The properties that JupiterOne's own configuration calls `@tag`."""

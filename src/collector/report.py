@@ -61,7 +61,8 @@ class ScopeRecord:
     """The calls, entities and problems of one scope. `started` and `ended` are monotonic seconds.
 
     `reached` and `unresolved` hold (client, region) pairs: endpoints that took a connection, and those whose host name does not
-    exist. `not_offered` are the clients that AWS does not offer here; if the scope is nothing without them, it is `unavailable`.
+    exist; both are emptied once the host names of the account are judged. `not_offered` are the clients that AWS does not offer
+    here; if the scope is nothing without them, it is `unavailable`.
     """
 
     calls: int = 0
@@ -72,8 +73,8 @@ class ScopeRecord:
     ended: float | None = None
     skipped: bool = False
     unavailable: bool = False
-    reached: set[tuple[str, str]] = field(default_factory=set)
-    unresolved: set[tuple[str, str]] = field(default_factory=set)
+    reached: frozenset[tuple[str, str]] = frozenset()
+    unresolved: frozenset[tuple[str, str]] = frozenset()
     not_offered: set[str] = field(default_factory=set)
     problems: dict[tuple[str, Reason, str], Problem] = field(default_factory=dict)
 
@@ -139,6 +140,7 @@ class Ledger:
         self._clock = clock
         self._started = clock()
         self.scopes: dict[Scope, ScopeRecord] = {}
+        self._accounts: dict[str, dict[Scope, ScopeRecord]] = {}
         self.types: Counter[str] = Counter()
         self.relationships: Counter[str] = Counter()
         self.mapped = 0
@@ -163,7 +165,19 @@ class Ledger:
 
     def plan(self, scope: Scope) -> ScopeRecord:
         """The record of a scope, created if new. A planned scope stays in the report, even if it is never begun."""
-        return self.scopes.setdefault(scope, ScopeRecord())
+        record = self.scopes.get(scope)
+        if record is None:
+            record = self.scopes[scope] = self._accounts.setdefault(scope.account, {})[scope] = ScopeRecord()
+        return record
+
+    def pop(self, scope: Scope) -> ScopeRecord:
+        """Take the record of a scope out of the ledger."""
+        del self._accounts[scope.account][scope]
+        return self.scopes.pop(scope)
+
+    def of_account(self, account: str) -> Mapping[Scope, ScopeRecord]:
+        """The records of one account."""
+        return self._accounts.get(account, {})
 
     def begin(self, scope: Scope) -> ScopeRecord:
         """Start the clock of a scope."""
@@ -210,10 +224,8 @@ class Ledger:
 
     def incomplete_types(self, account: str | None = None) -> set[str]:
         """The entity types that may be incomplete in some scope of `account`, or of any account."""
-        records = [
-            record for scope, record in self.scopes.items() if not record.skipped and account in (None, scope.account)
-        ]
-        return set().union(*(record.incomplete_types() for record in records))
+        records = (self.scopes if account is None else self.of_account(account)).values()
+        return {type_ for record in records if not record.skipped for type_ in record.incomplete_types()}
 
     def report(self, partial_types: Iterable[str]) -> Report:
         """The run report as documented; `partial_types` are all types that may be incomplete."""

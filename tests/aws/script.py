@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict, deque
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from botocore.exceptions import ClientError
 
@@ -34,6 +34,15 @@ APIS = {
     "list_tokens": "ListTokens",
 }
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class Request(NamedTuple):
+    """An HTTP request that is signed or sent."""
+
+    method: str
+    url: str
+    headers: dict[str, str]
+    body: bytes
 
 
 def error(code: str, message: str = "", status: int = 400) -> ClientError:

@@ -294,7 +294,7 @@ async def test_a_host_name_that_does_not_exist_is_not_tried_again():
     with pytest.raises(CallFailed) as raised:
         await calls_over(clients, record=record).once("svc", "get_thing", {})
     assert (raised.value.reason, raised.value.code) == (Reason.UNREACHABLE, NO_SUCH_HOST)
-    assert (record.unresolved, record.reached, record.retries) == ({("svc", "us-east-1")}, set(), 0)
+    assert (record.unresolved, record.reached, record.retries) == (frozenset({("svc", "us-east-1")}), frozenset(), 0)
 
 
 @pytest.mark.parametrize("errno", [socket.EAI_AGAIN, socket.EAI_FAIL, socket.EAI_SYSTEM])
@@ -303,7 +303,7 @@ async def test_a_resolver_that_fails_is_asked_again_and_proves_nothing(errno):
     with pytest.raises(CallFailed) as raised:
         await calls_over(clients, record=record).once("svc", "get_thing", {})
     assert (raised.value.reason, raised.value.code) == (Reason.UNREACHABLE, "EndpointConnectionError")
-    assert (record.unresolved, record.retries) == (set(), 4)
+    assert (record.unresolved, record.retries) == (frozenset(), 4)
 
 
 @pytest.mark.parametrize(
@@ -313,7 +313,7 @@ async def test_an_endpoint_that_does_not_answer_is_not_taken_for_absent(failure)
     record = ScopeRecord()
     with pytest.raises(CallFailed):
         await calls_over(ScriptedClients(get_thing=[failure] * 5), record=record).once("svc", "get_thing", {})
-    assert (record.unresolved, record.reached) == (set(), set())
+    assert (record.unresolved, record.reached) == (frozenset(), frozenset())
 
 
 async def test_an_error_of_aws_shows_that_the_endpoint_exists():

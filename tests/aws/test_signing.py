@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import NamedTuple
 from unittest.mock import patch
 
 import pytest
@@ -14,6 +13,7 @@ from hypothesis import strategies as st
 
 from collector.aws.credentials import Keys
 from collector.aws.signing import S3_NAMES, CredentialScope, sign
+from tests.aws.script import Request
 
 NOW = datetime(2026, 11, 23, 4, 5, 6, tzinfo=UTC)
 SIGNED = ("X-Amz-Date", "X-Amz-Security-Token", "X-Amz-Content-SHA256", "Authorization")
@@ -43,13 +43,6 @@ _scopes = st.builds(
 )
 
 
-class _Request(NamedTuple):
-    method: str
-    url: str
-    headers: dict[str, str]
-    body: bytes
-
-
 _urls = st.builds(
     lambda scheme, host, path, query: f"{scheme}://{host}/{path}" + (f"?{query}" if query else ""),
     st.sampled_from(["http", "https"]),
@@ -57,16 +50,16 @@ _urls = st.builds(
     _escaped,
     _queries,
 )
-_requests = st.builds(_Request, st.sampled_from(["GET", "POST", "HEAD"]), _urls, _headers, st.binary(max_size=30))
+_requests = st.builds(Request, st.sampled_from(["GET", "POST", "HEAD"]), _urls, _headers, st.binary(max_size=30))
 
 
-def _ours(request: _Request, scope: CredentialScope, keys: Keys) -> dict[str, str]:
+def _ours(request: Request, scope: CredentialScope, keys: Keys) -> dict[str, str]:
     headers = dict(request.headers)
     sign(headers, request.method, request.url, request.body, scope, keys, NOW)
     return {name: headers[name] for name in SIGNED if name in headers}
 
 
-def _of_botocore(request: _Request, scope: CredentialScope, keys: Keys) -> dict[str, str]:
+def _of_botocore(request: Request, scope: CredentialScope, keys: Keys) -> dict[str, str]:
     signed = AWSRequest(request.method, request.url, request.headers, request.body)
     signer = auth.S3SigV4Auth if scope.service in S3_NAMES else auth.SigV4Auth
     with patch.object(auth, "get_current_datetime", lambda: NOW.replace(tzinfo=None)):
@@ -80,7 +73,7 @@ def test_a_signature_equals_botocores(request, scope, keys):
 
 
 def test_a_url_without_a_path_is_signed_with_the_root_path():
-    request = _Request("POST", "https://sts.us-east-1.amazonaws.com", {}, b"")
+    request = Request("POST", "https://sts.us-east-1.amazonaws.com", {}, b"")
     scope, keys = CredentialScope("sts", "us-east-1"), Keys("AKIA", "secret", None)
     assert _ours(request, scope, keys) == _of_botocore(request, scope, keys)
 

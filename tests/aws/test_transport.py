@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any
 from unittest.mock import AsyncMock, patch
 
 import aioboto3
@@ -21,6 +21,7 @@ from collector.aws.credentials import Keys, RequestTarget
 from collector.aws.fast_path import FastPath
 from collector.aws.transport import Received
 from collector.catalog.catalog import Catalog, declarations, operations
+from tests.aws.script import Request
 
 NOW = datetime(2026, 11, 23, 4, 5, 6, tzinfo=UTC)
 REGIONS = ("us-east-1", "eu-central-1", "cn-north-1")
@@ -51,13 +52,6 @@ class _Delegated(Exception):
     pass
 
 
-class _Request(NamedTuple):
-    method: str
-    url: str
-    headers: dict[str, str]
-    body: bytes
-
-
 class _FakePool:
     """Fake connection pool: records each request, then returns the next of `answers` or raises `_Sent`."""
 
@@ -66,7 +60,7 @@ class _FakePool:
         self.answers: list[tuple[int, bytes]] = []
 
     async def fetch(self, method: str, url: str, headers: dict[str, str], body: bytes) -> Received:
-        status, read = self._answer(_Request(method, url, headers, body))
+        status, read = self._answer(Request(method, url, headers, body))
         return Received(status, {"content-type": "application/xml"}, read)
 
     async def send(self, request: Any) -> Any:

@@ -43,12 +43,6 @@ SECONDS = 60
 """More than any of these takes; a process that hangs fails its test."""
 
 
-@pytest.fixture(autouse=True)
-def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in os.environ if name.startswith("COLLECTOR_")]:
-        monkeypatch.delenv(name)
-
-
 class Done(NamedTuple):
     returncode: int
     stdout: str

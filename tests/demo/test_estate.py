@@ -23,13 +23,6 @@ def ids(running_estate):
 
 
 @pytest.fixture(scope="module")
-def cloud(running_estate):
-    cloud = Cloud(running_estate.url)
-    yield cloud
-    cloud.close()
-
-
-@pytest.fixture(scope="module")
 def read(cloud):
     def read(service, operation, region="us-east-1", **params):
         client = cloud.client(service, region)

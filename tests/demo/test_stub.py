@@ -66,13 +66,6 @@ READS = [
 PROTOCOLS = READS[:6]
 
 
-@pytest.fixture(scope="module")
-def cloud(running_estate):
-    cloud = Cloud(running_estate.url)
-    yield cloud
-    cloud.close()
-
-
 @pytest.fixture
 def stub(running_estate):
     stub = running_estate.stub

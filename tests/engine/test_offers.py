@@ -37,16 +37,16 @@ class Account:
         record = self.record(service, region)
         record.fail(CallFailed(f"{client}:List", Reason.UNREACHABLE, code, "x"), ["aws_x"])
         if code == NO_SUCH_HOST:
-            record.unresolved.add((client, region))
+            record.unresolved |= {(client, region)}
         return record
 
     def reached(self, service, client, region):
-        self.record(service, region).reached.add((client, region))
+        self.record(service, region).reached |= {(client, region)}
 
     def judge(self, availability=AVAILABILITY):
         return [
             (scope.service, scope.region, clients)
-            for scope, clients in judge_unresolved(self.ledger, self.jobs, availability)
+            for scope, clients in judge_unresolved(self.ledger.of_account(ACCOUNT), self.jobs, availability)
         ]
 
 
@@ -140,7 +140,7 @@ def test_a_service_that_the_data_do_not_list_in_the_partition_is_judged_by_its_r
 def test_another_partition_proves_nothing():
     account = Account("guardduty")
     account.unresolved("guardduty", "guardduty", NEW)
-    account.record("guardduty", OLD).reached.add(("guardduty", "cn-north-1"))
+    account.record("guardduty", OLD).reached |= {("guardduty", "cn-north-1")}
     assert account.judge() == []
 
 
@@ -148,3 +148,18 @@ def test_without_endpoint_data_a_name_is_judged_by_its_region():
     account = Account("sqs", "sns")
     account.unresolved("sqs", "sqs", NEW)
     assert account.judge(NOTHING_KNOWN) == []
+
+
+def test_what_another_account_reached_does_not_count():
+    account = Account("guardduty")
+    account.unresolved("guardduty", "guardduty", NEW)
+    account.ledger.plan(Scope("444455556666", OLD, "guardduty")).reached |= {("guardduty", OLD)}
+    assert account.judge() == []
+
+
+def test_host_names_are_forgotten_once_they_are_judged():
+    account = Account("guardduty")
+    records = [account.unresolved("guardduty", "guardduty", NEW), account.record("guardduty", OLD)]
+    account.reached("guardduty", "guardduty", OLD)
+    account.judge()
+    assert [(record.reached, record.unresolved) for record in records] == [(frozenset(), frozenset())] * 2

@@ -18,7 +18,8 @@ from collector.demo.stub import Effect, Fault
 from collector.engine.scopes import STALL
 from collector.faults import CallFailed
 from collector.sinks.base import ClosedError, DeliveryError
-from tests.runs import Collected, MemorySink, collect, no_sleep
+from tests.runs import Collected, MemorySink, collect
+from tests.waits import no_sleep
 
 SOME = "ec2,ecs,iam,lambda,s3,sns,sqs"
 """Services of every protocol."""
@@ -50,13 +51,19 @@ async def test_a_single_service_whose_policies_name_others_is_complete(estate, s
 
 def test_keys_are_unique_and_relationships_follow_their_entities(sample):
     seen: set[str] = set()
+    relationships = mapped = 0
     for record in sample.records:
         assert record["_key"] not in seen
         seen.add(record["_key"])
         if "_fromEntityKey" in record:
+            relationships += 1
             assert {record["_fromEntityKey"], record["_toEntityKey"]} <= seen
         if "_mapping" in record:
+            mapped += 1
             assert record["_mapping"]["sourceEntityKey"] in seen
+    counts = sample.report["counts"]
+    assert (relationships, mapped) == (counts["relationships"], counts["mappedRelationships"])
+    assert min(relationships, mapped) > 0
 
 
 def test_the_report_counts_match_the_delivered_records(sample):

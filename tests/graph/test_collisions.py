@@ -24,12 +24,12 @@ from collector.report import Ledger
 from collector.schema.declarations import Template
 from collector.schema.names import NAME_KINDS
 from tests.fake import ANSWERS, FakeApi
-from tests.pipeline import ACCOUNT, REGIONS
+from tests.pipeline import ACCOUNT, TARGET
 from tests.services.test_services import GOLDEN
 
 CATALOG = Catalog.all()
 SCOPE = Scope("1", "r", "s")
-HERE, THERE = REGIONS
+REGIONS = HERE, THERE = TARGET.enabled
 SWAPPED = {
     HERE: THERE,
     "vpc-0": "vpc-1",

@@ -6,14 +6,12 @@ from typing import Any
 
 from collector.analysis.facts import AnalysisLimits
 from collector.catalog.catalog import Catalog
-from collector.engine.job import JobRun
-from collector.engine.plan import jobs
 from collector.graph.analysis_run import AnalysisRun
 from collector.graph.assemble import Assembler, Page
-from collector.model import Options, Target
+from collector.model import Options, Scope
 from collector.report import Exit, Ledger, Status
 from tests.fake import ANSWERS, FakeApi
-from tests.pipeline import ACCOUNT, REGIONS
+from tests.pipeline import ACCOUNT, TARGET, run_jobs
 
 SERVICES = ("ec2", "s3")
 
@@ -35,20 +33,16 @@ class MalformedApi(FakeApi):
 
 async def collect(api: type[FakeApi]) -> tuple[dict[str, dict[str, Any]], Ledger]:
     catalog = Catalog(tuple(service for service in Catalog.all().services if service.name in SERVICES))
-    target = Target("aws", ACCOUNT, f"arn:aws:iam::{ACCOUNT}:user/tester", REGIONS[:1], REGIONS)
     ledger = Ledger("run", "0")
-    assembler = Assembler(catalog, Options()).account(target, Options(), ledger)
+    assembler = Assembler(catalog, Options()).account(TARGET, Options(), ledger)
     records: dict[str, dict[str, Any]] = {}
-    for job in jobs(catalog, target):
-        record = ledger.begin(job.scope)
 
-        def emit(page: Page, scope=job.scope) -> None:
-            records.update({each.record["_key"]: each.record for each in assembler.take(page, scope)})
+    def take(page: Page, scope: Scope) -> None:
+        records.update({each.record["_key"]: each.record for each in assembler.take(page, scope)})
 
-        await JobRun(job, api(ANSWERS / job.service.name, job.region), record, emit, width=1).run()
-        ledger.end(job.scope)
+    await run_jobs(catalog, ledger, lambda service, region: api(ANSWERS / service, region), take)
     records.update({each.record["_key"]: each.record for each in assembler.close(frozenset())})
-    analysis = AnalysisRun(target, assembler.graph.entities, ledger, {})
+    analysis = AnalysisRun(TARGET, assembler.graph.entities, ledger, {})
     facts = assembler.facts.facts(assembler.graph.entities.nameable())
     async for found in analysis.draw(facts, AnalysisLimits()):
         records.update({each.record["_key"]: each.record for each in found})

@@ -17,15 +17,13 @@ import pytest
 
 from collector.analysis.account import analyse
 from collector.catalog.catalog import Catalog
-from collector.engine.job import JobRun
-from collector.engine.plan import jobs
 from collector.faults import Reason
 from collector.graph.assemble import Assembler, ConvertedRow, Page
-from collector.model import Options, Target, Unreadable
+from collector.model import Options, Scope, Unreadable
 from collector.report import Ledger
 from collector.sinks.writer import line_of
 from tests.fake import ANSWERS, FakeApi
-from tests.pipeline import ACCOUNT, REGIONS
+from tests.pipeline import TARGET, run_jobs
 
 CATALOG = Catalog.all()
 ABSURD: tuple[Any, ...] = (
@@ -120,24 +118,20 @@ class Result(NamedTuple):
 
 async def collect(name: str, fault: Fault | None) -> Result:
     catalog = Catalog(tuple(service for service in CATALOG.services if service.name == name))
-    target = Target("aws", ACCOUNT, f"arn:aws:iam::{ACCOUNT}:user/tester", REGIONS[:1], REGIONS)
     ledger = Ledger("run", "0")
-    assembler = Assembler(catalog, Options(raw=True)).account(target, Options(), ledger)
+    assembler = Assembler(catalog, Options(raw=True)).account(TARGET, Options(), ledger)
     keys: set[str] = set()
-    for job in jobs(catalog, target):
-        record = ledger.begin(job.scope)
 
-        def emit(page: Page, scope=job.scope) -> None:
-            rows = list(assembler._convert(page))
-            for row in rows:  # also those whose key is there already: `place` drops them
-                if isinstance(row, ConvertedRow) and row.entity:
-                    assembler.facts.add(row.type, row.entity, row.region)
-            for outgoing in assembler.place(rows, scope):
-                line_of(outgoing.record)
-                keys.add(outgoing.record["_key"])
+    def take(page: Page, scope: Scope) -> None:
+        rows = list(assembler._convert(page))
+        for row in rows:  # also those whose key is there already: `place` drops them
+            if isinstance(row, ConvertedRow) and row.entity:
+                assembler.facts.add(row.type, row.entity, row.region)
+        for outgoing in assembler.place(rows, scope):
+            line_of(outgoing.record)
+            keys.add(outgoing.record["_key"])
 
-        await JobRun(job, FaultyApi(ANSWERS / name, job.region, fault), record, emit, width=1).run()
-        ledger.end(job.scope)
+    await run_jobs(catalog, ledger, lambda service, region: FaultyApi(ANSWERS / service, region, fault), take)
     for outgoing in assembler.close(frozenset()):
         line_of(outgoing.record)
     facts = assembler.facts.facts(assembler.graph.entities.nameable())

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from collector.model import Batch
 from collector.report import Report
 from collector.sinks.credentials import Token
-from collector.sinks.spool import Spool, SpoolSettings
+from collector.sinks.spool import Spool, SpoolSettings, spool_folders, take_over
 from collector.sinks.transport import Http, HttpSettings, UploadRetryPolicy
 from collector.sinks.upload import UploadSink
+from tests.waits import no_sleep
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
 RUN = "5f0d2c3e"
 ACCOUNT = "123456789012"
-
-
-async def no_sleep(_: float) -> None:
-    """Skip waits."""
 
 
 def record(number: int, **more: Any) -> bytes:
@@ -57,6 +58,14 @@ def report(status: str = "complete", partial: tuple[str, ...] = ()) -> Report:
 
 def spool(folder: Any, url: str, *, durable: bool = False, limit: int = 10_000_000, filesystem: Any = None) -> Spool:
     return Spool(SpoolSettings(folder, limit, durable=durable), url, filesystem=filesystem)
+
+
+def taken_over(folder: Path) -> Iterator[Spool]:
+    """The spools that earlier runs have left."""
+    for each in spool_folders(folder):
+        kept = take_over(each, 10_000_000)
+        assert kept is not None
+        yield kept
 
 
 def uploading(

@@ -14,14 +14,14 @@ from collector.sinks.base import DeliveryError
 from collector.sinks.credentials import Token
 from collector.sinks.jupiterone import JupiterOneSink, SyncSettings
 from collector.sinks.shrink import shrink
-from collector.sinks.spool import spool_folders, take_over
 from collector.sinks.synchronization import Synchronization
 from collector.sinks.transport import Http, HttpSettings, UploadRetryPolicy
 from tests.runs import collect
 from tests.sinks.endpoint import serving
-from tests.sinks.factories import ACCOUNT, RUN, batch, batches, deliver, lines, no_sleep, record, report, spool
+from tests.sinks.factories import ACCOUNT, RUN, batch, batches, deliver, lines, record, report, spool, taken_over
 from tests.sinks.fake_jupiterone import ACCOUNT as J1_ACCOUNT
 from tests.sinks.fake_jupiterone import KEY, PATH, FakeJupiterOne
+from tests.waits import no_sleep
 
 ALL_TYPES = frozenset({"aws_sqs_queue", "aws_sqs_has_queue", "aws_instance", "aws_ec2_has_instance"})
 OTHER = "222233334444"
@@ -33,11 +33,6 @@ async def service():
     async with serving(made.handle) as url:
         made.url = url.removesuffix("/in")
         yield made
-
-
-@pytest.fixture(params=[False, True], ids=["in memory", "durable"])
-def durable(request):
-    return request.param
 
 
 def synchronizing(url, kept, *, key=KEY, width=3, attempts=3, **settings):
@@ -52,9 +47,7 @@ def synchronizing(url, kept, *, key=KEY, width=3, attempts=3, **settings):
 
 
 async def resend(place, url, **more):
-    for folder in spool_folders(place):
-        kept = take_over(folder, 10_000_000)
-        assert kept is not None
+    for kept in taken_over(place):
         await synchronizing(url, kept, **more).resend()
 
 

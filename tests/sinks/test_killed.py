@@ -14,8 +14,9 @@ import pytest
 from aiohttp import web
 
 from collector.cli.main import main
+from collector.sinks.encoding import encode
 from tests.sinks.endpoint import Endpoint, answering, serving
-from tests.sinks.factories import batch, lines
+from tests.sinks.factories import batch, lines, spool
 
 ROOT = Path(__file__).parents[2]
 SECRET = "s3cr3t-token"
@@ -35,7 +36,7 @@ async def _collector(*arguments: str, cwd: Path, **environment: str) -> tuple[in
     return process.returncode or 0, stdout.decode(), stderr.decode()
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(6))
 async def test_a_run_killed_at_a_random_moment_loses_nothing_that_was_collected(tmp_path, seed):
     endpoint, random, killed = Endpoint(), Random(seed), asyncio.Event()
 
@@ -111,3 +112,16 @@ def test_upload_accepts_an_empty_folder_and_rejects_a_missing_one(tmp_path, caps
     with pytest.raises(SystemExit) as exited:
         main(["upload", str(tmp_path / folder)])
     assert (exited.value.code, capsys.readouterr().err) == (code, message.format(tmp_path / folder))
+
+
+def test_upload_exits_5_and_names_a_folder_that_cannot_be_sent(tmp_path, capsys):
+    kept = spool(tmp_path, "https://example", durable=True)
+    kept.add(encode(batch(1)))
+    kept.release()
+    (kept.place / "output.json").unlink()
+    with pytest.raises(SystemExit) as exited:
+        main(["upload", str(tmp_path)])
+    assert exited.value.code == 5
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        f"collector: {kept.place}: its original output is unknown; set --output"
+    )

@@ -17,7 +17,7 @@ from collector.sinks.credentials import Token
 from collector.sinks.fan_out import FanOutSink
 from collector.sinks.jupiterone import JupiterOneSink
 from collector.sinks.ndjson import NdjsonSink
-from collector.sinks.outputs import TypeCoverage, leftover_spools, sink
+from collector.sinks.outputs import TypeCoverage, sink
 from collector.sinks.transport import _seconds
 from collector.sinks.upload import UploadSink
 from tests.sinks import certificates
@@ -30,7 +30,7 @@ PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 @pytest.fixture(autouse=True)
 def plain_environment(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    for name in (*PROXIES, "JUPITERONE_API_KEY", "JUPITERONE_ACCOUNT", "COLLECTOR_UPLOAD_TOKEN"):
+    for name in PROXIES:
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)
 
@@ -293,8 +293,3 @@ def test_retry_after_is_seconds_or_a_date(after, seconds):
 @given(st.text())
 def test_any_retry_after_is_a_number_of_seconds(after):
     assert _seconds(after, NOW) >= 0
-
-
-def test_a_missing_spool_folder_is_rejected(tmp_path):
-    with pytest.raises(ConfigurationError, match="is not a folder"):
-        list(leftover_spools(load_settings({}), TypeCoverage(), tmp_path / "nowhere"))

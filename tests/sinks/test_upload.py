@@ -1,43 +1,24 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from typing import TYPE_CHECKING
 
 import pytest
 from aiohttp import web
 
-from collector.config import load_settings
 from collector.sinks.base import DeliveryError
 from collector.sinks.credentials import Token
-from collector.sinks.outputs import TypeCoverage, leftover_spools
-from collector.sinks.spool import spool_folders, take_over
+from collector.sinks.spool import spool_folders
 from tests.sinks.endpoint import Endpoint, answering, delaying, resetting, serving
-from tests.sinks.factories import RUN, batch, batches, deliver, lines, record, report, spool, uploading
+from tests.sinks.factories import RUN, batch, batches, deliver, lines, record, report, spool, taken_over, uploading
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-@pytest.fixture
-async def endpoint():
-    made = Endpoint()
-    async with serving(made.handle) as url:
-        made.url = url
-        yield made
-    assert made.violations == []
-
-
-@pytest.fixture(params=[False, True], ids=["in memory", "durable"])
-def durable(request):
-    return request.param
-
-
 async def resend(place: Path, url: str, **more):
     """Do what `collector upload` does, without its waits."""
-    for folder in spool_folders(place):
-        kept = take_over(folder, 10_000_000)
-        assert kept is not None
+    for kept in taken_over(place):
         await uploading(url, kept, **more).resend()
 
 
@@ -306,22 +287,6 @@ async def test_the_url_in_a_message_has_no_query(endpoint, tmp_path):
     with pytest.raises(DeliveryError) as error:
         await deliver(uploading(url, spool(tmp_path, url)), batches(1), report())
     assert "s3cr3t" not in str(error.value)
-
-
-async def test_the_spool_of_a_run_in_progress_is_skipped(endpoint, tmp_path, capsys):
-    kept = spool(tmp_path, endpoint.url, durable=True)
-    sink = uploading(endpoint.url, kept)
-    endpoint.fault = answering(400, times=99)
-    await sink.open()
-    await sink.write(batch(1))
-    assert list(leftover_spools(load_settings({}), TypeCoverage(), tmp_path)) == []
-    with pytest.raises(DeliveryError):
-        await sink.close(report())
-    spools = list(leftover_spools(load_settings({}), TypeCoverage(), tmp_path))
-    assert [each.kept for each, _ in spools] == [[(1,)]]
-    for each, _ in spools:
-        each.release()
-    assert json.loads((spool_folders(tmp_path)[0] / "output.json").read_bytes())["output"] == endpoint.url
 
 
 async def test_a_spool_that_cannot_be_written_ends_the_run(endpoint, tmp_path):

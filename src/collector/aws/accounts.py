@@ -95,8 +95,7 @@ class Accounts:
             raise
         caller = Caller(Identity(answer["Account"], provider), answer["Account"], answer["Arn"])
         scope = _account_scope(caller.account)
-        self._ledger.scopes[scope] = record
-        self._ledger.begin(scope)
+        self._ledger.begin(scope).add(record)
         self._ledger.end(scope)
         return caller
 
@@ -106,11 +105,12 @@ class Accounts:
         Raises:
             ConfigurationError: if neither botocore nor AWS lists one of them in the caller's partition.
         """
-        existing = set(await self._partition_regions(caller.partition))
+        home = self._home_of(caller)
+        existing = set(self._context.availability.partition_regions(home))
         unknown = [region for region in self._settings.regions if region not in existing]
         if unknown:
-            calls = self._calls(caller.account, caller.identity, self._home_of(caller))
-            existing |= set(await self._regions(calls, caller.partition))
+            calls = self._calls(caller.account, caller.identity, home)
+            existing |= set(await self._regions(calls, home))
         for region in unknown:
             if region not in existing:
                 raise ConfigurationError(f"unknown region {region!r} in partition {caller.partition}")
@@ -145,11 +145,12 @@ class Accounts:
         identity = self.identity_for(member, caller)
         scope = _account_scope(member.account)
         record = self._ledger.begin(scope)
-        calls = ScopeCalls(self._context, identity, self._home_of(caller), record)
+        home = self._home_of(caller)
+        calls = ScopeCalls(self._context, identity, home, record)
         arn = caller.arn
         if member.role:
             arn = (await calls.once("sts", "get_caller_identity", {}))["Arn"]
-        enabled = {region for region, on in (await self._regions(calls, caller.partition)).items() if on}
+        enabled = {region for region, on in (await self._regions(calls, home)).items() if on}
         self._ledger.end(scope)
         regions = self._regions_to_collect(member.account, enabled)
         target = Target(
@@ -230,8 +231,8 @@ class Accounts:
                 self._ledger.skip(Scope(account, region, "account"), failure)
         return tuple(region for region in select_regions(configured, enabled) if region in enabled)
 
-    async def _regions(self, calls: ScopeCalls, partition: str) -> dict[str, bool]:
-        """Every region of the account and whether it is enabled.
+    async def _regions(self, calls: ScopeCalls, home: str) -> dict[str, bool]:
+        """Every region of the account, whose partition is that of `home`, and whether it is enabled.
 
         Falls back from EC2 to the Account API if the call is denied, and to one call in each region if that fails too.
         """
@@ -240,19 +241,19 @@ class Accounts:
         except CallFailed as failure:
             if failure.reason not in (Reason.DENIED, Reason.DENIED_BY_SCP):
                 raise
-            return await self._regions_of_account_api(calls, partition)
+            return await self._regions_of_account_api(calls, home)
         return {row["RegionName"]: row.get("OptInStatus") != "not-opted-in" for row in answer.get("Regions", [])}
 
-    async def _regions_of_account_api(self, calls: ScopeCalls, partition: str) -> dict[str, bool]:
+    async def _regions_of_account_api(self, calls: ScopeCalls, home: str) -> dict[str, bool]:
         try:
             pages = calls.pages("account", "list_regions", {"MaxResults": 50})
             rows = [row async for page in pages for row in page.get("Regions", [])]
             return {row["RegionName"]: row["RegionOptStatus"] in ("ENABLED", "ENABLED_BY_DEFAULT") for row in rows}
         except CallFailed:
-            return await self._probe_regions(calls, partition)
+            return await self._probe_regions(calls, home)
 
-    async def _probe_regions(self, calls: ScopeCalls, partition: str) -> dict[str, bool]:
-        """Call STS in every region of the partition: in a disabled region it rejects the credentials."""
+    async def _probe_regions(self, calls: ScopeCalls, home: str) -> dict[str, bool]:
+        """Call STS in every known region of the partition: in a disabled region it rejects the credentials."""
         states: dict[str, bool] = {}
 
         async def probe(region: str) -> None:
@@ -262,12 +263,8 @@ class Accounts:
             except CallFailed:
                 states[region] = False
 
-        await for_each(await self._partition_regions(partition), probe, 8)
+        await for_each(sorted(self._context.availability.partition_regions(home)), probe, 8)
         return states
-
-    async def _partition_regions(self, partition: str) -> tuple[str, ...]:
-        """The regions of a partition in botocore's endpoint data."""
-        return tuple(await self._session._session.get_available_regions("ec2", partition))  # noqa: SLF001  (aioboto3's lacks an await)
 
 
 def _account_scope(account: str) -> Scope:

@@ -273,11 +273,11 @@ class ScopeCalls:
 
     def _answered(self, call: _Call) -> None:
         self._context.breaker.answered(call.region)
-        self._record.reached.add((call.service, call.region))
+        self._record.reached |= {(call.service, call.region)}
 
     def _failed(self, call: _Call, classification: Classification) -> CallFailed:
         if classification.code == NO_SUCH_HOST:
-            self._record.unresolved.add((call.service, call.region))
+            self._record.unresolved |= {(call.service, call.region)}
         return CallFailed(
             call.name,
             classification.reason,

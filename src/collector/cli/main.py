@@ -70,9 +70,9 @@ def collect(**arguments: Any) -> None:
 def demo(**arguments: Any) -> None:
     """Collect an embedded sample estate. Needs no AWS account."""
     settings = _settings(arguments)
-    from collector.cli import run_command
+    from collector.cli import demo_command
 
-    run_command.demo(settings)
+    demo_command.demo(settings)
 
 
 @cli.command(

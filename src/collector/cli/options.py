@@ -7,7 +7,6 @@ from functools import reduce
 from typing import Any, TypeAlias
 
 import rich_click as click
-from pydantic_core import PydanticUndefined
 
 from collector.config import SETTINGS, Group, Option, Settings
 
@@ -38,8 +37,8 @@ def given(arguments: dict[str, Any]) -> dict[str, Any]:
 
 def default_of(name: str) -> str:
     """A setting's default as text; empty if there is none, or if it is a switch that is off."""
-    value = Settings.model_fields[name].default
-    if value is PydanticUndefined or value in (None, (), False, 0):
+    value = _default(name)
+    if value in (None, (), {}, False, 0):
         return ""
     if isinstance(value, tuple):
         return ",".join(value)
@@ -60,10 +59,14 @@ def _option(name: str, option: Option) -> Decorator:
         return click.option(*short, *_flags(name, option), name, count=True, default=None, help=text)
     if not option.metavar:
         return click.option(*short, "/".join(_flags(name, option)), name, default=None, help=text)
-    repeatable = isinstance(Settings.model_fields[name].default, tuple) or name == "rates"
+    repeatable = isinstance(_default(name), tuple | dict)
     return click.option(
         *_flags(name, option), name, default=None, help=text, metavar=option.metavar, multiple=repeatable
     )
+
+
+def _default(name: str) -> Any:
+    return Settings.model_fields[name].get_default(call_default_factory=True)
 
 
 def _flags(name: str, option: Option) -> tuple[str, ...]:

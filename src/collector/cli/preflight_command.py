@@ -14,6 +14,7 @@ from collector.config import Settings
 from collector.faults import CallFailed
 from collector.preflight import commands
 from collector.preflight.commands import Output
+from collector.preflight.rates import check_rates
 from collector.report import Exit
 
 
@@ -38,7 +39,7 @@ def policy(settings: Settings, layout: str, partition: str, against: str | None,
 
 
 def _catalog(settings: Settings) -> Catalog:
-    commands.check_rates(settings)
+    check_rates(settings)
     return Catalog.all().choose(settings.services, settings.skip_services)
 
 

@@ -1,8 +1,7 @@
-"""`collect`, `demo` and `upload`: run, show, report, exit."""
+"""`collect` and `upload`: run, show, report, exit."""
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,15 +16,14 @@ from collector.cli import console
 from collector.cli.event_loop import run_async
 from collector.cli.exits import fail
 from collector.config import ConfigurationError, Settings
-from collector.demo.process import MissingExtraError, sample_estate
-from collector.demo.tally import Tally
 from collector.engine.run import Run, RunResult
 from collector.faults import CallFailed
+from collector.preflight.rates import check_rates
 from collector.report import SIGNAL_BASE, Exit, Report
 from collector.schema.declarations import Entity
 from collector.sinks import outputs
 from collector.sinks.base import DeliveryError, Sink
-from collector.sinks.files import is_stream, replace_file
+from collector.sinks.files import replace_file, unwritable
 from collector.sinks.resend import resend
 from collector.workers.pool import worker_processes
 
@@ -36,46 +34,22 @@ def collect(settings: Settings) -> NoReturn:
     Raises:
         ConfigurationError: if something was asked for that does not exist.
     """
-    finish(_run(settings, outputs.sink(settings, _types(settings))))
-
-
-def demo(settings: Settings) -> NoReturn:
-    """The same against the sample estate, including services outside the default set.
-
-    Raises:
-        ConfigurationError: if moto is not installed.
-    """
-    catalog = Catalog.all()
-    if not settings.services:
-        settings = settings.model_copy(update={"services": tuple(service.name for service in catalog.services)})
-    tally = Tally(outputs.sink(settings, _types(settings)))
-    try:
-        with sample_estate():
-            result = _run(settings, tally, unlimited=True)
-    except MissingExtraError as error:
-        raise ConfigurationError(str(error)) from error
-    if not result.closed and settings.log_format != "json":  # there the summary is the last line
-        console.message(
-            settings, f"JupiterOne's published data model for AWS: {tally.seen.summary(catalog)} in this estate"
-        )
-    finish(result)
+    finish(run_into(outputs.sink(settings, type_coverage(settings)), settings))
 
 
 def upload(settings: Settings, spool: Path) -> None:
     """Send what earlier runs left in a spool.
 
     Raises:
-        ConfigurationError: if there is no spool, or no address to send it to.
+        ConfigurationError: if there is no such folder, or a setting is not valid.
     """
-    try:
-        resent = run_async(resend(settings, _types(settings), spool))
-    except DeliveryError as error:
-        fail(str(error), Exit.UNDELIVERED)
+    resent = run_async(resend(settings, type_coverage(settings), spool))
+    if resent.batches:
+        console.message(settings, f"{resent.batches} batches sent")
+    elif not resent.problems:
+        console.message(settings, f"nothing is left to send in {spool}")
     if resent.problems:
         fail("\ncollector: ".join(resent.problems), Exit.UNDELIVERED)
-    console.message(
-        settings, f"{resent.batches} batches sent" if resent.batches else f"nothing is left to send in {spool}"
-    )
     if resent.lost:
         fail(f"{resent.lost} records were lost with torn files", Exit.PARTIAL)
 
@@ -91,13 +65,18 @@ def finish(result: RunResult) -> NoReturn:
     sys.exit({"complete": Exit.COMPLETE, "partial": Exit.PARTIAL, "failed": Exit.NO_ACCOUNT}[result.report["status"]])
 
 
-def _run(settings: Settings, sink: Sink, *, unlimited: bool = False) -> RunResult:
-    _check_rates(settings)
+def run_into(sink: Sink, settings: Settings, *, unlimited: bool = False) -> RunResult:
+    """Collect into a sink, show the result and write the report. Leaves with an exit code if there is no result, or it was not delivered.
+
+    Raises:
+        ConfigurationError: if something was asked for that does not exist.
+    """
+    check_rates(settings)
     catalog = Catalog.all().choose(settings.services, settings.skip_services)
     processes = worker_processes(settings, unlimited=unlimited)
     run = Run(settings, catalog, sink, processes=processes, unlimited=unlimited)
-    if settings.report:
-        _check_writable(settings.report)
+    if settings.report and (fault := unwritable(str(settings.report))):  # told before the run, not after it
+        raise ConfigurationError(f"cannot write the report: {fault}")
     try:
         with console.progress(run.ledger, enabled=settings.progress and not settings.quiet):
             result = run_async(run())
@@ -123,7 +102,7 @@ def _show(settings: Settings, report: Report, account_names: Mapping[str, str]) 
         console.show(report, account_names, services=settings.verbose > 0)
 
 
-def _types(settings: Settings) -> outputs.TypeCoverage:
+def type_coverage(settings: Settings) -> outputs.TypeCoverage:
     """All types, for endpoints that delete what a run did not return; with `regions`, regional types may be incomplete."""
     catalog = Catalog.all()
     regional = [
@@ -134,23 +113,6 @@ def _types(settings: Settings) -> outputs.TypeCoverage:
     ]
     unseen = catalog.affected_types(regional) if settings.regions else frozenset[str]()
     return outputs.TypeCoverage(catalog.affected_types(catalog.types), unseen)
-
-
-def _check_rates(settings: Settings) -> None:
-    if settings.rates:
-        from collector.preflight.commands import check_rates  # noqa: PLC0415  (loads botocore's models, which few runs need)
-
-        check_rates(settings)
-
-
-def _check_writable(report: Path) -> None:
-    """Refuse a report that cannot be written before the run, not after it."""
-    if not report.parent.is_dir():
-        raise ConfigurationError(f"cannot write the report: {report.parent} is not a directory")
-    if report.is_dir():
-        raise ConfigurationError(f"cannot write the report: {report} is a directory")
-    if not os.access(report if is_stream(str(report)) else report.parent, os.W_OK):  # it is written beside, and renamed
-        raise ConfigurationError(f"cannot write the report: {report} is not writable")
 
 
 def _write(path: Path, report: Report) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeAlias
 
@@ -71,7 +71,7 @@ class AccountRun:
         plan = plan_account(context.catalog, session.target, context.scopes.calls.availability)
         self._jobs = plan.jobs
         self._writer = Writer(session.target.account, context.sink, ledger, context.sink_lock)
-        options = replace(context.options, account_name=context.options.account_name or session.target.name)
+        options = context.options.for_account(session.target.name)
         self._assembler = context.assembler.account(session.target, options, ledger)
         self._scopes = self._scope_collector(member)
         self.bug = self._written = False
@@ -112,10 +112,12 @@ class AccountRun:
     async def _collect(self) -> None:
         await self._scopes.run(self._jobs)
         self.bug = self._scopes.bug
-        for scope, clients in judge_unresolved(self._ledger, self._jobs, self._context.scopes.calls.availability):
+        account = self._session.target.account
+        records, availability = self._ledger.of_account(account), self._context.scopes.calls.availability
+        for scope, clients in judge_unresolved(records, self._jobs, availability):
             log.info("not offered here", **scope._asdict(), clients=clients)
         unselected = set(Catalog.all().types) - set(self._context.catalog.types)
-        incomplete = self._ledger.incomplete_types(self._session.target.account)
+        incomplete = self._ledger.incomplete_types(account)
         for record in self._assembler.close(frozenset(incomplete | unselected)):
             self._writer.take((record,))
             await self._writer.drain()  # no call, which would wait for the sink, comes between

@@ -79,7 +79,7 @@ class LocalAccounts:
 
 
 def _log_done(member: Member, ledger: Ledger) -> None:
-    records = [record for scope, record in ledger.scopes.items() if scope.account == member.account]
+    records = ledger.of_account(member.account).values()
     log.info(
         "account done",
         account=member.account,

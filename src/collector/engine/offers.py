@@ -6,25 +6,26 @@ judged when all of its scopes have ended: by then it is known which other names 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from collector.aws.availability import Availability, Offer
 from collector.aws.faults import NO_SUCH_HOST
 from collector.engine.plan import Job, listing_clients
 from collector.model import Scope
-from collector.report import Ledger
+from collector.report import ScopeRecord
 
 
 def judge_unresolved(
-    ledger: Ledger, jobs: Iterable[Job], availability: Availability
+    records: Mapping[Scope, ScopeRecord], jobs: Iterable[Job], availability: Availability
 ) -> Iterator[tuple[Scope, list[str]]]:
     """Take back the failures of clients that AWS does not offer in a scope, and yield each such scope with these clients.
 
-    A scope whose rows all come from such clients becomes unavailable.
+    A scope whose rows all come from such clients becomes unavailable. `records` are those of the whole account; what they say about
+    host names is removed.
     """
-    reached = frozenset(pair for record in ledger.scopes.values() for pair in record.reached)
+    reached = frozenset(pair for record in records.values() for pair in record.reached)
     for job in jobs:
-        record = ledger.scopes[job.scope]
+        record = records[job.scope]
         failed = {client for client, _ in record.unresolved}
         absent = {
             client
@@ -35,6 +36,8 @@ def judge_unresolved(
             record.mark_not_offered(absent, NO_SUCH_HOST)
             record.unavailable = listing_clients(job) <= record.not_offered
             yield job.scope, sorted(absent)
+    for record in records.values():
+        record.reached = record.unresolved = frozenset()
 
 
 def is_absent(client: str, region: str, reached: frozenset[tuple[str, str]], availability: Availability) -> bool:

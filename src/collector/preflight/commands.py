@@ -23,7 +23,6 @@ class Output(NamedTuple):
     text: str
     code: Exit = Exit.COMPLETE
     error: str = ""
-    """A line for standard error."""
 
 
 async def plan(settings: Settings, catalog: Catalog, layout: str) -> Output:
@@ -97,23 +96,6 @@ def _diff_lines(
         else:
             yield f"{name}: {'suffices' if diff.suffices else 'does not suffice'}"
             yield from diff.lines(required)
-
-
-def check_rates(settings: Settings) -> None:
-    """Check that every configured rate names a client or an operation that is called.
-
-    Raises:
-        ConfigurationError: when a rate names anything else.
-    """
-    if not settings.rates:
-        return  # the actions of all services need botocore's models, which are slow to load
-    operations = {name for names in policy.required_actions(Catalog.all()).operations.values() for name in names}
-    names = {*operations, *(name.split(":")[0] for name in operations), "sts", "organizations"}
-    for name in settings.rates:
-        if name not in names:
-            raise ConfigurationError(
-                f"[rates]: no client or operation that is called is named {name!r}; use names like 'ec2' or 'ec2:DescribeVpcs'"
-            )
 
 
 def _text(lines: Iterable[Any]) -> str:

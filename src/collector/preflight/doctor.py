@@ -5,13 +5,11 @@ Each finding names the fault, the entity types that would be missing, and the re
 
 from __future__ import annotations
 
-import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from itertools import groupby
-from pathlib import Path
 from typing import Any
 
 from collector.aws.accounts import AccountSession, Caller, Member
@@ -29,7 +27,7 @@ from collector.preflight.reach import QUICK_RETRIES, Reach, open_reach
 from collector.report import Exit
 from collector.schema.declarations import Entity
 from collector.sinks.check import check as check_uploads
-from collector.sinks.files import check_file, is_stream
+from collector.sinks.files import check_file, unwritable
 from collector.sinks.outputs import is_url
 
 SHOWN = 8
@@ -203,8 +201,8 @@ class _Doctor:
 
     def _report_disabled_regions(self, account: str) -> None:
         remedy = "enable it in the account (account:EnableRegion), or leave it out of --regions"
-        for scope, record in self._reach.ledger.scopes.items():
-            if record.skipped and scope.account == account and scope.region != GLOBAL:
+        for scope, record in self._reach.ledger.of_account(account).items():
+            if record.skipped and scope.region != GLOBAL:
                 subject = f"{scope.region} in {account}"
                 self._find(Check.REGION, subject, "not enabled for the account", remedy, self._regional_types)
 
@@ -282,6 +280,7 @@ def _fix_permission(action: str, why: str, arn: str) -> str:
 
 
 def _unusable_files(settings: Settings) -> Iterator[Finding]:
+    targets: list[tuple[str, str]] = []
     for output in settings.output:
         if not is_url(output):
             try:
@@ -289,13 +288,11 @@ def _unusable_files(settings: Settings) -> Iterator[Finding]:
             except ConfigurationError as error:
                 yield Finding(Check.OUTPUT, f"--output {output}", str(error), "correct the name")
             else:
-                yield from _unwritable("--output", output)
+                targets.append(("--output", output))
     if settings.report:
-        yield from _unwritable("--report", str(settings.report))
-
-
-def _unwritable(option: str, target: str) -> Iterator[Finding]:
-    folder = Path(target).parent
-    if not is_stream(target) and not (folder.is_dir() and os.access(folder, os.W_OK)):
-        fault = f"{folder} is not a writable directory"
-        yield Finding(Check.OUTPUT, f"{option} {target}", fault, "create the directory, or make it writable")
+        targets.append(("--report", str(settings.report)))
+    for option, target in targets:
+        if fault := unwritable(target):
+            yield Finding(
+                Check.OUTPUT, f"{option} {target}", fault, "name a file in a directory that is there and writable"
+            )

@@ -13,7 +13,7 @@ from collector.aws.rates import Rates
 from collector.catalog.catalog import Catalog
 from collector.config import Settings
 from collector.faults import CallFailed
-from collector.model import Scope
+from collector.model import GLOBAL, Scope
 from collector.preflight.call_estimate import CallEstimate, CallKind, PlannedCall, estimate_calls
 from collector.preflight.doctor import pluralize, summarize
 from collector.preflight.reach import QUICK_RETRIES, open_reach
@@ -64,7 +64,7 @@ class PlanReport:
         for account, why in sorted(self.refused.items()):
             yield f"account {account}: refused: {why}"
         for scope, why in sorted(self.skipped.items()):
-            region = "" if scope.region == "global" else f" ({scope.region})"
+            region = "" if scope.region == GLOBAL else f" ({scope.region})"
             yield f"account {scope.account}: skipped: {why}{region}"
         yield ""
         yield from _table(self.estimates)

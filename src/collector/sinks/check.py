@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from collector.config import ConfigurationError, Settings
 from collector.sinks.base import DeliveryError
-from collector.sinks.outputs import JUPITERONE, endpoint
+from collector.sinks.outputs import JUPITERONE, endpoint, is_url
 from collector.sinks.synchronization import Synchronization
 from collector.sinks.transport import Http, RefusedError, without_query
 
@@ -29,7 +29,7 @@ async def check(settings: Settings) -> list[Fault]:
     single_attempt = settings.model_copy(
         update={"upload_attempts": 1, "upload_timeout": min(settings.upload_timeout, 15.0)}
     )
-    faults = [await _fault(single_attempt, output) for output in settings.output if "://" in output]
+    faults = [await _fault(single_attempt, output) for output in settings.output if is_url(output)]
     return [fault for fault in faults if fault is not None]
 
 

@@ -23,17 +23,13 @@ Number: TypeAlias = tuple[int, ...]
 
 @dataclass(frozen=True, slots=True)
 class EncodedBatch:
-    """Records of one account: `entities` lines, then `relationships` lines, as gzip in `body`.
-
-    `size` is the number of bytes before compression.
-    """
+    """Records of one account: `entities` lines, then `relationships` lines, as gzip in `body`."""
 
     run: str
     number: Number
     account: str
     entities: int
     relationships: int
-    size: int
     body: bytes = field(repr=False)
 
     @property
@@ -71,15 +67,13 @@ class EncodedBatch:
 def encode(batch: Batch, *, copies: bool = False) -> EncodedBatch:
     """Compress a batch, with the chosen shared records or, as `copies`, all. CPU-bound: call it in a thread."""
     entities, relationships = batch.records(copies=copies)
-    data = b"\n".join((*entities, *relationships, b""))
     return EncodedBatch(
         batch.run,
         (batch.sequence,),
         batch.account,
         len(entities),
         len(relationships),
-        len(data),
-        _compressed(data),
+        _compressed(b"\n".join((*entities, *relationships, b""))),
     )
 
 
@@ -91,7 +85,6 @@ def to_file(batch: EncodedBatch) -> bytes:
         "account": batch.account,
         "entities": batch.entities,
         "relationships": batch.relationships,
-        "size": batch.size,
         "length": len(batch.body),
         "crc32": zlib.crc32(batch.body),
     }
@@ -112,7 +105,6 @@ def from_file(data: bytes) -> tuple[EncodedBatch, int] | None:
             metadata["account"],
             metadata["entities"],
             metadata["relationships"],
-            metadata["size"],
             body,
         )
         intact = len(body) == metadata["length"] and zlib.crc32(body) == metadata["crc32"]
@@ -130,9 +122,8 @@ def _recover(damaged: EncodedBatch) -> tuple[EncodedBatch, int] | None:
 
 
 def _with_lines(batch: EncodedBatch, lines: Sequence[bytes], entities: int) -> EncodedBatch:
-    data = b"\n".join((*lines, b""))
-    body = _compressed(data)
-    return replace(batch, entities=entities, relationships=len(lines) - entities, size=len(data), body=body)
+    body = _compressed(b"\n".join((*lines, b"")))
+    return replace(batch, entities=entities, relationships=len(lines) - entities, body=body)
 
 
 def _decompress_prefix(damaged: bytes, step: int = 512) -> bytes:

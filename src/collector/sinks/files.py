@@ -6,6 +6,7 @@ A regular file is written under its name with `.part` added, and renamed when it
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import shutil
@@ -20,9 +21,7 @@ import structlog
 
 from collector.config import ConfigurationError
 from collector.sinks.base import DeliveryError
-
-if sys.platform != "win32":
-    import fcntl
+from collector.sinks.filesystem import lock
 
 log = structlog.get_logger()
 
@@ -65,6 +64,29 @@ def is_stream(target: str) -> bool:
     except (OSError, ValueError):
         return False
     return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
+def unwritable(target: str) -> str | None:
+    """Why a target cannot be written, as far as that can be told without opening it; None if nothing speaks against it."""
+    if target == STANDARD_OUTPUT:
+        return None
+    if (descriptor := _descriptor(target)) is not None:
+        return None if _is_open_for_writing(descriptor) else f"{target} is not open for writing"
+    path = Path(os.path.realpath(target))
+    if path.is_dir():
+        return f"{target} is a directory"
+    if not is_stream(target):  # it is written beside its name, and renamed
+        path = path.parent
+        if not path.is_dir():
+            return f"{path} is not a directory"
+    return None if os.access(path, os.W_OK) else f"{path} is not writable"
+
+
+def _is_open_for_writing(descriptor: int) -> bool:
+    try:
+        return bool(fcntl.fcntl(descriptor, fcntl.F_GETFL) & (os.O_WRONLY | os.O_RDWR))
+    except OSError:
+        return False
 
 
 def same_files(targets: Iterable[str]) -> bool:
@@ -123,8 +145,6 @@ class PartFile:
         """Give the part file its name, with the permissions of the file that it replaces, and close it."""
         file.flush()
         os.fsync(file.fileno())  # a power failure after the renaming must not leave an empty file
-        if sys.platform == "win32":
-            file.close()  # an open file cannot be renamed there
         with suppress(OSError):
             shutil.copymode(self._name, self._part)
         self._part.replace(self._name)
@@ -136,14 +156,13 @@ class PartFile:
         file.close()
 
     def _lock(self, file: BinaryIO) -> None:
-        if sys.platform == "win32":
-            return
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise DeliveryError(f"cannot write {self._name}: another run is writing {self._part.name}") from None
+            locked = lock(file)
         except OSError:
             log.debug("this file system has no locks", path=str(self._part))
+        else:
+            if not locked:
+                raise DeliveryError(f"cannot write {self._name}: another run is writing {self._part.name}")
 
     def _is_current(self, file: BinaryIO) -> bool:
         try:

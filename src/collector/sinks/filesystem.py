@@ -1,14 +1,11 @@
-"""File operations of a spool, and its lock file."""
+"""File operations of a spool, and locks between processes."""
 
 from __future__ import annotations
 
+import fcntl
 import os
-import sys
 from pathlib import Path
 from typing import BinaryIO
-
-if sys.platform != "win32":
-    import fcntl
 
 
 class FileSystem:
@@ -44,9 +41,7 @@ class FileSystem:
         path.unlink(missing_ok=True)
 
     def sync(self, folder: Path) -> None:
-        """Fsync a folder, so that names created or removed in it survive a power failure. No-op on Windows."""
-        if sys.platform == "win32":
-            return
+        """Fsync a folder, so that names created or removed in it survive a power failure."""
         handle = os.open(folder, os.O_RDONLY)
         try:
             os.fsync(handle)
@@ -54,19 +49,34 @@ class FileSystem:
             os.close(handle)
 
 
-def lock(path: Path) -> BinaryIO | None:
-    """Lock a file and return it open, or None if another process holds the lock. The lock ends with the process.
+def lock(file: BinaryIO) -> bool:
+    """Lock an open file for this process; False if another one holds the lock. Closing the file, or the end of the process, unlocks it.
 
-    On Windows nothing is locked.
+    Raises:
+        OSError: if the file system has no locks.
+    """
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def open_locked(path: Path) -> BinaryIO | None:
+    """Open a lock file and lock it; None if another process holds the lock.
+
+    Raises:
+        OSError: if it cannot be opened, or the file system has no locks.
     """
     file = _open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    if sys.platform != "win32":
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.close()
-            return None
-    return file
+    try:
+        if lock(file):
+            return file
+    except OSError:
+        file.close()
+        raise
+    file.close()
+    return None
 
 
 def _open(path: Path, flags: int) -> BinaryIO:

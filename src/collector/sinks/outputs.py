@@ -6,12 +6,9 @@ import ipaddress
 import os
 import ssl
 import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
-
-import structlog
 
 from collector.config import ConfigurationError, Settings
 from collector.sinks.base import Sink
@@ -21,12 +18,10 @@ from collector.sinks.files import check_file, same_files
 from collector.sinks.jupiterone import JupiterOneSink, SyncSettings
 from collector.sinks.ndjson import NdjsonSink
 from collector.sinks.outbox import SpooledSink
-from collector.sinks.spool import Spool, SpoolSettings, spool_folders, take_over
+from collector.sinks.spool import Spool, SpoolSettings
 from collector.sinks.synchronization import Synchronization
 from collector.sinks.transport import Http, HttpSettings, UploadRetryPolicy, without_query
 from collector.sinks.upload import UploadSink
-
-log = structlog.get_logger()
 
 JUPITERONE = "jupiterone+"
 UNDELIVERED = "collector-undelivered"
@@ -56,39 +51,19 @@ def sink(settings: Settings, types: TypeCoverage) -> Sink:
     return sinks[0] if len(sinks) == 1 else FanOutSink(sinks)
 
 
-def leftover_spools(settings: Settings, types: TypeCoverage, place: Path) -> Iterator[tuple[Spool, SpooledSink]]:
-    """Open the spools in a directory, each with a sink for its original output, or for `--output` if that is set.
-
-    A spool whose run is still in progress is skipped with a warning.
-
-    Raises:
-        ConfigurationError: if `place` is not a folder, or there is no address to send to.
-        DeliveryError: if a run folder cannot be read.
-    """
-    if not place.is_dir():
-        raise ConfigurationError(f"{place} is not a folder")
-    outputs = [output for output in settings.output if is_url(output)]
-    if len(outputs) > 1:
-        raise ConfigurationError("--output: a spool can be sent to one output only")
-    for folder in spool_folders(place):
-        spool = take_over(folder, settings.spool_size)
-        if spool is None:
-            log.warning("skipped a spool whose run is still in progress", spool=str(folder))
-            continue
-        spool.output = outputs[0] if outputs else spool.output
-        if not spool.output:
-            raise ConfigurationError(f"the original output of {folder} is unknown; set --output")
-        yield spool, _spooled_sink(settings, types, spool)
-
-
 def _sink(settings: Settings, types: TypeCoverage, output: str, index: int) -> Sink:
     if not is_url(output):
         check_file(output)
         return NdjsonSink(output)
-    return _spooled_sink(settings, types, Spool(_spool_settings(settings), output, index))
+    return spooled_sink(settings, types, Spool(_spool_settings(settings), output, index))
 
 
-def _spooled_sink(settings: Settings, types: TypeCoverage, spool: Spool) -> SpooledSink:
+def spooled_sink(settings: Settings, types: TypeCoverage, spool: Spool) -> SpooledSink:
+    """A sink for the output of a spool.
+
+    Raises:
+        ConfigurationError: if the output is not valid, or a setting that it needs is missing.
+    """
     url, http = endpoint(settings, spool.output)
     if not spool.output.startswith(JUPITERONE):
         return UploadSink(url, http, spool, width=settings.upload_concurrency)
@@ -108,7 +83,7 @@ def endpoint(settings: Settings, output: str) -> tuple[str, Http]:
         token = Token(
             "COLLECTOR_UPLOAD_TOKEN", settings.upload_token, settings.upload_token_file, settings.upload_token_command
         )
-        return url, Http(_http_settings(settings), token, retry_policy)
+        return url, Http(http_settings(settings), token, retry_policy)
     key = Token(
         "JUPITERONE_API_KEY",
         settings.jupiterone_api_key,
@@ -118,7 +93,7 @@ def endpoint(settings: Settings, output: str) -> tuple[str, Http]:
     if not key.is_configured or not settings.jupiterone_account:
         raise ConfigurationError("a JupiterOne output needs JUPITERONE_API_KEY and JUPITERONE_ACCOUNT")
     account = {"JupiterOne-Account": settings.jupiterone_account}
-    return url, Http(_http_settings(settings, account), key, retry_policy)
+    return url, Http(http_settings(settings, account), key, retry_policy)
 
 
 def _spool_settings(settings: Settings) -> SpoolSettings:
@@ -163,7 +138,12 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def _http_settings(settings: Settings, more: dict[str, str] | None = None) -> HttpSettings:
+def http_settings(settings: Settings, more: dict[str, str] | None = None) -> HttpSettings:
+    """The timeout, headers and certificates of all uploads.
+
+    Raises:
+        ConfigurationError: if a header is not valid, or a certificate cannot be read.
+    """
     return HttpSettings(
         settings.upload_timeout, {**dict(map(_header, settings.header)), **(more or {})}, _tls(settings)
     )

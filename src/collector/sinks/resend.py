@@ -8,9 +8,10 @@ from pathlib import Path
 import structlog
 from anyio import to_thread
 
-from collector.config import Settings
+from collector.config import ConfigurationError, Settings
 from collector.sinks.base import DeliveryError
-from collector.sinks.outputs import TypeCoverage, leftover_spools
+from collector.sinks.outputs import TypeCoverage, endpoint, http_settings, is_url, spooled_sink
+from collector.sinks.spool import Spool, spool_folders, take_over
 
 log = structlog.get_logger()
 
@@ -25,21 +26,66 @@ class ResendResult:
 
 
 async def resend(settings: Settings, types: TypeCoverage, place: Path) -> ResendResult:
-    """Send each run in `place`, one after the other; a failure does not stop the next.
+    """Send each run in `place`, one after the other, to its original output or to `--output`; a failure does not stop the next.
+
+    A spool whose run is still in progress is skipped with a warning.
 
     Raises:
-        ConfigurationError: if `place` is not a folder, or there is no address to send to.
-        DeliveryError: if a folder in it cannot be read.
+        ConfigurationError: if `place` cannot be listed, or a setting that all runs share is not valid.
     """
+    output = _common_output(settings)
     result = ResendResult()
-    for spool, sink in await to_thread.run_sync(list, leftover_spools(settings, types, place)):
-        before = len(spool.kept)
+    for folder in await to_thread.run_sync(_folders, place):
         try:
-            await sink.resend()
+            await _resend_run(settings, types, folder, output, result)
         except DeliveryError as error:
             result.problems.append(str(error))
+        except ConfigurationError as error:
+            result.problems.append(f"{folder}: {error}")
+    return result
+
+
+def _common_output(settings: Settings) -> str | None:
+    """The output that every run is sent to; None if each is sent to its original one."""
+    outputs = [output for output in settings.output if is_url(output)]
+    if len(outputs) > 1:
+        raise ConfigurationError("--output: a spool can be sent to one output only")
+    if not outputs:
+        http_settings(settings)
+        return None
+    endpoint(settings, outputs[0])
+    return outputs[0]
+
+
+def _folders(place: Path) -> list[Path]:
+    if not place.is_dir():
+        raise ConfigurationError(f"{place} is not a folder")
+    try:
+        return spool_folders(place)
+    except OSError as error:
+        raise ConfigurationError(f"cannot read {place}: {error.strerror or error}") from error
+
+
+async def _resend_run(
+    settings: Settings, types: TypeCoverage, folder: Path, output: str | None, result: ResendResult
+) -> None:
+    spool = await to_thread.run_sync(take_over, folder, settings.spool_size)
+    if spool is None:
+        log.warning("skipped a spool whose run is still in progress", spool=str(folder))
+        return
+    before = len(spool.kept)
+    try:
+        await _send(settings, types, spool, output)
+    finally:
+        spool.release()
         result.batches += max(0, before - len(spool.kept))
         result.lost += spool.lost
         for note in dict.fromkeys(spool.notes):
             log.warning(note)
-    return result
+
+
+async def _send(settings: Settings, types: TypeCoverage, spool: Spool, output: str | None) -> None:
+    spool.output = output or spool.output
+    if not spool.output:
+        raise ConfigurationError("its original output is unknown; set --output")
+    await spooled_sink(settings, types, spool).resend()

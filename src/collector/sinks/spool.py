@@ -11,19 +11,21 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import orjson
 
 from collector.report import Report
 from collector.sinks.base import DeliveryError, write_errors
 from collector.sinks.encoding import EncodedBatch, Number, from_file, to_file
-from collector.sinks.filesystem import FileSystem, lock
+from collector.sinks.filesystem import FileSystem, open_locked
 
 SUFFIX, DAMAGED, TEMPORARY = ".batch", ".torn", ".tmp"
 OUTPUT, SUMMARY, LOCK = "output.json", "summary.json", "lock"
 _NAME = re.compile(r"\d{8}(\.\d+)*\.batch")
 _FORMAT = 1
+_UNREADABLE = (OSError, LookupError, TypeError, ValueError)
+"""What reading a file of JSON raises if it is damaged."""
 
 
 class SpoolFullError(DeliveryError):
@@ -113,15 +115,15 @@ class Spool:
         """Read a stored batch. Of a damaged file the intact records are returned, with a note.
 
         Raises:
-            DeliveryError: if the file cannot be read. If it holds no intact record, it is renamed to `.torn`.
+            DeliveryError: if the file cannot be read. If it holds no intact record of the batch, it is renamed to `.torn`.
         """
         path = self.place / _file_name(number)
         try:
             decoded = from_file(path.read_bytes())
         except OSError as error:
             raise DeliveryError(f"cannot read {path}: {error.strerror or error}") from error
-        if decoded is None:
-            self.notes.append(f"{path} is damaged and holds no intact record; renamed to {path.name}{DAMAGED}")
+        if decoded is None or decoded[0].number != number:
+            self.notes.append(f"{path} holds no intact record of this batch; renamed to {path.name}{DAMAGED}")
             self.lost += 1
             self._filesystem.rename(path, path.with_name(path.name + DAMAGED))
             self._forget(number)
@@ -170,10 +172,10 @@ class Spool:
         """The stored result of the run; None if the run never ended or the file is unreadable, which is noted."""
         try:
             content = orjson.loads((self.place / SUMMARY).read_bytes())
-            return RunSummary(content["report"], content["batches"])
+            return RunSummary(Report(content["report"]), dict(content["batches"]))
         except FileNotFoundError:
             return None
-        except (OSError, orjson.JSONDecodeError, KeyError) as error:
+        except _UNREADABLE as error:
             self.notes.append(f"cannot read {self.place / SUMMARY}: {type(error).__name__}")
             return None
 
@@ -214,7 +216,7 @@ class Spool:
             folder = self._settings.folder / f"{run}-{self._index}"
             with write_errors(folder):
                 self._filesystem.make_folder(folder)
-                self._lock = lock(folder / LOCK)
+                self._lock = open_locked(folder / LOCK)
             self._folder = folder
             self._write_output()
         return self._folder
@@ -234,9 +236,16 @@ class Spool:
         self._used = max(0, self.used() - self._sizes.pop(number, 0))
 
     def _load(self, folder: Path) -> None:
-        """Load the folder of an earlier process."""
+        """Load the folder of an earlier process. What other programs put into it stays.
+
+        Raises:
+            DeliveryError: if it has the format of another version, or nothing shows that it is a spool.
+        """
         self._folder, self.run = folder, folder.name.rpartition("-")[0]
-        for path in sorted(folder.glob(f"*{TEMPORARY}")):
+        self._read_output()
+        if not (self.output or _batch_files(folder)):
+            raise DeliveryError(f"{folder} holds no batches, and {OUTPUT} in it cannot be read")
+        for path in filter(_is_own, sorted(folder.glob(f"*{TEMPORARY}"))):
             self.notes.append(f"removed {path}: it was incomplete and its batch did not count as collected")
             self._filesystem.remove(path)
         files = _batch_files(folder)
@@ -247,15 +256,25 @@ class Spool:
                 self._sizes[number] = path.stat().st_size
         self._filesystem.sync(folder)  # pieces must not reappear after the whole batch was sent
 
+    def _read_output(self) -> None:
+        path = self.place / OUTPUT
+        try:
+            content = orjson.loads(path.read_bytes())
+            if content["format"] != _FORMAT:
+                raise DeliveryError(f"{path} has format {content['format']!r}, which this version does not know")
+            self.run, self.output, self.jobs = str(content["run"]), str(content["output"]), dict(content["jobs"])
+        except _UNREADABLE as error:
+            self.notes.append(f"cannot read {path}: {type(error).__name__}")
+
 
 def take_over(folder: Path, limit: int, filesystem: FileSystem | None = None) -> Spool | None:
     """Open the spool that an earlier process left in a folder; None if that process is still running.
 
     Raises:
-        DeliveryError: if the folder cannot be read.
+        DeliveryError: if the folder cannot be read, or is not a spool of this version.
     """
     with write_errors(folder):
-        locked = lock(folder / LOCK)
+        locked = open_locked(folder / LOCK)
         if locked is None:
             return None
         spool = Spool(SpoolSettings(folder.parent, limit, durable=True), "", filesystem=filesystem)
@@ -265,23 +284,30 @@ def take_over(folder: Path, limit: int, filesystem: FileSystem | None = None) ->
         except BaseException:
             spool.release()
             raise
-    try:
-        output: dict[str, Any] = orjson.loads((folder / OUTPUT).read_bytes())
-        spool.run, spool.output, spool.jobs = output["run"], output["output"], output["jobs"]
-    except (OSError, orjson.JSONDecodeError, KeyError) as error:
-        spool.notes.append(f"cannot read {folder / OUTPUT}: {type(error).__name__}")
     return spool
 
 
 def spool_folders(root: Path) -> list[Path]:
     """The run folders in a spool directory, sorted; `root` may also be such a folder itself."""
-    folders = [folder for folder in (root, *sorted(root.iterdir())) if folder.is_dir()]
-    return [folder for folder in folders if (folder / OUTPUT).exists() or _batch_files(folder)]
+    return [folder for folder in (root, *sorted(root.iterdir())) if folder.is_dir() and _is_spool(folder)]
+
+
+def _is_spool(folder: Path) -> bool:
+    try:
+        return (folder / OUTPUT).exists() or bool(_batch_files(folder))
+    except OSError:
+        return True  # opening it says why it cannot be read
+
+
+def _is_own(path: Path) -> bool:
+    """Whether a temporary file was left by a spool."""
+    name = path.name.removesuffix(TEMPORARY)
+    return path.is_file() and (name in (OUTPUT, SUMMARY) or _NAME.fullmatch(name) is not None)
 
 
 def _batch_files(folder: Path) -> dict[Number, Path]:
     """The completely written batch files of a run folder."""
-    paths = (path for path in folder.glob(f"*{SUFFIX}") if _NAME.fullmatch(path.name))
+    paths = (path for path in folder.glob(f"*{SUFFIX}") if _NAME.fullmatch(path.name) and path.is_file())
     return {tuple(map(int, path.name.removesuffix(SUFFIX).split("."))): path for path in paths}
 
 

@@ -12,7 +12,6 @@ import socket
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import replace
 
 import aioboto3
 import anyio
@@ -118,14 +117,13 @@ class Worker:
     async def collect_scopes(self, task: CollectScopes) -> None:
         """Collect some scopes of an account; their rows and records, then `Done`, are sent to the parent."""
         ledger = Ledger(self._run_id, __version__)
-        options = replace(self._context.options, account_name=self._context.options.account_name or task.target.name)
-        convert = PageConverter(self._context.assembler, options)
+        convert = PageConverter(self._context.assembler, self._context.options.for_account(task.target.name))
 
         def take(page: Page, scope: Scope) -> None:
             self._parent.send(Rows(task.key, scope, list(pack(convert(page), line_of))))
 
         def done(scope: Scope) -> None:
-            self._parent.send(ScopeEnded(task.key, scope, ledger.scopes.pop(scope)))
+            self._parent.send(ScopeEnded(task.key, scope, ledger.pop(scope)))
 
         output = ScopeOutput(take, self._parent.drain, done)
         scopes = LocalScopes(self._context.scopes, self._account_session(task, ledger), ledger, output)
@@ -154,13 +152,11 @@ class Worker:
 
     def _account_session(self, task: CollectScopes, ledger: Ledger) -> AccountSession:
         """A session in the account. Its tasks share one identity; answers are shared within a task only."""
-        account = task.member.account
-        accounts = Accounts(self._session, self._context.scopes.calls, ledger, self._settings, self._context.catalog)
+        account, catalog = task.member.account, self._context.catalog
         if account not in self._identities:
+            accounts = Accounts(self._session, self._context.scopes.calls, ledger, self._settings, catalog)
             self._identities[account] = accounts.identity_for(task.member, self._caller)
-        return AccountSession(
-            task.target, self._identities[account], SharedAnswers(self._context.catalog.repeated_calls())
-        )
+        return AccountSession(task.target, self._identities[account], SharedAnswers(catalog.repeated_calls()))
 
     def _done(self, key: str, ledger: Ledger, *, bug: bool) -> None:
         self._parent.send(Done(key, ledger, bug, self._context.scopes.calls.limits.used()))
