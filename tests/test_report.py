@@ -200,7 +200,7 @@ def test_the_report_sums_its_scopes_and_is_sorted():
     assert [scope["service"] for scope in report["scopes"]] == ["ec2", "sqs"]
     assert report["dangling"] == [{"relationship": "aws_vpc HAS aws_subnet", "reason": "not found", "count": 2}]
     assert report["counts"]["dangling"] == 2
-    assert report["partialDatasets"] == {"types": ["y", "z"]}
+    assert report["partialDatasets"] == {"types": ["y", "z"], "patterns": []}
 
 
 def test_a_scope_that_never_began_has_zero_seconds():

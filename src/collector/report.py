@@ -151,6 +151,7 @@ class Ledger:
         self.bytes = 0
         self.buckets: Sequence[Mapping[str, Any]] = ()
         self.stopped = False
+        self.left_out: set[str] = set()
         self.account_names: dict[str, str] = {}
 
     def merge(self, other: Ledger) -> None:
@@ -162,6 +163,7 @@ class Ledger:
         self.dangling.update(other.dangling)
         self.mapped += other.mapped
         self.duplicates += other.duplicates
+        self.left_out |= other.left_out
 
     def plan(self, scope: Scope) -> ScopeRecord:
         """The record of a scope, created if new. A planned scope stays in the report, even if it is never begun."""
@@ -227,8 +229,8 @@ class Ledger:
         records = (self.scopes if account is None else self.of_account(account)).values()
         return {type_ for record in records if not record.skipped for type_ in record.incomplete_types()}
 
-    def report(self, partial_types: Iterable[str]) -> Report:
-        """The run report as documented; `partial_types` are all types that may be incomplete."""
+    def report(self, partial_types: Iterable[str], partial_patterns: Iterable[str] = ()) -> Report:
+        """The run report as documented. The types and the patterns of types are all that may be incomplete."""
         records = self.scopes.values()
         return Report(
             {
@@ -257,7 +259,7 @@ class Ledger:
                 ],
                 "buckets": list(self.buckets),
                 "scopes": [_scope(scope, record) for scope, record in sorted(self.scopes.items())],
-                "partialDatasets": {"types": sorted(partial_types)},
+                "partialDatasets": {"types": sorted(partial_types), "patterns": sorted(partial_patterns)},
             }
         )
 

@@ -216,9 +216,15 @@ def test_a_service_is_requested_once_before_its_relationship():
     assert found[0] == ServiceNode(f"{A}:service:aws_s3", "aws_s3", "Amazon S3")
 
 
-def test_an_unknown_service_is_named_after_its_prefix():
-    found, _ = findings(PolicyFact("p", "aws_iam_policy", document("Allow futuresvc:Do on *")))
-    assert found[0] == ServiceNode(f"{A}:service:aws_futuresvc", "aws_futuresvc", "futuresvc")
+def test_a_service_that_the_reference_lists_no_more_has_an_entity_that_is_named_after_its_prefix():
+    found, _ = findings(PolicyFact("p", "aws_iam_policy", document("Allow codestar:Do on *")))
+    assert found[0] == ServiceNode(f"{A}:service:aws_codestar", "aws_codestar", "codestar")
+
+
+def test_a_service_that_aws_does_not_have_is_named_but_has_no_entity():
+    found, _ = findings(PolicyFact("p", "aws_iam_policy", document("Allow s3typo:Do on *")))
+    assert [each.target_key for each in found if isinstance(each, Relationship)] == [f"{A}:service:aws_s3typo"]
+    assert not any(isinstance(each, ServiceNode) for each in found)
 
 
 def test_an_account_that_was_not_collected_is_mapped():

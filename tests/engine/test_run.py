@@ -14,6 +14,7 @@ from collector.aws.calls import RetryPolicy
 from collector.aws.clients import Clients
 from collector.catalog.catalog import Catalog
 from collector.config import ConfigurationError
+from collector.demo.places import ENABLED_REGIONS
 from collector.demo.stub import Effect, Fault
 from collector.engine.scopes import STALL
 from collector.faults import CallFailed
@@ -152,7 +153,7 @@ async def test_an_account_in_which_every_call_is_denied_is_reported_as_partial(e
 
 
 async def test_types_of_unselected_services_are_partial_datasets(estate):
-    collected = await collect(services="sqs")
+    collected = await collect(services="sqs", regions=",".join(ENABLED_REGIONS))
     partial = set(collected.report["partialDatasets"]["types"])
     assert collected.report["status"] == "complete"
     assert {"aws_instance", "aws_subnet_has_instance"} <= partial

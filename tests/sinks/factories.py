@@ -51,8 +51,8 @@ def lines(made: list[Batch]) -> list[str]:
     return sorted(line for each in made for line in each.lines().decode().splitlines())
 
 
-def report(status: str = "complete", partial: tuple[str, ...] = ()) -> Report:
-    partial_datasets = {"types": list(partial)}
+def report(status: str = "complete", partial: tuple[str, ...] = (), patterns: tuple[str, ...] = ()) -> Report:
+    partial_datasets = {"types": list(partial), "patterns": list(patterns)}
     return Report(runId=RUN, status=status, counts={}, scopes=[], partialDatasets=partial_datasets)
 
 

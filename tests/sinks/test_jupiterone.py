@@ -8,6 +8,8 @@ from hypothesis import given
 from hypothesis import settings as effort
 from hypothesis import strategies as st
 
+from collector.catalog.partial import PartialDatasets
+from collector.demo.places import ENABLED_REGIONS
 from collector.demo.stub import Fault
 from collector.model import Batch
 from collector.sinks.base import DeliveryError
@@ -18,11 +20,12 @@ from collector.sinks.synchronization import Synchronization
 from collector.sinks.transport import Http, HttpSettings, UploadRetryPolicy
 from tests.runs import collect
 from tests.sinks.endpoint import serving
-from tests.sinks.factories import ACCOUNT, RUN, batch, batches, deliver, lines, record, report, spool, taken_over
+from tests.sinks.factories import ACCOUNT, RUN, batch, batches, deliver, lines, link, record, report, spool, taken_over
 from tests.sinks.fake_jupiterone import ACCOUNT as J1_ACCOUNT
 from tests.sinks.fake_jupiterone import KEY, PATH, FakeJupiterOne
 from tests.waits import no_sleep
 
+ALL_REGIONS = ",".join(ENABLED_REGIONS)
 ALL_TYPES = frozenset({"aws_sqs_queue", "aws_sqs_has_queue", "aws_instance", "aws_ec2_has_instance"})
 OTHER = "222233334444"
 
@@ -83,13 +86,19 @@ async def test_a_complete_run_finishes_one_job_per_account(service, tmp_path, du
 
 
 async def test_a_partial_run_is_finalized_with_its_partial_types(service, tmp_path, durable):
-    sink = synchronizing(
-        service.url, spool(tmp_path, service.url, durable=durable), unseen_types=frozenset({"aws_ec2_has_instance"})
-    )
+    sink = synchronizing(service.url, spool(tmp_path, service.url, durable=durable))
     await deliver(sink, batches(2), report("partial", ("aws_instance",)))
     job = service.job(ACCOUNT)
-    assert (job.status, job.partial) == ("FINALIZE_PENDING", ["aws_ec2_has_instance", "aws_instance"])
+    assert (job.status, job.partial) == ("FINALIZE_PENDING", ["aws_instance"])
     assert service.violations == []
+
+
+async def test_patterns_of_types_become_all_known_types_that_match_and_those_that_were_uploaded(service, tmp_path):
+    sink = synchronizing(service.url, spool(tmp_path, service.url))
+    unknown = link(1).replace(b"aws_sqs_has_queue", b"aws_new_allows_queue")
+    made = [batch(1), Batch(ACCOUNT, 2, RUN, [], [unknown], len(unknown) + 1)]
+    await deliver(sink, made, report("partial", ("aws_sqs_queue",), ("aws_new_*", "aws_*_has_instance")))
+    assert service.job(ACCOUNT).partial == ["aws_ec2_has_instance", "aws_new_allows_queue", "aws_sqs_queue"]
 
 
 @pytest.mark.parametrize("final_report", [None, report("failed")], ids=["interrupted", "failed"])
@@ -320,7 +329,7 @@ def test_shrinking_changes_raw_data_only_and_no_more_than_needed(raws, goal):
 
 async def test_the_sample_estate_is_synchronized_completely_with_raw_data(estate, service, tmp_path):
     sink = synchronizing(service.url, spool(tmp_path, service.url), wait=True)
-    collected = await collect(sink=sink, services="ec2", regions="us-east-1", raw=True)
+    collected = await collect(sink=sink, services="ec2", regions=ALL_REGIONS, raw=True)
     (job,) = service.jobs.values()
     counts = collected.report["counts"]
     assert (job.status, service.violations, collected.outcome.undelivered) == ("FINISHED", [], None)
@@ -338,10 +347,12 @@ async def test_types_that_a_run_could_not_read_are_partial(estate, service, tmp_
     sink = synchronizing(service.url, spool(tmp_path, service.url))
     collected = await collect(sink=sink, services="ec2", regions="us-east-1")
     (job,) = service.jobs.values()
+    uploaded = {each["_type"] for each in (*job.entities.values(), *job.relationships.values())}
     assert collected.report["status"] == "partial"
     assert job.status == "FINALIZE_PENDING"
     assert {"aws_ebs_volume", "aws_instance_uses_ebs_volume"} <= set(job.partial)
-    assert job.partial == collected.report["partialDatasets"]["types"]
+    reported = PartialDatasets(**{name: frozenset(each) for name, each in collected.report["partialDatasets"].items()})
+    assert set(job.partial) == reported.expanded(ALL_TYPES | uploaded)
     assert service.violations == []
 
 

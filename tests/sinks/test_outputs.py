@@ -17,7 +17,7 @@ from collector.sinks.credentials import Token
 from collector.sinks.fan_out import FanOutSink
 from collector.sinks.jupiterone import JupiterOneSink
 from collector.sinks.ndjson import NdjsonSink
-from collector.sinks.outputs import TypeCoverage, sink
+from collector.sinks.outputs import sink
 from collector.sinks.transport import _seconds
 from collector.sinks.upload import UploadSink
 from tests.sinks import certificates
@@ -36,7 +36,7 @@ def plain_environment(monkeypatch, tmp_path):
 
 
 def made(*output, **options):
-    return sink(load_settings({"output": output, **options}), TypeCoverage())
+    return sink(load_settings({"output": output, **options}))
 
 
 def test_outputs_are_files_or_urls_or_a_list_of_them(monkeypatch):

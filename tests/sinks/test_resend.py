@@ -8,7 +8,6 @@ from structlog.testing import capture_logs
 
 from collector.config import ConfigurationError, load_settings
 from collector.sinks.encoding import encode, to_file
-from collector.sinks.outputs import TypeCoverage
 from collector.sinks.resend import resend
 from collector.sinks.spool import RunSummary, Spool, SpoolSettings
 from tests.sinks.endpoint import answering
@@ -31,7 +30,7 @@ def left(endpoint, tmp_path):
 
 
 async def sent(place, **options):
-    return await resend(load_settings({"upload_attempts": 1, **options}), TypeCoverage(), place)
+    return await resend(load_settings({"upload_attempts": 1, **options}), place)
 
 
 def _change(folder, **values):

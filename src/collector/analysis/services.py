@@ -33,6 +33,20 @@ HOSTS = {
     "monitoring.rds": "aws_rds",
     "vpc-flow-logs": "aws_ec2_vpc",
 }
+RETIRED = (
+    "builderid", "codestar", "deepcomposer", "deeplens", "deepracer", "elastic-inference", "evidently", "iot1click", "iotevents",
+    "zocalo",
+)  # fmt: skip
+"""Prefixes of actions that AWS's own managed policies still grant, and that the authorization reference does not list any more."""
+
+LABELS = (
+    "apidestinations", "batchoperations", "billingreports", "bcm-data-exports", "cognito-idp", "config-conforms",
+    "config-multiaccountsetup", "custom-resource", "delivery", "dms-vpc", "ec2fleet", "eks-connector", "eks-fargate",
+    "eks-fargate-pods", "eks-nodegroup", "elasticache", "email", "lex", "macie", "maintenance-windows", "managedupdates", "member",
+    "opsworks", "opsworks-cm", "reports", "replicator", "spot", "spotfleet", "stacksets", "streams", "task", "transitgateway",
+)  # fmt: skip
+"""First labels of service principals (`spotfleet.amazonaws.com`) that are no prefix of actions."""
+
 _SUFFIX = re.compile(r"(\.amazonaws\.com(\.cn)?|\.amazon\.com|\.aws\.internal)$")
 _REGION = re.compile(r"\.[a-z]{2}(-[a-z]+)+-\d$")
 _LABEL = re.compile(r"[a-z0-9][a-z0-9-]*$")
@@ -52,8 +66,18 @@ def of_principal(host: str) -> str | None:
     return HOSTS.get(name) or HOSTS.get(label) or of_prefix(label)
 
 
+@cache
+def known_types() -> frozenset[str]:
+    """The types of the service entities that an account can have."""
+    return frozenset((*map(of_prefix, (*authorization.services(), *RETIRED, *LABELS)), *HOSTS.values()))
+
+
 class Services:
-    """The service entities of one account, each requested at most once."""
+    """The service entities of one account, each requested at most once.
+
+    A service that AWS does not have, such as one that is misspelled in a policy, has no entity: relationships to it are mapped. So the
+    types of all entities are known, and a report can name those that may be missing.
+    """
 
     def __init__(self, account: str) -> None:
         self._account = account
@@ -64,8 +88,8 @@ class Services:
         return service_key(self._account, type_)
 
     def request(self, type_: str) -> list[ServiceNode]:
-        """Return the request for a service entity, or an empty list if it was requested before."""
-        if type_ in self._requested:
+        """Return the request for a service entity, or an empty list if it was requested before or is unknown."""
+        if type_ in self._requested or type_ not in known_types():
             return []
         self._requested.add(type_)
         return [ServiceNode(self.key(type_), type_, _names().get(type_, type_.removeprefix("aws_")))]

@@ -19,7 +19,6 @@ from collector.schema.declarations import (
     Entity,
     Gather,
     Hydrate,
-    Links,
     Nested,
     Rows,
     SameAnswer,
@@ -45,6 +44,7 @@ class Catalog:
         return cls(tuple(_with_node_edges(service) for service in services))
 
     @classmethod
+    @cache
     def all(cls) -> Catalog:
         """The catalogue of all services."""
         return cls.of(declared())
@@ -78,14 +78,30 @@ class Catalog:
         return types
 
     @cached_property
+    def regional_types(self) -> frozenset[str]:
+        """The entity types that are listed in regions, some of them in the global scope too."""
+        return frozenset(
+            declaration.type
+            for service in self.services
+            for declaration in declarations(service)
+            if isinstance(declaration, Entity) and scope_of(service, declaration) == "regional"
+        )
+
+    @cached_property
+    def affected_by_regions(self) -> frozenset[str]:
+        """The types that may lose records or properties if a region is left out."""
+        regional = (
+            affected(service, declaration)
+            for service in self.services
+            for declaration in declarations(service)
+            if scope_of(service, declaration) == "regional"
+        )
+        return frozenset().union(*regional)
+
+    @cached_property
     def global_types(self) -> frozenset[str]:
         """The entity types that are listed in the global scope only. Their names are unique in the account."""
-        scopes: dict[str, set[str]] = {}
-        for service in self.services:
-            for declaration in declarations(service):
-                if isinstance(declaration, Entity):
-                    scopes.setdefault(declaration.type, set()).add(scope_of(service, declaration))
-        return frozenset(type_ for type_, found in scopes.items() if found == {"global"})
+        return frozenset(self.types) - self.regional_types
 
     @cached_property
     def edges(self) -> tuple[tuple[Edge, Declaration], ...]:
@@ -200,12 +216,24 @@ def clients_of(catalog: Catalog) -> list[str]:
 
 
 def affected(service: Service, declaration: Declaration) -> frozenset[str]:
-    """The entity types that may lose rows or properties if a call of this declaration fails: also its children's."""
-    if isinstance(declaration, Links):
-        return frozenset(type_ for edge in declaration.edges for type_ in edge.sources)
-    own = declaration.type if isinstance(declaration, Entity) else ""
-    below = (affected(service, child) for child in declarations(service) if parent_type(child) == own)
-    return frozenset({own}).union(*below)
+    """The types that may lose records or properties if a call of this declaration fails: also its children's.
+
+    Relationship types are among them only if both of their ends are entities of other declarations.
+    """
+    types = drawn_between_others(declaration)
+    if isinstance(declaration, Entity):
+        types |= {declaration.type}
+        children = (child for child in declarations(service) if parent_type(child) == declaration.type)
+        types = types.union(*(affected(service, child) for child in children))
+    return types
+
+
+def drawn_between_others(declaration: Declaration) -> frozenset[str]:
+    """The types of the relationships that a declaration draws between entities of others."""
+    edges = (edge for edge in declaration.edges if edge.of is not None)
+    return frozenset(
+        type_of(source, edge.verb, target) for edge in edges for source in edge.sources for target in edge.targets
+    )
 
 
 def _with_node_edges(service: Service) -> Service:

@@ -6,7 +6,7 @@ from typing import NoReturn
 
 from collector.catalog.catalog import Catalog
 from collector.cli import console
-from collector.cli.run_command import finish, run_into, type_coverage
+from collector.cli.run_command import finish, run_into
 from collector.config import ConfigurationError, Settings
 from collector.demo.process import MissingExtraError, sample_estate
 from collector.demo.tally import Tally
@@ -22,7 +22,7 @@ def demo(settings: Settings) -> NoReturn:
     catalog = Catalog.all()
     if not settings.services:
         settings = settings.model_copy(update={"services": tuple(service.name for service in catalog.services)})
-    tally = Tally(outputs.sink(settings, type_coverage(settings)))
+    tally = Tally(outputs.sink(settings))
     try:
         with sample_estate():
             result = run_into(tally, settings, unlimited=True)

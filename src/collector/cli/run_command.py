@@ -11,7 +11,7 @@ from typing import NoReturn
 import orjson
 
 from collector.aws.remedies import explain
-from collector.catalog.catalog import Catalog, declarations, scope_of
+from collector.catalog.catalog import Catalog
 from collector.cli import console
 from collector.cli.event_loop import run_async
 from collector.cli.exits import fail
@@ -20,7 +20,6 @@ from collector.engine.run import Run, RunResult
 from collector.faults import CallFailed
 from collector.preflight.rates import check_rates
 from collector.report import SIGNAL_BASE, Exit, Report
-from collector.schema.declarations import Entity
 from collector.sinks import outputs
 from collector.sinks.base import DeliveryError, Sink
 from collector.sinks.files import replace_file, unwritable
@@ -34,7 +33,7 @@ def collect(settings: Settings) -> NoReturn:
     Raises:
         ConfigurationError: if something was asked for that does not exist.
     """
-    finish(run_into(outputs.sink(settings, type_coverage(settings)), settings))
+    finish(run_into(outputs.sink(settings), settings))
 
 
 def upload(settings: Settings, spool: Path) -> None:
@@ -43,7 +42,7 @@ def upload(settings: Settings, spool: Path) -> None:
     Raises:
         ConfigurationError: if there is no such folder, or a setting is not valid.
     """
-    resent = run_async(resend(settings, type_coverage(settings), spool))
+    resent = run_async(resend(settings, spool))
     if resent.batches:
         console.message(settings, f"{resent.batches} batches sent")
     elif not resent.problems:
@@ -100,19 +99,6 @@ def _show(settings: Settings, report: Report, account_names: Mapping[str, str]) 
         console.log_summary(report)
     elif not settings.quiet:
         console.show(report, account_names, services=settings.verbose > 0)
-
-
-def type_coverage(settings: Settings) -> outputs.TypeCoverage:
-    """All types, for endpoints that delete what a run did not return; with `regions`, regional types may be incomplete."""
-    catalog = Catalog.all()
-    regional = [
-        declaration.type
-        for service in catalog.services
-        for declaration in declarations(service)
-        if isinstance(declaration, Entity) and scope_of(service, declaration) == "regional"
-    ]
-    unseen = catalog.affected_types(regional) if settings.regions else frozenset[str]()
-    return outputs.TypeCoverage(catalog.affected_types(catalog.types), unseen)
 
 
 def _write(path: Path, report: Report) -> None:

@@ -14,13 +14,13 @@ import structlog
 from collector.analysis.facts import AnalysisLimits
 from collector.aws.accounts import AccountSession, Member
 from collector.catalog.catalog import Catalog
+from collector.catalog.partial import analysed_types
 from collector.engine.offers import judge_unresolved
 from collector.engine.plan import plan_account
 from collector.engine.scopes import LocalScopes, ScopeCollector, ScopeContext, ScopeOutput, fail
 from collector.faults import CallFailed, Reason
 from collector.graph.analysis_run import AnalysisRun
 from collector.graph.assemble import Assembler, BadRow, ConvertedRow, Page
-from collector.graph.facts import POLICIES, PRINCIPALS
 from collector.model import GLOBAL, Options, Scope
 from collector.report import Ledger
 from collector.sinks.base import Sink
@@ -75,6 +75,8 @@ class AccountRun:
         self._assembler = context.assembler.account(session.target, options, ledger)
         self._scopes = self._scope_collector(member)
         self.bug = self._written = False
+        if not set(session.target.enabled).issubset(session.target.regions):
+            ledger.left_out |= context.catalog.affected_by_regions
         for job in self._jobs:
             ledger.plan(job.scope)
         for scope in plan.unavailable:
@@ -150,4 +152,4 @@ class AccountRun:
             self.bug = True
             log.exception("a bug ended the analysis", account=target.account)
             failure = CallFailed("analysis", Reason.ERROR, type(error).__name__, str(error))
-            ledger.plan(Scope(target.account, GLOBAL, "iam")).fail(failure, POLICIES | PRINCIPALS)
+            ledger.plan(Scope(target.account, GLOBAL, "iam")).fail(failure, analysed_types(self._context.catalog))

@@ -23,6 +23,7 @@ from collector.aws.clients import Clients
 from collector.aws.limits import RateLimits
 from collector.aws.session import open_session
 from collector.catalog.catalog import Catalog, clients_of
+from collector.catalog.partial import partial_datasets
 from collector.config import Settings
 from collector.engine.account import RunContext
 from collector.engine.accounts import AccountCollector, LocalAccounts
@@ -263,8 +264,9 @@ class Run:
 
     def _report(self) -> Report:
         everything = Catalog.all()
-        unselected = set(everything.types) - set(self._catalog.types)
-        return self.ledger.report(everything.affected_types(self.ledger.incomplete_types() | unselected))
+        unselected = everything.types.keys() - self._catalog.types.keys()
+        incomplete = self.ledger.incomplete_types() | self.ledger.left_out | unselected
+        return self.ledger.report(*partial_datasets(everything, incomplete))
 
 
 def _used(limits: RateLimits, pool: TaskPool | None) -> list[Mapping[str, Any]]:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import structlog
 
-from collector.catalog.catalog import Catalog
+from collector.catalog.catalog import Catalog, drawn_between_others
 from collector.faults import CallFailed, Reason
 from collector.graph.convert import (
     ConvertedEntity,
@@ -142,7 +142,7 @@ class PageConverter:
 def _bad_row(declaration: Declaration, code: str, message: str) -> BadRow:
     if isinstance(declaration, Entity):
         return BadRow(declaration.type, code, message, (declaration.type,))
-    return BadRow("", code, message, tuple(sorted({type_ for edge in declaration.edges for type_ in edge.sources})))
+    return BadRow("", code, message, tuple(sorted(drawn_between_others(declaration))))
 
 
 class AccountAssembler:

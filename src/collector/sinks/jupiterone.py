@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 import anyio
-import orjson
 import structlog
 from anyio import to_thread
 
+from collector.catalog.partial import PartialDatasets
 from collector.model import Batch
 from collector.report import Report
 from collector.sinks.base import DeliveryError
@@ -23,18 +24,19 @@ from collector.sinks.transport import without_query
 
 log = structlog.get_logger()
 
+_TYPE = re.compile(rb'"_type": ?"([^"]+)"')
+"""The type in a record, which stands before everything in which the text may occur again."""
+
 
 @dataclass(frozen=True, slots=True)
 class SyncSettings:
     """How to synchronize; times in seconds.
 
-    `all_types`: every type that the collector can emit. `unseen_types`: those that this run cannot see completely because of
-    its settings. `instance`: the integration instance that all accounts belong to, in one job; without it, each account is a
+    `all_types`: every type that the collector can emit. `instance`: the integration instance that all accounts belong to, in one job; without it, each account is a
     scope of its own. `wait`: after finalizing, poll each job until it is finished, for at most `timeout`.
     """
 
     all_types: frozenset[str]
-    unseen_types: frozenset[str] = frozenset()
     instance: str | None = None
     wait: bool = False
     poll_interval: float = 5.0
@@ -46,8 +48,8 @@ class SyncSettings:
 class SyncJob:
     """The local state of a synchronization job.
 
-    `complete`: once uploaded, the job holds everything that was collected for its account. `failed`: the types in each batch
-    that failed. `lock` serializes starting the job.
+    `complete`: once uploaded, the job holds everything that was collected for its account. `types`: those of its records.
+    `failed`: the types in each batch that failed. `lock` serializes starting the job.
     """
 
     id: str = ""
@@ -56,6 +58,7 @@ class SyncJob:
     finalized: bool = False
     entities: int = 0
     relationships: int = 0
+    types: set[str] = field(default_factory=set)
     failed: dict[Number, set[str]] = field(default_factory=dict)
     numbers: list[Number] = field(default_factory=list)
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -138,11 +141,8 @@ class JupiterOneSink(SpooledSink):
         log.warning("aborted a synchronization job because the run failed", job=job.id)
 
     async def _finalize(self, key: str, job: SyncJob, summary: RunSummary | None) -> None:
-        partial = self._settings.all_types
-        if job.complete and summary is not None:
-            reported = frozenset(summary.report["partialDatasets"]["types"])
-            partial = reported | self._settings.unseen_types.union(*job.failed.values())
-        await self._service.finalize(job.id, partial)
+        known = self._settings.all_types | job.types
+        await self._service.finalize(job.id, _partial(job, summary, known) if job.complete and summary else known)
         job.finalized = True
         uploaded = [number for number in job.numbers if number not in self._outbox.failures]
         await self._outbox.call_spool(self._spool.remove, uploaded)
@@ -175,6 +175,8 @@ class JupiterOneSink(SpooledSink):
     async def _send(self, batch: EncodedBatch) -> None:
         job = self._job(batch.account)
         entities, relationships = await to_thread.run_sync(batch.records)
+        types = {found[1].decode() for line in (*entities, *relationships) if (found := _TYPE.search(line))}
+        job.types |= types
         try:
             await self._ensure_started(batch.account, job)
             if entities:
@@ -183,7 +185,7 @@ class JupiterOneSink(SpooledSink):
                 await self._service.upload(job.id, "relationships", relationships)
         except DeliveryError as error:
             job.ended = job.ended or isinstance(error, JobEndedError)
-            job.failed[batch.number] = {orjson.loads(line)["_type"] for line in (*entities, *relationships)}
+            job.failed[batch.number] = types
             raise
         job.failed.pop(batch.number, None)
         job.entities += len(entities)
@@ -201,6 +203,13 @@ class JupiterOneSink(SpooledSink):
                     else {"source": "api", "scope": f"aws:{account}"}
                 )
                 await self._outbox.call_spool(self._spool.begin_job, self._key(account), job.id)
+
+
+def _partial(job: SyncJob, summary: RunSummary, known: frozenset[str]) -> frozenset[str]:
+    """The types that the report says may be incomplete, whose patterns the service does not know, and those not uploaded."""
+    partial = summary.report["partialDatasets"]
+    reported = PartialDatasets(frozenset(partial["types"]), frozenset(partial.get("patterns", ())))
+    return reported.expanded(known).union(*job.failed.values())
 
 
 def _check_counts(job: SyncJob, status: JobStatus) -> None:

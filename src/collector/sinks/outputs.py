@@ -6,10 +6,11 @@ import ipaddress
 import os
 import ssl
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from collector.catalog.catalog import Catalog
+from collector.catalog.partial import known_types
 from collector.config import ConfigurationError, Settings
 from collector.sinks.base import Sink
 from collector.sinks.credentials import Token
@@ -28,15 +29,7 @@ UNDELIVERED = "collector-undelivered"
 """The directory for undelivered batches if --spool is not set."""
 
 
-@dataclass(frozen=True, slots=True)
-class TypeCoverage:
-    """All types that the collector can emit, and those that a run with these settings cannot see completely."""
-
-    all_types: frozenset[str] = frozenset()
-    unseen_types: frozenset[str] = frozenset()
-
-
-def sink(settings: Settings, types: TypeCoverage) -> Sink:
+def sink(settings: Settings) -> Sink:
     """Build one sink for all configured outputs.
 
     Raises:
@@ -47,18 +40,18 @@ def sink(settings: Settings, types: TypeCoverage) -> Sink:
         raise ConfigurationError("--output: the same output is given twice")
     if settings.spool is not None and not any(map(is_url, settings.output)):
         raise ConfigurationError("--spool applies to uploads only; no --output is a URL")
-    sinks = [_sink(settings, types, output, index) for index, output in enumerate(settings.output, 1)]
+    sinks = [_sink(settings, output, index) for index, output in enumerate(settings.output, 1)]
     return sinks[0] if len(sinks) == 1 else FanOutSink(sinks)
 
 
-def _sink(settings: Settings, types: TypeCoverage, output: str, index: int) -> Sink:
+def _sink(settings: Settings, output: str, index: int) -> Sink:
     if not is_url(output):
         check_file(output)
         return NdjsonSink(output)
-    return spooled_sink(settings, types, Spool(_spool_settings(settings), output, index))
+    return spooled_sink(settings, Spool(_spool_settings(settings), output, index))
 
 
-def spooled_sink(settings: Settings, types: TypeCoverage, spool: Spool) -> SpooledSink:
+def spooled_sink(settings: Settings, spool: Spool) -> SpooledSink:
     """A sink for the output of a spool.
 
     Raises:
@@ -67,7 +60,7 @@ def spooled_sink(settings: Settings, types: TypeCoverage, spool: Spool) -> Spool
     url, http = endpoint(settings, spool.output)
     if not spool.output.startswith(JUPITERONE):
         return UploadSink(url, http, spool, width=settings.upload_concurrency)
-    sync = SyncSettings(types.all_types, types.unseen_types, settings.jupiterone_instance, settings.wait)
+    sync = SyncSettings(known_types(Catalog.all()), settings.jupiterone_instance, settings.wait)
     return JupiterOneSink(Synchronization(http, url), spool, sync, width=settings.upload_concurrency)
 
 

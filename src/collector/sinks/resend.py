@@ -10,7 +10,7 @@ from anyio import to_thread
 
 from collector.config import ConfigurationError, Settings
 from collector.sinks.base import DeliveryError
-from collector.sinks.outputs import TypeCoverage, endpoint, http_settings, is_url, spooled_sink
+from collector.sinks.outputs import endpoint, http_settings, is_url, spooled_sink
 from collector.sinks.spool import Spool, spool_folders, take_over
 
 log = structlog.get_logger()
@@ -25,7 +25,7 @@ class ResendResult:
     problems: list[str] = field(default_factory=list)
 
 
-async def resend(settings: Settings, types: TypeCoverage, place: Path) -> ResendResult:
+async def resend(settings: Settings, place: Path) -> ResendResult:
     """Send each run in `place`, one after the other, to its original output or to `--output`; a failure does not stop the next.
 
     A spool whose run is still in progress is skipped with a warning.
@@ -37,7 +37,7 @@ async def resend(settings: Settings, types: TypeCoverage, place: Path) -> Resend
     result = ResendResult()
     for folder in await to_thread.run_sync(_folders, place):
         try:
-            await _resend_run(settings, types, folder, output, result)
+            await _resend_run(settings, folder, output, result)
         except DeliveryError as error:
             result.problems.append(str(error))
         except ConfigurationError as error:
@@ -66,16 +66,14 @@ def _folders(place: Path) -> list[Path]:
         raise ConfigurationError(f"cannot read {place}: {error.strerror or error}") from error
 
 
-async def _resend_run(
-    settings: Settings, types: TypeCoverage, folder: Path, output: str | None, result: ResendResult
-) -> None:
+async def _resend_run(settings: Settings, folder: Path, output: str | None, result: ResendResult) -> None:
     spool = await to_thread.run_sync(take_over, folder, settings.spool_size)
     if spool is None:
         log.warning("skipped a spool whose run is still in progress", spool=str(folder))
         return
     before = len(spool.kept)
     try:
-        await _send(settings, types, spool, output)
+        await _send(settings, spool, output)
     finally:
         spool.release()
         result.batches += max(0, before - len(spool.kept))
@@ -84,8 +82,8 @@ async def _resend_run(
             log.warning(note)
 
 
-async def _send(settings: Settings, types: TypeCoverage, spool: Spool, output: str | None) -> None:
+async def _send(settings: Settings, spool: Spool, output: str | None) -> None:
     spool.output = output or spool.output
     if not spool.output:
         raise ConfigurationError("its original output is unknown; set --output")
-    await spooled_sink(settings, types, spool).resend()
+    await spooled_sink(settings, spool).resend()
