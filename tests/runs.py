@@ -13,7 +13,7 @@ from collector.catalog.catalog import Catalog
 from collector.config import load_settings
 from collector.demo.stub import Call
 from collector.engine.run import Run, RunResult
-from collector.model import Batch
+from collector.model import Batch, Progress
 from collector.report import Report
 from collector.workers.pool import worker_processes
 
@@ -39,10 +39,11 @@ class MemorySink:
 
 @dataclass
 class Collected:
-    """What a run delivered and reported. `calls` is set by the fixture `undisturbed`."""
+    """What a run delivered and reported, and its progress at the end. `calls` is set by the fixture `undisturbed`."""
 
     outcome: RunResult
     sink: MemorySink
+    progress: Progress
     calls: Sequence[Call] = ()
 
     @property
@@ -80,4 +81,4 @@ async def collect(
         retry_policy=retry_policy or RetryPolicy(sleep=no_sleep),
         unlimited=unlimited,
     )
-    return Collected(await run(), sink)
+    return Collected(await run(), sink, run.progress())
