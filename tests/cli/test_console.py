@@ -7,8 +7,7 @@ import pytest
 
 from collector.cli import console
 from collector.cli.console import STYLES
-from collector.model import Scope
-from collector.report import Ledger, Report, Status
+from collector.report import Report, Status
 
 WORST_FIRST = ["failed", "partial", "skipped", "complete", "unavailable"]
 
@@ -75,10 +74,3 @@ def test_problems_are_grouped_over_accounts_and_regions_the_widest_first(shown):
         "4 accounts eu-west-1 sqs:ListQueues: denied (Wide, 4 times) no",
         "1 us-east-1 sqs:ListQueues: denied (Narrow, 2 times) no",
     ]
-
-
-def test_progress_counts_no_scope_that_aws_does_not_offer():
-    ledger = Ledger("run", "1")
-    ledger.plan(Scope("1", "us-east-1", "sqs"))
-    ledger.plan(Scope("1", "us-west-1", "workspaces")).unavailable = True
-    assert console._totals(ledger).startswith("0/1 scopes done")

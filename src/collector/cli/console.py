@@ -1,19 +1,17 @@
-"""Human-readable output on standard error: the closing table of a run, and a progress line on a terminal."""
+"""Human-readable output on standard error: the closing table of a run, and messages."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from typing import Any
 
 import structlog
 from rich.console import Console
-from rich.live import Live
 from rich.table import Table
 
 from collector.config import Settings
-from collector.report import Ledger, Report, Status
+from collector.report import Report, Status
 
 log = structlog.get_logger()
 
@@ -118,23 +116,3 @@ def _listed(values: Collection[str], noun: str) -> str:
 
 def _seconds(report: Report) -> float:
     return float(report["endedOn"] - report["startedOn"]) / 1000
-
-
-@contextmanager
-def progress(ledger: Ledger, *, enabled: bool) -> Iterator[None]:
-    """Show a line of running totals until the context exits, if `enabled` and standard error is a terminal that can redraw one."""
-    console = Console(stderr=True)
-    if not enabled or not console.is_interactive:
-        yield
-        return
-    with Live(get_renderable=lambda: _totals(ledger), console=console, refresh_per_second=4, transient=True):
-        yield
-
-
-def _totals(ledger: Ledger) -> str:
-    records = [record for record in ledger.scopes.values() if not record.unavailable]
-    ended = sum(record.ended is not None for record in records)
-    calls = sum(record.calls for record in records)
-    throttles = sum(record.throttles for record in records)
-    entities = sum(ledger.types.values())
-    return f"{ended}/{len(records)} scopes done  {entities:,} entities  {calls:,} calls  {throttles:,} throttled"

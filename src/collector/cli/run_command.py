@@ -16,6 +16,7 @@ from collector.catalog.catalog import Catalog, declarations, scope_of
 from collector.cli import console
 from collector.cli.event_loop import run_async
 from collector.cli.exits import fail
+from collector.cli.progress import show_progress
 from collector.config import ConfigurationError, Settings
 from collector.demo.process import MissingExtraError, sample_estate
 from collector.demo.tally import Tally
@@ -99,7 +100,7 @@ def _run(settings: Settings, sink: Sink, *, unlimited: bool = False) -> RunResul
     if settings.report:
         _check_writable(settings.report)
     try:
-        with console.progress(run.ledger, enabled=settings.progress and not settings.quiet):
+        with show_progress(run.progress, enabled=settings.progress and not settings.quiet):
             result = run_async(run())
     except CallFailed as failure:
         if settings.report:
