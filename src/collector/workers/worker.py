@@ -210,7 +210,8 @@ async def serve() -> None:
     if not isinstance(configure, Configure):
         raise TypeError("the first message must be Configure")
     settings = load_settings(configure.settings)
-    log.set_up(settings.effective_log_level, settings.log_format)
+    in_progress = settings.progress and not settings.quiet
+    log.set_up(settings.effective_log_level, settings.log_format, over_progress=in_progress)
     catalog = Catalog.all().choose(settings.services, settings.skip_services)
     session = open_session()
     async with Clients(session, session.region_name or HOMES["aws"]) as clients:
