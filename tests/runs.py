@@ -15,6 +15,7 @@ from collector.demo.stub import Call
 from collector.engine.run import Run, RunResult
 from collector.model import Batch, Progress
 from collector.report import Report
+from collector.sinks.base import Delivery
 from collector.workers.pool import worker_processes
 
 REGIONS = "us-east-1,eu-west-1"
@@ -35,6 +36,9 @@ class MemorySink:
 
     async def close(self, report: Report | None) -> None:
         self.closed_with = report
+
+    def deliveries(self) -> Sequence[Delivery]:
+        return ()
 
 
 @dataclass

@@ -1,17 +1,20 @@
-"""Human-readable output on standard error: the closing table of a run, and messages."""
+"""Human-readable output on standard error: the closing table of a run, and what it delivered."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import asdict
 from typing import Any
 
 import structlog
 from rich.console import Console
+from rich.filesize import decimal
 from rich.table import Table
 
 from collector.config import Settings
 from collector.report import Report, Status
+from collector.sinks.base import Delivery
 
 log = structlog.get_logger()
 
@@ -31,8 +34,8 @@ STYLES = {
 """The style of each status, the worst first."""
 
 
-def show(report: Report, account_names: Mapping[str, str], *, services: bool) -> None:
-    """Print a run report: a table with the worst rows first, the problems, and the totals.
+def show(report: Report, account_names: Mapping[str, str], deliveries: Iterable[Delivery], *, services: bool) -> None:
+    """Print a run report: a table with the worst rows first, the problems, the totals, and a line for each output.
 
     The table has a row for each account of several, or with `services` for each service of each account. `account_names` are the
     names of accounts by their ids, as far as they are known.
@@ -52,11 +55,14 @@ def show(report: Report, account_names: Mapping[str, str], *, services: bool) ->
         f" in {_seconds(report):.1f} s",
         style=STYLES[Status(report["status"])],
     )
+    for delivery in deliveries:
+        console.print(_delivered(delivery), markup=False)
 
 
-def log_summary(report: Report) -> None:
-    """Log the status and the counts of a run as its last line, for programs that read the log."""
-    log.info("run ended", status=report["status"], seconds=round(_seconds(report), 1), **report["counts"])
+def log_summary(report: Report, deliveries: Iterable[Delivery]) -> None:
+    """Log the status, counts and deliveries of a run as its last line, for programs that read the log."""
+    seconds, delivered = round(_seconds(report), 1), [asdict(each) for each in deliveries]
+    log.info("run ended", status=report["status"], seconds=seconds, **report["counts"], delivered=delivered)
 
 
 def message(settings: Settings, line: str) -> None:
@@ -112,6 +118,16 @@ def _problems(report: Report, names: Mapping[str, str]) -> Iterator[str]:
 def _listed(values: Collection[str], noun: str) -> str:
     """The values, or their number if there are more than three."""
     return ",".join(values) if len(values) <= MAX_LISTED else f"{len(values)} {noun}"
+
+
+def _delivered(delivery: Delivery) -> str:
+    batches, size = _batches(delivery.batches), decimal(delivery.size)
+    kept = f"; kept {_batches(delivery.kept)} in {delivery.spool}" if delivery.kept else ""
+    return f"delivered {delivery.records:,} records in {batches} ({size}) to {delivery.output}{kept}"
+
+
+def _batches(number: int) -> str:
+    return "1 batch" if number == 1 else f"{number:,} batches"
 
 
 def _seconds(report: Report) -> float:

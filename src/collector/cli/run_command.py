@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from signal import SIGPIPE
 from typing import NoReturn
@@ -25,7 +25,7 @@ from collector.faults import CallFailed
 from collector.report import SIGNAL_BASE, Exit, Report
 from collector.schema.declarations import Entity
 from collector.sinks import outputs
-from collector.sinks.base import DeliveryError, Sink
+from collector.sinks.base import Delivery, DeliveryError, OutputSink
 from collector.sinks.files import is_stream, replace_file
 from collector.sinks.resend import resend
 from collector.workers.pool import worker_processes
@@ -92,7 +92,7 @@ def finish(result: RunResult) -> NoReturn:
     sys.exit({"complete": Exit.COMPLETE, "partial": Exit.PARTIAL, "failed": Exit.NO_ACCOUNT}[result.report["status"]])
 
 
-def _run(settings: Settings, sink: Sink, *, unlimited: bool = False) -> RunResult:
+def _run(settings: Settings, sink: OutputSink, *, unlimited: bool = False) -> RunResult:
     _check_rates(settings)
     catalog = Catalog.all().choose(settings.services, settings.skip_services)
     processes = worker_processes(settings, unlimited=unlimited)
@@ -109,7 +109,7 @@ def _run(settings: Settings, sink: Sink, *, unlimited: bool = False) -> RunResul
     except DeliveryError as error:
         fail(str(error), Exit.USAGE)
     if not result.closed:
-        _show(settings, result.report, run.ledger.account_names)
+        _show(settings, result.report, run.ledger.account_names, sink.deliveries())
     if settings.report:
         _write(settings.report, result.report)
     if result.undelivered:
@@ -117,11 +117,11 @@ def _run(settings: Settings, sink: Sink, *, unlimited: bool = False) -> RunResul
     return result
 
 
-def _show(settings: Settings, report: Report, account_names: Mapping[str, str]) -> None:
+def _show(settings: Settings, report: Report, account_names: Mapping[str, str], deliveries: Iterable[Delivery]) -> None:
     if settings.log_format == "json":
-        console.log_summary(report)
+        console.log_summary(report, deliveries)
     elif not settings.quiet:
-        console.show(report, account_names, services=settings.verbose > 0)
+        console.show(report, account_names, deliveries, services=settings.verbose > 0)
 
 
 def _types(settings: Settings) -> outputs.TypeCoverage:

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import structlog
 
 from collector.config import ConfigurationError, Settings
-from collector.sinks.base import Sink
+from collector.sinks.base import OutputSink
 from collector.sinks.credentials import Token
 from collector.sinks.fan_out import FanOutSink
 from collector.sinks.files import check_file, same_files
@@ -41,7 +41,7 @@ class TypeCoverage:
     unseen_types: frozenset[str] = frozenset()
 
 
-def sink(settings: Settings, types: TypeCoverage) -> Sink:
+def sink(settings: Settings, types: TypeCoverage) -> OutputSink:
     """Build one sink for all configured outputs.
 
     Raises:
@@ -81,7 +81,7 @@ def leftover_spools(settings: Settings, types: TypeCoverage, place: Path) -> Ite
         yield spool, _spooled_sink(settings, types, spool)
 
 
-def _sink(settings: Settings, types: TypeCoverage, output: str, index: int) -> Sink:
+def _sink(settings: Settings, types: TypeCoverage, output: str, index: int) -> OutputSink:
     if not is_url(output):
         check_file(output)
         return NdjsonSink(output)
