@@ -13,8 +13,9 @@ from collector.catalog.catalog import Catalog
 from collector.config import load_settings
 from collector.demo.stub import Call
 from collector.engine.run import Run, RunResult
-from collector.model import Batch
+from collector.model import Batch, Progress
 from collector.report import Report
+from collector.sinks.base import Delivery
 from collector.workers.pool import worker_processes
 from tests.waits import no_sleep
 
@@ -37,13 +38,17 @@ class MemorySink:
     async def close(self, report: Report | None) -> None:
         self.closed_with = report
 
+    def deliveries(self) -> Sequence[Delivery]:
+        return ()
+
 
 @dataclass
 class Collected:
-    """What a run delivered and reported. `calls` is set by the fixture `undisturbed`."""
+    """What a run delivered and reported, and its progress at the end. `calls` is set by the fixture `undisturbed`."""
 
     outcome: RunResult
     sink: MemorySink
+    progress: Progress
     calls: Sequence[Call] = ()
 
     @property
@@ -77,4 +82,4 @@ async def collect(
         retry_policy=retry_policy or RetryPolicy(sleep=no_sleep),
         unlimited=unlimited,
     )
-    return Collected(await run(), sink)
+    return Collected(await run(), sink, run.progress())

@@ -113,3 +113,22 @@ def test_console_lines_are_plain_where_colors_are_unwanted(variable, value, monk
     colored, plain = capsys.readouterr().err.splitlines()
     assert "\x1b[" in colored
     assert "\x1b[" not in plain
+
+
+@pytest.mark.parametrize(
+    ("term", "over_progress", "erased"), [("xterm", True, True), ("xterm", False, False), ("dumb", True, False)]
+)
+def test_a_line_that_is_written_over_the_progress_of_another_process_erases_it(
+    term, over_progress, erased, monkeypatch, capsys
+):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("TERM", term)
+    log.set_up("info", "console", over_progress=over_progress)
+    structlog.get_logger().info("account done")
+    assert capsys.readouterr().err.startswith(log.ERASE_LINE) is erased
+
+
+def test_nothing_is_erased_without_a_terminal(capsys):
+    log.set_up("info", "auto", over_progress=True)
+    structlog.get_logger().info("account done")
+    assert _lines(capsys)[0]["event"] == "account done"

@@ -5,7 +5,7 @@ import pickle
 import pytest
 
 from collector.faults import NOT_OFFERED, CallFailed, Reason
-from collector.model import Dangling, Scope
+from collector.model import Dangling, Scope, Totals
 from collector.report import Ledger, Status
 
 EC2 = Scope("111122223333", "us-east-1", "ec2")
@@ -242,3 +242,21 @@ def test_merging_adds_the_calls_and_problems_of_a_shared_scope():
     assert (problem["count"], problem["types"]) == (2, ["aws_subnet", "aws_vpc"])
     counts = ledger.report(())["counts"]
     assert (counts["retries"], counts["throttles"]) == (2, 1)
+
+
+def test_totals_have_no_scope_that_is_skipped_or_unavailable_but_all_calls():
+    ledger = _ledger(EC2)
+    ledger.plan(SQS).calls = 2
+    ledger.plan(Scope("1", "us-west-1", "workspaces")).unavailable = True
+    ledger.skip(OTHER, _failure(Reason.ERROR))
+    ledger.scopes[OTHER].calls = ledger.scopes[OTHER].throttles = 1
+    ledger.types["aws_sqs_queue"] = 5
+    assert ledger.totals() == Totals(accounts=1, scopes=2, ended=1, entities=5, calls=3, throttles=1)
+
+
+def test_an_account_counts_once_its_services_are_planned():
+    ledger = _ledger(Scope("1", "global", "account"))
+    assert (ledger.totals().accounts, ledger.totals().scopes) == (0, 1)
+    ledger.plan(Scope("1", "us-east-1", "sqs"))
+    ledger.plan(Scope("1", "us-east-1", "sns"))
+    assert ledger.totals().accounts == 1

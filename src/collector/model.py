@@ -1,8 +1,8 @@
-"""Values that the wings pass to one another: places, scopes, targets, batches, options."""
+"""Values that the wings pass to one another: places, scopes, targets, batches, totals, options."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
 from hashlib import blake2b
 from typing import Any, NamedTuple, TypeAlias
 
@@ -162,6 +162,34 @@ class Batch:
 def digest_of(key: str) -> bytes:
     """A digest of the key of a record, which needs a fifth of the memory."""
     return blake2b(key.encode(), digest_size=16).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """What a run, or a part of it, has done so far.
+
+    `scopes` are planned and `ended` of them are done; `accounts` is the number of accounts that have planned scopes.
+    """
+
+    accounts: int = 0
+    scopes: int = 0
+    ended: int = 0
+    entities: int = 0
+    calls: int = 0
+    throttles: int = 0
+
+    def __add__(self, other: Totals) -> Totals:
+        return Totals(*map(sum, zip(astuple(self), astuple(other), strict=True)))
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run is. Of its `accounts`, some are `done`, and some `waiting` for their turn; none are known at first."""
+
+    totals: Totals = Totals()
+    accounts: int = 0
+    done: int = 0
+    waiting: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from enum import IntEnum, StrEnum
 from typing import Any
 
 from collector.faults import NOT_OFFERED, CallFailed, Reason, readable
-from collector.model import Dangling, Scope
+from collector.model import Dangling, Scope, Totals
 
 
 class Report(dict[str, Any]):
@@ -216,6 +216,20 @@ class Ledger:
             self.types -= Counter((record["_type"],))
             self.scopes[scope].entities -= 1
 
+    def totals(self) -> Totals:
+        """The counts so far; scopes that are skipped or unavailable are left out. May be called from another thread."""
+        accounts: set[str] = set()
+        scopes = ended = calls = throttles = 0
+        for scope, record in self.scopes.copy().items():  # copying is atomic, unlike iterating
+            calls += record.calls
+            throttles += record.throttles
+            if not (record.skipped or record.unavailable):
+                scopes += 1
+                ended += record.ended is not None
+                if scope.service != "account":  # the scope `account` precedes the plan
+                    accounts.add(scope.account)
+        return Totals(len(accounts), scopes, ended, sum(self.types.values()), calls, throttles)
+
     @property
     def status(self) -> Status:
         """The status of the run: failed if it collected nothing and is not complete, or if no scope is complete."""
@@ -231,7 +245,7 @@ class Ledger:
 
     def report(self, partial_types: Iterable[str], partial_patterns: Iterable[str] = ()) -> Report:
         """The run report as documented. The types and the patterns of types are all that may be incomplete."""
-        records = self.scopes.values()
+        records, totals = self.scopes.values(), self.totals()
         return Report(
             {
                 "runId": self.run_id,
@@ -240,12 +254,12 @@ class Ledger:
                 "endedOn": round(self._clock() * 1000),
                 "status": self.status,
                 "counts": {
-                    "entities": sum(self.types.values()),
+                    "entities": totals.entities,
                     "relationships": sum(self.relationships.values()),
                     "mappedRelationships": self.mapped,
-                    "apiCalls": sum(record.calls for record in records),
+                    "apiCalls": totals.calls,
                     "retries": sum(record.retries for record in records),
-                    "throttles": sum(record.throttles for record in records),
+                    "throttles": totals.throttles,
                     "duplicates": self.duplicates,
                     "copies": self.copies,
                     "dangling": sum(self.dangling.values()),

@@ -46,7 +46,8 @@ def worked_example(monkeypatch: pytest.MonkeyPatch) -> str:
     assert spec is not None
     module = module_from_spec(spec)
     exec(compile(source, "docs/adding-a-type.md", "exec"), module.__dict__)
-    monkeypatch.setattr("collector.catalog.catalog.declared", lambda: (*declared(), module.SERVICE))
+    catalog = Catalog.of((*declared(), module.SERVICE))
+    monkeypatch.setattr(Catalog, "all", lambda: catalog)
     return str(module.SERVICE.name)
 
 

@@ -94,6 +94,8 @@ def test_a_whole_run_ends_with_zero_data_on_standard_output_and_everything_else_
     assert {"aws_sqs", "aws_sqs_queue"} <= {record["_type"] for record in _records(done.stdout)}
     assert done.stdout.endswith("\n")
     assert "complete: " in done.stderr
+    records = len(_records(done.stdout))
+    assert re.search(rf"\ndelivered {records} records in \d+ batch\w* \([\d.]+ kB\) to standard output\n", done.stderr)
     assert _report(tmp_path / "r.json")["status"] == "complete"
 
 
@@ -355,9 +357,14 @@ def test_logs_are_json_lines_on_standard_error(run, estate):
 
 
 def test_json_logs_end_with_a_summary_and_hold_nothing_else(run, estate):
-    lines = [json.loads(line) for line in run(*SQS, "--log-format", "json").stderr.splitlines()]
+    done = run(*SQS, "--log-format", "json")
+    lines = [json.loads(line) for line in done.stderr.splitlines()]
     assert (lines[-1]["event"], lines[-1]["status"]) == ("run ended", "complete")
     assert lines[-1]["entities"] > 0
+    records, size = len(_records(done.stdout)), len(done.stdout.encode())
+    assert [(each["output"], each["records"], each["size"]) for each in lines[-1]["delivered"]] == [
+        ("standard output", records, size)
+    ]
 
 
 def test_a_quiet_run_prints_errors_only(run, estate):
@@ -385,6 +392,7 @@ def test_the_demo_needs_no_account_and_shows_how_much_of_the_data_model_it_cover
         done = run("demo", "--services", "ec2", "--regions", "us-east-1")
     assert done.returncode == Exit.COMPLETE
     assert "aws_vpc" in {record["_type"] for record in _records(done.stdout)}
+    assert f"delivered {len(_records(done.stdout)):,} records in" in done.stderr
     assert re.search(r"[1-9] of 94 types, [1-9]\d* of 154 rows", done.stderr.splitlines()[-1])
 
 

@@ -7,8 +7,8 @@ import pytest
 
 from collector.cli import console
 from collector.cli.console import STYLES
-from collector.model import Scope
-from collector.report import Ledger, Report, Status
+from collector.report import Report, Status
+from collector.sinks.base import Delivery
 
 WORST_FIRST = ["failed", "partial", "skipped", "complete", "unavailable"]
 
@@ -34,9 +34,14 @@ def shown(capsys: pytest.CaptureFixture[str]) -> Any:
     """The lines that a report of these scopes is shown as."""
     counts = dict.fromkeys(("entities", "relationships", "mappedRelationships", "apiCalls", "throttles"), 0)
 
-    def show(*scopes: dict[str, Any], names: dict[str, str] | None = None, services: bool = False) -> list[str]:
+    def show(
+        *scopes: dict[str, Any],
+        names: dict[str, str] | None = None,
+        deliveries: tuple[Delivery, ...] = (),
+        services: bool = False,
+    ) -> list[str]:
         report = Report(scopes=list(scopes), counts=counts, status="partial", startedOn=0, endedOn=1000)
-        console.show(report, names or {}, services=services)
+        console.show(report, names or {}, deliveries, services=services)
         return [line.rstrip() for line in capsys.readouterr().err.splitlines()]
 
     return show
@@ -77,8 +82,14 @@ def test_problems_are_grouped_over_accounts_and_regions_the_widest_first(shown):
     ]
 
 
-def test_progress_counts_no_scope_that_aws_does_not_offer():
-    ledger = Ledger("run", "1")
-    ledger.plan(Scope("1", "us-east-1", "sqs"))
-    ledger.plan(Scope("1", "us-west-1", "workspaces")).unavailable = True
-    assert console._totals(ledger).startswith("0/1 scopes done")
+def test_the_last_lines_say_what_was_delivered_to_each_output_and_what_is_kept(shown):
+    deliveries = (
+        Delivery("out.ndjson", records=2212, batches=4, size=1_300_000),
+        Delivery("https://h/in", records=0, batches=0, size=0, kept=1, spool="/spool/5f0d-1"),
+        Delivery("https://j1, job [7]", records=9, batches=1, size=500, kept=1200, spool="/spool/5f0d-2"),
+    )
+    assert shown(_scope(), deliveries=deliveries)[-3:] == [
+        "delivered 2,212 records in 4 batches (1.3 MB) to out.ndjson",
+        "delivered 0 records in 0 batches (0 bytes) to https://h/in; kept 1 batch in /spool/5f0d-1",
+        "delivered 9 records in 1 batch (500 bytes) to https://j1, job [7]; kept 1,200 batches in /spool/5f0d-2",
+    ]

@@ -8,7 +8,7 @@ from collector.sinks.base import ClosedError, DeliveryError, close_on_error
 from collector.sinks.fan_out import FanOutSink
 from collector.sinks.ndjson import NdjsonSink
 from tests.runs import MemorySink, collect
-from tests.sinks.endpoint import Endpoint, serving
+from tests.sinks.endpoint import Endpoint, answering, serving
 from tests.sinks.factories import batches, deliver, lines, report, spool, uploading
 
 
@@ -126,3 +126,16 @@ async def test_rejected_aws_credentials_leave_no_session_open(estate, tmp_path):
     with pytest.raises(CallFailed):
         await collect(sink=uploading("http://127.0.0.1:9/", spool(tmp_path, "")), services="sqs")
     assert list(tmp_path.iterdir()) == []
+
+
+async def test_each_output_says_what_it_got_also_one_that_failed(tmp_path):
+    endpoint, made = Endpoint(), batches(4)
+    endpoint.fault = answering(400, times=9)
+    async with serving(endpoint.handle) as url:
+        sink = FanOutSink([NdjsonSink(str(tmp_path / "out.ndjson")), uploading(url, spool(tmp_path / "spool", url))])
+        with pytest.raises(DeliveryError):
+            await deliver(sink, made, report())
+    assert [(each.output, each.records, each.kept) for each in sink.deliveries()] == [
+        (str(tmp_path / "out.ndjson"), 40, 0),
+        (url, 0, 4),
+    ]

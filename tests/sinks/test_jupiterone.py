@@ -12,7 +12,7 @@ from collector.catalog.partial import PartialDatasets
 from collector.demo.places import ENABLED_REGIONS
 from collector.demo.stub import Fault
 from collector.model import Batch
-from collector.sinks.base import DeliveryError
+from collector.sinks.base import Delivery, DeliveryError
 from collector.sinks.credentials import Token
 from collector.sinks.jupiterone import JupiterOneSink, SyncSettings
 from collector.sinks.shrink import shrink
@@ -371,3 +371,20 @@ async def test_a_run_that_crashes_aborts_its_job(estate, service, tmp_path):
     (job,) = service.jobs.values()
     assert (job.status, job.reason) == ("ABORTED", "the run failed")
     assert service.violations == []
+
+
+@pytest.mark.parametrize(("accounts", "where"), [([ACCOUNT], ", job job-1"), ([ACCOUNT, OTHER], ", 2 jobs")])
+async def test_what_was_delivered_is_the_sum_of_the_jobs(service, tmp_path, durable, accounts, where):
+    made = [batch(number, links=2, account=account) for number, account in enumerate(accounts, 1)]
+    sink = synchronizing(service.url, kept := spool(tmp_path, service.url, durable=durable))
+    await deliver(sink, made, report())
+    size = sum(each.size for each in made)
+    assert sink.deliveries() == [Delivery(service.url + where, 12 * len(made), len(made), size, spool=str(kept.place))]
+
+
+async def test_what_was_uploaded_to_a_job_that_is_not_finalized_is_kept_and_not_delivered(service, tmp_path):
+    service.fault = refusing("finalize")
+    sink = synchronizing(service.url, kept := spool(tmp_path, service.url, durable=True))
+    with pytest.raises(DeliveryError):
+        await deliver(sink, batches(3), report())
+    assert sink.deliveries() == [Delivery(f"{service.url}, 0 jobs", kept=3, spool=str(kept.place))]

@@ -12,8 +12,9 @@ import zstandard
 
 from collector.model import Batch
 from collector.report import Report
-from collector.sinks.base import ClosedError, DeliveryError, close_on_error
+from collector.sinks.base import ClosedError, Delivery, DeliveryError, close_on_error
 from collector.sinks.ndjson import NdjsonSink
+from tests.sinks.factories import batches, deliver, report
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -214,3 +215,39 @@ async def test_a_full_disk_is_reported_through_a_compressor(suffix, tmp_path):
     (tmp_path / f"out.{suffix}").symlink_to(DEV_FULL)
     with pytest.raises(DeliveryError, match="No space left on device"):
         await _write(str(tmp_path / f"out.{suffix}"), _batch(os.urandom(3_000_000)))
+
+
+async def test_a_file_says_how_many_records_batches_and_bytes_it_got_before_compression(tmp_path):
+    made = batches(4, links=2)
+    size = sum(each.size for each in made)
+    for name in ("out.ndjson", "out.ndjson.gz"):
+        sink = NdjsonSink(str(tmp_path / name))
+        await deliver(sink, made, report())
+        assert sink.deliveries() == [Delivery(str(tmp_path / name), records=48, batches=4, size=size)]
+    assert (tmp_path / "out.ndjson").stat().st_size == size
+
+
+@pytest.mark.parametrize(("made", "suffix"), [(batches(4), ".part"), ([], "")])
+@pytest.mark.parametrize("final_report", [None, report("failed")])
+async def test_records_that_are_left_in_a_part_file_are_said_to_be_there(tmp_path, made, suffix, final_report):
+    sink = NdjsonSink(str(tmp_path / "out.ndjson"))
+    await deliver(sink, made, final_report)
+    (delivery,) = sink.deliveries()
+    assert (delivery.output, delivery.batches) == (str(tmp_path / f"out.ndjson{suffix}"), len(made))
+
+
+async def test_standard_output_is_named_in_words(capfd):
+    sink = NdjsonSink("-")
+    await deliver(sink, batches(4), report())
+    size = len(capfd.readouterr().out)
+    assert sink.deliveries() == [Delivery("standard output", records=40, batches=4, size=size)]
+
+
+@needs_dev_full
+async def test_a_file_that_failed_has_delivered_nothing():
+    sink = NdjsonSink(str(DEV_FULL))
+    with pytest.raises(DeliveryError):
+        await deliver(sink, batches(1), report())
+    with pytest.raises(DeliveryError):
+        await sink.close(None)
+    assert sink.deliveries() == []

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 from aiohttp import web
 
-from collector.sinks.base import DeliveryError
+from collector.sinks.base import Delivery, DeliveryError
 from collector.sinks.credentials import Token
 from collector.sinks.spool import spool_folders
 from tests.sinks.endpoint import Endpoint, answering, delaying, resetting, serving
@@ -299,3 +299,24 @@ async def test_a_spool_that_cannot_be_written_ends_the_run(endpoint, tmp_path):
             await sink.write(each)
     with pytest.raises(DeliveryError, match="could be neither delivered"):
         await sink.close(None)
+
+
+async def test_a_batch_counts_as_delivered_once_however_often_it_was_sent(endpoint, tmp_path, durable):
+    endpoint.fault = answering(503)
+    made = batches(4, links=2)
+    url = f"{endpoint.url}?signature=s3cr3t"
+    sink = uploading(url, kept := spool(tmp_path, url, durable=durable))
+    await deliver(sink, made, report())
+    size = sum(each.size for each in made)
+    assert sink.deliveries() == [Delivery(endpoint.url, records=48, batches=4, size=size, spool=str(kept.place))]
+
+
+async def test_a_batch_that_is_kept_does_not_count_as_delivered(endpoint, tmp_path, durable):
+    endpoint.fault = answering(400, times=9, only="/2")
+    made = batches(4)
+    sink = uploading(endpoint.url, kept := spool(tmp_path, endpoint.url, durable=durable))
+    with pytest.raises(DeliveryError, match="1 batch was not delivered"):
+        await deliver(sink, made, report())
+    size = sum(each.size for each in made) - made[1].size
+    assert sink.deliveries() == [Delivery(endpoint.url, 30, 3, size, kept=1, spool=str(kept.place))]
+    assert len(list(kept.place.glob("*.batch"))) == 1

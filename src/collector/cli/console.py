@@ -1,19 +1,20 @@
-"""Human-readable output on standard error: the closing table of a run, and a progress line on a terminal."""
+"""Human-readable output on standard error: the closing table of a run, and what it delivered."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from dataclasses import asdict
 from typing import Any
 
 import structlog
 from rich.console import Console
-from rich.live import Live
+from rich.filesize import decimal
 from rich.table import Table
 
 from collector.config import Settings
-from collector.report import Ledger, Report, Status
+from collector.report import Report, Status
+from collector.sinks.base import Delivery
 
 log = structlog.get_logger()
 
@@ -33,8 +34,8 @@ STYLES = {
 """The style of each status, the worst first."""
 
 
-def show(report: Report, account_names: Mapping[str, str], *, services: bool) -> None:
-    """Print a run report: a table with the worst rows first, the problems, and the totals.
+def show(report: Report, account_names: Mapping[str, str], deliveries: Iterable[Delivery], *, services: bool) -> None:
+    """Print a run report: a table with the worst rows first, the problems, the totals, and a line for each output.
 
     The table has a row for each account of several, or with `services` for each service of each account. `account_names` are the
     names of accounts by their ids, as far as they are known.
@@ -54,11 +55,14 @@ def show(report: Report, account_names: Mapping[str, str], *, services: bool) ->
         f" in {_seconds(report):.1f} s",
         style=STYLES[Status(report["status"])],
     )
+    for delivery in deliveries:
+        console.print(_delivered(delivery), markup=False)
 
 
-def log_summary(report: Report) -> None:
-    """Log the status and the counts of a run as its last line, for programs that read the log."""
-    log.info("run ended", status=report["status"], seconds=round(_seconds(report), 1), **report["counts"])
+def log_summary(report: Report, deliveries: Iterable[Delivery]) -> None:
+    """Log the status, counts and deliveries of a run as its last line, for programs that read the log."""
+    seconds, delivered = round(_seconds(report), 1), [asdict(each) for each in deliveries]
+    log.info("run ended", status=report["status"], seconds=seconds, **report["counts"], delivered=delivered)
 
 
 def message(settings: Settings, line: str) -> None:
@@ -116,25 +120,15 @@ def _listed(values: Collection[str], noun: str) -> str:
     return ",".join(values) if len(values) <= MAX_LISTED else f"{len(values)} {noun}"
 
 
+def _delivered(delivery: Delivery) -> str:
+    batches, size = _batches(delivery.batches), decimal(delivery.size)
+    kept = f"; kept {_batches(delivery.kept)} in {delivery.spool}" if delivery.kept else ""
+    return f"delivered {delivery.records:,} records in {batches} ({size}) to {delivery.output}{kept}"
+
+
+def _batches(number: int) -> str:
+    return "1 batch" if number == 1 else f"{number:,} batches"
+
+
 def _seconds(report: Report) -> float:
     return float(report["endedOn"] - report["startedOn"]) / 1000
-
-
-@contextmanager
-def progress(ledger: Ledger, *, enabled: bool) -> Iterator[None]:
-    """Show a line of running totals until the context exits, if `enabled` and standard error is a terminal that can redraw one."""
-    console = Console(stderr=True)
-    if not enabled or not console.is_interactive:
-        yield
-        return
-    with Live(get_renderable=lambda: _totals(ledger), console=console, refresh_per_second=4, transient=True):
-        yield
-
-
-def _totals(ledger: Ledger) -> str:
-    records = [record for record in ledger.scopes.values() if not record.unavailable]
-    ended = sum(record.ended is not None for record in records)
-    calls = sum(record.calls for record in records)
-    throttles = sum(record.throttles for record in records)
-    entities = sum(ledger.types.values())
-    return f"{ended}/{len(records)} scopes done  {entities:,} entities  {calls:,} calls  {throttles:,} throttled"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from signal import SIGPIPE
 from typing import NoReturn
@@ -15,13 +15,14 @@ from collector.catalog.catalog import Catalog
 from collector.cli import console
 from collector.cli.event_loop import run_async
 from collector.cli.exits import fail
+from collector.cli.progress import show_progress
 from collector.config import ConfigurationError, Settings
 from collector.engine.run import Run, RunResult
 from collector.faults import CallFailed
 from collector.preflight.rates import check_rates
 from collector.report import SIGNAL_BASE, Exit, Report
 from collector.sinks import outputs
-from collector.sinks.base import DeliveryError, Sink
+from collector.sinks.base import Delivery, DeliveryError, OutputSink
 from collector.sinks.files import replace_file, unwritable
 from collector.sinks.resend import resend
 from collector.workers.pool import worker_processes
@@ -64,7 +65,7 @@ def finish(result: RunResult) -> NoReturn:
     sys.exit({"complete": Exit.COMPLETE, "partial": Exit.PARTIAL, "failed": Exit.NO_ACCOUNT}[result.report["status"]])
 
 
-def run_into(sink: Sink, settings: Settings, *, unlimited: bool = False) -> RunResult:
+def run_into(sink: OutputSink, settings: Settings, *, unlimited: bool = False) -> RunResult:
     """Collect into a sink, show the result and write the report. Leaves with an exit code if there is no result, or it was not delivered.
 
     Raises:
@@ -77,7 +78,7 @@ def run_into(sink: Sink, settings: Settings, *, unlimited: bool = False) -> RunR
     if settings.report and (fault := unwritable(str(settings.report))):  # told before the run, not after it
         raise ConfigurationError(f"cannot write the report: {fault}")
     try:
-        with console.progress(run.ledger, enabled=settings.progress and not settings.quiet):
+        with show_progress(run.progress, enabled=settings.progress and not settings.quiet):
             result = run_async(run())
     except CallFailed as failure:
         if settings.report:
@@ -86,7 +87,7 @@ def run_into(sink: Sink, settings: Settings, *, unlimited: bool = False) -> RunR
     except DeliveryError as error:
         fail(str(error), Exit.USAGE)
     if not result.closed:
-        _show(settings, result.report, run.ledger.account_names)
+        _show(settings, result.report, run.ledger.account_names, sink.deliveries())
     if settings.report:
         _write(settings.report, result.report)
     if result.undelivered:
@@ -94,11 +95,11 @@ def run_into(sink: Sink, settings: Settings, *, unlimited: bool = False) -> RunR
     return result
 
 
-def _show(settings: Settings, report: Report, account_names: Mapping[str, str]) -> None:
+def _show(settings: Settings, report: Report, account_names: Mapping[str, str], deliveries: Iterable[Delivery]) -> None:
     if settings.log_format == "json":
-        console.log_summary(report)
+        console.log_summary(report, deliveries)
     elif not settings.quiet:
-        console.show(report, account_names, services=settings.verbose > 0)
+        console.show(report, account_names, deliveries, services=settings.verbose > 0)
 
 
 def _write(path: Path, report: Report) -> None:

@@ -10,15 +10,17 @@ import orjson
 from collector.catalog.published import Seen
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from collector.model import Batch
     from collector.report import Report
-    from collector.sinks.base import Sink
+    from collector.sinks.base import Delivery, OutputSink
 
 
 class Tally:
     """A sink that records the types of each batch in `seen` and forwards the batch to another sink."""
 
-    def __init__(self, sink: Sink) -> None:
+    def __init__(self, sink: OutputSink) -> None:
         self._sink = sink
         self.seen = Seen()
 
@@ -35,3 +37,7 @@ class Tally:
     async def close(self, report: Report | None) -> None:
         """Closes the other sink."""
         await self._sink.close(report)
+
+    def deliveries(self) -> Sequence[Delivery]:
+        """What the other sink's outputs have accepted."""
+        return self._sink.deliveries()

@@ -30,7 +30,7 @@ from collector.engine.accounts import AccountCollector, LocalAccounts
 from collector.engine.scopes import STALL, ScopeCollector, ScopeContext, ScopeOutput
 from collector.faults import CallFailed, Reason
 from collector.graph.assemble import BadRow, ConvertedRow
-from collector.model import GLOBAL, HOMES, Scope, __version__
+from collector.model import GLOBAL, HOMES, Progress, Scope, Totals, __version__
 from collector.report import SIGNAL_BASE, Ledger, Report
 from collector.sinks.base import ClosedError, DeliveryError, Sink, close_on_error
 from collector.sinks.unique import UniqueRecords
@@ -63,6 +63,9 @@ class TaskPool(Protocol):
 
     def used(self) -> list[Mapping[str, Any]]:
         """The use of the rate limits of all processes, as `RateLimits.used` returns it."""
+
+    def totals(self) -> Totals:
+        """The totals of the running tasks, as far as the processes have sent them. May be called from another thread."""
 
     async def close(self) -> None:
         """Let the processes end, and wait for them."""
@@ -116,7 +119,9 @@ class Run:
         self._unlimited = unlimited
         self._stall, self._handle_signals = stall, handle_signals
         self.ledger = Ledger(str(uuid.uuid4()), __version__)
+        self._pool: TaskPool | None = None
         self._stopped_by: int | None = None
+        self._accounts = self._waiting = 0
         self._unfinished: set[str] = set()
 
     async def __call__(self) -> RunResult:
@@ -150,6 +155,7 @@ class Run:
             try:
                 async with anyio.create_task_group() as tasks, close_on_error(self._sink):
                     pool = processes.authenticate(caller, self.ledger.run_id, tasks) if processes else None
+                    self._pool = pool
                     unique = UniqueRecords(self._sink, self.ledger)
                     collector = self._account_collector(pool, session, calls, unique)
                     if self._handle_signals:
@@ -196,6 +202,7 @@ class Run:
             members = await accounts.members(caller)
             self._unfinished = {member.account for member in members}
             unique.begin(self._unfinished)
+            self._accounts = self._waiting = len(self._unfinished)
             for member in members:
                 await window.acquire()
                 tasks.start_soon(self._member, collector, member, caller, window)
@@ -203,6 +210,7 @@ class Run:
     async def _member(
         self, collector: AccountCollector, member: Member, caller: Caller, window: asyncio.Semaphore
     ) -> None:
+        self._waiting -= 1
         try:
             if self._stopped_by is None:
                 await collector.collect(member, caller, self.ledger)
@@ -217,6 +225,11 @@ class Run:
         finally:
             window.release()
         self._unfinished.discard(member.account)
+
+    def progress(self) -> Progress:
+        """How far the run is, over all of its processes. May be called from another thread."""
+        totals = self.ledger.totals() + (self._pool.totals() if self._pool else Totals())
+        return Progress(totals, self._accounts, self._accounts - len(self._unfinished), self._waiting)
 
     def failed(self, failure: CallFailed) -> Report:
         """The report of a run that raised `failure`: nothing was collected, and every type may be incomplete."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -39,6 +40,34 @@ class Sink(Protocol):
         No report means that the run was interrupted or that the sink rejected a batch. The output is incomplete then and must
         not be marked as complete. Raises `DeliveryError` if a batch was not delivered; the message names where it is kept.
         """
+
+
+@dataclass(slots=True)
+class Delivery:
+    """What an output has accepted. `size` is in bytes before compression; `kept` batches were not delivered and are in `spool`.
+
+    `output` is its name for messages, without secrets.
+    """
+
+    output: str
+    records: int = 0
+    batches: int = 0
+    size: int = 0
+    kept: int = 0
+    spool: str = ""
+
+    def add(self, records: int, size: int) -> None:
+        """Count a batch."""
+        self.records += records
+        self.batches += 1
+        self.size += size
+
+
+class OutputSink(Sink, Protocol):
+    """The sink of one or more outputs, which counts what each has accepted."""
+
+    def deliveries(self) -> Sequence[Delivery]:
+        """What each output has accepted, once the sink is closed. A file or stream that failed is left out."""
 
 
 @contextmanager

@@ -23,13 +23,17 @@ Number: TypeAlias = tuple[int, ...]
 
 @dataclass(frozen=True, slots=True)
 class EncodedBatch:
-    """Records of one account: `entities` lines, then `relationships` lines, as gzip in `body`."""
+    """Records of one account: `entities` lines, then `relationships` lines, as gzip in `body`.
+
+    `size` is the number of bytes before compression.
+    """
 
     run: str
     number: Number
     account: str
     entities: int
     relationships: int
+    size: int
     body: bytes = field(repr=False)
 
     @property
@@ -67,13 +71,15 @@ class EncodedBatch:
 def encode(batch: Batch, *, copies: bool = False) -> EncodedBatch:
     """Compress a batch, with the chosen shared records or, as `copies`, all. CPU-bound: call it in a thread."""
     entities, relationships = batch.records(copies=copies)
+    data = b"\n".join((*entities, *relationships, b""))
     return EncodedBatch(
         batch.run,
         (batch.sequence,),
         batch.account,
         len(entities),
         len(relationships),
-        _compressed(b"\n".join((*entities, *relationships, b""))),
+        len(data),
+        _compressed(data),
     )
 
 
@@ -85,6 +91,7 @@ def to_file(batch: EncodedBatch) -> bytes:
         "account": batch.account,
         "entities": batch.entities,
         "relationships": batch.relationships,
+        "size": batch.size,
         "length": len(batch.body),
         "crc32": zlib.crc32(batch.body),
     }
@@ -105,6 +112,7 @@ def from_file(data: bytes) -> tuple[EncodedBatch, int] | None:
             metadata["account"],
             metadata["entities"],
             metadata["relationships"],
+            metadata["size"],
             body,
         )
         intact = len(body) == metadata["length"] and zlib.crc32(body) == metadata["crc32"]
@@ -122,8 +130,9 @@ def _recover(damaged: EncodedBatch) -> tuple[EncodedBatch, int] | None:
 
 
 def _with_lines(batch: EncodedBatch, lines: Sequence[bytes], entities: int) -> EncodedBatch:
-    body = _compressed(b"\n".join((*lines, b"")))
-    return replace(batch, entities=entities, relationships=len(lines) - entities, body=body)
+    data = b"\n".join((*lines, b""))
+    body = _compressed(data)
+    return replace(batch, entities=entities, relationships=len(lines) - entities, size=len(data), body=body)
 
 
 def _decompress_prefix(damaged: bytes, step: int = 512) -> bytes:

@@ -9,7 +9,7 @@ import structlog
 
 from collector.model import Batch
 from collector.report import Report
-from collector.sinks.base import ClosedError, DeliveryError, Sink
+from collector.sinks.base import ClosedError, Delivery, DeliveryError, OutputSink, Sink
 
 log = structlog.get_logger()
 
@@ -21,8 +21,9 @@ class FanOutSink:
     full. An output that fails receives no more batches. The run ends when no output is left.
     """
 
-    def __init__(self, sinks: Sequence[Sink]) -> None:
-        self._live = list(sinks)
+    def __init__(self, sinks: Sequence[OutputSink]) -> None:
+        self._sinks = sinks
+        self._live: list[Sink] = [*sinks]
         self._opened: list[Sink] = []
         self._failures: list[DeliveryError] = []
 
@@ -53,6 +54,10 @@ class FanOutSink:
                 tasks.start_soon(self._close, sink, report if sink in self._live else None)
         if opened and (not self._live or any(not isinstance(each, ClosedError) for each in self._failures)):
             raise self._error()
+
+    def deliveries(self) -> Sequence[Delivery]:
+        """What each output has accepted, also one that failed later."""
+        return [delivery for sink in self._sinks for delivery in sink.deliveries()]
 
     async def _write(self, sink: Sink, batch: Batch) -> None:
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 import anyio
@@ -15,7 +15,7 @@ from anyio import to_thread
 from collector.catalog.partial import PartialDatasets
 from collector.model import Batch
 from collector.report import Report
-from collector.sinks.base import DeliveryError
+from collector.sinks.base import Delivery, DeliveryError
 from collector.sinks.encoding import EncodedBatch, Number
 from collector.sinks.outbox import SpooledSink
 from collector.sinks.spool import RunSummary, Spool
@@ -59,6 +59,8 @@ class SyncJob:
     entities: int = 0
     relationships: int = 0
     types: set[str] = field(default_factory=set)
+    batches: int = 0
+    size: int = 0
     failed: dict[Number, set[str]] = field(default_factory=dict)
     numbers: list[Number] = field(default_factory=list)
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -88,6 +90,17 @@ class JupiterOneSink(SpooledSink):
         """Wait for the last upload and finalize each job; abort the jobs, and keep unsent batches, if the run failed."""
         summary = RunSummary(report, {key: len(job.numbers) for key, job in self._jobs.items()}) if report else None
         await self._close(summary, drain=report is not None and report["status"] != "failed")
+
+    def deliveries(self) -> Sequence[Delivery]:
+        """What was uploaded to the jobs that were finalized: the service discards the others."""
+        jobs = [job for job in self._jobs.values() if job.finalized]
+        ids = f", job {jobs[0].id}" if len(jobs) == 1 else f", {len(jobs)} jobs"
+        delivery = Delivery(without_query(self._service.base) + ids)
+        for job in jobs:
+            delivery.records += job.entities + job.relationships
+            delivery.batches += job.batches
+            delivery.size += job.size
+        return [self._with_kept(delivery)]
 
     async def _restore(self) -> RunSummary | None:
         summary = await super()._restore()
@@ -190,6 +203,8 @@ class JupiterOneSink(SpooledSink):
         job.failed.pop(batch.number, None)
         job.entities += len(entities)
         job.relationships += len(relationships)
+        job.batches += 1
+        job.size += batch.size
 
     async def _ensure_started(self, account: str, job: SyncJob) -> None:
         async with job.lock:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, BinaryIO, cast
 
@@ -12,8 +12,8 @@ from anyio import to_thread
 
 from collector.model import Batch
 from collector.report import Report, Status
-from collector.sinks.base import ClosedError, write_errors
-from collector.sinks.files import PartFile, compression_of, is_stream, open_stream
+from collector.sinks.base import ClosedError, Delivery, write_errors
+from collector.sinks.files import PART, STANDARD_OUTPUT, PartFile, compression_of, is_stream, open_stream
 
 
 class NdjsonSink:
@@ -28,7 +28,8 @@ class NdjsonSink:
         self._part = None if is_stream(target) else PartFile(target)
         self._raw: BinaryIO | None = None
         self._file: BinaryIO | None = None
-        self._written = False
+        self._delivery = Delivery("standard output" if target == STANDARD_OUTPUT else target)
+        self._complete = False
 
     async def open(self) -> None:
         """Open the file. What it replaces stays until `close`."""
@@ -37,13 +38,17 @@ class NdjsonSink:
 
     async def write(self, batch: Batch) -> None:
         """Write the lines of a batch. Raises `ClosedError` if the reader of a pipe is gone."""
-        await self._in_thread(self._write, batch.lines())
+        await self._in_thread(self._write, batch.lines(), sum(map(len, batch.records())))
 
     async def close(self, report: Report | None) -> None:
         """Flush and close, and rename the part file unless the run has failed; standard output stays open."""
         if self._file is not None:
             keep = report is not None and report.get("status") != Status.FAILED
             await self._in_thread(self._close, keep)
+
+    def deliveries(self) -> Sequence[Delivery]:
+        """What was written; nothing unless all of it was."""
+        return [self._delivery] if self._complete else []
 
     async def _in_thread(self, function: Callable[..., None], *arguments: Any) -> None:
         with write_errors(self._target):
@@ -57,10 +62,10 @@ class NdjsonSink:
         self._raw = open_stream(self._target) if self._part is None else self._part.open()
         self._file = _compressed(self._raw, compression_of(self._target))
 
-    def _write(self, data: bytes) -> None:
+    def _write(self, data: bytes, records: int) -> None:
         if self._file is not None:
             self._file.write(data)
-            self._written = True
+            self._delivery.add(records, len(data))
             if self._part is None and self._file is self._raw:
                 self._file.flush()
 
@@ -72,12 +77,19 @@ class NdjsonSink:
             if file is not raw:
                 file.close()
             raw.flush()
-            if self._part is not None and keep:
-                self._part.keep(raw)
-            elif self._part is not None and not self._written:
-                self._part.discard(raw)
+            if self._part is not None:
+                self._close_part(self._part, raw, keep=keep)
+            self._complete = True
         finally:
             raw.close()
+
+    def _close_part(self, part: PartFile, raw: BinaryIO, *, keep: bool) -> None:
+        if keep:
+            part.keep(raw)
+        elif self._delivery.batches:
+            self._delivery.output += PART
+        else:
+            part.discard(raw)
 
     def _discard(self) -> None:
         """Close without keeping what is still buffered."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, TypeAlias, TypeVar
 
@@ -15,7 +16,7 @@ from anyio import to_thread
 
 from collector.model import Batch
 from collector.report import Report
-from collector.sinks.base import DeliveryError
+from collector.sinks.base import Delivery, DeliveryError
 from collector.sinks.encoding import EncodedBatch, Number, encode
 from collector.sinks.spool import RunSummary, Spool, SpoolFullError
 from collector.sinks.transport import EndpointUnavailableError, Http, TooLargeError
@@ -281,9 +282,17 @@ class SpooledSink(ABC):
             await self._http.close()
             await self._outbox.call_spool(self._spool.release)
 
+    def _with_kept(self, delivery: Delivery) -> Delivery:
+        """Add the batches that are in the spool."""
+        return replace(delivery, kept=len(self._spool.kept), spool=str(self._spool.place))
+
     async def _restore(self) -> RunSummary | None:
         """Restore the state of the earlier run, and return its result."""
         return await self._outbox.call_spool(self._spool.summary)
+
+    @abstractmethod
+    def deliveries(self) -> Sequence[Delivery]:
+        """What the endpoint has accepted, and what is kept, once the sink is closed."""
 
     @abstractmethod
     async def _send(self, batch: EncodedBatch) -> None:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from collector.catalog.catalog import Catalog
 from collector.catalog.partial import known_types
 from collector.config import ConfigurationError, Settings
-from collector.sinks.base import Sink
+from collector.sinks.base import OutputSink
 from collector.sinks.credentials import Token
 from collector.sinks.fan_out import FanOutSink
 from collector.sinks.files import check_file, same_files
@@ -29,7 +29,7 @@ UNDELIVERED = "collector-undelivered"
 """The directory for undelivered batches if --spool is not set."""
 
 
-def sink(settings: Settings) -> Sink:
+def sink(settings: Settings) -> OutputSink:
     """Build one sink for all configured outputs.
 
     Raises:
@@ -44,7 +44,7 @@ def sink(settings: Settings) -> Sink:
     return sinks[0] if len(sinks) == 1 else FanOutSink(sinks)
 
 
-def _sink(settings: Settings, output: str, index: int) -> Sink:
+def _sink(settings: Settings, output: str, index: int) -> OutputSink:
     if not is_url(output):
         check_file(output)
         return NdjsonSink(output)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import orjson
 
-from collector.sinks.base import DeliveryError
+from collector.sinks.base import Delivery, DeliveryError
 from collector.sinks.encoding import EncodedBatch
 from collector.sinks.outbox import SpooledSink
 from collector.sinks.spool import RunSummary, Spool
@@ -21,6 +23,7 @@ class UploadSink(SpooledSink):
     def __init__(self, url: str, http: Http, spool: Spool, *, width: int = 6) -> None:
         super().__init__(http, spool, width=width, for_account=False)
         self._url = url
+        self._delivery = Delivery(without_query(url))
 
     async def _send(self, batch: EncodedBatch) -> None:
         headers = {
@@ -31,10 +34,15 @@ class UploadSink(SpooledSink):
             "Collector-Batch": batch.label,
         }
         await self._http.post(self._url, batch.body, headers)
+        self._delivery.add(batch.entities + batch.relationships, batch.size)
+
+    def deliveries(self) -> Sequence[Delivery]:
+        """What the endpoint has accepted, and what is kept."""
+        return [self._with_kept(self._delivery)]
 
     async def _complete(self, summary: RunSummary | None, *, failed: bool) -> str | None:
         del failed  # without a summary, or with undelivered batches, no report is sent
-        address = without_query(self._url)
+        address = self._delivery.output
         undelivered = self._outbox.undelivered(address)
         if undelivered or summary is None:
             return undelivered

@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeAlias
 
 from collector.aws.accounts import Member
 from collector.faults import Reason
-from collector.model import Batch, Scope, Target
+from collector.model import Batch, Scope, Target, Totals
 from collector.report import Ledger, ScopeRecord
 from collector.workers.packing import PackedRow
 
@@ -86,6 +86,14 @@ class ScopeEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class TaskTotals:
+    """The totals of a running task, without the scopes whose records it has sent. They replace earlier ones."""
+
+    key: str
+    totals: Totals
+
+
+@dataclass(frozen=True, slots=True)
 class Done:
     """The end of a task, with the rest of its ledger. `buckets` is the worker's use of rate limits."""
 
@@ -108,7 +116,7 @@ class AccountRefused:
 
 Task: TypeAlias = CollectAccount | CollectScopes
 Command: TypeAlias = Configure | Authenticate | Task | Stop
-Reply: TypeAlias = Delivered | Rows | ScopeEnded | Done | AccountRefused
+Reply: TypeAlias = Delivered | Rows | ScopeEnded | TaskTotals | Done | AccountRefused
 
 OnMessage: TypeAlias = Callable[[Any], Awaitable[None]]
 """Takes a message of a task in progress. The next message of the worker is received only after it returns."""

@@ -18,6 +18,7 @@ from collector.config import Settings
 from collector.engine.scopes import ScopeOutput
 from collector.faults import CallFailed, Reason
 from collector.graph.assemble import BadRow, ConvertedRow
+from collector.model import Totals
 from collector.report import Ledger
 from collector.sinks.base import Sink
 from collector.workers.messages import (
@@ -33,6 +34,7 @@ from collector.workers.messages import (
     ScopeEnded,
     Stop,
     Task,
+    TaskTotals,
     encode,
     receive,
 )
@@ -47,11 +49,12 @@ READ_AHEAD = 2**20
 
 @dataclass(slots=True)
 class _RunningTask:
-    """A task that a worker holds."""
+    """A task that a worker holds. `totals` count until its records are merged, or it fails."""
 
     weight: int
     on_message: OnMessage
     done: asyncio.Future[Done]
+    totals: Totals = field(default_factory=Totals)
 
 
 @dataclass(slots=True)
@@ -182,6 +185,11 @@ class WorkerPool:
         buckets = [*self._buckets, *(bucket for worker in self._workers for bucket in worker.buckets)]
         return sorted(buckets, key=lambda bucket: (bucket["account"], bucket["region"], bucket["bucket"]))
 
+    def totals(self) -> Totals:
+        """The totals of the running tasks, as far as the workers have sent them. May be called from another thread."""
+        tasks = [task for worker in self._workers for task in tuple(worker.tasks.values())]
+        return sum((task.totals for task in tasks), Totals())
+
     async def close(self) -> None:
         """Close the streams to the workers, and wait for the processes to end."""
         for worker in self._workers:
@@ -221,6 +229,8 @@ async def _handle(worker: _Worker, reply: Reply) -> None:
     match reply:
         case Delivered() | Rows() | ScopeEnded():
             await task.on_message(reply)
+        case TaskTotals(_, totals):
+            task.totals = totals
         case Done():
             task.done.set_result(reply)
         case AccountRefused(_, operation, reason, code, message):

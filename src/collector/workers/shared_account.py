@@ -64,6 +64,7 @@ class SharedAccount:
             for job in group:
                 if self._ledger.scopes[job.scope].ended is None:
                     fail(self._ledger, job, failure)
+                    self._ledger.end(job.scope)
         else:
             self.bug = self.bug or done.bug
             self._ledger.merge(done.ledger)

@@ -10,8 +10,9 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
 
 import aioboto3
 import anyio
@@ -33,7 +34,7 @@ from collector.engine.plan import Job, plan_account
 from collector.engine.scopes import LocalScopes, ScopeContext, ScopeOutput
 from collector.faults import CallFailed
 from collector.graph.assemble import Page, PageConverter
-from collector.model import HOMES, Batch, Scope, Target, __version__
+from collector.model import HOMES, Batch, Scope, Target, Totals, __version__
 from collector.report import Ledger, Report
 from collector.sinks.writer import WAITING_BYTES, line_of
 from collector.workers.messages import (
@@ -48,10 +49,14 @@ from collector.workers.messages import (
     Rows,
     ScopeEnded,
     Stop,
+    TaskTotals,
     encode,
     receive,
 )
 from collector.workers.packing import pack
+
+TOTALS_SECONDS = 0.5
+"""How often the totals of running tasks are sent."""
 
 
 class ParentConnection:
@@ -102,15 +107,18 @@ class Worker:
         self._plans: dict[Target, Mapping[Scope, Job]] = {}
         self._identities: dict[str, Identity] = {}
         self._running: set[LocalScopes] = set()
+        self._totals: dict[str, Callable[[], Totals]] = {}
+        self._sent: dict[str, Totals] = {}
         self._stopped = False
 
     async def collect_account(self, task: CollectAccount) -> None:
         """Collect an account; its batches, then `Done` or `AccountRefused`, are sent to the parent."""
         ledger = Ledger(self._run_id, __version__)
+        self._totals[task.key] = ledger.totals
         try:
             await self._accounts.collect(task.member, self._caller, ledger)
         except CallFailed as failed:
-            self._parent.send(AccountRefused(task.key, failed.operation, failed.reason, failed.code, failed.message))
+            self._end(AccountRefused(task.key, failed.operation, failed.reason, failed.code, failed.message))
         else:
             self._done(task.key, ledger, bug=self._accounts.bug)
 
@@ -123,8 +131,11 @@ class Worker:
             self._parent.send(Rows(task.key, scope, list(pack(convert(page), line_of))))
 
         def done(scope: Scope) -> None:
-            self._parent.send(ScopeEnded(task.key, scope, ledger.pop(scope)))
+            record = ledger.pop(scope)
+            self.send_totals()  # without this scope, so that the parent never counts it twice
+            self._parent.send(ScopeEnded(task.key, scope, record))
 
+        self._totals[task.key] = partial(_calls, ledger)
         output = ScopeOutput(take, self._parent.drain, done)
         scopes = LocalScopes(self._context.scopes, self._account_session(task, ledger), ledger, output)
         for scope in task.scopes:
@@ -143,6 +154,20 @@ class Worker:
         for scopes in self._running:
             scopes.stop()
 
+    async def send_totals_regularly(self) -> None:
+        """Send the totals of running tasks until it is cancelled."""
+        while True:
+            await anyio.sleep(TOTALS_SECONDS)
+            self.send_totals()
+
+    def send_totals(self) -> None:
+        """Send the totals of running tasks that have changed."""
+        totals = {key: current() for key, current in self._totals.items()}
+        for key, current in totals.items():
+            if current != self._sent.get(key, Totals()):
+                self._parent.send(TaskTotals(key, current))
+        self._sent = totals
+
     def _jobs(self, target: Target) -> Mapping[Scope, Job]:
         """The jobs of an account, by their scopes."""
         if target not in self._plans:
@@ -159,7 +184,18 @@ class Worker:
         return AccountSession(task.target, self._identities[account], SharedAnswers(catalog.repeated_calls()))
 
     def _done(self, key: str, ledger: Ledger, *, bug: bool) -> None:
-        self._parent.send(Done(key, ledger, bug, self._context.scopes.calls.limits.used()))
+        self._end(Done(key, ledger, bug, self._context.scopes.calls.limits.used()))
+
+    def _end(self, message: Done | AccountRefused) -> None:
+        """Send the last message of a task."""
+        del self._totals[message.key]
+        self._parent.send(message)
+
+
+def _calls(ledger: Ledger) -> Totals:
+    """The calls of scopes that the parent has planned, and whose entities it counts."""
+    totals = ledger.totals()
+    return Totals(calls=totals.calls, throttles=totals.throttles)
 
 
 async def serve() -> None:
@@ -170,7 +206,8 @@ async def serve() -> None:
     if not isinstance(configure, Configure):
         raise TypeError("the first message must be Configure")
     settings = load_settings(configure.settings)
-    log.set_up(settings.effective_log_level, settings.log_format)
+    in_progress = settings.progress and not settings.quiet
+    log.set_up(settings.effective_log_level, settings.log_format, over_progress=in_progress)
     catalog = Catalog.all().choose(settings.services, settings.skip_services)
     session = open_session()
     async with Clients(session, session.region_name or HOMES["aws"]) as clients:
@@ -191,14 +228,18 @@ async def serve() -> None:
 
 async def _run_commands(reader: asyncio.StreamReader, worker: Worker, tasks: TaskGroup) -> None:
     """Run the parent's commands. Raises `IncompleteReadError` when it closes the stream."""
-    while True:
-        match await receive(reader):
-            case CollectAccount() as task:
-                tasks.start_soon(worker.collect_account, task)
-            case CollectScopes() as task:
-                tasks.start_soon(worker.collect_scopes, task)
-            case Stop(name):
-                worker.stop(name)
+    sending = asyncio.create_task(worker.send_totals_regularly())
+    try:
+        while True:
+            match await receive(reader):
+                case CollectAccount() as task:
+                    tasks.start_soon(worker.collect_account, task)
+                case CollectScopes() as task:
+                    tasks.start_soon(worker.collect_scopes, task)
+                case Stop(name):
+                    worker.stop(name)
+    finally:
+        sending.cancel()
 
 
 if __name__ == "__main__":
