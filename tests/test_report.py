@@ -260,3 +260,13 @@ def test_an_account_counts_once_its_services_are_planned():
     ledger.plan(Scope("1", "us-east-1", "sqs"))
     ledger.plan(Scope("1", "us-east-1", "sns"))
     assert ledger.totals().accounts == 1
+
+
+def test_totals_count_an_account_once_before_and_after_it_is_done():
+    ledger = _ledger(EC2, OTHER)
+    ledger.scopes[EC2].calls, ledger.scopes[OTHER].calls = 3, 4
+    ledger.scopes[EC2].throttles = 2
+    before = ledger.totals()
+    ledger.settle(EC2.account)
+    assert ledger.totals() == before
+    assert (before.calls, before.throttles, before.scopes) == (7, 2, 2)

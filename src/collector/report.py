@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum, StrEnum
 from typing import Any
 
@@ -141,6 +141,8 @@ class Ledger:
         self._started = clock()
         self.scopes: dict[Scope, ScopeRecord] = {}
         self._accounts: dict[str, dict[Scope, ScopeRecord]] = {}
+        self._settled: set[str] = set()
+        self._settled_totals = Totals()
         self.types: Counter[str] = Counter()
         self.relationships: Counter[str] = Counter()
         self.mapped = 0
@@ -218,17 +220,25 @@ class Ledger:
 
     def totals(self) -> Totals:
         """The counts so far; scopes that are skipped or unavailable are left out. May be called from another thread."""
-        accounts: set[str] = set()
-        scopes = ended = calls = throttles = 0
-        for scope, record in self.scopes.copy().items():  # copying is atomic, unlike iterating
+        running = (account for account in self._accounts.copy() if account not in self._settled)  # copying is atomic
+        totals = sum(map(self._totals_of, running), self._settled_totals)
+        return replace(totals, entities=sum(self.types.values()))
+
+    def settle(self, account: str) -> None:
+        """Note that an account is done, so that its scopes are not counted again and again."""
+        self._settled_totals += self._totals_of(account)
+        self._settled.add(account)
+
+    def _totals_of(self, account: str) -> Totals:
+        accounts = scopes = ended = calls = throttles = 0
+        for scope, record in self._accounts.get(account, {}).copy().items():
             calls += record.calls
             throttles += record.throttles
             if not (record.skipped or record.unavailable):
                 scopes += 1
                 ended += record.ended is not None
-                if scope.service != "account":  # the scope `account` precedes the plan
-                    accounts.add(scope.account)
-        return Totals(len(accounts), scopes, ended, sum(self.types.values()), calls, throttles)
+                accounts |= scope.service != "account"  # the scope `account` precedes the plan
+        return Totals(accounts, scopes, ended, 0, calls, throttles)
 
     @property
     def status(self) -> Status:
@@ -245,7 +255,7 @@ class Ledger:
 
     def report(self, partial_types: Iterable[str], partial_patterns: Iterable[str] = ()) -> Report:
         """The run report as documented. The types and the patterns of types are all that may be incomplete."""
-        records, totals = self.scopes.values(), self.totals()
+        records = self.scopes.values()
         return Report(
             {
                 "runId": self.run_id,
@@ -254,12 +264,12 @@ class Ledger:
                 "endedOn": round(self._clock() * 1000),
                 "status": self.status,
                 "counts": {
-                    "entities": totals.entities,
+                    "entities": sum(self.types.values()),
                     "relationships": sum(self.relationships.values()),
                     "mappedRelationships": self.mapped,
-                    "apiCalls": totals.calls,
+                    "apiCalls": sum(record.calls for record in records),
                     "retries": sum(record.retries for record in records),
-                    "throttles": totals.throttles,
+                    "throttles": sum(record.throttles for record in records),
                     "duplicates": self.duplicates,
                     "copies": self.copies,
                     "dangling": sum(self.dangling.values()),

@@ -225,6 +225,7 @@ class Run:
         finally:
             window.release()
         self._unfinished.discard(member.account)
+        self.ledger.settle(member.account)
 
     def progress(self) -> Progress:
         """How far the run is, over all of its processes. May be called from another thread."""
