@@ -31,6 +31,11 @@ AWS = "aws"
 """Stands for the account of resources that AWS owns, as in their ARNs."""
 
 
+def domain_of(partition: str) -> str:
+    """The domain in which the host names of AWS's services end."""
+    return "amazonaws.com.cn" if partition == "aws-cn" else "amazonaws.com"
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where a row was found. Kept beside the row, never in it."""
@@ -47,7 +52,7 @@ class Place:
     @property
     def suffix(self) -> str:
         """The domain in which the host names of AWS's services end."""
-        return "amazonaws.com.cn" if self.partition == "aws-cn" else "amazonaws.com"
+        return domain_of(self.partition)
 
 
 class Scope(NamedTuple):

@@ -436,10 +436,15 @@ def _outside_of(edge: Edge, ends: EdgeEnds) -> Callable[[Row, Place], MappedTarg
 def by_key(type_: str, key: str) -> MappedTarget:
     """The mapped target for an entity outside of the account, found by its type and key."""
     entity: Record = {"_type": type_, "_key": key}
-    parts = key.split(":", 5)
-    if parts[0] == "arn" and len(parts) > 5 and parts[4]:  # noqa: PLR2004  (an ARN's parts)
-        entity["accountId"] = parts[4]
+    if account := account_of(key):
+        entity["accountId"] = account
     return MappedTarget(entity, [["_type", "_key"]], create=True)
+
+
+def account_of(name: str) -> str:
+    """The account id in an ARN; empty if the name is no ARN or its ARN has no account."""
+    parts = name.split(":", 5)
+    return parts[4] if len(parts) > 5 and parts[0] == "arn" and parts[4].isdigit() else ""  # noqa: PLR2004  (an ARN's parts)
 
 
 def _described(other: MappedEntity) -> Callable[[Row, Place], MappedTarget | None]:

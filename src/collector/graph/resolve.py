@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any, NamedTuple, TypeAlias
 
 from collector.graph.compressed import CompressedRows
-from collector.graph.convert import EdgeEnds, PendingEdge, by_key
+from collector.graph.convert import EdgeEnds, PendingEdge, account_of, by_key
 from collector.graph.entity_index import Bearer, EntityIndex, Name
 from collector.graph.relationships import EntityPair, MappedTarget, direct, mapped
 from collector.model import GLOBAL, Dangling, Record, Scope
@@ -180,7 +180,7 @@ class AccountGraph:
         missing = ends.near if pending.near is None else ends.far
         if pending.near is not None and (outside := pending.outside or _foreign(name, ends, account)):
             return self._mapped(pending._replace(outside=outside), ends)
-        if _account_of(name) not in ("", account):
+        if account_of(name) not in ("", account):
             self._count(ends, "outside")
         else:
             self._count(ends, "not collected" if unseen.intersection(missing) else "not found")
@@ -316,12 +316,6 @@ def _overlap(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
 
 def _foreign(name: str, ends: EdgeEnds, account: str) -> MappedTarget | None:
     """The entity behind an ARN of another account, if the edge has one possible type for it."""
-    if _account_of(name) in ("", account) or len(ends.far) != 1 or ends.far[0] == RESOURCE:
+    if account_of(name) in ("", account) or len(ends.far) != 1 or ends.far[0] == RESOURCE:
         return None
     return by_key(ends.far[0], name)
-
-
-def _account_of(name: str) -> str:
-    """The account id in an ARN; empty if the name is no ARN or its ARN has no account."""
-    parts = name.split(":", 5)
-    return parts[4] if len(parts) > 5 and parts[0] == "arn" and parts[4].isdigit() else ""  # noqa: PLR2004  (an ARN's parts)

@@ -26,10 +26,9 @@ from collector.schema.declarations import (
     service_node,
 )
 from collector.schema.values import boolean, listed, only
-from collector.services.iam.credential_report import any_flag, credential_report, latest_time
+from collector.services.iam.credential_report import ROOT, any_flag, credential_report, latest_time
 from collector.services.s3.access import account_block, block
 
-ROOT = Template("arn:{partition}:iam::{AccountId}:root")
 NO_ORGANIZATION = "AWSOrganizationsNotInUseException"
 
 REPORT = credential_report()

@@ -18,7 +18,7 @@ from collector.schema.declarations import (
     service_node,
 )
 from collector.schema.patterns import encrypted_with, tagged
-from collector.schema.values import computed, document, entry, equals, lower, only
+from collector.schema.values import computed, document, entry, equals, listed, lower, only
 
 REPOSITORY = {"repositoryName": "repositoryName"}
 
@@ -147,7 +147,7 @@ finding = Entity(
         packageVersion=package_fact("version"),
         attributes=document("attributes"),
         imageScanStatus="^.imageScanStatus.status",
-        targets=Via("^.imageDigest", lambda digest: [digest]),
+        targets=listed("^.imageDigest"),
     ),
     edges=(
         Edge("aws_ecr_image", "HAS", "aws_ecr_image_scan_finding", at=Template("{^.^.repositoryArn}@{^.imageDigest}")),
@@ -178,7 +178,7 @@ enhanced_finding = replace(
         references="packageVulnerabilityDetails.referenceUrls",
         recommendation="remediation.recommendation.text",
         imageScanStatus="^.imageScanStatus.status",
-        targets=Via("^.imageDigest", lambda digest: [digest]),
+        targets=listed("^.imageDigest"),
     ),
 )  # fmt: skip
 

@@ -19,7 +19,7 @@ from collector.schema.declarations import (
     service_node,
 )
 from collector.schema.patterns import encrypted_with, guarded_by
-from collector.schema.values import computed, differs, document, entry, last_segment, present, unique
+from collector.schema.values import computed, differs, document, entry, last_segment, listed, present, unique
 
 CONTAINERS = "Detail.taskDefinition.containerDefinitions"
 FAILURES = (Failures("failures[]", code="reason", message="detail", id="arn"),)
@@ -149,7 +149,7 @@ container_instance = Entity(
         # The class `Host` restricts `status` to values of its own.
         state="status",
         healthStatus="healthStatus.overallStatus",
-        deviceId=Via("ec2InstanceId", lambda instance: [instance]),
+        deviceId=listed("ec2InstanceId"),
         osType=entry("attributes", "ecs.os-type", name="name", value="value"),
         instanceType=entry("attributes", "ecs.instance-type", name="name", value="value"),
         availabilityZone=entry("attributes", "ecs.availability-zone", name="name", value="value"),

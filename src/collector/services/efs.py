@@ -1,5 +1,6 @@
 """Amazon Elastic File System (EFS)."""
 
+from collector.model import domain_of
 from collector.schema.declarations import Call, Edge, Entity, Hydrate, Row, Service, Template, Via, pick, service_node
 from collector.schema.patterns import encrypted_with, guarded_by
 from collector.schema.values import computed, differs, equals, listed
@@ -15,8 +16,7 @@ def domain_name(row: Row) -> str | None:
     if not arn or not id_:
         return None
     _, partition, _, region, *_ = arn.split(":")
-    suffix = "amazonaws.com.cn" if partition == "aws-cn" else "amazonaws.com"
-    return f"{id_}.efs.{region}.{suffix}"
+    return f"{id_}.efs.{region}.{domain_of(partition)}"
 
 
 file_system = Entity(

@@ -6,7 +6,7 @@ higher rate limit than `ListTags`.
 
 from collector.schema.declarations import Call, Edge, Entity, Failures, Hydrate, Service, Via, pick, service_node
 from collector.schema.patterns import encrypted_with, filled, guarded_by
-from collector.schema.values import document, epoch
+from collector.schema.values import document, epoch, listed
 
 function = Entity(
     type="aws_lambda_function",
@@ -41,7 +41,7 @@ function = Entity(
         codeRepoType="Detail.Code.RepositoryType",
         codeImageUri="Detail.Code.ImageUri",
         codeResolvedImageUri="Detail.Code.ResolvedImageUri",
-        containerImages=Via("Detail.Code.ImageUri", lambda image: [image]),
+        containerImages=listed("Detail.Code.ImageUri"),
         policy=document("Permission.Policy"),
     ),
     # The code location is a presigned URL.

@@ -20,7 +20,7 @@ from collector.schema.declarations import (
 )
 from collector.schema.paths import walker
 from collector.schema.patterns import encrypted_with, guarded_by
-from collector.schema.values import computed, differs, equals, lower, only, present
+from collector.schema.values import computed, differs, equals, listed, lower, only, present
 
 IS_RDS = differs("Engine", "neptune", "docdb")
 DOWN = ("creating", "deleting", "failed", "inaccessible-encryption-credentials", "restore-error", "stopped", "stopping")
@@ -143,7 +143,7 @@ instance = Entity(
         "AutoMinorVersionUpgrade", "DeletionProtection", "IAMDatabaseAuthenticationEnabled", "CACertificateIdentifier",
         "EnabledCloudwatchLogsExports",
         "Endpoint.Address", "Endpoint.Port",
-        fqdn=Via("Endpoint.Address", lambda name: [name]),
+        fqdn=listed("Endpoint.Address"),
         hostname=Via("Endpoint.Address", first_label),
         status="DBInstanceStatus",
         databaseName="DBName",

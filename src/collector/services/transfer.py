@@ -1,5 +1,6 @@
 """AWS Transfer Family. Only servers with service-managed users can list their users."""
 
+from collector.model import domain_of
 from collector.schema.declarations import (
     Call,
     Computed,
@@ -29,9 +30,7 @@ def is_public(row: Row) -> bool:
 def endpoints(arn: str) -> list[str]:
     """The host name of a server from its ARN, as a list of one (source: Transfer Family documentation)."""
     _, partition, _, region, _, resource = arn.split(":", 5)
-    return [
-        f"{resource.rpartition('/')[2]}.server.transfer.{region}.amazonaws.com{'.cn' if partition == 'aws-cn' else ''}"
-    ]
+    return [f"{resource.rpartition('/')[2]}.server.transfer.{region}.{domain_of(partition)}"]
 
 
 def buckets(row: Row) -> list[str]:

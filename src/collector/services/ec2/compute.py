@@ -8,7 +8,7 @@ from collector.analysis.networks import is_public
 from collector.schema.declarations import Call, Edge, Entity, Hydrate, Row, Template, Via, pick
 from collector.schema.paths import found
 from collector.schema.patterns import guarded_by
-from collector.schema.values import boolean, computed, document, epoch, equals, lower, milliseconds
+from collector.schema.values import boolean, computed, document, epoch, equals, listed, lower, milliseconds
 from collector.services.ec2.listings import NAME
 
 IPV6 = "NetworkInterfaces[].Ipv6Addresses[].Ipv6Address"
@@ -124,7 +124,7 @@ HOST = pick(
     macAddresses=Via("NetworkInterfaces[].MacAddress", lambda addresses: [one.lower() for one in addresses]),
     fqdn=domain_names,
     hostname=Via("PrivateDnsName", lambda name: name.partition(".")[0] or None),
-    deviceId=Via("InstanceId", lambda instance: [instance]),
+    deviceId=listed("InstanceId"),
     osType=os_type,
     osDetails="PlatformDetails",
 )

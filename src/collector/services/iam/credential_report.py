@@ -5,9 +5,12 @@ from __future__ import annotations
 import csv
 from collections.abc import AsyncIterator
 
-from collector.schema.declarations import Calls, Computed, Custom, Row, Via
+from collector.schema.declarations import Calls, Computed, Custom, Row, Template, Via
 from collector.schema.paths import walker
 from collector.schema.values import computed, milliseconds
+
+ROOT = Template("arn:{partition}:iam::{AccountId}:root")
+"""The ARN of the root user, which is the key of the account too."""
 
 NO_VALUE = ("", "N/A", "no_information", "not_supported")
 """Texts that the report contains in place of a missing value (source: IAM documentation)."""

@@ -27,6 +27,7 @@ from collector.schema.declarations import (
 )
 from collector.schema.values import boolean, count, document, equals, last_segment, listed, only
 from collector.services.iam.credential_report import (
+    ROOT,
     any_flag,
     credential_report,
     is_use_unknown,
@@ -46,7 +47,6 @@ from collector.services.iam.policies import (
     grants_everything,
 )
 
-ROOT = Template("arn:{partition}:iam::{AccountId}:root")
 DETAILS = Call("get_account_authorization_details", "@", {"MaxItems": 200})
 REPORT = credential_report()
 KEYS_ACTIVE = ("access_key_1_active", "access_key_2_active")
