@@ -81,7 +81,7 @@ def _accounts(report: Report) -> set[str]:
 
 def _table(report: Report, names: Mapping[str, str], *, services: bool) -> Table:
     table = Table("account", *(("service",) if services else ()), "status", box=None, pad_edge=False)
-    for column in ("scopes", "entities", "calls", "slowest scope (s)"):
+    for column in ("scopes", "entities", "calls", "slowest s"):
         table.add_column(column, justify="right")
     groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     for scope in report["scopes"]:
