@@ -33,7 +33,7 @@ AWS = "aws"
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a row was found. Kept beside the row, never in it."""
+    """Where a row was found. Kept beside the row, never in it. `region` is empty if a failed call left it unknown."""
 
     partition: str
     account: str
@@ -87,6 +87,13 @@ class Dangling(NamedTuple):
     verb: str
     target: str
     reason: str
+
+
+class UnknownValueError(LookupError):
+    """A value is not known, because a failed call left the field that it reads unknown.
+
+    It is one of `READ_ERRORS`: whatever reads it is lost alone. It is not noted as unreadable, because the call itself is reported.
+    """
 
 
 class Unreadable:

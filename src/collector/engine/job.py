@@ -19,10 +19,10 @@ from collector.engine.listings import Listings
 from collector.engine.plan import Job
 from collector.engine.rows import RowLoader
 from collector.graph.assemble import Page
-from collector.model import READ_ERRORS, Place
+from collector.model import READ_ERRORS, Place, UnknownValueError
 from collector.report import ScopeRecord
 from collector.schema.declarations import Call, Declaration, Nested, Row, Synthetic
-from collector.schema.paths import reader
+from collector.schema.paths import Read, reader
 
 LISTED_ROWS = 300
 """Listed rows, over all scopes, that may wait for further calls. Beyond that, listings wait with their next page."""
@@ -170,12 +170,20 @@ class JobRun:
         parents: list[tuple[Row, Place]] = []
         for row, place in rows:
             try:
-                if (condition is None or condition(row, place)) and has_arguments(source.args, row):
+                if _may_have_children(condition, row, place) and has_arguments(source.args, row):
                     parents.append((row, place))
             except READ_ERRORS as error:  # the children of this row are not listed
                 for loader in loaders:
                     self._context.note_unreadable(error, loader.declaration)
         return parents
+
+
+def _may_have_children(condition: Read | None, row: Row, place: Place) -> bool:
+    """Whether a row meets the condition of a listing; also if that is unknown, because only the listing can tell then."""
+    try:
+        return condition is None or bool(condition(row, place))
+    except UnknownValueError:
+        return True
 
 
 def _synthetic_row(job: Job) -> Row:
