@@ -62,6 +62,12 @@ def last_segment(path: str, separator: str = "/") -> Via:
     return Via(path, lambda value: str(value).rsplit(separator, 1)[-1])
 
 
+def account_of(arn: str) -> str:
+    """The account in an ARN; empty if it has none, or is no ARN."""
+    parts = arn.split(":", 5)
+    return parts[4] if len(parts) > 5 else ""  # noqa: PLR2004  (the parts of an ARN)
+
+
 def without_suffix(path: str, suffix: str) -> Via:
     """Text, or each text of a list, without a suffix, such as the `:*` of a log group's ARN."""
     return Via(path, lambda value: _map(value, lambda one: one.removesuffix(suffix)))

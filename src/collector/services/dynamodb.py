@@ -4,18 +4,19 @@ from collector.schema.declarations import Call, Entity, Fixed, Hydrate, Service,
 from collector.schema.patterns import encrypted_with, tagged
 from collector.schema.values import boolean, equals
 
+ARN = Template("arn:{partition}:dynamodb:{region}:{account}:table/{TableName}")
 RECOVERY = "Backups.ContinuousBackupsDescription.PointInTimeRecoveryDescription"
 
 table = Entity(
     type="aws_dynamodb_table",
     cls=("DataStore", "Database"),
     rows=Call("list_tables", "TableNames", {"Limit": 100}, wrap="TableName"),
-    join=(tagged("dynamodb:table", Template("arn:{partition}:dynamodb:{region}:{account}:table/{TableName}")),),
+    join=(tagged("dynamodb:table", ARN),),
     hydrate=(
         Hydrate("describe_table", "Detail", {"TableName": "TableName"}),
         Hydrate("describe_continuous_backups", "Backups", {"TableName": "TableName"}),
     ),
-    key="Detail.Table.TableArn",
+    key=ARN,
     id="Detail.Table.TableId",
     name="TableName",
     also={"name": "TableName"},

@@ -7,6 +7,7 @@ from collector.schema.declarations import (
     Hydrate,
     Row,
     Service,
+    Template,
     Via,
     pick,
     service_node,
@@ -43,7 +44,7 @@ cluster = Entity(
     # Connected clusters too, which run elsewhere.
     rows=Call("list_clusters", "clusters", {"maxResults": 100, "include": ["all"]}, wrap="Name"),
     hydrate=(Hydrate("describe_cluster", "Detail", {"name": "Name"}),),
-    key="Detail.cluster.arn",
+    key=Template("arn:{partition}:eks:{region}:{account}:cluster/{Name}"),
     name="Name",
     also={
         "name": "Name",

@@ -25,7 +25,7 @@ from collector.schema.declarations import (
     pick,
     service_node,
 )
-from collector.schema.values import boolean, count, document, equals, last_segment, listed, only
+from collector.schema.values import account_of, boolean, count, document, equals, last_segment, listed, only
 from collector.services.iam.credential_report import (
     any_flag,
     credential_report,
@@ -56,7 +56,7 @@ ADDRESS = email("UserName", "Tags")
 
 def is_aws_managed(arn: str) -> bool:
     """Whether a policy is an AWS managed one, by its ARN."""
-    return arn.split(":")[4] == "aws"
+    return account_of(arn) == AWS
 
 
 def aws_only(arn: str) -> str | None:
