@@ -140,6 +140,14 @@ def test_a_source_that_reads_an_unknown_field_is_not_computed(source):
 
 
 @pytest.mark.parametrize(
+    "source", ["^.^.Policy.Id", Via("^.^.Policy", never), Computed(never, ("Id", "^.^.Policy"))], ids=str
+)
+def test_a_field_of_a_parent_may_be_unknown_though_all_of_the_row_is_known(source):
+    with pytest.raises(UnknownValueError):
+        reader(source)({"Id": "x", "^": {"Item": "y", "^": {UNKNOWN: {"Policy"}}}}, PLACE)
+
+
+@pytest.mark.parametrize(
     ("source", "value"),
     [
         ("Id", "x"),
