@@ -62,8 +62,9 @@ class Scope(NamedTuple):
 class Target:
     """An account to collect.
 
-    `caller` is the ARN that calls are made as; `regions` are to be collected, `enabled` are all enabled ones. `name` is the
-    organization's name for the account, and `organization` holds the ids of all its accounts, if they were listed.
+    `caller` is the ARN that calls are made as; `regions` are to be collected, `enabled` are all enabled ones, or those that are
+    known if `knows_enabled` is false. `name` is the organization's name for the account, and `organization` holds the ids of all
+    its accounts, if they were listed.
     """
 
     partition: str
@@ -73,6 +74,7 @@ class Target:
     enabled: tuple[str, ...]
     name: str | None = None
     organization: frozenset[str] = frozenset()
+    knows_enabled: bool = True
 
     @property
     def home(self) -> str:

@@ -24,9 +24,13 @@ from collector.schema.declarations import (
     Rows,
     SameAnswer,
     Service,
+    Synthetic,
     Template,
 )
 from collector.schema.relationship_types import type_of
+
+ENABLED_REGIONS = "EnabledRegions"
+"""The field of a `Synthetic` row with the regions that are enabled for the account; unknown if they cannot be listed."""
 
 
 class UnknownServiceError(ConfigurationError):
@@ -96,6 +100,11 @@ class Catalog:
             for declaration in declarations(service)
             for edge in declaration.edges
         )
+
+    def types_that_read(self, field: str) -> frozenset[str]:
+        """The entity types with a property that is this field of a `Synthetic` row."""
+        synthetic = (entity for entity in self.entities if isinstance(entity.rows, Synthetic))
+        return frozenset(entity.type for entity in synthetic if field in entity.props.values())
 
     def triples(self, edge: Edge) -> Iterator[tuple[str, str, str]]:
         """The (source type, verb, target type) triples of the relationships that an edge can draw."""

@@ -12,12 +12,12 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from functools import partial
 from typing import TypeAlias
 
-from collector.catalog.catalog import parent_type
+from collector.catalog.catalog import ENABLED_REGIONS, parent_type
 from collector.concurrency import WeightedSemaphore
 from collector.engine.context import Api, JobContext, Listing, has_arguments, listing_of
 from collector.engine.listings import Listings
 from collector.engine.plan import Job
-from collector.engine.rows import RowLoader
+from collector.engine.rows import RowLoader, unknown
 from collector.graph.assemble import Page
 from collector.model import READ_ERRORS, Place, UnknownValueError
 from collector.report import ScopeRecord
@@ -188,13 +188,16 @@ def _may_have_children(condition: Read | None, row: Row, place: Place) -> bool:
 
 def _synthetic_row(job: Job) -> Row:
     target = job.target
-    return {
+    row: Row = {
         "AccountId": target.account,
         "AccountName": target.name,
         "CallerArn": target.caller,
         "Regions": list(target.regions),
-        "EnabledRegions": list(target.enabled),
+        ENABLED_REGIONS: list(target.enabled),
     }
+    if not target.knows_enabled:
+        unknown(row, ENABLED_REGIONS)
+    return row
 
 
 def _rows(loaders: Sequence[RowLoader], answer: Row, parent: Row | None) -> list[list[Row]]:
