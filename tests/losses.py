@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from collector.catalog.catalog import affected, client_of, declarations, describing_client, parent_type
 from collector.graph.tags import LIFTED
@@ -67,6 +67,16 @@ class Loss:
 
 def path_of(path: str) -> Path:
     return () if path == "@" else tuple(part.removesuffix("[]").removesuffix("{}") for part in path.split("."))
+
+
+def without(value: Any, path: Path) -> Any:
+    """The value without the members at a path, in all items of the lists on the way."""
+    if isinstance(value, list):
+        return [without(item, path) for item in value]
+    if not isinstance(value, dict) or path[0] not in value:
+        return value
+    rest = {name: inner for name, inner in value.items() if name != path[0]}
+    return rest if len(path) == 1 else {**value, path[0]: without(value[path[0]], path[1:])}
 
 
 def _meet(one: Path, other: Path) -> bool:

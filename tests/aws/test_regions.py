@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
-from pathlib import Path
+from pathlib import Path as File
 from typing import Any, NamedTuple, Self, cast
 
 import pytest
@@ -16,6 +16,7 @@ from botocore.parsers import ResponseParserError
 from collector.aws.availability import Availability
 from collector.aws.calls import RetryPolicy
 from collector.aws.clients import Client
+from collector.aws.credentials import ISSUED
 from collector.aws.paging import Paging
 from collector.aws.session import open_session
 from collector.catalog.permissions import api_of
@@ -24,6 +25,7 @@ from collector.config import ConfigurationError, Settings, load_settings
 from collector.demo.process import SETTINGS as AWS_SETTINGS
 from collector.report import Exit
 from tests.aws.script import error
+from tests.losses import Path, without
 from tests.runs import MemorySink
 from tests.waits import no_sleep
 
@@ -85,6 +87,7 @@ class FakeAws:
             LIST: regions("RegionOptStatus", "ENABLED_BY_DEFAULT", "DISABLED"),
             ("organizations", "list_accounts"): {"Accounts": [{"Id": CALLER}, {"Id": MEMBER}]},
         }
+        self.omitted: tuple[tuple[str, str], Path] | None = None
         self.calls: list[tuple[tuple[str, str], str]] = []
         self.partition = [HOME, OTHER, DISABLED]
         self._account = account
@@ -110,7 +113,12 @@ class FakeAws:
         return Client(name, cast("Any", None), Apis(name), cast("dict[str, Paging]", {}))
 
     async def call(self, client: Client, op: str, params: Any, target: Any) -> Any:
-        called, region = (client.boto, op), target.region
+        answer = await self._answer((client.boto, op), params, target)
+        called, path = self.omitted or (None, ())
+        return without(answer, path) if called == (client.boto, op) else answer
+
+    async def _answer(self, called: tuple[str, str], params: Any, target: Any) -> Any:
+        region = target.region
         account = (await target.credentials.get_frozen_credentials()).access_key
         account = account if account.isdigit() else CALLER
         self.calls.append((called, region))
@@ -177,7 +185,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> FakeAws:
 
 
 @pytest.fixture
-def run(aws: FakeAws, tmp_path: Path) -> Callable[..., Outcome]:
+def run(aws: FakeAws, tmp_path: File) -> Callable[..., Outcome]:
     """Makes a run and leaves with its exit code, as the command does."""
 
     def run(kind: str = "single", *, sink: MemorySink | None = None, **options: Any) -> Outcome:
@@ -360,6 +368,32 @@ def test_a_region_is_unknown_if_neither_aws_nor_the_name_servers_know_it(aws, ru
 def test_a_region_that_aws_does_not_list_is_unknown(run):
     with pytest.raises(ConfigurationError, match=f"unknown region '{NEW}'"):
         run(regions=(HOME, NEW))
+
+
+OMITTED: list[tuple[tuple[str, str], Path]] = [
+    (PROBE, ("Account",)),
+    (PROBE, ("Arn",)),
+    (DESCRIBE, ("Regions",)),
+    (DESCRIBE, ("Regions", "RegionName")),
+    (DESCRIBE, ("Regions", "OptInStatus")),
+    (("sts", "assume_role"), ("Credentials",)),
+    *((("sts", "assume_role"), ("Credentials", name)) for name in ISSUED),
+    *((("organizations", "list_accounts"), path) for path in (("Accounts",), ("Accounts", "Id"), ("Accounts", "Name"))),
+    *((("organizations", "list_tags_for_resource"), path) for path in (("Tags",), ("Tags", "Key"), ("Tags", "Value"))),
+]
+
+
+@pytest.mark.parametrize(("called", "path"), OMITTED, ids=str)
+def test_an_answer_without_a_member_is_reported_and_ends_no_run_with_a_bug(aws, run, called, path):
+    aws.answers["organizations", "list_tags_for_resource"] = {"Tags": [{"Key": "j1-integration", "Value": "SKIP?"}]}
+    aws.omitted = called, path
+    outcome = run("organization")
+    reasons = {each["reason"] for scope in outcome.report["scopes"] for each in scope["problems"]}
+    if reasons:  # without a state, a region is called
+        assert reasons == {"region_disabled" if path[-1:] == ("OptInStatus",) else "invalid_response"}
+        assert outcome.code in (Exit.PARTIAL, Exit.NO_ACCOUNT)
+    else:
+        assert (outcome.planned >= {HOME, OTHER}, outcome.code) == (True, Exit.COMPLETE)
 
 
 @each_choice

@@ -28,7 +28,7 @@ from collector.report import Ledger, Status
 from collector.schema.declarations import Service
 from tests.declarations import operation
 from tests.fake import ANSWERS, FakeApi
-from tests.losses import Losses, Member, Path
+from tests.losses import Losses, Member, Path, without
 from tests.pipeline import TARGET, run_jobs
 
 CATALOG = Catalog.all()
@@ -314,13 +314,3 @@ def _optional(value: Any, shape: Any) -> Iterator[Path]:
             if name not in TOKENS:
                 yield from ((name,),) if name not in shape.required_members else ()
                 yield from ((name, *path) for path in _optional(inner, shape.members[name]))
-
-
-def without(value: Any, path: Path) -> Any:
-    """The value without the members at a path, in all items of the lists on the way."""
-    if isinstance(value, list):
-        return [without(item, path) for item in value]
-    if not isinstance(value, dict) or path[0] not in value:
-        return value
-    rest = {name: inner for name, inner in value.items() if name != path[0]}
-    return rest if len(path) == 1 else {**value, path[0]: without(value[path[0]], path[1:])}

@@ -6,14 +6,15 @@ account are read only when its turn comes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import aioboto3
 
 from collector.aws.calls import CallContext, ScopeCalls, SharedAnswers
-from collector.aws.credentials import AssumeRole, CredentialProvider, Identity, default_provider, role_provider
+from collector.aws.credentials import ISSUED, AssumeRole, CredentialProvider, Identity, default_provider, role_provider
 from collector.aws.faults import NO_SUCH_HOST
 from collector.aws.remedies import AwsConfigurationError, is_configuration, remedy_of
 from collector.catalog.catalog import ENABLED_REGIONS, Catalog
@@ -101,7 +102,9 @@ class Accounts:
             if is_configuration(failure.code):
                 raise AwsConfigurationError(failure.message, remedy_of(failure)) from failure
             raise
-        caller = Caller(Identity(answer["Account"], provider), answer["Account"], answer["Arn"])
+        with _reading("sts:GetCallerIdentity"):
+            caller = Caller(Identity(answer["Account"], provider), answer["Account"], answer["Arn"])
+            _ = caller.partition
         scope = _account_scope(caller.account)
         self._ledger.begin(scope).add(record)
         self._ledger.end(scope)
@@ -161,7 +164,9 @@ class Accounts:
         calls = ScopeCalls(self._context, identity, home, record)
         arn = caller.arn
         if member.role:
-            arn = (await calls.once("sts", "get_caller_identity", {}))["Arn"]
+            answer = await calls.once("sts", "get_caller_identity", {})
+            with _reading("sts:GetCallerIdentity"):
+                arn = answer["Arn"]
         states = await self._states_of_regions(calls, home)
         knows_enabled = not self._record_unknown(states, record)
         self._ledger.end(scope)
@@ -194,7 +199,9 @@ class Accounts:
         calls = self._calls(member.account, identity, self._home)
 
         async def assume(params: Mapping[str, Any]) -> Mapping[str, Any]:
-            return await calls.once("sts", "assume_role", params)
+            answer = await calls.once("sts", "assume_role", params)
+            with _reading("sts:AssumeRole"):
+                return {"Credentials": {name: answer["Credentials"][name] for name in ISSUED}}
 
         return assume
 
@@ -211,7 +218,10 @@ class Accounts:
         calls = self._calls(caller.account, caller.identity, self._home_of(caller))
         pages = calls.pages("organizations", "list_accounts", {})
         rows = [row async for page in pages for row in page.get("Accounts", [])]
-        everyone = frozenset(row["Id"] for row in rows)
+        with _reading("organizations:ListAccounts"):
+            everyone = frozenset(row["Id"] for row in rows)
+        if not everyone:  # it has a management account at least
+            raise CallFailed("organizations:ListAccounts", Reason.INVALID, "NoAccounts", "the answer has no account")
         members = []
         for row in rows:
             self._ledger.account_names[row["Id"]] = row.get("Name") or ""
@@ -228,7 +238,8 @@ class Accounts:
     async def _has_skip_tag(self, member: Member, caller: Caller) -> bool:
         calls = self._calls(member.account, caller.identity, self._home_of(caller))
         pages = calls.pages("organizations", "list_tags_for_resource", {"ResourceId": member.account})
-        return SKIP_TAG in [(tag["Key"], tag["Value"]) async for page in pages for tag in page.get("Tags", [])]
+        tags = [tag async for page in pages for tag in page.get("Tags", [])]
+        return SKIP_TAG in [(tag.get("Key"), tag.get("Value")) for tag in tags]
 
     def _skip(self, account: str, code: str, message: str) -> None:
         failure = CallFailed("organizations:ListAccounts", Reason.ERROR, code, message)
@@ -308,16 +319,23 @@ class Accounts:
         return states
 
 
+@contextmanager
+def _reading(operation: str) -> Iterator[None]:
+    """Turns an answer that differs from AWS's model into a failure of the call."""
+    try:
+        yield
+    except READ_ERRORS as error:
+        raise CallFailed(operation, Reason.INVALID, type(error).__name__, str(error)) from error
+
+
 def _listed(operation: str, rows: Iterable[Mapping[str, Any]] | None, field: str, disabled: str) -> RegionStates:
     """The states in a list of regions. Every account has an enabled region: a list without one is no list.
 
     Raises:
         CallFailed: if the answer differs from AWS's model.
     """
-    try:
+    with _reading(operation):
         states = {str(row["RegionName"]): row.get(field) != disabled for row in rows or ()}
-    except READ_ERRORS as error:
-        raise CallFailed(operation, Reason.INVALID, type(error).__name__, str(error)) from error
     if not any(states.values()):
         raise CallFailed(operation, Reason.INVALID, "NoRegions", "the answer has no enabled region")
     return states
