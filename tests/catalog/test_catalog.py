@@ -12,6 +12,7 @@ from collector import services
 from collector.catalog.catalog import Catalog, UnknownServiceError, client_of, declarations
 from collector.schema.declarations import Call, Custom, Declaration, Edge, Entity, Service, pick
 from tests.declarations import TOKENS, Lint, operation
+from tests.runs import Collected
 
 SERVICES = Path(services.__path__[0])
 
@@ -109,3 +110,16 @@ def test_a_custom_function_makes_single_calls_only_of_operations_without_pages(c
     calls = [node for node in ast.walk(source) if isinstance(node, ast.Call)]
     names = {ast.literal_eval(call.args[0]) for call in calls if getattr(call.func, "attr", "") == "once"}
     assert [name for name in names if TOKENS & set(operation(client, name).output_shape.members)] == []
+
+
+def test_a_relationship_is_incomplete_if_a_type_at_one_of_its_ends_is(sample: Collected):
+    types = {record["_key"]: record["_type"] for record in sample.records if isinstance(record["_class"], list)}
+    missing = set()
+    for record in (record for record in sample.records if not isinstance(record["_class"], list)):
+        keys = [
+            record.get("_mapping", record).get(end) for end in ("_fromEntityKey", "_toEntityKey", "sourceEntityKey")
+        ]
+        ends = {types[key] for key in keys if key in types}
+        if ends <= CATALOG.types.keys():  # services that only a policy names have no declaration
+            missing |= {record["_type"] for end in ends if record["_type"] not in CATALOG.affected_types({end})}
+    assert sorted(missing) == []

@@ -6,9 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from importlib import import_module
+from itertools import chain, product
 from pkgutil import iter_modules
 
 from collector import services
+from collector.analysis.triples import SERVICE as ANY_SERVICE
+from collector.analysis.triples import TRIPLES
 from collector.config import ConfigurationError
 from collector.schema.declarations import (
     RESOURCE,
@@ -127,10 +130,17 @@ class Catalog:
         return frozenset(type_of(*triple) for triple in self.triples(edge))
 
     def affected_types(self, types: Iterable[str]) -> frozenset[str]:
-        """These entity types, and all relationship types with one of them at an end."""
+        """These entity types, and all relationship types with one of them at an end, also those that the analysis draws."""
         entity_types = frozenset(types)
-        triples = (triple for edge, _ in self.edges for triple in self.triples(edge))
+        triples = chain((triple for edge, _ in self.edges for triple in self.triples(edge)), self._analysed())
         return entity_types | {type_of(*each) for each in triples if each[0] in entity_types or each[2] in entity_types}
+
+    def _analysed(self) -> Iterator[tuple[str, str, str]]:
+        """The triples of the relationships that the analysis can draw. Services that only a policy names are left out."""
+        nodes = tuple(service.node.type for service in self.services if service.node)
+        for source, verb, target, _ in TRIPLES:
+            ends = (nodes if end == ANY_SERVICE else self._expand((end,)) for end in (source, target))
+            yield from ((near, verb, far) for near, far in product(*ends))
 
     def _expand(self, types: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(type_ for end in types for type_ in ((end, *self.types) if end == RESOURCE else (end,)))
