@@ -99,6 +99,16 @@ def differs(path: str, *values: object) -> Computed:
     return _of(path, lambda value: value not in values)
 
 
+def is_one_of(path: str, *values: object) -> Via:
+    """Whether the value is one of these; None without a value: a state that AWS leaves out is neither on nor off."""
+    return Via(path, lambda value: value in values)
+
+
+def is_none_of(path: str, *values: object) -> Via:
+    """Whether the value is none of these; None without a value."""
+    return Via(path, lambda value: value not in values)
+
+
 def count(path: str) -> Via:
     """The number of items in a list."""
     return Via(path, len)

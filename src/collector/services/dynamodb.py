@@ -2,7 +2,7 @@
 
 from collector.schema.declarations import Call, Entity, Fixed, Hydrate, Service, Template, pick, service_node
 from collector.schema.patterns import encrypted_with, tagged
-from collector.schema.values import boolean, equals
+from collector.schema.values import boolean, is_one_of
 
 ARN = Template("arn:{partition}:dynamodb:{region}:{account}:table/{TableName}")
 RECOVERY = "Backups.ContinuousBackupsDescription.PointInTimeRecoveryDescription"
@@ -21,7 +21,7 @@ table = Entity(
     name="TableName",
     also={"name": "TableName"},
     created="Detail.Table.CreationDateTime",
-    active=equals("Detail.Table.TableStatus", "ACTIVE", "UPDATING"),
+    active=is_one_of("Detail.Table.TableStatus", "ACTIVE", "UPDATING"),
     web="https://{console}/dynamodbv2/home?region={region}#table?name={TableName}",
     tags="Tagging[].Tags[]",
     props=pick(

@@ -13,7 +13,7 @@ from collector.schema.declarations import (
     service_node,
 )
 from collector.schema.patterns import encrypted_with, guarded_by
-from collector.schema.values import computed, document, equals
+from collector.schema.values import computed, document, is_one_of
 
 NETWORK = "Detail.cluster.resourcesVpcConfig"
 LOGGING = "Detail.cluster.logging.clusterLogging"
@@ -51,7 +51,7 @@ cluster = Entity(
         "dns": Via("Detail.cluster.endpoint", lambda url: url.removeprefix("https://").lower()),
     },
     created="Detail.cluster.createdAt",
-    active=equals("Detail.cluster.status", "ACTIVE"),
+    active=is_one_of("Detail.cluster.status", "ACTIVE"),
     web="https://{console}/eks/home?region={region}#/clusters/{Name}",
     tags="Detail.cluster.tags",
     props=pick(
