@@ -290,6 +290,7 @@ def test_an_answer_without_an_optional_member_costs_what_reads_the_member(name, 
 ABSENT_MEANS = {
     ("describe_auto_scaling_groups", "Status"): "active: only a group that is being deleted has a status",
     ("describe_domains", "Deleted"): "not deleted",
+    ("describe_nat_gateways", "ConnectivityType"): "public, which is the default",
     ("get_event_selectors", "ReadWriteType"): "All, which is the default",
 }
 """Members whose absence says something, by the API Reference."""

@@ -9,7 +9,6 @@ from collector.schema.values import (
     differs,
     document,
     equals,
-    is_none_of,
     is_one_of,
     last_segment,
     only,
@@ -188,7 +187,7 @@ nat_gateway = Entity(
     props=pick(
         "State", "VpcId", "SubnetId", "ConnectivityType", "FailureMessage",
         category=Fixed(["network"]), function=Fixed(["nat"]),
-        public=is_none_of("ConnectivityType", "private"),
+        public=differs("ConnectivityType", "private"),
         publicIpAddresses="NatGatewayAddresses[].PublicIp", privateIpAddresses="NatGatewayAddresses[].PrivateIp",
         natGatewayAddresses=document("NatGatewayAddresses"),
     ),
