@@ -76,14 +76,14 @@ class Firewalls:
             yield from guarded(partial(self._entry, entry), fact)
 
     def _entry(self, entry: Mapping[str, Any], fact: NetworkAclFact) -> Iterator[Result]:
+        cidr = entry.get("CidrBlock") or entry.get("Ipv6CidrBlock") or ""
+        peer = of_cidr(cidr, fact.vpc, self._network)
         verb = _VERBS.get(entry.get("RuleAction", ""))
         if verb is None:
             detail = f"entry {entry.get('RuleNumber')} neither allows nor denies"
             yield AnalysisProblem(fact.key, _ACL, "invalid_rule", detail)
             return
         side = _Side(EntityRef(fact.key, _ACL), verb, not entry.get("Egress"))
-        cidr = entry.get("CidrBlock") or entry.get("Ipv6CidrBlock") or ""
-        peer = of_cidr(cidr, fact.vpc, self._network)
         if peer is None:
             yield self._invalid_range(side, cidr)
             return
