@@ -38,7 +38,7 @@ def domain_of(partition: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a row was found. Kept beside the row, never in it."""
+    """Where a row was found. Kept beside the row, never in it. `region` is empty if a failed call left it unknown."""
 
     partition: str
     account: str
@@ -67,8 +67,9 @@ class Scope(NamedTuple):
 class Target:
     """An account to collect.
 
-    `caller` is the ARN that calls are made as; `regions` are to be collected, `enabled` are all enabled ones. `name` is the
-    organization's name for the account, and `organization` holds the ids of all its accounts, if they were listed.
+    `caller` is the ARN that calls are made as; `regions` are to be collected, `enabled` are all enabled ones, or those that are
+    known if `knows_enabled` is false. `name` is the organization's name for the account, and `organization` holds the ids of all
+    its accounts, if they were listed.
     """
 
     partition: str
@@ -78,6 +79,7 @@ class Target:
     enabled: tuple[str, ...]
     name: str | None = None
     organization: frozenset[str] = frozenset()
+    knows_enabled: bool = True
 
     @property
     def home(self) -> str:
@@ -92,6 +94,13 @@ class Dangling(NamedTuple):
     verb: str
     target: str
     reason: str
+
+
+class UnknownValueError(LookupError):
+    """A value is not known, because a failed call left the field that it reads unknown.
+
+    It is one of `READ_ERRORS`: whatever reads it is lost alone. It is not noted as unreadable, because the call itself is reported.
+    """
 
 
 class Unreadable:

@@ -356,6 +356,13 @@ def test_the_same_range_in_two_entries_is_two_relationships():
     assert len({(each.verb, each.discriminator) for each in links}) == 3
 
 
+def test_an_entry_that_neither_allows_nor_denies_is_reported_and_not_drawn():
+    entry = {"RuleNumber": 1, "CidrBlock": "0.0.0.0/0", "Protocol": "-1"}
+    (problem,) = firewalls().network_acl(NetworkAclFact(ACL, "vpc-1", [entry]))
+    assert isinstance(problem, AnalysisProblem)
+    assert (problem.reason, problem.detail) == ("invalid_rule", "entry 1 neither allows nor denies")
+
+
 def test_an_entry_without_a_range_is_reported():
     found = list(firewalls().network_acl(NetworkAclFact(ACL, "vpc-1", [{"RuleNumber": 1, "RuleAction": "allow"}])))
     assert found == [AnalysisProblem(ACL, "aws_network_acl", "invalid_range", "")]

@@ -411,6 +411,79 @@ async def test_rows_whose_joined_listing_failed_are_emitted_with_the_field_unkno
     assert _problem(record)[3].types == {"aws_thing"}
 
 
+DETAILED = Hydrate("get", "Detail", {"Name": "Id"})
+"""A call that fails in the tests below: what reads its answer is unknown."""
+
+
+def never(_: object) -> bool:
+    raise ZeroDivisionError
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"hydrate": (DETAILED, Hydrate("more", "More", {"Of": "Detail.Id"}))},
+        {"hydrate": (DETAILED, Hydrate("more", "More", {"Of": "Id"}, when=Computed(never, ("Detail.Id",))))},
+        {"join": (Join(Call("fails", "Things"), "Detail", on="Id", to="Id"),
+                  Join(Call("more", "Things"), "More", on="Id", to="Detail[].Id"))},
+        {"join": (Join(Call("fails", "Things"), "Detail", on="Id", to="Id"),),
+         "gather": (Gather("more", "More", "Things", ids="Ids", by="Detail.Id", on="Id", size=9),)},
+    ],
+    ids=["argument", "condition", "join", "gather"],
+)  # fmt: skip
+async def test_a_call_that_needs_the_answer_of_a_failed_one_is_not_made_and_its_answer_is_unknown_too(changes):
+    api = TableApi(list={"Things": [{"Id": "a"}]}, get=failed(), fails=failed(), more={"Things": [{"Id": "a"}]})
+    pages, record = await collect(api, entity(**changes))
+    (row,) = rows_of(pages)
+    assert (row[UNKNOWN], "More" in row) == ({"Detail", "More"}, False)
+    assert [(operation, reason) for operation, reason, _ in record.problems] == [("svc:Op", Reason.DENIED)]
+
+
+async def test_rows_whose_condition_is_unknown_are_dropped_and_only_the_failed_call_is_reported():
+    thing = entity(hydrate=(DETAILED,), when=Computed(never, ("Detail.Id",)))
+    pages, record = await collect(TableApi(list={"Things": [{"Id": "a"}]}, get=failed()), thing)
+    assert ids(pages) == []
+    assert [(operation, reason) for operation, reason, _ in record.problems] == [("svc:Op", Reason.DENIED)]
+
+
+async def test_children_are_listed_if_the_condition_is_unknown_and_their_arguments_are_not():
+    listing = Call(
+        "children", "Kids[]", each="aws_thing", args={"Of": "Id"}, when=Computed(never, ("Detail.HasChildren",))
+    )
+    unlisted = Call("others", "Kids[]", each="aws_thing", args={"Of": "Detail.Id"})
+    api = TableApi(list={"Things": [{"Id": "p"}]}, get=failed(), children={"Kids": [{"Id": "c"}]})
+    child, other = entity("aws_child", listing), entity("aws_other", unlisted)
+    pages, record = await collect(api, entity(hydrate=(DETAILED,)), child, other)
+    assert (ids(pages, child), ids(pages, other)) == (["c"], [])
+    assert [problem.types for problem in record.problems.values()] == [{"aws_thing", "aws_child", "aws_other"}]
+
+
+async def test_children_are_not_described_with_an_unknown_field_of_their_parent():
+    describe = Describe("describe", "Things", ids="Ids", size=9, args={"Of": "Detail.Id"})
+    child = entity("aws_child", Nested("aws_thing", "Kids"), describe=describe)
+    api = TableApi(list={"Things": [{"Id": "p", "Kids": ["c"]}]}, get=failed(), describe={"Things": [{"Id": "c"}]})
+    pages, record = await collect(api, entity(hydrate=(DETAILED,)), child)
+    assert (ids(pages, child), api.params("describe")) == ([], [])
+    assert [(operation, reason) for operation, reason, _ in record.problems] == [("svc:Op", Reason.DENIED)]
+
+
+async def test_a_row_whose_region_is_unknown_is_read_in_the_scopes_region():
+    thing = entity(region="Detail.Region", hydrate=(DETAILED, Hydrate("more", "More", {"Of": "Id"})))
+    api = TableApi(list={"Things": [{"Id": "a"}]}, get=failed(), more={})
+    pages, _ = await collect(api, thing)
+    assert [place.region for page in pages for _, place in page.rows] == [""]
+    assert [region for op, _, region in api.calls if op == "more"] == [None]
+
+
+async def test_a_code_that_means_that_the_row_is_gone_drops_it():
+    gone = Hydrate("get", "Detail", {"Name": "Id"}, gone=("ClientException: Unable to describe",))
+    deleted = failed("ClientException", Reason.ERROR, "Unable to describe it")
+    refused = failed("ClientException", Reason.ERROR, "Rate exceeded")
+    for failure, kept, status in ((deleted, [], Status.COMPLETE), (refused, ["a"], Status.PARTIAL)):
+        pages, record = await collect(TableApi(list={"Things": [{"Id": "a"}]}, get=failure), entity(hydrate=(gone,)))
+        assert (ids(pages), record.status) == (kept, status)
+
+
 async def test_all_types_that_join_a_failed_listing_are_incomplete():
     aliases = Call("aliases", "Aliases[]")
     one = entity("aws_one", join=(Join(aliases, "Aliases", on="T", to="Id"),))

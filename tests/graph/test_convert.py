@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.graph.convert import EdgeConverter, EntityConverter, UnreadValue, plain
-from collector.model import Options, Place, Unreadable
+from collector.model import Options, Place, UnknownValueError, Unreadable
 from collector.schema.declarations import UNKNOWN, Call, Edge, Entity, First, Fixed, MappedEntity, Template, Via, pick
 from collector.schema.values import JsonText, computed, equals, present
 
@@ -138,6 +138,83 @@ def test_values_that_read_a_failed_call_of_the_parent_are_omitted():
     entity = _converted(row, props=pick(public=present("^.Policy.Statement"), parent="^.Id"))
     assert "public" not in entity.record
     assert entity.record["parent"] == "p"
+
+
+FAILED = {"VpcId": "v", "KeyId": "alias/x", UNKNOWN: {"Detail"}}
+"""A row of which a failed call left the field `Detail` unknown."""
+
+
+def never(_: object) -> None:
+    raise ZeroDivisionError
+
+
+def test_nothing_that_reads_a_failed_call_is_computed_noted_or_concluded():
+    unread: list[UnreadValue] = []
+    unknown, known = Via("Detail", never), Via("VpcId", str.upper)
+    entity = _entity(
+        props={"a": unknown, "b": known}, display=unknown, created=unknown, active=unknown, tags="Detail.Tags", vpc=unknown,
+        also={"dns": unknown, "name": known}, facts={"policy": unknown, "vpc": known}, arn=unknown, web="https://x/{Detail.Id}",
+    )  # fmt: skip
+    converted = EntityConverter(entity, Options())(FAILED, PLACE, unread)
+    assert converted is not None
+    assert unread == []
+    assert {"a", "createdOn", "active", "arn", "webLink"}.isdisjoint(converted.record)
+    assert (converted.record["b"], converted.record["displayName"]) == ("V", "v")
+    assert converted.facts == {"policy": None, "vpc": "V"}
+    assert [name.kind for name in converted.names] == ["id", "name"]
+
+
+def test_a_row_whose_key_a_failed_call_left_unknown_is_no_entity():
+    with pytest.raises(UnknownValueError):
+        EntityConverter(_entity(key="Detail.Arn"), Options())(FAILED, PLACE, [])
+
+
+def test_what_reads_an_unknown_region_is_left_out():
+    entity = _converted(FAILED, region="Detail.Region", key="VpcId", web="https://x/{region}/{VpcId}")
+    assert {"region", "webLink"}.isdisjoint(entity.record)
+    assert entity.names == [("id", "", "v")]
+
+
+def test_a_pointer_in_an_unknown_region_gives_no_edge():
+    place, unread = Place("aws", "1", ""), list[UnreadValue]()
+    edge = Edge("aws_vpc", "USES", "aws_x", at="KeyId")
+    assert EdgeConverter(edge, _entity(), 7)(FAILED, "k", place, unread) == []
+    assert unread == []
+
+
+@pytest.mark.parametrize(
+    "unknown",
+    [
+        {"at": Via("Detail.Id", never)},
+        {"when": Via("Detail.Id", never)},
+        {"key": Via("Detail.Id", never)},
+        {"of": Via("Detail.Id", never)},
+        {"vpc": Via("Detail.Id", never), "by": "privateAddress"},
+        {"each": "Detail[]"},
+    ],
+    ids=lambda changes: next(iter(changes)),
+)
+@pytest.mark.parametrize("each", [None, "Items[]"])
+def test_an_edge_that_reads_a_failed_call_is_not_drawn(unknown, each):
+    if each and "each" not in unknown:  # the sources read an item, whose parent is the row
+        unknown = {name: Via(f"^.{source.path}", never) if name != "by" else source for name, source in unknown.items()}
+        unknown["each"] = each
+    unread: list[UnreadValue] = []
+    edge = Edge("aws_vpc", "HAS", "aws_x", **{"at": "VpcId", **unknown})
+    assert EdgeConverter(edge, _entity(), 7)({**FAILED, "Items": [{"VpcId": "w"}]}, "k", PLACE, unread) == []
+    assert unread == []
+
+
+def test_an_edge_keeps_what_does_not_read_the_failed_call():
+    unread: list[UnreadValue] = []
+    person = MappedEntity({"_class": Fixed("Person"), "name": "VpcId", "email": "Detail"}, match=(("_class", "name"),))
+    edge = Edge("aws_vpc", "HAS", "aws_x", at="VpcId", props={"a": Via("Detail", never), "b": "VpcId"}, outside=person)
+    (pending,) = EdgeConverter(edge, _entity(), 7)(FAILED, "k", PLACE, unread)
+    assert (pending.name, pending.props, unread) == ("v", {"b": "v"}, [])
+    assert pending.outside is not None
+    assert pending.outside.entity == {"_class": "Person", "name": "v"}
+    (direct,) = _links(Edge("aws_vpc", "HAS", "aws_x", at="VpcId", outside="Detail.Arn"), FAILED)
+    assert (direct.name, direct.outside) == ("v", None)
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.model import Place
-from collector.schema.declarations import Computed, First, Fixed, Source, Template, Via, camel, pick
-from collector.schema.paths import found, found_rows, reader, reads, template, walker
+from collector.model import Place, UnknownValueError
+from collector.schema.declarations import UNKNOWN, Computed, First, Fixed, Row, Source, Template, Via, camel, pick
+from collector.schema.paths import found, found_rows, reader, reads, template, value_at, walker
 
 PLACE = Place("aws", "123456789012", "eu-west-1")
 ROW = {
@@ -102,6 +102,78 @@ def test_every_kind_of_source_has_a_value_and_lists_its_paths():
     for source, value, paths in cases:
         assert reader(source)(ROW, PLACE) == value
         assert list(reads(source)) == paths
+
+
+PARTIAL: Row = {"Id": "x", "Part": ["a"], "^": {"Id": "p", UNKNOWN: {"Policy"}}, UNKNOWN: {"Detail", "Part"}}
+"""A row of which a failed call left the fields `Detail` and `Part` unknown, and of its parent `Policy`."""
+
+
+def never(value: object) -> object:
+    raise AssertionError(f"computed from {value!r}")
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "Detail",
+        "Detail.State.Name",
+        "Detail[].Id",
+        "Part[]",
+        "^.Policy.Statement",
+        "@",
+        Via("Detail.State", never),
+        Via("Part[]", never),
+        Via("^.Policy", never),
+        Computed(never, ("Id", "Detail.State")),
+        Computed(never, ("Id", "^.Policy[].Effect")),
+        Template("{Id}/{Detail.Name}"),
+        Template("{^.Policy|Id}"),
+        Template("{name}", {"name": Via("Detail", never)}),
+        First("Missing", "Detail.Name", "Id"),
+        First(Via("Detail", never), "Id"),
+    ],
+    ids=str,
+)
+def test_a_source_that_reads_an_unknown_field_is_not_computed(source):
+    with pytest.raises(UnknownValueError):
+        reader(source)(PARTIAL, PLACE)
+
+
+@pytest.mark.parametrize(
+    "source", ["^.^.Policy.Id", Via("^.^.Policy", never), Computed(never, ("Id", "^.^.Policy"))], ids=str
+)
+def test_a_field_of_a_parent_may_be_unknown_though_all_of_the_row_is_known(source):
+    with pytest.raises(UnknownValueError):
+        reader(source)({"Id": "x", "^": {"Item": "y", "^": {UNKNOWN: {"Policy"}}}}, PLACE)
+
+
+@pytest.mark.parametrize(
+    ("source", "value"),
+    [
+        ("Id", "x"),
+        ("Details", None),
+        ("^.Id", "p"),
+        ("^.Detail", None),
+        (Computed(lambda row: row["Id"], ("Id", "^.Id")), "x"),
+        (First("Id", "Detail"), "x"),
+        (Template("{Id|Detail}"), "x"),
+        (Fixed("Detail"), "Detail"),
+    ],
+    ids=str,
+)
+def test_a_source_that_reads_known_fields_only_has_its_value(source, value):
+    assert reader(source)(PARTIAL, PLACE) == value
+
+
+def test_what_reads_an_unknown_region_is_not_computed():
+    with pytest.raises(UnknownValueError):
+        template("{account}/{region}")(ROW, Place("aws", "1", ""))
+
+
+def test_an_argument_of_a_call_that_is_unknown_has_no_value():
+    with pytest.raises(UnknownValueError):
+        value_at("^.Policy.Id")(PARTIAL)
+    assert value_at("^.Id")(PARTIAL) == "p"
 
 
 @pytest.mark.parametrize(

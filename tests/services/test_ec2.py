@@ -94,6 +94,14 @@ def test_a_subnet_is_public_only_with_gateway_route_and_acl(why, row, public):
     assert reach.SUBNET_IS_PUBLIC.fn(row) is public, why
 
 
+@pytest.mark.parametrize("missing", ["RuleAction", "CidrBlock"])
+def test_whether_a_network_is_public_is_unknown_if_a_rule_does_not_say_what_it_does(missing):
+    vague = {name: value for name, value in rule(2, "allow").items() if name != missing}
+    row = network_row([table(route(GATEWAY), main=True)], entries=(rule(1, "allow"), vague))
+    assert reach.SUBNET_IS_PUBLIC.fn(row) is None
+    assert reach.VPC_IS_PUBLIC.fn(row) is None
+
+
 def test_a_vpc_is_public_if_any_of_its_route_tables_is():
     row = network_row([table(main=True), table(route(GATEWAY), subnet="subnet-2")])
     assert reach.VPC_IS_PUBLIC.fn(row) is True

@@ -34,6 +34,7 @@ PROTOCOLS = {"-1": "*", "1": "icmp", "6": "tcp", "17": "udp", "58": "icmpv6"}
 
 _WITH_PORTS = ("tcp", "udp")
 _WITH_TYPES = ("icmp", "icmpv6")
+_VERBS: Mapping[str, AnalysisVerb] = {"allow": "ALLOWS", "deny": "DENIES"}
 _STALE = frozenset(("deleted", "rejected", "expired", "failed"))
 _GROUP, _ACL = "aws_security_group", "aws_network_acl"
 
@@ -75,10 +76,14 @@ class Firewalls:
             yield from guarded(partial(self._entry, entry), fact)
 
     def _entry(self, entry: Mapping[str, Any], fact: NetworkAclFact) -> Iterator[Result]:
-        verb: AnalysisVerb = "ALLOWS" if entry.get("RuleAction") == "allow" else "DENIES"
-        side = _Side(EntityRef(fact.key, _ACL), verb, not entry.get("Egress"))
         cidr = entry.get("CidrBlock") or entry.get("Ipv6CidrBlock") or ""
         peer = of_cidr(cidr, fact.vpc, self._network)
+        verb = _VERBS.get(entry.get("RuleAction", ""))
+        if verb is None:
+            detail = f"entry {entry.get('RuleNumber')} neither allows nor denies"
+            yield AnalysisProblem(fact.key, _ACL, "invalid_rule", detail)
+            return
+        side = _Side(EntityRef(fact.key, _ACL), verb, not entry.get("Egress"))
         if peer is None:
             yield self._invalid_range(side, cidr)
             return

@@ -69,7 +69,8 @@ def of_principal(host: str) -> str | None:
 @cache
 def known_types() -> frozenset[str]:
     """The types of the service entities that an account can have."""
-    return frozenset((*map(of_prefix, (*authorization.services(), *RETIRED, *LABELS)), *HOSTS.values()))
+    prefixes = {*authorization.services(), *RETIRED, *LABELS} - {ACCOUNT_PREFIX}
+    return frozenset((*map(of_prefix, prefixes), *HOSTS.values()))
 
 
 class Services:

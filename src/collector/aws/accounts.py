@@ -6,24 +6,32 @@ account are read only when its turn comes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import aioboto3
 
 from collector.aws.calls import CallContext, ScopeCalls, SharedAnswers
-from collector.aws.credentials import AssumeRole, CredentialProvider, Identity, default_provider, role_provider
+from collector.aws.credentials import ISSUED, AssumeRole, CredentialProvider, Identity, default_provider, role_provider
+from collector.aws.faults import NO_SUCH_HOST
 from collector.aws.remedies import AwsConfigurationError, is_configuration, remedy_of
-from collector.catalog.catalog import Catalog
+from collector.catalog.catalog import ENABLED_REGIONS, Catalog
 from collector.concurrency import for_each
 from collector.config import ConfigurationError, Settings
 from collector.faults import CallFailed, Reason
-from collector.model import GLOBAL, HOMES, Scope, Target
+from collector.model import GLOBAL, HOMES, READ_ERRORS, Scope, Target
 from collector.report import Ledger, ScopeRecord
 
 SKIP_TAG = ("j1-integration", "SKIP")
 """A member account with this tag is skipped, as in JupiterOne's own integration."""
+
+REFUSED = frozenset({Reason.DENIED, Reason.DENIED_BY_SCP})
+"""Why `ec2:DescribeRegions` may fail though other ways to find the regions may succeed."""
+
+RegionStates: TypeAlias = Mapping[str, bool | CallFailed]
+"""Regions to whether they are enabled, or to the failure because of which that is unknown."""
 
 ACTIVE = "ACTIVE"
 SESSION = "collector"
@@ -75,6 +83,7 @@ class Accounts:
     ) -> None:
         self._session, self._context, self._ledger, self._settings = session, context, ledger, settings
         self._repeated = catalog.repeated_calls()
+        self._listing_regions = catalog.types_that_read(ENABLED_REGIONS)
         self._home = session.region_name or HOMES["aws"]
 
     async def caller(self) -> Caller:
@@ -93,26 +102,32 @@ class Accounts:
             if is_configuration(failure.code):
                 raise AwsConfigurationError(failure.message, remedy_of(failure)) from failure
             raise
-        caller = Caller(Identity(answer["Account"], provider), answer["Account"], answer["Arn"])
+        with _reading("sts:GetCallerIdentity"):
+            caller = Caller(Identity(answer["Account"], provider), answer["Account"], answer["Arn"])
+            _ = caller.partition
         scope = _account_scope(caller.account)
         self._ledger.begin(scope).add(record)
         self._ledger.end(scope)
         return caller
 
     async def check_regions(self, caller: Caller) -> None:
-        """Validate the configured regions.
+        """Validate the configured regions. If AWS's list cannot be had, a region exists unless its host name does not.
 
         Raises:
-            ConfigurationError: if neither botocore nor AWS lists one of them in the caller's partition.
+            ConfigurationError: if neither botocore nor AWS knows one of them in the caller's partition.
         """
         home = self._home_of(caller)
-        existing = set(self._context.availability.partition_regions(home))
-        unknown = [region for region in self._settings.regions if region not in existing]
-        if unknown:
-            calls = self._calls(caller.account, caller.identity, home)
-            existing |= set(await self._regions(calls, home))
+        known = self._context.availability.partition_regions(home)
+        unknown = [region for region in self._settings.regions if region not in known]
+        if not unknown:
+            return
+        calls = self._calls(caller.account, caller.identity, home)
+        try:
+            states = await self._regions(calls, home)
+        except CallFailed:
+            states = await self._probe_regions(calls, unknown)
         for region in unknown:
-            if region not in existing:
+            if not _exists(region, states):
                 raise ConfigurationError(f"unknown region {region!r} in partition {caller.partition}")
 
     async def members(self, caller: Caller) -> list[Member]:
@@ -132,12 +147,12 @@ class Accounts:
         return [Member(caller.account)]
 
     async def reach(self, member: Member, caller: Caller) -> AccountSession | None:
-        """Open a session in an account and determine its enabled regions.
+        """Open a session in an account and determine the regions to collect: those that are not known to be disabled.
 
         Returns None, and records the account as skipped, if the account has the tag `SKIP_TAG`.
 
         Raises:
-            CallFailed: if the role cannot be assumed or the regions cannot be determined.
+            CallFailed: if the role cannot be assumed, or the regions cannot be listed and none are configured.
         """
         if member.tagged and await self._has_skip_tag(member, caller):
             self._skip(member.account, "SkippedByTag", "tagged {}: {}".format(*SKIP_TAG))
@@ -149,12 +164,16 @@ class Accounts:
         calls = ScopeCalls(self._context, identity, home, record)
         arn = caller.arn
         if member.role:
-            arn = (await calls.once("sts", "get_caller_identity", {}))["Arn"]
-        enabled = {region for region, on in (await self._regions(calls, home)).items() if on}
+            answer = await calls.once("sts", "get_caller_identity", {})
+            with _reading("sts:GetCallerIdentity"):
+                arn = answer["Arn"]
+        states = await self._states_of_regions(calls, home)
+        knows_enabled = not self._record_unknown(states, record)
         self._ledger.end(scope)
-        regions = self._regions_to_collect(member.account, enabled)
+        enabled = tuple(sorted(region for region, state in states.items() if state is True))
+        regions = self._regions_to_collect(member.account, states)
         target = Target(
-            caller.partition, member.account, arn, regions, tuple(sorted(enabled)), member.name, member.organization
+            caller.partition, member.account, arn, regions, enabled, member.name, member.organization, knows_enabled
         )
         return AccountSession(target, identity, SharedAnswers(self._repeated))
 
@@ -180,7 +199,9 @@ class Accounts:
         calls = self._calls(member.account, identity, self._home)
 
         async def assume(params: Mapping[str, Any]) -> Mapping[str, Any]:
-            return await calls.once("sts", "assume_role", params)
+            answer = await calls.once("sts", "assume_role", params)
+            with _reading("sts:AssumeRole"):
+                return {"Credentials": {name: answer["Credentials"][name] for name in ISSUED}}
 
         return assume
 
@@ -197,7 +218,10 @@ class Accounts:
         calls = self._calls(caller.account, caller.identity, self._home_of(caller))
         pages = calls.pages("organizations", "list_accounts", {})
         rows = [row async for page in pages for row in page.get("Accounts", [])]
-        everyone = frozenset(row["Id"] for row in rows)
+        with _reading("organizations:ListAccounts"):
+            everyone = frozenset(row["Id"] for row in rows)
+        if not everyone:  # it has a management account at least
+            raise CallFailed("organizations:ListAccounts", Reason.INVALID, "NoAccounts", "the answer has no account")
         members = []
         for row in rows:
             self._ledger.account_names[row["Id"]] = row.get("Name") or ""
@@ -214,63 +238,119 @@ class Accounts:
     async def _has_skip_tag(self, member: Member, caller: Caller) -> bool:
         calls = self._calls(member.account, caller.identity, self._home_of(caller))
         pages = calls.pages("organizations", "list_tags_for_resource", {"ResourceId": member.account})
-        return SKIP_TAG in [(tag["Key"], tag["Value"]) async for page in pages for tag in page.get("Tags", [])]
+        tags = [tag async for page in pages for tag in page.get("Tags", [])]
+        return SKIP_TAG in [(tag.get("Key"), tag.get("Value")) for tag in tags]
 
     def _skip(self, account: str, code: str, message: str) -> None:
         failure = CallFailed("organizations:ListAccounts", Reason.ERROR, code, message)
         self._ledger.skip(_account_scope(account), failure)
 
-    def _regions_to_collect(self, account: str, enabled: set[str]) -> tuple[str, ...]:
-        """The selected regions that are enabled; configured regions that are not enabled are recorded as skipped."""
+    async def _states_of_regions(self, calls: ScopeCalls, home: str) -> RegionStates:
+        """The states of the regions of an account. A run with configured regions needs no list: it finds out by calling them."""
+        try:
+            return await self._regions(calls, home)
+        except CallFailed as failure:
+            if not self._settings.regions:
+                raise
+            return dict.fromkeys(self._settings.regions, failure)
+
+    def _record_unknown(self, states: RegionStates, record: ScopeRecord) -> bool:
+        """Record why it is unknown of some regions whether they are enabled, and return whether there are any.
+
+        They are collected as if they were. Only the types that list the enabled regions are incomplete.
+        """
+        failures = {state for state in states.values() if isinstance(state, CallFailed)}
+        for failure in failures:
+            record.fail(failure, self._listing_regions, benign=not self._listing_regions)
+        return bool(failures)
+
+    def _regions_to_collect(self, account: str, states: RegionStates) -> tuple[str, ...]:
+        """The selected regions without those that are disabled, of which configured ones are recorded as skipped."""
         configured = self._settings.regions
+        disabled = {region for region, state in states.items() if state is False}
         for region in configured:
-            if region not in enabled:
+            if region in disabled:
                 failure = CallFailed(
                     "ec2:DescribeRegions", Reason.REGION_DISABLED, "not-opted-in", "not enabled for the account"
                 )
                 self._ledger.skip(Scope(account, region, "account"), failure)
-        return tuple(region for region in select_regions(configured, enabled) if region in enabled)
+        return tuple(region for region in select_regions(configured, states) if region not in disabled)
 
-    async def _regions(self, calls: ScopeCalls, home: str) -> dict[str, bool]:
-        """Every region of the account, whose partition is that of `home`, and whether it is enabled.
+    async def _regions(self, calls: ScopeCalls, home: str) -> RegionStates:
+        """Every region of the account, whose partition is that of `home`, and its state.
 
         Falls back from EC2 to the Account API if the call is denied, and to one call in each region if that fails too.
+
+        Raises:
+            CallFailed: if they cannot be listed.
         """
         try:
             answer = await calls.once("ec2", "describe_regions", {"AllRegions": True})
+            return _listed("ec2:DescribeRegions", answer.get("Regions"), "OptInStatus", "not-opted-in")
         except CallFailed as failure:
-            if failure.reason not in (Reason.DENIED, Reason.DENIED_BY_SCP):
+            if failure.reason not in REFUSED:
                 raise
-            return await self._regions_of_account_api(calls, home)
-        return {row["RegionName"]: row.get("OptInStatus") != "not-opted-in" for row in answer.get("Regions", [])}
+            states = await self._regions_without_ec2(calls, home)
+            if not any(states.values()):  # also if there are none: botocore does not know the partition
+                raise
+            return states
 
-    async def _regions_of_account_api(self, calls: ScopeCalls, home: str) -> dict[str, bool]:
+    async def _regions_without_ec2(self, calls: ScopeCalls, home: str) -> RegionStates:
         try:
             pages = calls.pages("account", "list_regions", {"MaxResults": 50})
-            rows = [row async for page in pages for row in page.get("Regions", [])]
-            return {row["RegionName"]: row["RegionOptStatus"] in ("ENABLED", "ENABLED_BY_DEFAULT") for row in rows}
+            rows = [row async for page in pages for row in page.get("Regions") or ()]
+            return _listed("account:ListRegions", rows, "RegionOptStatus", "DISABLED")
         except CallFailed:
-            return await self._probe_regions(calls, home)
+            known = self._context.availability.partition_regions(home)
+            return await self._probe_regions(calls, known.union(self._settings.regions))
 
-    async def _probe_regions(self, calls: ScopeCalls, home: str) -> dict[str, bool]:
-        """Call STS in every known region of the partition: in a disabled region it rejects the credentials."""
-        states: dict[str, bool] = {}
+    async def _probe_regions(self, calls: ScopeCalls, regions: Iterable[str]) -> RegionStates:
+        """Call STS in each region: in a disabled one it rejects the credentials. Any other failure says nothing about it."""
+        states: dict[str, bool | CallFailed] = {}
 
         async def probe(region: str) -> None:
             try:
                 await calls.once("sts", "get_caller_identity", {}, region=region)
                 states[region] = True
-            except CallFailed:
-                states[region] = False
+            except CallFailed as failure:
+                states[region] = False if failure.reason is Reason.REGION_DISABLED else failure
 
-        await for_each(sorted(self._context.availability.partition_regions(home)), probe, 8)
+        await for_each(sorted(regions), probe, 8)
         return states
+
+
+@contextmanager
+def _reading(operation: str) -> Iterator[None]:
+    """Turns an answer that differs from AWS's model into a failure of the call."""
+    try:
+        yield
+    except READ_ERRORS as error:
+        raise CallFailed(operation, Reason.INVALID, type(error).__name__, str(error)) from error
+
+
+def _listed(operation: str, rows: Iterable[Mapping[str, Any]] | None, field: str, disabled: str) -> RegionStates:
+    """The states in a list of regions. Every account has an enabled region: a list without one is no list.
+
+    Raises:
+        CallFailed: if the answer differs from AWS's model.
+    """
+    with _reading(operation):
+        states = {str(row["RegionName"]): row.get(field) != disabled for row in rows or ()}
+    if not any(states.values()):
+        raise CallFailed(operation, Reason.INVALID, "NoRegions", "the answer has no enabled region")
+    return states
+
+
+def _exists(region: str, states: RegionStates) -> bool:
+    """Whether there may be a region: it is listed, or a call to it did not fail for want of its host name."""
+    state = states.get(region)
+    return region in states and not (isinstance(state, CallFailed) and state.code == NO_SUCH_HOST)
 
 
 def _account_scope(account: str) -> Scope:
     return Scope(account, GLOBAL, "account")
 
 
-def select_regions(configured: Iterable[str], enabled: Iterable[str]) -> tuple[str, ...]:
-    """The configured regions in their order without duplicates, or all enabled regions sorted by name."""
-    return tuple(dict.fromkeys(configured)) or tuple(sorted(enabled))
+def select_regions(configured: Iterable[str], known: Iterable[str]) -> tuple[str, ...]:
+    """The configured regions in their order without duplicates, or all known regions sorted by name."""
+    return tuple(dict.fromkeys(configured)) or tuple(sorted(known))

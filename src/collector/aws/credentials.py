@@ -109,6 +109,9 @@ def default_provider(session: aioboto3.Session) -> CredentialProvider:
     return provide
 
 
+ISSUED = ("AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration")
+"""The fields of the credentials in the response of `sts:AssumeRole`."""
+
 AssumeRole: TypeAlias = Callable[[Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
 """Calls `sts:AssumeRole` with the given parameters and returns its response."""
 
@@ -123,6 +126,7 @@ def role_provider(
 
     async def provide() -> IssuedKeys:
         new = (await assume(params))["Credentials"]
-        return IssuedKeys(Keys(new["AccessKeyId"], new["SecretAccessKey"], new["SessionToken"]), new["Expiration"])
+        key, secret, token, expires = (new[name] for name in ISSUED)
+        return IssuedKeys(Keys(key, secret, token), expires)
 
     return provide

@@ -23,9 +23,13 @@ from collector.schema.declarations import (
     Rows,
     SameAnswer,
     Service,
+    Synthetic,
     Template,
 )
 from collector.schema.relationship_types import type_of
+
+ENABLED_REGIONS = "EnabledRegions"
+"""The field of a `Synthetic` row with the regions that are enabled for the account; unknown if they cannot be listed."""
 
 
 class UnknownServiceError(ConfigurationError):
@@ -113,6 +117,11 @@ class Catalog:
             for edge in declaration.edges
         )
 
+    def types_that_read(self, field: str) -> frozenset[str]:
+        """The entity types with a property that is this field of a `Synthetic` row."""
+        synthetic = (entity for entity in self.entities if isinstance(entity.rows, Synthetic))
+        return frozenset(entity.type for entity in synthetic if field in entity.props.values())
+
     def triples(self, edge: Edge) -> Iterator[tuple[str, str, str]]:
         """The (source type, verb, target type) triples of the relationships that an edge can draw."""
         for source in self._expand(edge.sources):
@@ -134,7 +143,7 @@ class Catalog:
         return frozenset(type_of(*triple) for triple in self.triples(edge))
 
     def affected_types(self, types: Iterable[str]) -> frozenset[str]:
-        """These entity types, and all relationship types with one of them at an end."""
+        """These entity types, and all declared relationship types with one of them at an end."""
         entity_types = frozenset(types)
         triples = (triple for edge, _ in self.edges for triple in self.triples(edge))
         return entity_types | {type_of(*each) for each in triples if each[0] in entity_types or each[2] in entity_types}

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
+from itertools import product
 from typing import NamedTuple
 
 from collector.analysis.arntypes import NAMEABLE
 from collector.analysis.services import known_types as known_services
 from collector.analysis.services import of_prefix
+from collector.analysis.triples import RESOURCE, SERVICE, TRIPLES
 from collector.catalog.catalog import Catalog
 from collector.schema.relationship_types import type_of
 
@@ -22,11 +24,6 @@ FIREWALLS = {"aws_security_group": ("ALLOWS",), "aws_network_acl": ("ALLOWS", "D
 """The verbs of the rules of each firewall."""
 PRINCIPALS = (ACCOUNT, "aws_iam_user", ROLE, "aws_iam_saml_provider", "aws_iam_oidc_provider")
 """The types of collected entities that a policy can name as a principal."""
-OUTSIDE = (
-    "everyone", "internet", "host", "network", "aws_prefix_list", "aws_organization", "identity_provider", "google_login",
-    "amazon_cognito_login", "facebook_login", "amazon_login",
-)  # fmt: skip
-"""The types of entities that the analysis describes because they are not collected."""
 
 
 class PartialDatasets(NamedTuple):
@@ -59,17 +56,12 @@ def known_types(catalog: Catalog) -> frozenset[str]:
 
 def drawable_types(catalog: Catalog) -> frozenset[str]:
     """The types of all relationships and service entities that the analysis draws between known types."""
-    sources = (*PRINCIPALS, *OUTSIDE, *known_services())
-    guarded = policy_types(catalog)
-    peers = (*network_types(catalog), *FIREWALLS, *OUTSIDE)
-    triples = {
-        *((policy, "ALLOWS", target) for policy in POLICIES for target in _grantable()),
-        *((source, "ALLOWS", target) for source in sources for target in guarded),
-        *((ROLE, "TRUSTS", target) for target in sources),
-        *((ACCOUNT, "HAS", service) for service in known_services()),
-        *(end for firewall in FIREWALLS for peer in peers for end in _rules(firewall, peer)),
-    }
-    return known_services() | {type_of(*triple) for triple in triples}
+    ends = {RESOURCE: frozenset(catalog.types), SERVICE: known_services()}
+    found = {type_of(ACCOUNT, "HAS", service) for service in known_services()}
+    for source, verb, target, _ in TRIPLES:
+        pairs = product(ends.get(source, (source,)), ends.get(target, (target,)))
+        found.update(type_of(near, verb, far) for near, far in pairs)
+    return known_services() | found
 
 
 def policy_types(catalog: Catalog) -> frozenset[str]:
@@ -146,7 +138,3 @@ def _services_of(type_: str) -> set[str]:
     nameable = NAMEABLE[type_]
     references = (*nameable.own, *(reference for child in nameable.children for reference in child.types))
     return {of_prefix(service) for service, _ in references}
-
-
-def _grantable() -> frozenset[str]:
-    return known_services() | NAMEABLE.keys() | {ACCOUNT}

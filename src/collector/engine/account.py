@@ -75,7 +75,8 @@ class AccountRun:
         self._assembler = context.assembler.account(session.target, options, ledger)
         self._scopes = self._scope_collector(member)
         self.bug = self._written = False
-        if not set(session.target.enabled).issubset(session.target.regions):
+        target = session.target
+        if not target.knows_enabled or not set(target.enabled).issubset(target.regions):
             ledger.left_out |= context.catalog.affected_by_regions
         for job in self._jobs:
             ledger.plan(job.scope)

@@ -11,7 +11,7 @@ from collector.concurrency import for_each
 from collector.engine.item_failures import ItemFailure, item_failures
 from collector.engine.plan import Job
 from collector.faults import CallFailed, Reason
-from collector.model import READ_ERRORS
+from collector.model import READ_ERRORS, UnknownValueError
 from collector.report import ScopeRecord
 from collector.schema.declarations import (
     Call,
@@ -27,7 +27,7 @@ from collector.schema.declarations import (
     SameAnswer,
     Synthetic,
 )
-from collector.schema.paths import found, walker
+from collector.schema.paths import found, value_at
 
 Params: TypeAlias = Mapping[str, Any]
 T = TypeVar("T")
@@ -120,7 +120,12 @@ class JobContext:
         ]
 
     def note_unreadable(self, error: Exception, declaration: Declaration) -> None:
-        """Record that a row of a declaration, or a value of it, could not be read: it differs from AWS's model."""
+        """Record that a row of a declaration, or a value of it, could not be read: it differs from AWS's model.
+
+        What a failed call left unknown is not recorded: the call is.
+        """
+        if isinstance(error, UnknownValueError):
+            return
         name = declaration.type if isinstance(declaration, Entity) else "links"
         operation = f"{self.job.service.name}:{name}"
         self.note(CallFailed(operation, Reason.INVALID, type(error).__name__, str(error)), [declaration])
@@ -201,9 +206,10 @@ def has_arguments(args: Mapping[str, str], row: Row) -> bool:
 
     Raises:
         TypeError: for an argument that is neither text nor a number.
+        UnknownValueError: for an argument that a failed call left unknown.
     """
     for path in args.values():
-        value = walker(path)(row)
+        value = value_at(path)(row)
         if value is None:
             return False
         if not isinstance(value, str | int):
@@ -216,7 +222,7 @@ def arguments(args: Mapping[str, str], row: Row | None) -> dict[str, Any]:
     params: dict[str, Any] = {}
     for name, path in args.items() if row is not None else ():
         outer, _, inner = name.partition(".")
-        value = walker(path)(row)
+        value = value_at(path)(row)
         if inner:
             params.setdefault(outer, {})[inner] = value
         else:

@@ -12,17 +12,17 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from functools import partial
 from typing import TypeAlias
 
-from collector.catalog.catalog import parent_type
+from collector.catalog.catalog import ENABLED_REGIONS, parent_type
 from collector.concurrency import WeightedSemaphore
 from collector.engine.context import Api, JobContext, Listing, has_arguments, listing_of
 from collector.engine.listings import Listings
 from collector.engine.plan import Job
-from collector.engine.rows import RowLoader
+from collector.engine.rows import RowLoader, unknown
 from collector.graph.assemble import Page
-from collector.model import READ_ERRORS, Place
+from collector.model import READ_ERRORS, Place, UnknownValueError
 from collector.report import ScopeRecord
 from collector.schema.declarations import Call, Declaration, Nested, Row, Synthetic
-from collector.schema.paths import reader
+from collector.schema.paths import Read, reader
 
 LISTED_ROWS = 300
 """Listed rows, over all scopes, that may wait for further calls. Beyond that, listings wait with their next page."""
@@ -170,7 +170,7 @@ class JobRun:
         parents: list[tuple[Row, Place]] = []
         for row, place in rows:
             try:
-                if (condition is None or condition(row, place)) and has_arguments(source.args, row):
+                if _may_have_children(condition, row, place) and has_arguments(source.args, row):
                     parents.append((row, place))
             except READ_ERRORS as error:  # the children of this row are not listed
                 for loader in loaders:
@@ -178,15 +178,26 @@ class JobRun:
         return parents
 
 
+def _may_have_children(condition: Read | None, row: Row, place: Place) -> bool:
+    """Whether a row meets the condition of a listing; also if that is unknown, because only the listing can tell then."""
+    try:
+        return condition is None or bool(condition(row, place))
+    except UnknownValueError:
+        return True
+
+
 def _synthetic_row(job: Job) -> Row:
     target = job.target
-    return {
+    row: Row = {
         "AccountId": target.account,
         "AccountName": target.name,
         "CallerArn": target.caller,
         "Regions": list(target.regions),
-        "EnabledRegions": list(target.enabled),
+        ENABLED_REGIONS: list(target.enabled),
     }
+    if not target.knows_enabled:
+        unknown(row, ENABLED_REGIONS)
+    return row
 
 
 def _rows(loaders: Sequence[RowLoader], answer: Row, parent: Row | None) -> list[list[Row]]:

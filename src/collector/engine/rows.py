@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -12,9 +12,9 @@ from collector.engine.batches import BatchCalls
 from collector.engine.context import JobContext, Params, arguments, has_arguments, items_in, was_listed
 from collector.engine.listings import Listings
 from collector.faults import CallFailed, Reason
-from collector.model import READ_ERRORS, Place
+from collector.model import READ_ERRORS, Place, UnknownValueError
 from collector.schema.declarations import UNKNOWN, Declaration, Describe, Entity, Gather, Hydrate, Join, Row, Source
-from collector.schema.paths import Read, Walk, has_unknowns, reader, reads, unknown_reads, walker
+from collector.schema.paths import Read, Walk, reader, reads, value_at, walker
 
 
 class RowLoader:
@@ -81,7 +81,7 @@ class RowLoader:
             return False
 
     def _placed(self, rows: Sequence[Row], place: Place) -> list[tuple[Row, Place]]:
-        """Each row with its place. A row whose region cannot be read is dropped alone."""
+        """Each row with its place, whose region is empty if it is unknown. A row whose region cannot be read is dropped alone."""
         if self._region is None:
             return [(row, place) for row in rows]
         placed: list[tuple[Row, Place]] = []
@@ -91,13 +91,15 @@ class RowLoader:
                 if region and not isinstance(region, str):
                     raise TypeError(f"the region {region!r:.200} is not text")
                 placed.append((row, Place(place.partition, place.account, region) if region else place))
+            except UnknownValueError:
+                placed.append((row, Place(place.partition, place.account, "")))
             except READ_ERRORS as error:
                 self._context.note_unreadable(error, self.declaration)
         return placed
 
     async def _describe_all(self, describe: Describe, items: Sequence[Row], place: Place) -> list[Row]:
         rows: list[Row] = []
-        by = walker(describe.by if describe.by != "@" else "Item")
+        by = value_at(describe.by if describe.by != "@" else "Item")
         unique = self._by_value(items, by)
         if unique.pop(None, None) is not None:
             missing = KeyError(f"a row without {describe.by} cannot be described")
@@ -119,9 +121,14 @@ class RowLoader:
     async def _describe(self, describe: Describe, by: Walk, place: Place, rows: list[Row], items: list[Row]) -> None:
         """Describe some items, in one call unless AWS refuses some of them, and add the answers to `rows`."""
         parent, region = items[0].get("^"), self._other_region(place)
+        try:
+            args = arguments(describe.args, parent)
+        except READ_ERRORS as error:
+            self._context.note_unreadable(error, self.declaration)
+            return
 
         async def call(batch: list[Row]) -> None:
-            params = {**describe.params, **arguments(describe.args, parent), describe.ids: [by(row) for row in batch]}
+            params = {**describe.params, **args, describe.ids: [by(row) for row in batch]}
             answer, _ = await self._context.call(self.declaration, describe, params, region)
             described = items_in(answer, describe.items, describe.op)
             rows.extend({**item, "^": parent} if isinstance(item, dict) else {"Item": item} for item in described)
@@ -151,7 +158,7 @@ class RowLoader:
                 self._context.note_unreadable(error, self.declaration)
 
     async def _gather(self, gather: Gather, placed: list[tuple[Row, Place]]) -> None:
-        by, on = walker(gather.by), walker(gather.on)
+        by, on = value_at(gather.by), walker(gather.on)
 
         async def call(batch: list[tuple[Row, Place]]) -> None:
             params = {**gather.params, gather.ids: [by(row) for row, _ in batch]}
@@ -197,6 +204,8 @@ class RowLoader:
             except CallFailed as failure:
                 if failure.is_one_of(hydrate.absent):
                     return
+                if failure.is_one_of(hydrate.gone):
+                    failure = CallFailed(failure.operation, Reason.VANISHED, failure.code, failure.message)
                 if failure.reason is Reason.VANISHED:
                     gone.add(id(row))
                 unknown(row, hydrate.at)
@@ -211,9 +220,6 @@ class RowLoader:
         await self._context.for_each(calls, add)
 
     def _is_needed(self, hydration: _Hydration, row: Row, place: Place) -> bool:
-        if has_unknowns(row) and hydration.depends_on_unknown(row):
-            unknown(row, hydration.hydrate.at)
-            return False
         try:
             is_wanted = hydration.when is None or bool(hydration.when(row, place))
             return is_wanted and has_arguments(hydration.hydrate.args, row)
@@ -250,7 +256,7 @@ class RowLoader:
         return [answers[region] for region in regions if region in answers]
 
     def _other_region(self, place: Place) -> str | None:
-        return place.region if place.region != self._context.job.place.region else None
+        return place.region if place.region not in ("", self._context.job.place.region) else None
 
 
 def identifier(value: Any) -> Any:
@@ -261,11 +267,10 @@ def identifier(value: Any) -> Any:
 
 
 class _Hydration(NamedTuple):
-    """A hydrating call, its compiled condition, and whether a failed call left its inputs for a row unknown."""
+    """A hydrating call and its compiled condition."""
 
     hydrate: Hydrate
     when: Read | None
-    depends_on_unknown: Callable[[Row], bool]
 
 
 def unknown(row: Row, at: str) -> None:
@@ -285,5 +290,5 @@ def _stages(hydrates: Sequence[Hydrate]) -> list[list[_Hydration]]:
         while len(stages) <= stage:
             stages.append([])
         when = reader(hydrate.when) if hydrate.when is not None else None
-        stages[stage].append(_Hydration(hydrate, when, unknown_reads(*sources)))
+        stages[stage].append(_Hydration(hydrate, when))
     return stages

@@ -22,7 +22,7 @@ from collector.graph.convert import (
 )
 from collector.graph.facts import PolicyFacts
 from collector.graph.resolve import AccountGraph, NameIndex
-from collector.model import Options, Place, Record, Scope, Target
+from collector.model import Options, Place, Record, Scope, Target, UnknownValueError
 from collector.report import Ledger
 from collector.schema.declarations import Declaration, Entity, Row
 
@@ -101,12 +101,15 @@ class PageConverter:
     def __call__(self, page: Page) -> Iterator[ConvertedRow | BadRow]:
         """Convert the rows of a page.
 
-        A row, or a value of it, that cannot be read yields a `BadRow`, and does not affect the others.
+        A row, or a value of it, that cannot be read yields a `BadRow`, and does not affect the others. A row whose key a failed call
+        left unknown yields nothing.
         """
         for row, place in page.rows:
             unread: list[UnreadValue] = []
             try:
                 converted = self._row(page.declaration, row, place, unread)
+            except UnknownValueError:
+                continue  # a failed call, which is reported, left its key unknown
             except Exception as error:
                 log.exception("a row could not be converted")
                 yield _bad_row(page.declaration, type(error).__name__, str(error))

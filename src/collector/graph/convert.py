@@ -6,17 +6,19 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from collector.graph.entity_index import Name
 from collector.graph.relationships import MappedTarget
 from collector.graph.tags import flatten
-from collector.model import AWS, GLOBAL, READ_ERRORS, Options, Place, Record, Unreadable
+from collector.model import AWS, GLOBAL, READ_ERRORS, Options, Place, Record, UnknownValueError, Unreadable
 from collector.schema.classes import defaults
-from collector.schema.declarations import UNKNOWN, Declaration, Edge, Entity, MappedEntity, Row, Source, Template
+from collector.schema.declarations import UNKNOWN, Declaration, Edge, Entity, MappedEntity, Row
 from collector.schema.names import NAME_KINDS
-from collector.schema.paths import Read, found, has_unknowns, reader, template, unknown_reads
-from collector.schema.values import JsonText, as_json, milliseconds
+from collector.schema.paths import Read, reader, template, value_at
+from collector.schema.values import JsonText, account_of, as_json, milliseconds
+
+T = TypeVar("T")
 
 LONGEST = 4096
 """Characters in a string property, JupiterOne's limit. A longer string is cut and ends in `...`."""
@@ -100,7 +102,6 @@ class EntityConverter:
         self._owner_only = entity.owner_only
         properties = _properties(entity)
         self._props = tuple((label, reader(source)) for label, source in properties.items())
-        self._unknown = tuple((label, unknown_reads(source)) for label, source in properties.items())
         self._tags = reader(entity.tags) if entity.tags else None
         self._web = template(entity.web, quoted=True) if entity.web else None
         self._facts = tuple((name, reader(source)) for name, source in entity.facts.items())
@@ -109,20 +110,23 @@ class EntityConverter:
             (kind, _level(kind, (entity.type,), global_types), reader(source)) for kind, source in names.items()
         )
         self._vpc = reader(entity.vpc) if entity.vpc is not None else None
-        self._sources = _sources(entity, properties, names)
         self._head = {"_type": entity.type, "_class": list(entity.classes)}
         self._defaults = defaults(entity.classes)
         self._raw = _redactor(entity) if options.raw else None
 
     def place(self, row: Row, place: Place) -> Place:
-        """The place of the row: its own region, if it has one, instead of the scope's."""
-        region = self._region(row, place) if self._region else None
+        """The place of the row: its own region, if it has one, instead of the scope's. An unknown region is empty."""
+        try:
+            region = self._region(row, place) if self._region else None
+        except UnknownValueError:
+            return Place(place.partition, place.account, "")
         return Place(place.partition, place.account, region) if region else place
 
     def __call__(self, row: Row, place: Place, unread: list[UnreadValue]) -> ConvertedEntity | None:
         """The entity of a row; None if the row lacks the fields of its key.
 
-        A value that cannot be read is left out and added to `unread`. Raises one of `READ_ERRORS` if the key cannot be read.
+        A value that cannot be read is left out and added to `unread`; one that a failed call left unknown is only left out.
+        Raises one of `READ_ERRORS` if the key cannot be read.
         """
         place = self.place(row, place)
         key = self._key(row, place)
@@ -131,7 +135,9 @@ class EntityConverter:
         if not key.isascii():
             key.encode()  # a lone surrogate cannot be sent
         record = {"_key": key, **self._head, **self._defaults, **self._properties(row, place, unread)}
-        record["accountId"], record["region"] = place.account, place.region or GLOBAL
+        record["accountId"] = place.account
+        if place.region:
+            record["region"] = place.region
         if arn := key if self._arn_is_key else self._value("arn", self._arn, row, place, unread):
             record["arn"] = arn
         if web := self._value("webLink", self._web, row, place, unread):
@@ -142,7 +148,7 @@ class EntityConverter:
             try:
                 record["_rawData"] = [{"name": "default", "rawData": self._raw(row)}]
             except READ_ERRORS as error:
-                unread.append(UnreadValue("_rawData", error))
+                _note("_rawData", error, unread)
         facts = self._facts_of(row, place, unread) if self._facts else None
         return ConvertedEntity(key, record, self._names_of(row, place, unread), facts, owner)
 
@@ -164,17 +170,8 @@ class EntityConverter:
                 if value is not None and (value := plain(value)) is not None:
                     props[label] = value
             except READ_ERRORS as error:
-                self._unread(label, row, error, unread)
-        if has_unknowns(row):
-            for label, is_unknown in self._unknown:
-                if is_unknown(row):
-                    props.pop(label, None)
+                _note(label, error, unread)
         return props
-
-    def _unread(self, name: str, row: Row, error: Exception, unread: list[UnreadValue]) -> None:
-        """Note a value that cannot be read, unless that is because of a failed call, which is reported itself."""
-        if not (has_unknowns(row) and name in self._sources and unknown_reads(self._sources[name])(row)):
-            unread.append(UnreadValue(name, error))
 
     def _value(self, name: str, read: Read | None, row: Row, place: Place, unread: list[UnreadValue]) -> Any:
         """A single text, without conversion."""
@@ -184,25 +181,25 @@ class EntityConverter:
             value = read(row, place)
             return value if value is None or isinstance(value, str) else plain(value)
         except READ_ERRORS as error:
-            self._unread(name, row, error, unread)
+            _note(name, error, unread)
             return None
 
     def _facts_of(self, row: Row, place: Place, unread: list[UnreadValue]) -> dict[str, Any]:
-        """The facts for the analysis; one that cannot be read is None, so that nothing is concluded from it."""
+        """The facts for the analysis; one that cannot be read, or is unknown, is None: nothing is concluded from it."""
         facts: dict[str, Any] = {}
         for name, read in self._facts:
             try:
                 facts[name] = read(row, place)
             except READ_ERRORS as error:
                 facts[name] = None
-                self._unread(f"fact {name}", row, error, unread)
+                _note(f"fact {name}", error, unread)
         return facts
 
     def _tag(self, record: Record, row: Row, place: Place, unread: list[UnreadValue]) -> None:
         try:
             tags = flatten(self._tags(row, place)) if self._tags else {}
         except READ_ERRORS as error:
-            self._unread("tags", row, error, unread)
+            _note("tags", error, unread)
             tags = {}
         name_tag = tags.get("tag.Name") or tags.get("tag.name")
         name_tag = name_tag if isinstance(name_tag, str) else None
@@ -223,7 +220,7 @@ class EntityConverter:
                 texts = value if isinstance(value, list) else (value,)
                 names += [Name(kind, within, str(text)) for text in texts if text]
             except READ_ERRORS as error:
-                self._unread(f"name {kind}", row, error, unread)
+                _note(f"name {kind}", error, unread)
         return names
 
 
@@ -240,50 +237,43 @@ class EdgeConverter:
         self._near_level = _level("id", self.ends.near, global_types)
         self._far_level = _level(self.ends.by, self.ends.far, global_types)
         self._vpc = reader(edge.vpc) if edge.vpc is not None else None
-        self._vpc_unknown = unknown_reads(edge.vpc)
         self._number = number
-        self._each = edge.each
+        self._each = value_at(edge.each) if edge.each is not None else None
         self._at = reader(edge.at) if edge.at is not None else None
         self._of = reader(edge.of) if edge.of is not None else None
         self._when = reader(edge.when) if edge.when is not None else None
         self._key = reader(edge.key) if edge.key is not None else None
-        self._props = tuple((label, reader(source), unknown_reads(source)) for label, source in edge.props.items())
+        self._props = tuple((label, reader(source)) for label, source in edge.props.items())
         self._outside = _outside_of(edge, self.ends)
         self._name = f"{'|'.join(edge.sources)} {edge.verb} {'|'.join(edge.targets)}"
-        self._unknown = unknown_reads(edge.each) if edge.each else unknown_reads(edge.at, edge.of, edge.when, edge.key)
 
     def __call__(self, row: Row, key: str | None, place: Place, unread: list[UnreadValue]) -> list[PendingEdge]:
         """The distinct pending relationships of a row; `key` is the key of the row's entity, if it has one.
 
-        An item whose pointer cannot be read is left out alone, and so is a property; both are added to `unread`.
+        An item whose pointer cannot be read is left out alone, and so is a property; both are added to `unread`. What a failed
+        call left unknown is only left out.
         """
-        unknowns = has_unknowns(row)
-        if unknowns and self._unknown(row):
-            return []
         pointers: list[PendingEdge] = []
         try:
             for item in self._items(row):
                 try:
                     if self._when is None or self._when(item, place):
-                        pointers += self._of_item(item, key, place, unread, unknowns=unknowns)
+                        pointers += self._of_item(item, key, place, unread)
                 except READ_ERRORS as error:
-                    unread.append(UnreadValue(self._name, error))
+                    _note(self._name, error, unread)
         except READ_ERRORS as error:
-            unread.append(UnreadValue(self._name, error))
+            _note(self._name, error, unread)
         return pointers if len(pointers) <= 1 else _distinct(pointers)
 
     def _items(self, row: Row) -> Iterator[Row]:
         if self._each is None:
             yield row
             return
-        for item in found(row, self._each):
+        items = self._each(row)
+        for item in items if isinstance(items, list) else () if items is None else (items,):
             yield {**item, "^": row} if isinstance(item, dict) else {"Item": item, "^": row}
 
-    def _of_item(
-        self, item: Row, key: str | None, place: Place, unread: list[UnreadValue], *, unknowns: bool
-    ) -> Iterator[PendingEdge]:
-        if unknowns and self._vpc_unknown(item):
-            return
+    def _of_item(self, item: Row, key: str | None, place: Place, unread: list[UnreadValue]) -> Iterator[PendingEdge]:
         near_name = None
         if self._of is not None:
             name = self._of(item, place)
@@ -293,8 +283,8 @@ class EdgeConverter:
         near = None if near_name else key
         discriminator = self._key(item, place) if self._key else None
         discriminator = None if discriminator is None else str(discriminator)
-        props = self._properties(item, place, unread, unknowns=unknowns) if self._props else None
-        outside = self._outside(item, place) if self._outside else None
+        props = self._properties(item, place, unread) if self._props else None
+        outside = _if_known(self._outside, item, place) if self._outside else None
         vpcs = self._vpcs(item, place) if self._vpc else ()
         for name in self._pointers(item, place):
             if name is not None or outside is not None:
@@ -317,17 +307,15 @@ class EdgeConverter:
             raise TypeError(f"{vpcs!r:.200} are no ids")
         return _only(vpcs[0]) if len(vpcs) == 1 else vpcs
 
-    def _properties(self, item: Row, place: Place, unread: list[UnreadValue], *, unknowns: bool) -> Record:
+    def _properties(self, item: Row, place: Place, unread: list[UnreadValue]) -> Record:
         props: Record = {}
-        for label, read, is_unknown in self._props:
-            if unknowns and is_unknown(item):
-                continue
+        for label, read in self._props:
             try:
                 value = plain(read(item, place))
                 if value is not None and value != []:
                     props[label] = as_json(value) if isinstance(value, list) else value
             except READ_ERRORS as error:
-                unread.append(UnreadValue(f"{self._name}: {label}", error))
+                _note(f"{self._name}: {label}", error, unread)
         return props
 
 
@@ -338,8 +326,30 @@ def _level(kind: str, types: tuple[str, ...], global_types: frozenset[str]) -> s
 
 
 def _within(kind: str, level: str, name: str, place: Place) -> str:
-    """The place of a name that a row at `place` points to. Keys, unlike ids, have colons and are unique in the account."""
-    return GLOBAL if level == "account" or (kind == "id" and ":" in name) else place.region
+    """The place of a name that a row at `place` points to. Keys, unlike ids, have colons and are unique in the account.
+
+    Raises:
+        UnknownValueError: if that is the region of the row, and a failed call left it unknown.
+    """
+    if level == "account" or (kind == "id" and ":" in name):
+        return GLOBAL
+    if not place.region:
+        raise UnknownValueError("a failed call left the region of the row unknown")
+    return place.region
+
+
+def _if_known(read: Callable[[Row, Place], T], row: Row, place: Place) -> T | None:
+    """What a function reads from a row; None if a failed call left it unknown."""
+    try:
+        return read(row, place)
+    except UnknownValueError:
+        return None
+
+
+def _note(name: str, error: Exception, unread: list[UnreadValue]) -> None:
+    """Note a value that cannot be read, unless that is because of a failed call, which is reported itself."""
+    if not isinstance(error, UnknownValueError):
+        unread.append(UnreadValue(name, error))
 
 
 @cache
@@ -413,17 +423,6 @@ def _properties(entity: Entity) -> Mapping[str, Any]:
     return {**entity.props, **{label: source for label, source in common.items() if source is not None}}
 
 
-def _sources(entity: Entity, properties: Mapping[str, Source], names: Mapping[str, Source]) -> dict[str, Source]:
-    """The source of each value by the name under which it is noted if it cannot be read."""
-    others = {"arn": entity.arn, "webLink": Template(entity.web) if entity.web else None, "tags": entity.tags}
-    return {
-        **properties,
-        **{label: source for label, source in others.items() if source is not None},
-        **{f"fact {name}": source for name, source in entity.facts.items()},
-        **{f"name {kind}": source for kind, source in names.items()},
-    }
-
-
 def _outside_of(edge: Edge, ends: EdgeEnds) -> Callable[[Row, Place], MappedTarget | None] | None:
     if edge.outside is None:
         return None
@@ -436,15 +435,9 @@ def _outside_of(edge: Edge, ends: EdgeEnds) -> Callable[[Row, Place], MappedTarg
 def by_key(type_: str, key: str) -> MappedTarget:
     """The mapped target for an entity outside of the account, found by its type and key."""
     entity: Record = {"_type": type_, "_key": key}
-    if account := account_of(key):
+    if (account := account_of(key)).isdigit():
         entity["accountId"] = account
     return MappedTarget(entity, [["_type", "_key"]], create=True)
-
-
-def account_of(name: str) -> str:
-    """The account id in an ARN; empty if the name is no ARN or its ARN has no account."""
-    parts = name.split(":", 5)
-    return parts[4] if len(parts) > 5 and parts[0] == "arn" and parts[4].isdigit() else ""  # noqa: PLR2004  (an ARN's parts)
 
 
 def _described(other: MappedEntity) -> Callable[[Row, Place], MappedTarget | None]:
@@ -452,7 +445,8 @@ def _described(other: MappedEntity) -> Callable[[Row, Place], MappedTarget | Non
     every = [list(group) for group in other.match]  # shared by the targets that have all values: most of them
 
     def describe(row: Row, place: Place) -> MappedTarget | None:
-        entity = {label: value for label, read in sources if (value := plain(read(row, place))) not in (None, "", [])}
+        values = ((label, plain(_if_known(read, row, place))) for label, read in sources)
+        entity = {label: value for label, value in values if value not in (None, "", [])}
         match = [group for group in every if all(label in entity for label in group)]
         match = every if len(match) == len(every) else match
         return MappedTarget(entity, match, other.create) if match else None

@@ -8,12 +8,13 @@ from functools import cache
 from typing import Any, NamedTuple, TypeAlias
 
 from collector.graph.compressed import CompressedRows
-from collector.graph.convert import EdgeEnds, PendingEdge, account_of, by_key
+from collector.graph.convert import EdgeEnds, PendingEdge, by_key
 from collector.graph.entity_index import Bearer, EntityIndex, Name
 from collector.graph.relationships import EntityPair, MappedTarget, direct, mapped
 from collector.model import GLOBAL, Dangling, Record, Scope
 from collector.schema.declarations import RESOURCE
 from collector.schema.names import NAME_KINDS
+from collector.schema.values import account_of
 
 Lookup: TypeAlias = tuple[tuple[str, ...], str]
 """What a pointer looks for: entities of these types, by this kind of name."""
@@ -180,7 +181,7 @@ class AccountGraph:
         missing = ends.near if pending.near is None else ends.far
         if pending.near is not None and (outside := pending.outside or _foreign(name, ends, account)):
             return self._mapped(pending._replace(outside=outside), ends)
-        if account_of(name) not in ("", account):
+        if _is_foreign(name, account):
             self._count(ends, "outside")
         else:
             self._count(ends, "not collected" if unseen.intersection(missing) else "not found")
@@ -316,6 +317,12 @@ def _overlap(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
 
 def _foreign(name: str, ends: EdgeEnds, account: str) -> MappedTarget | None:
     """The entity behind an ARN of another account, if the edge has one possible type for it."""
-    if account_of(name) in ("", account) or len(ends.far) != 1 or ends.far[0] == RESOURCE:
+    if not _is_foreign(name, account) or len(ends.far) != 1 or ends.far[0] == RESOURCE:
         return None
     return by_key(ends.far[0], name)
+
+
+def _is_foreign(name: str, account: str) -> bool:
+    """Whether a name is an ARN of another account."""
+    owner = account_of(name)
+    return owner.isdigit() and owner != account

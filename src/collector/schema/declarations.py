@@ -208,6 +208,8 @@ class Hydrate:
         when: only for rows for which this is true.
         absent: error codes that mean "this row has none": no field is added and no problem is reported. A code may be
             followed by text that the message must contain: `"AccessDeniedException: resource-based policy"`.
+        gone: error codes that mean "the row was deleted since it was listed", written as in `absent`: it is dropped. The codes that
+            mean this for every operation need not be named.
         regions: call in every region of the run and add the list of responses, each with its `Region`.
         failures: the members of the response that report failures.
     """
@@ -219,6 +221,7 @@ class Hydrate:
     items: str | None = None
     when: Source | None = None
     absent: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()
     client: str | None = None
     regions: bool = False
     failures: tuple[Failures, ...] = ()

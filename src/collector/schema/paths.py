@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from string import Formatter
 from typing import Any, TypeAlias
 from urllib.parse import quote
 
-from collector.model import Place
+from collector.model import Place, UnknownValueError
 from collector.schema.declarations import UNKNOWN, Computed, First, Fixed, Row, Source, Template, Via
 
 Read: TypeAlias = Callable[[Row, Place], Any]
@@ -18,23 +18,29 @@ Walk: TypeAlias = Callable[[Any], Any]
 _UNRESERVED = re.compile(r"[A-Za-z0-9_.~-]*")
 """Text that needs no escaping in a URL."""
 
+WHOLE = "@"
+"""The path to the row, or the answer, itself."""
+
 PLACE = ("partition", "region", "account", "console", "suffix")
 """Names in a template that are always read from the place of the row, never from its fields."""
 
 
 def reader(source: Source) -> Read:
-    """A function that reads a source from a row and its place. It returns None if there is no value."""
+    """A function that reads a source from a row and its place. It returns None if there is no value.
+
+    If the source reads a field that a failed call left unknown, it computes nothing and raises `UnknownValueError`.
+    """
     match source:
         case str():
             return _path(source)
         case Via(path, fn):
-            return _converted(walker(path), fn)
+            return _converted(path, fn)
         case Template(text, words):
             return template(text, words)
         case Fixed(value):
             return lambda _row, _place: value
-        case Computed(fn, _):
-            return lambda row, _: fn(row)
+        case Computed(fn, paths):
+            return _computed(fn, paths)
         case First(sources):
             return _first(tuple(reader(each) for each in sources))
 
@@ -56,64 +62,55 @@ def reads(source: Source) -> Iterator[str]:
             return
 
 
-def has_unknowns(row: Row | None) -> bool:
-    """Whether a failed call left a field of the row, or of one of its parents, unknown."""
-    while row:
-        if UNKNOWN in row:
-            return True
-        row = row.get("^")
-    return False
+@cache
+def value_at(path: str) -> Walk:
+    """A function that returns the value at a path of a row, as `walker` does, but raises `UnknownValueError` if it is unknown."""
+    walk, (require, reads_parent) = walker(path), _requirement(path)
+
+    def value(row: Row) -> Any:
+        if reads_parent or UNKNOWN in row:
+            require(row)
+        return walk(row)
+
+    return value
 
 
-def unknown_reads(*sources: Source | None) -> Callable[[Row], bool]:
-    """A function that returns whether one of these sources reads a field of the row that a failed call left unknown."""
-    checks = [_unknown_read(source) for source in sources if source is not None]
-    return lambda row: any(is_unknown(row) for is_unknown in checks)
+def _requirement(*paths: str) -> tuple[Callable[[Row], None], bool]:
+    """A function that raises `UnknownValueError` if a failed call left a field unknown at which one of the paths begins.
 
+    The second value is whether a path begins at a parent. Otherwise, the function need only be called for a row with `UNKNOWN`: most
+    rows have none, and most values are read so often that the call would cost as much as the value.
+    """
+    fields = [_head(path) for path in paths]
 
-def _unknown_read(source: Source) -> Callable[[Row], bool]:
-    if isinstance(source, First):
-        return _unknown_first([(_unknown_read(each), reader(each)) for each in source.sources])
-    fields = [field for path in reads(source) if (field := _head(path))]
-
-    def is_unknown(row: Row) -> bool:
-        for depth, head in fields:
+    def require(row: Row) -> None:
+        for depth, name in fields:
             at: Row | None = row
             for _ in range(depth):
                 at = at.get("^") if at else None
-            if at and head in at.get(UNKNOWN, ()):
-                return True
-        return False
+            if at and UNKNOWN in at:
+                _require(at, name)
 
-    return is_unknown
-
-
-def _unknown_first(sources: list[tuple[Callable[[Row], bool], Read]]) -> Callable[[Row], bool]:
-    """The sources after the first one that has a value are never read, so they do not matter."""
-    nowhere = Place("", "", "")
-
-    def is_unknown(row: Row) -> bool:
-        for reads_unknown, read in sources:
-            if reads_unknown(row):
-                return True
-            if read(row, nowhere) not in (None, "", []):
-                return False
-        return False
-
-    return is_unknown
+    return require, any(depth for depth, _ in fields)
 
 
-def _head(path: str) -> tuple[int, str] | None:
-    """The number of leading `^` of a path, and the field after them."""
+def _require(row: Row, name: str) -> None:
+    unknown = row[UNKNOWN]
+    if name in unknown or (name == WHOLE and unknown):
+        raise UnknownValueError(f"a failed call left {name} unknown")
+
+
+def _head(path: str) -> tuple[int, str]:
+    """The number of leading `^` of a path, and the field after them; `WHOLE` if it leads to a row itself."""
     parts = path.split(".")
     depth = next((number for number, part in enumerate(parts) if part != "^"), len(parts))
-    return (depth, parts[depth].removesuffix("[]").removesuffix("{}")) if depth < len(parts) else None
+    return depth, parts[depth].removesuffix("[]").removesuffix("{}") if depth < len(parts) else WHOLE
 
 
 @cache
 def walker(path: str) -> Walk:
     """A function that returns the value at a path: None if a field is missing, a flat list with `[]` or `{}`."""
-    if path == "@":
+    if path == WHOLE:
         return lambda row: row
     head, _, rest = path.partition(".")
     if head.endswith(("[]", "{}")):
@@ -177,6 +174,8 @@ def _fields(text: str) -> Iterator[tuple[str, ...]]:
 
 
 def _word(name: str, words: Mapping[str, Source], *, quoted: bool) -> Callable[[Row, Place], str | None]:
+    if name == "region":
+        return _region
     if name in PLACE:
         return lambda _, place: str(getattr(place, name))
     read = reader(words.get(name, name))
@@ -191,20 +190,41 @@ def _word(name: str, words: Mapping[str, Source], *, quoted: bool) -> Callable[[
     return word
 
 
+def _region(_: Row, place: Place) -> str:
+    if not place.region:
+        raise UnknownValueError("a failed call left the region unknown")
+    return place.region
+
+
 def _path(path: str) -> Read:
     """Most paths are a single field, which needs one look-up instead of a walk."""
+    value = value_at(path)
     if path.isidentifier():
-        return lambda row, _: row.get(path)
-    walk = walker(path)
-    return lambda row, _: walk(row)
+        return lambda row, _: row.get(path) if UNKNOWN not in row else value(row)
+    return lambda row, _: value(row)
 
 
-def _converted(walk: Walk, fn: Callable[[Any], Any]) -> Read:
+def _converted(path: str, fn: Callable[[Any], Any]) -> Read:
+    walk, (require, reads_parent) = walker(path), _requirement(path)
+
     def convert(row: Row, _: Place) -> Any:
+        if reads_parent or UNKNOWN in row:
+            require(row)
         value = walk(row)
         return None if value is None else fn(value)
 
     return convert
+
+
+def _computed(fn: Callable[[Row], Any], paths: Iterable[str]) -> Read:
+    require, reads_parent = _requirement(*paths)
+
+    def compute(row: Row, _: Place) -> Any:
+        if reads_parent or UNKNOWN in row:
+            require(row)
+        return fn(row)
+
+    return compute
 
 
 def _first(readers: tuple[Read, ...]) -> Read:

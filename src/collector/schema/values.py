@@ -62,6 +62,12 @@ def last_segment(path: str, separator: str = "/") -> Via:
     return Via(path, lambda value: str(value).rsplit(separator, 1)[-1])
 
 
+def account_of(arn: str) -> str:
+    """The account in an ARN, or `aws`; empty if it has none, or is no ARN."""
+    parts = arn.split(":", 5)
+    return parts[4] if len(parts) > 5 and parts[0] == "arn" else ""  # noqa: PLR2004  (the parts of an ARN)
+
+
 def without_suffix(path: str, suffix: str) -> Via:
     """Text, or each text of a list, without a suffix, such as the `:*` of a log group's ARN."""
     return Via(path, lambda value: _map(value, lambda one: one.removesuffix(suffix)))
@@ -91,6 +97,16 @@ def equals(path: str, *values: object) -> Computed:
 def differs(path: str, *values: object) -> Computed:
     """Whether the value is none of these; True without a value."""
     return _of(path, lambda value: value not in values)
+
+
+def is_one_of(path: str, *values: object) -> Via:
+    """Whether the value is one of these; None without a value: a state that AWS leaves out is neither on nor off."""
+    return Via(path, lambda value: value in values)
+
+
+def is_none_of(path: str, *values: object) -> Via:
+    """Whether the value is none of these; None without a value."""
+    return Via(path, lambda value: value not in values)
 
 
 def count(path: str) -> Via:

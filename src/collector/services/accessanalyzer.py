@@ -4,7 +4,7 @@ import re
 from dataclasses import replace
 
 from collector.schema.declarations import Call, Edge, Entity, Fixed, Row, Service, Template, pick, service_node
-from collector.schema.values import computed, document, equals, listed
+from collector.schema.values import computed, document, is_one_of, listed
 
 EXTERNAL = ("ACCOUNT", "ORGANIZATION")
 """The analyzer types that `ListFindings` accepts; it rejects the others (source: Access Analyzer documentation)."""
@@ -66,7 +66,7 @@ analyzer = Entity(
     key="arn",
     name="name",
     created="createdAt",
-    active=equals("status", "ACTIVE"),
+    active=is_one_of("status", "ACTIVE"),
     web="https://{console}/access-analyzer/home?region={region}#/analyzer/{name}",
     tags="tags",
     props=pick(
@@ -103,7 +103,7 @@ external_finding = Entity(
         "error",
         category=Fixed(["ExternalAccess"]),
         findingType=Fixed("ExternalAccess"),
-        open=equals("status", "ACTIVE"),
+        open=is_one_of("status", "ACTIVE"),
         public="isPublic",
         principal=document("principal"),
         condition=document("condition"),
@@ -126,7 +126,7 @@ other_finding = replace(
         "analyzedAt",
         "error",
         category=listed("findingType"),
-        open=equals("status", "ACTIVE"),
+        open=is_one_of("status", "ACTIVE"),
         updatedOn="updatedAt",
     ),
 )

@@ -25,7 +25,7 @@ from collector.schema.declarations import (
     pick,
     service_node,
 )
-from collector.schema.values import boolean, listed, only
+from collector.schema.values import account_of, boolean, listed, only
 from collector.services.iam.credential_report import ROOT, any_flag, credential_report, latest_time
 from collector.services.s3.access import account_block, block
 
@@ -72,7 +72,8 @@ def management_account_key(arn: str) -> str:
 
 def is_member(row: Row) -> bool:
     """Whether an account of the organization is not its management account."""
-    return bool(row.get("Arn", "").split(":")[4] != row.get("Id"))
+    management = account_of(row.get("Arn", ""))
+    return bool(management) and management != row.get("Id")
 
 
 def contact(kind: str, at: str) -> Hydrate:

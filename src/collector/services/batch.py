@@ -2,7 +2,7 @@
 
 from collector.schema.declarations import Call, Describe, Edge, Entity, Row, Service, Via, pick, service_node
 from collector.schema.patterns import filled, guarded_by
-from collector.schema.values import differs, equals, last_segment
+from collector.schema.values import differs, is_one_of, last_segment
 
 
 def container_secrets(*paths: str) -> tuple[str, ...]:
@@ -128,7 +128,7 @@ job_definition = Entity(
     key="jobDefinitionArn",
     name="jobDefinitionName",
     display=last_segment("jobDefinitionArn"),
-    active=equals("status", "ACTIVE"),
+    active=is_one_of("status", "ACTIVE"),
     web="https://{console}/batch/home?region={region}#job-definition/detail/{jobDefinitionArn}",
     tags="tags",
     props=pick(

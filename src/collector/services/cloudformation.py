@@ -1,7 +1,7 @@
 """AWS CloudFormation. Parameters and outputs are left out: their values may be secrets, marked `NoEcho` or not."""
 
 from collector.schema.declarations import Call, Entity, Service, Via, pick, service_node
-from collector.schema.values import document, equals
+from collector.schema.values import document, is_one_of
 
 INACTIVE = ("DELETE_", "ROLLBACK_", "REVIEW_", "CREATE_FAILED")
 """Prefixes of the states in which a stack has no resources, lacks some, or is losing them."""
@@ -28,7 +28,7 @@ stack = Entity(
         roleArn="RoleARN",
         updatedOn="LastUpdatedTime",
         driftStatus="DriftInformation.StackDriftStatus",
-        drifted=equals("DriftInformation.StackDriftStatus", "DRIFTED"),
+        drifted=is_one_of("DriftInformation.StackDriftStatus", "DRIFTED"),
         notificationArns="NotificationARNs",
         rollbackConfiguration=document("RollbackConfiguration"),
     ),

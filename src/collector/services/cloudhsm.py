@@ -2,7 +2,7 @@
 
 from collector.schema.declarations import Call, Entity, Service, Template, pick, service_node
 from collector.schema.patterns import guarded_by
-from collector.schema.values import count, equals
+from collector.schema.values import count, is_one_of
 
 hsm = Entity(
     type="aws_hsm",
@@ -14,7 +14,7 @@ hsm = Entity(
     also={"privateAddress": "Hsms[].EniIp"},
     vpc="VpcId",
     created="CreateTimestamp",
-    active=equals("State", "ACTIVE", "UPDATE_IN_PROGRESS", "MODIFY_IN_PROGRESS"),
+    active=is_one_of("State", "ACTIVE", "UPDATE_IN_PROGRESS", "MODIFY_IN_PROGRESS"),
     web="https://{console}/cloudhsm/home?region={region}#/clusters/{ClusterId}",
     tags="TagList",
     props=pick(

@@ -19,7 +19,7 @@ from collector.schema.declarations import (
     pick,
     service_node,
 )
-from collector.schema.values import computed, document, without_suffix
+from collector.schema.values import account_of, computed, document, without_suffix
 
 NODE = Template("{account}:service:aws_cloudtrail")
 SELECTORS = ("Selectors.EventSelectors", "Selectors.AdvancedEventSelectors")
@@ -48,7 +48,8 @@ writing = Computed(lambda row: records(row, "WriteOnly", "false"), SELECTORS)
 @computed("TrailARN", "Caller[].Account")
 def is_foreign(row: Row) -> bool:
     """Whether another account owns the trail: the management account of the organization."""
-    return any(row.get("TrailARN", "").split(":")[4] != caller.get("Account") for caller in row["Caller"])
+    owner = account_of(row.get("TrailARN", ""))
+    return bool(owner) and any(owner != caller.get("Account") for caller in row["Caller"])
 
 
 FACTS: dict[str, Source] = pick(

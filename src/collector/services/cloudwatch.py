@@ -21,7 +21,7 @@ from collector.schema.declarations import (
 )
 from collector.schema.paths import found
 from collector.schema.patterns import encrypted_with, lambda_functions, tagged
-from collector.schema.values import JsonText, as_json, computed, document, equals, present, unique, without_suffix
+from collector.schema.values import JsonText, as_json, computed, document, is_one_of, present, unique, without_suffix
 
 
 async def list_rules(calls: Calls) -> AsyncIterator[list[Row]]:
@@ -94,7 +94,7 @@ rule = Entity(
     key="Arn",
     name="Name",
     also={"name": Template("{EventBusName}/{Name}")},
-    active=equals("State", "ENABLED", "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS"),
+    active=is_one_of("State", "ENABLED", "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS"),
     web="https://{console}/events/home?region={region}#/eventbus/{EventBusName}/rules/{Name}",
     tags="Tagging.Tags",
     props=pick(

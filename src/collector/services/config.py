@@ -20,7 +20,7 @@ from collector.schema.declarations import (
 )
 from collector.schema.paths import found, walker
 from collector.schema.patterns import tagged
-from collector.schema.values import equals, only, unique
+from collector.schema.values import is_one_of, only, unique
 
 ACCOUNT = "AWS::::Account"
 NO_RECORDER = ("NoSuchConfigurationRecorderException",)
@@ -154,7 +154,7 @@ rule = Entity(
     id="ConfigRuleId",
     also={"name": "ConfigRuleName"},
     name="ConfigRuleName",
-    active=equals("ConfigRuleState", "ACTIVE"),
+    active=is_one_of("ConfigRuleState", "ACTIVE"),
     web="https://{console}/config/home?region={region}#/rules/details?configRuleName={ConfigRuleName}",
     tags="Tagging[].Tags[]",
     props=pick(

@@ -2,25 +2,26 @@
 
 from collector.schema.declarations import Call, Entity, Fixed, Hydrate, Service, Template, pick, service_node
 from collector.schema.patterns import encrypted_with, tagged
-from collector.schema.values import boolean, equals
+from collector.schema.values import boolean, is_one_of
 
+ARN = Template("arn:{partition}:dynamodb:{region}:{account}:table/{TableName}")
 RECOVERY = "Backups.ContinuousBackupsDescription.PointInTimeRecoveryDescription"
 
 table = Entity(
     type="aws_dynamodb_table",
     cls=("DataStore", "Database"),
     rows=Call("list_tables", "TableNames", {"Limit": 100}, wrap="TableName"),
-    join=(tagged("dynamodb:table", Template("arn:{partition}:dynamodb:{region}:{account}:table/{TableName}")),),
+    join=(tagged("dynamodb:table", ARN),),
     hydrate=(
         Hydrate("describe_table", "Detail", {"TableName": "TableName"}),
         Hydrate("describe_continuous_backups", "Backups", {"TableName": "TableName"}),
     ),
-    key="Detail.Table.TableArn",
+    key=ARN,
     id="Detail.Table.TableId",
     name="TableName",
     also={"name": "TableName"},
     created="Detail.Table.CreationDateTime",
-    active=equals("Detail.Table.TableStatus", "ACTIVE", "UPDATING"),
+    active=is_one_of("Detail.Table.TableStatus", "ACTIVE", "UPDATING"),
     web="https://{console}/dynamodbv2/home?region={region}#table?name={TableName}",
     tags="Tagging[].Tags[]",
     props=pick(

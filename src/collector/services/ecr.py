@@ -18,7 +18,7 @@ from collector.schema.declarations import (
     service_node,
 )
 from collector.schema.patterns import encrypted_with, tagged
-from collector.schema.values import computed, document, entry, equals, listed, lower, only
+from collector.schema.values import computed, document, entry, is_one_of, listed, lower, only
 
 REPOSITORY = {"repositoryName": "repositoryName"}
 
@@ -168,7 +168,7 @@ enhanced_finding = replace(
         category=Fixed(["vulnerability"]),
         numericSeverity=Via("severity", SEVERITIES.get),
         severity=lower("severity"),
-        open=equals("status", "ACTIVE"),
+        open=is_one_of("status", "ACTIVE"),
         updatedOn="updatedAt",
         lastObservedOn="lastObservedAt",
         vulnerabilityId="packageVulnerabilityDetails.vulnerabilityId",

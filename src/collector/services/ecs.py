@@ -19,7 +19,7 @@ from collector.schema.declarations import (
     service_node,
 )
 from collector.schema.patterns import encrypted_with, guarded_by
-from collector.schema.values import computed, differs, document, entry, last_segment, listed, present, unique
+from collector.schema.values import computed, differs, document, entry, last_segment, listed, unique
 
 CONTAINERS = "Detail.taskDefinition.containerDefinitions"
 FAILURES = (Failures("failures[]", code="reason", message="detail", id="arn"),)
@@ -207,11 +207,9 @@ task_definition = Entity(
     hydrate=(
         Hydrate(
             "describe_task_definition", "Detail", {"taskDefinition": "Arn"}, {"include": ["TAGS"]},
-            absent=("ClientException: Unable to describe task definition",),
+            gone=("ClientException: Unable to describe task definition",),
         ),
     ),
-    # Deregistered and deleted after it was listed.
-    when=present("Detail"),
     key="Arn",
     name=last_segment("Arn"),
     created="Detail.taskDefinition.registeredAt",

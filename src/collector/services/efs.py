@@ -3,7 +3,7 @@
 from collector.model import domain_of
 from collector.schema.declarations import Call, Edge, Entity, Hydrate, Row, Service, Template, Via, pick, service_node
 from collector.schema.patterns import encrypted_with, guarded_by
-from collector.schema.values import computed, differs, equals, listed
+from collector.schema.values import computed, differs, equals, is_one_of, listed
 
 FILE_SYSTEM = {"FileSystemId": "FileSystemId"}
 SETTLED = differs("LifeCycleState", "creating", "deleting", "deleted", "error")
@@ -32,7 +32,7 @@ file_system = Entity(
     name="Name",
     also={"dns": domain_name},
     created="CreationTime",
-    active=equals("LifeCycleState", "available"),
+    active=is_one_of("LifeCycleState", "available"),
     web="https://{console}/efs/home?region={region}#/file-systems/{FileSystemId}",
     tags="Tags",
     props=pick(
@@ -63,7 +63,7 @@ mount_target = Entity(
     arn=None,
     id="MountTargetId",
     name="MountTargetId",
-    active=equals("LifeCycleState", "available"),
+    active=is_one_of("LifeCycleState", "available"),
     web="https://{console}/efs/home?region={region}#/file-systems/{FileSystemId}?tabId=mounts",
     props=pick(
         "FileSystemId", "SubnetId", "VpcId", "LifeCycleState", "IpAddress", "NetworkInterfaceId",

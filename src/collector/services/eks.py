@@ -7,12 +7,13 @@ from collector.schema.declarations import (
     Hydrate,
     Row,
     Service,
+    Template,
     Via,
     pick,
     service_node,
 )
 from collector.schema.patterns import encrypted_with, guarded_by
-from collector.schema.values import computed, document, equals
+from collector.schema.values import computed, document, is_one_of
 
 NETWORK = "Detail.cluster.resourcesVpcConfig"
 LOGGING = "Detail.cluster.logging.clusterLogging"
@@ -43,14 +44,14 @@ cluster = Entity(
     # Connected clusters too, which run elsewhere.
     rows=Call("list_clusters", "clusters", {"maxResults": 100, "include": ["all"]}, wrap="Name"),
     hydrate=(Hydrate("describe_cluster", "Detail", {"name": "Name"}),),
-    key="Detail.cluster.arn",
+    key=Template("arn:{partition}:eks:{region}:{account}:cluster/{Name}"),
     name="Name",
     also={
         "name": "Name",
         "dns": Via("Detail.cluster.endpoint", lambda url: url.removeprefix("https://").lower()),
     },
     created="Detail.cluster.createdAt",
-    active=equals("Detail.cluster.status", "ACTIVE"),
+    active=is_one_of("Detail.cluster.status", "ACTIVE"),
     web="https://{console}/eks/home?region={region}#/clusters/{Name}",
     tags="Detail.cluster.tags",
     props=pick(

@@ -22,7 +22,7 @@ from collector.schema.declarations import (
     service_node,
 )
 from collector.schema.patterns import encrypted_with, guarded_by
-from collector.schema.values import boolean, computed, document, equals, lower, only
+from collector.schema.values import boolean, computed, document, equals, is_one_of, lower, only
 
 CLUSTERS = Call("describe_cache_clusters", "CacheClusters", {"ShowCacheNodeInfo": True, "MaxRecords": 100})
 NODES = SameAnswer(CLUSTERS, "CacheClusters[].CacheNodes[]")
@@ -61,7 +61,7 @@ memcached = Entity(
     name="CacheClusterId",
     also={"name": "CacheClusterId", "dns": lower("ConfigurationEndpoint.Address")},
     created="CacheClusterCreateTime",
-    active=equals("CacheClusterStatus", "available"),
+    active=is_one_of("CacheClusterStatus", "available"),
     web="https://{console}/elasticache/home?region={region}#/memcached/{CacheClusterId}",
     tags="Tagging.TagList",
     props=pick(
@@ -92,7 +92,7 @@ redis = Entity(
         "dns": First(lower("ConfigurationEndpoint.Address"), "NodeGroups[].PrimaryEndpoint.Address"),
     },
     created="ReplicationGroupCreateTime",
-    active=equals("Status", "available"),
+    active=is_one_of("Status", "available"),
     web="https://{console}/elasticache/home?region={region}#/redis/{ReplicationGroupId}",
     tags="Tagging.TagList",
     props=pick(
@@ -158,7 +158,7 @@ node = Entity(
     name=NODE_NAME_BELOW,
     also={"dns": lower("Endpoint.Address")},
     created="CacheNodeCreateTime",
-    active=equals("CacheNodeStatus", "available"),
+    active=is_one_of("CacheNodeStatus", "available"),
     props=pick(
         "^.CacheClusterId", "CacheNodeId", "CacheNodeStatus",
         preferredAvailabilityZone="CustomerAvailabilityZone",

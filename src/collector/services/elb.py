@@ -24,7 +24,7 @@ from collector.schema.declarations import (
     service_node,
 )
 from collector.schema.patterns import guarded_by, lambda_functions
-from collector.schema.values import as_json, computed, document, entry, equals, integer, lower, only, unique
+from collector.schema.values import as_json, computed, document, entry, equals, integer, is_one_of, lower, only, unique
 
 BALANCERS = Call("describe_load_balancers", "LoadBalancers", {"PageSize": 400})
 ADDITIONAL = "Detail.LoadBalancerAttributes.AdditionalAttributes"
@@ -107,7 +107,7 @@ BALANCER = pick(
     ownerId=Template("{account}"),
     state="State.Code",
     function=Fixed(["load-balancing"]),
-    public=equals("Scheme", "internet-facing"),
+    public=is_one_of("Scheme", "internet-facing"),
     availabilityZones="AvailabilityZones[].ZoneName",
     subnetIds="AvailabilityZones[].SubnetId",
     securityGroupIds="SecurityGroups",
@@ -131,7 +131,7 @@ alb = Entity(
     name="LoadBalancerName",
     also={"dns": lower("DNSName")},
     created="CreatedTime",
-    active=equals("State.Code", "active", "active_impaired"),
+    active=is_one_of("State.Code", "active", "active_impaired"),
     web="https://{console}/ec2/home?region={region}#LoadBalancer:loadBalancerArn={LoadBalancerArn}",
     tags="Tagging[].Tags[]",
     props=BALANCER
@@ -185,7 +185,7 @@ elb = Entity(
         "DNSName", "CanonicalHostedZoneName", "CanonicalHostedZoneNameID", "Scheme", "VPCId", "AvailabilityZones",
         category=Fixed(["network", "application"]),
         function=Fixed(["load-balancing"]),
-        public=equals("Scheme", "internet-facing"),
+        public=is_one_of("Scheme", "internet-facing"),
         ownerId=Template("{account}"),
         dualstackDnsName=Template("dualstack.{DNSName}"),
         subnetIds="Subnets",

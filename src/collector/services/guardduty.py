@@ -18,7 +18,7 @@ from collector.schema.declarations import (
     pick,
     service_node,
 )
-from collector.schema.values import document, epoch, equals, listed, negated, only
+from collector.schema.values import document, epoch, is_one_of, listed, negated, only
 
 NOT_OURS = "BadRequestException: not owned"
 KEYS = "Resource.AccessKeyDetails"
@@ -68,7 +68,7 @@ detector = Entity(
     id="DetectorId",
     name=Template("GuardDuty detector of {region}"),
     created=epoch("Detail.CreatedAt"),
-    active=equals("Detail.Status", "ENABLED"),
+    active=is_one_of("Detail.Status", "ENABLED"),
     web="https://{console}/guardduty/home?region={region}#/settings",
     tags="Detail.Tags",
     props=pick(

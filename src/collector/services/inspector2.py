@@ -15,7 +15,7 @@ from collector.schema.declarations import (
     pick,
     service_node,
 )
-from collector.schema.values import differs, entry, equals, last_segment, listed, lower, only
+from collector.schema.values import differs, entry, is_one_of, last_segment, listed, lower, only
 
 COVERAGE = Template("arn:{partition}:inspector2:{region}:{account}:coverage")
 ACTIVE = {"findingStatus": [{"comparison": "EQUALS", "value": "ACTIVE"}]}
@@ -50,7 +50,7 @@ coverage = Entity(
     key=COVERAGE,
     arn=None,
     name=Template("Amazon Inspector coverage of {region}"),
-    active=equals("state.status", "ENABLED"),
+    active=is_one_of("state.status", "ENABLED"),
     web="https://{console}/inspector/v2/home?region={region}#/dashboard",
     props=pick(
         category=Fixed(["vulnerability-assessment"]),
@@ -103,7 +103,7 @@ finding = Entity(
         category=listed("type"),
         severity=lower("severity"),
         numericSeverity="inspectorScore",
-        open=equals("status", "ACTIVE"),
+        open=is_one_of("status", "ACTIVE"),
         updatedOn="updatedAt",
         findingAccountId="awsAccountId",
         score="inspectorScore",

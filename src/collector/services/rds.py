@@ -20,7 +20,7 @@ from collector.schema.declarations import (
 )
 from collector.schema.paths import walker
 from collector.schema.patterns import encrypted_with, guarded_by
-from collector.schema.values import computed, differs, equals, listed, lower, only, present
+from collector.schema.values import computed, differs, equals, is_none_of, is_one_of, listed, lower, only, present
 
 IS_RDS = differs("Engine", "neptune", "docdb")
 DOWN = ("creating", "deleting", "failed", "inaccessible-encryption-credentials", "restore-error", "stopped", "stopping")
@@ -95,7 +95,7 @@ cluster = Entity(
         "dns": cluster_endpoints,
     },
     created="ClusterCreateTime",
-    active=differs("Status", *DOWN),
+    active=is_none_of("Status", *DOWN),
     web="https://{console}/rds/home?region={region}#database:id={DBClusterIdentifier};is-cluster=true",
     tags="TagList",
     props=pick(
@@ -134,7 +134,7 @@ instance = Entity(
         "dns": lower("Endpoint.Address"),
     },
     created="InstanceCreateTime",
-    active=differs("DBInstanceStatus", *DOWN),
+    active=is_none_of("DBInstanceStatus", *DOWN),
     web="https://{console}/rds/home?region={region}#database:id={DBInstanceIdentifier};is-cluster=false",
     tags="TagList",
     props=pick(
@@ -168,7 +168,7 @@ snapshot = Entity(
     name="DBSnapshotIdentifier",
     also={"name": "DBSnapshotIdentifier"},
     created="SnapshotCreateTime",
-    active=equals("Status", "available"),
+    active=is_one_of("Status", "available"),
     web="https://{console}/rds/home?region={region}#db-snapshot:engine={Engine};id={DBSnapshotIdentifier}",
     tags="TagList",
     props=pick(

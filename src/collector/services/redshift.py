@@ -14,7 +14,7 @@ from collector.schema.declarations import (
     service_node,
 )
 from collector.schema.patterns import encrypted_with, guarded_by
-from collector.schema.values import boolean, differs, lower, only
+from collector.schema.values import boolean, is_none_of, lower, only
 
 PAGE = {"MaxRecords": 100}
 SUBNET_GROUPS = Call("describe_cluster_subnet_groups", "ClusterSubnetGroups", PAGE)
@@ -38,7 +38,7 @@ cluster = Entity(
     },
     vpc=VPC,
     created="ClusterCreateTime",
-    active=differs("ClusterStatus", "creating", "deleting", "final-snapshot", "hardware-failure", "paused", "pausing"),
+    active=is_none_of("ClusterStatus", "creating", "deleting", "final-snapshot", "hardware-failure", "paused", "pausing"),
     web="https://{console}/redshiftv2/home?region={region}#/cluster-details?cluster={ClusterIdentifier}",
     tags="Tags",
     props=pick(

@@ -5,7 +5,17 @@ from hashlib import sha256
 
 from collector.schema.declarations import Call, Edge, Entity, First, Hydrate, Row, Service, Via, pick, service_node
 from collector.schema.patterns import encrypted_with, tagged
-from collector.schema.values import boolean, computed, differs, document, equals, integer, last_segment, present
+from collector.schema.values import (
+    boolean,
+    computed,
+    differs,
+    document,
+    integer,
+    is_none_of,
+    is_one_of,
+    last_segment,
+    present,
+)
 
 UNCONFIRMED = ("PendingConfirmation", "Deleted")
 """Texts that AWS returns in place of the ARN of an unconfirmed or deleted subscription."""
@@ -67,12 +77,12 @@ subscription = Entity(
     key=subscription_key,
     arn=Via("SubscriptionArn", lambda arn: None if arn in UNCONFIRMED else arn),
     name=subscription_name,
-    active=CONFIRMED,
+    active=is_none_of("SubscriptionArn", *UNCONFIRMED),
     web="https://{console}/sns/v3/home?region={region}#/topic/{TopicArn}",
     props=pick(
         "Owner", "Protocol", "Endpoint", "TopicArn", "Detail.Attributes.SubscriptionRoleArn",
         id=Via("SubscriptionArn", lambda arn: None if arn in UNCONFIRMED else arn.rpartition(":")[2]),
-        pending=equals("SubscriptionArn", "PendingConfirmation"),
+        pending=is_one_of("SubscriptionArn", "PendingConfirmation"),
         authenticated=boolean("Detail.Attributes.ConfirmationWasAuthenticated"),
         rawMessageDelivery=boolean("Detail.Attributes.RawMessageDelivery"),
         filterPolicy=document("Detail.Attributes.FilterPolicy"),

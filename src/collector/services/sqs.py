@@ -4,7 +4,7 @@ import json
 from dataclasses import replace
 from typing import Any
 
-from collector.schema.declarations import Call, Edge, Entity, Hydrate, Row, Service, Via, pick, service_node
+from collector.schema.declarations import Call, Edge, Entity, Hydrate, Row, Service, Template, Via, pick, service_node
 from collector.schema.patterns import encrypted_with, tagged
 from collector.schema.values import boolean, computed, document, epoch, integer, last_segment
 
@@ -31,14 +31,16 @@ def _part(text: str, name: str) -> Any:
     return policy.get(name) if isinstance(policy, dict) else None
 
 
+NAME = last_segment("QueueUrl")
+
 queue = Entity(
     type="aws_sqs_queue",
     cls="Queue",
     rows=Call("list_queues", "QueueUrls", {"MaxResults": 1000}, wrap="QueueUrl"),
-    join=(replace(tagged("sqs", last_segment("QueueUrl")), on=last_segment("ResourceARN", ":")),),
+    join=(replace(tagged("sqs", NAME), on=last_segment("ResourceARN", ":")),),
     hydrate=(Hydrate("get_queue_attributes", "Detail", {"QueueUrl": "QueueUrl"}, {"AttributeNames": ["All"]}),),
-    key="Detail.Attributes.QueueArn",
-    name=last_segment("QueueUrl"),
+    key=Template("arn:{partition}:sqs:{region}:{account}:{name}", {"name": NAME}),
+    name=NAME,
     also={"url": "QueueUrl"},
     created=epoch("Detail.Attributes.CreatedTimestamp"),
     web="https://{console}/sqs/v3/home?region={region}#/queues/{QueueUrl}",

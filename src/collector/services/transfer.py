@@ -15,7 +15,7 @@ from collector.schema.declarations import (
     service_node,
 )
 from collector.schema.patterns import guarded_by
-from collector.schema.values import document, equals, listed
+from collector.schema.values import document, equals, is_one_of, listed
 
 SERVER = "Detail.Server"
 USER = "Detail.User"
@@ -53,7 +53,7 @@ server = Entity(
     id="ServerId",
     also={"dns": Via("Arn", endpoints)},
     name="ServerId",
-    active=equals("State", "ONLINE"),
+    active=is_one_of("State", "ONLINE"),
     web="https://{console}/transfer/home?region={region}#/servers/{ServerId}",
     tags=f"{SERVER}.Tags",
     props=pick(

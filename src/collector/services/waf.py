@@ -5,7 +5,7 @@ AWS discontinued it on 2025-09-30, so it is not among the default services. Dist
 
 from dataclasses import replace
 
-from collector.schema.declarations import Call, Edge, Entity, Fixed, Hydrate, Service, Via, pick, service_node
+from collector.schema.declarations import Call, Edge, Entity, Fixed, Hydrate, Service, Template, Via, pick, service_node
 from collector.schema.patterns import without_stage
 from collector.schema.values import count, document
 
@@ -19,7 +19,7 @@ web_acl = Entity(
     scope="global",
     rows=Call("list_web_acls", "WebACLs", {"Limit": 100}, absent=NONE),
     hydrate=(DETAIL,),
-    key="Detail.WebACL.WebACLArn",
+    key=Template("arn:{partition}:waf::{account}:webacl/{WebACLId}"),
     id="WebACLId",
     name="Name",
     web="https://{console}/waf/home#/webacls/rules/{WebACLId}",
@@ -45,6 +45,7 @@ regional_web_acl = replace(
     client="waf-regional",
     scope="regional",
     rows=Call("list_web_acls", "WebACLs", {"Limit": 100}, token="NextMarker", absent=NONE),  # noqa: S106
+    key=Template("arn:{partition}:waf-regional:{region}:{account}:webacl/{WebACLId}"),
     hydrate=(DETAIL, protected("APPLICATION_LOAD_BALANCER", "Balancers"), protected("API_GATEWAY", "Stages")),
     web="https://{console}/waf/home?region={region}#/webacls/rules/{WebACLId}",
     edges=(

@@ -8,7 +8,7 @@ from collector.analysis.networks import is_public
 from collector.schema.declarations import Call, Edge, Entity, Hydrate, Row, Template, Via, pick
 from collector.schema.paths import found
 from collector.schema.patterns import guarded_by
-from collector.schema.values import boolean, computed, document, epoch, equals, listed, lower, milliseconds
+from collector.schema.values import boolean, computed, document, epoch, equals, is_one_of, listed, lower, milliseconds
 from collector.services.ec2.listings import NAME
 
 IPV6 = "NetworkInterfaces[].Ipv6Addresses[].Ipv6Address"
@@ -28,7 +28,7 @@ ami = Entity(
     id="ImageId",
     name="Name",
     created=epoch("CreationDate"),
-    active=equals("State", "available"),
+    active=is_one_of("State", "available"),
     web="https://{console}/ec2/home?region={region}#ImageDetails:imageId={ImageId}",
     tags="Tags",
     props=pick(
@@ -145,7 +145,7 @@ instance = Entity(
     },
     vpc="VpcId",
     created="LaunchTime",
-    active=equals("State.Name", "running"),
+    active=is_one_of("State.Name", "running"),
     web="https://{console}/ec2/home?region={region}#InstanceDetails:instanceId={InstanceId}",
     tags="Tags",
     props=pick(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collector.schema.declarations import Call, Edge, Entity, First, Fixed, Template, Via, pick
-from collector.schema.values import as_json, document, equals
+from collector.schema.values import as_json, document, is_one_of
 from collector.services.ec2.listings import NAME, NETWORK_ACLS
 
 security_group = Entity(
@@ -22,7 +22,7 @@ security_group = Entity(
         "GroupId", "VpcId", "OwnerId", "Description",
         category=Fixed(["network"]),
         isStateful=Fixed(value=True),
-        default=equals("GroupName", "default"),
+        default=is_one_of("GroupName", "default"),
         ingressRules=document("IpPermissions"),
         egressRules=document("IpPermissionsEgress"),
     ),

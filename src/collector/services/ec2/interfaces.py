@@ -6,7 +6,7 @@ from collector.analysis.networks import is_public
 from collector.schema.declarations import Call, Edge, Entity, First, Gather, Row, Template, pick
 from collector.schema.paths import found
 from collector.schema.patterns import guarded_by
-from collector.schema.values import computed, entry, equals, lower, only, present
+from collector.schema.values import computed, entry, is_one_of, lower, only, present
 from collector.services.ec2.listings import NAME
 
 
@@ -49,7 +49,7 @@ eni = Entity(
     name=entry("TagSet", "Name"),
     also={"address": internet_addresses, "privateAddress": vpc_addresses, "privateDns": lower("PrivateDnsName")},
     vpc="VpcId",
-    active=equals("Status", "in-use"),
+    active=is_one_of("Status", "in-use"),
     web="https://{console}/ec2/home?region={region}#NetworkInterface:networkInterfaceId={NetworkInterfaceId}",
     tags="TagSet",
     props=pick(

@@ -9,6 +9,7 @@ from collector.schema.values import (
     differs,
     document,
     equals,
+    is_one_of,
     last_segment,
     only,
     unique,
@@ -60,7 +61,7 @@ vpc = Entity(
     owner="OwnerId",
     owner_only=("flowLogStatus", "loggingEnabled"),
     name=NAME,
-    active=equals("State", "available"),
+    active=is_one_of("State", "available"),
     web="https://{console}/vpcconsole/home?region={region}#VpcDetails:VpcId={VpcId}",
     tags="Tags",
     props=pick(
@@ -111,7 +112,7 @@ subnet = Entity(
     id="SubnetId",
     owner="OwnerId",
     name=NAME,
-    active=equals("State", "available"),
+    active=is_one_of("State", "available"),
     web="https://{console}/vpcconsole/home?region={region}#SubnetDetails:subnetId={SubnetId}",
     tags="Tags",
     props=pick(
@@ -180,7 +181,7 @@ nat_gateway = Entity(
     id="NatGatewayId",
     name=NAME,
     created="CreateTime",
-    active=equals("State", "available"),
+    active=is_one_of("State", "available"),
     web="https://{console}/vpcconsole/home?region={region}#NatGatewayDetails:natGatewayId={NatGatewayId}",
     tags="Tags",
     props=pick(
@@ -205,7 +206,7 @@ vpn_gateway = Entity(
     key=Template("arn:{partition}:ec2:{region}:{account}:vpn-gateway/{VpnGatewayId}"),
     id="VpnGatewayId",
     name=NAME,
-    active=equals("State", "available"),
+    active=is_one_of("State", "available"),
     web="https://{console}/vpcconsole/home?region={region}#VpnGatewayDetails:VpnGatewayId={VpnGatewayId}",
     tags="Tags",
     props=pick(
@@ -227,7 +228,7 @@ FLOW_LOG = pick(
     "FlowLogId",
     "TrafficType",
     createdOn="CreationTime",
-    active=equals("FlowLogStatus", "ACTIVE"),
+    active=is_one_of("FlowLogStatus", "ACTIVE"),
     status="FlowLogStatus",
 )
 LOG_GROUP = First(

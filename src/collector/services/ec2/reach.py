@@ -49,15 +49,27 @@ def effective_table(row: Row) -> Row | None:
     return explicit_table(row) or main_table(row)
 
 
-def vpc_is_public(row: Row) -> bool:
-    """Whether any route table and any network ACL of the VPC let the internet reach it."""
-    return bool(routed_families(row["RouteTables"], row) & open_families(row["NetworkAcls"]))
+def vpc_is_public(row: Row) -> bool | None:
+    """Whether any route table and any network ACL of the VPC let the internet reach it; None if an ACL does not tell."""
+    return _is_public(row["RouteTables"], row)
 
 
-def subnet_is_public(row: Row) -> bool:
-    """Whether the route table and the network ACL of the subnet let the internet reach it."""
+def subnet_is_public(row: Row) -> bool | None:
+    """Whether the route table and the network ACL of the subnet let the internet reach it; None if the ACL does not tell."""
     table = effective_table(row)
-    return bool(routed_families([table] if table else [], row) & open_families(row["NetworkAcls"]))
+    return _is_public([table] if table else [], row)
+
+
+def _is_public(tables: list[Row], row: Row) -> bool | None:
+    acls = row["NetworkAcls"]
+    if not all(_is_rule(entry) for acl in acls for entry in acl.get("Entries") or ()):
+        return None
+    return bool(routed_families(tables, row) & open_families(acls))
+
+
+def _is_rule(entry: Row) -> bool:
+    """Whether an entry says what it does, and to which addresses."""
+    return bool(entry.get("RuleAction") and (entry.get("CidrBlock") or entry.get("Ipv6CidrBlock")))
 
 
 def routed_families(tables: list[Row], row: Row) -> set[int]:

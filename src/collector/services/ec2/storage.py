@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collector.schema.declarations import Call, Edge, Entity, Join, Template, pick
 from collector.schema.patterns import encrypted_with
-from collector.schema.values import differs, document, equals, present
+from collector.schema.values import differs, document, is_one_of, present
 from collector.services.ec2.listings import NAME
 
 COPIED = "vol-ffffffff"
@@ -22,7 +22,7 @@ volume = Entity(
     id="VolumeId",
     name=NAME,
     created="CreateTime",
-    active=equals("State", "in-use"),
+    active=is_one_of("State", "in-use"),
     web="https://{console}/ec2/v2/home?region={region}#Volumes:search={VolumeId}",
     tags="Tags",
     props=pick(
@@ -48,7 +48,7 @@ snapshot = Entity(
     id="SnapshotId",
     name=NAME,
     created="StartTime",
-    active=equals("State", "completed"),
+    active=is_one_of("State", "completed"),
     web="https://{console}/ec2/home?region={region}#SnapshotDetails:snapshotId={SnapshotId}",
     tags="Tags",
     props=pick(

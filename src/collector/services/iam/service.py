@@ -25,7 +25,7 @@ from collector.schema.declarations import (
     pick,
     service_node,
 )
-from collector.schema.values import boolean, count, document, equals, last_segment, listed, only
+from collector.schema.values import account_of, boolean, count, document, is_one_of, last_segment, listed, only
 from collector.services.iam.credential_report import (
     ROOT,
     any_flag,
@@ -56,7 +56,7 @@ ADDRESS = email("UserName", "Tags")
 
 def is_aws_managed(arn: str) -> bool:
     """Whether a policy is an AWS managed one, by its ARN."""
-    return arn.split(":")[4] == "aws"
+    return account_of(arn) == AWS
 
 
 def aws_only(arn: str) -> str | None:
@@ -247,7 +247,7 @@ access_key = Entity(
     id="AccessKeyId",
     name="AccessKeyId",
     created="CreateDate",
-    active=equals("Status", "Active"),
+    active=is_one_of("Status", "Active"),
     web="https://{console}/iam/home#/users/details/{UserName}?section=security_credentials",
     props=pick(
         "Status",

@@ -30,6 +30,10 @@ OLD_NAMES = {None: "us-east-1", "": "us-east-1", "EU": "eu-west-1"}
 """Location constraints that are no region names (source: S3 documentation of `GetBucketLocation`)."""
 
 
+REGION_READS = ("BucketRegion", "Location.LocationConstraint")
+HOST_READS = ("Name", *REGION_READS)
+
+
 def region_of(row: Row) -> str | None:
     """The bucket's region. S3 returns it with the list; S3-compatible servers may omit it, then `Location` has it."""
     if "Location" in row:
@@ -174,8 +178,8 @@ bucket = Entity(
     hydrate=DETAILS,
     key=Template("arn:{partition}:s3:::{Name}"),
     id="Name",
-    also={"dns": Computed(lambda row: list(hosts(row)), ("Name", "BucketRegion", "Location.LocationConstraint"))},
-    region=Computed(region_of, ("BucketRegion", "Location.LocationConstraint")),
+    also={"dns": Computed(lambda row: list(hosts(row)), HOST_READS)},
+    region=Computed(region_of, REGION_READS),
     name="Name",
     created="CreationDate",
     web="https://{console}/s3/buckets/{Name}?region={region}",
@@ -185,7 +189,7 @@ bucket = Entity(
     | SETTINGS
     | pick(
         bucketName="Name",
-        baseUrl=Computed(lambda row: f"https://{next(hosts(row), '')}", ("Name", "BucketRegion")),
+        baseUrl=Computed(lambda row: f"https://{next(hosts(row), '')}", HOST_READS),
         locationConstraint="Location.LocationConstraint",
     ),
     facts={"policy": "Policy.Policy"},
