@@ -122,7 +122,9 @@ def random_document(chance: random.Random, resources: list[slow.Resource]) -> di
     return {"Version": chance.choice(("2012-10-17",) * 4 + ("2008-10-17",)), "Statement": statements}
 
 
-def found_by_index(documents: list[dict[str, Any]], resources: list[slow.Resource]) -> dict[tuple[int, str], set[str]]:
+def found_by_index(
+    documents: list[dict[str, Any]], resources: list[slow.Resource]
+) -> dict[tuple[int, str], slow.Access]:
     index = ResourceIndex()
     for owner in (HOME, AWAY):
         index.add(owner, [(each.arn, each.type) for each in resources if each.owner == owner])
@@ -131,7 +133,10 @@ def found_by_index(documents: list[dict[str, Any]], resources: list[slow.Resourc
     for number, document in enumerate(documents):
         for each in permissions.findings(PolicyFact(str(number), "aws_iam_policy", document)):
             if isinstance(each, Relationship) and each.target_type in FORMS:
-                found[number, each.target_key] = {level for level in slow.LETTERS.values() if each.properties[level]}
+                found[number, each.target_key] = slow.Access(
+                    {level for level in slow.LETTERS.values() if each.properties[level]},
+                    {level for level in slow.LETTERS.values() if f"conditional{level.capitalize()}" in each.properties},
+                )
     return found
 
 
@@ -143,7 +148,7 @@ def test_the_analysis_agrees_with_the_slow_reference(seed, size):
     expected = {}
     for number, document in enumerate(documents):
         for resource in resources:
-            something, levels = slow.access(document, HOME, resource)
-            if something:
-                expected[number, resource.arn] = levels
+            access = slow.access(document, HOME, resource)
+            if access is not None:
+                expected[number, resource.arn] = access
     assert found_by_index(documents, resources) == expected

@@ -15,10 +15,11 @@ from tests.analysis.estate import INDEX, A, B, C, allowed, document, findings, n
 
 PLAIN = {
     "effect": "Allow",
-    "actions": "s3:ListBucket",
-    "normalizedActions": "s3:listbucket",
+    "actions": ["s3:ListBucket"],
+    "normalizedActions": ["s3:listbucket"],
     "resources": "arn:aws:s3:::app",
     "conditional": False,
+    "scope": "own",
     "admin": False,
     "read": False,
     "list": True,
@@ -27,6 +28,7 @@ PLAIN = {
     "permissions": False,
     "partial": False,
     "statement": "[0]",
+    "grants": '[{"statement":"[0]","actions":["s3:ListBucket"],"resources":["arn:aws:s3:::app"],"scope":"own"}]',
     "crossAccount": False,
 }
 
@@ -38,16 +40,16 @@ def test_a_plain_grant_has_all_properties():
 def test_actions_keep_their_spelling_and_are_normalized_to_lower_case():
     properties = allowed("Allow s3:List*,S3:DeleteBucket on arn:aws:s3:::app")["app"]
     assert (properties["actions"], properties["normalizedActions"]) == (
-        "S3:DeleteBucket,s3:List*",
-        "s3:deletebucket,s3:list*",
+        ["S3:DeleteBucket", "s3:List*"],
+        ["s3:deletebucket", "s3:list*"],
     )
 
 
 def test_only_actions_that_apply_to_the_target_are_listed():
     found = allowed("Allow s3:*,logs:* on arn:aws:s3:::app,arn:aws:logs:us-east-1:A:log-group:/aws/lambda/f")
     assert {target: properties["actions"] for target, properties in found.items()} == {
-        "app": "s3:*",
-        "group-f": "logs:*",
+        "app": ["s3:*"],
+        "group-f": ["logs:*"],
     }
 
 
@@ -58,7 +60,7 @@ def test_only_patterns_that_match_the_target_are_listed():
 
 def test_full_access_has_asterisks_and_is_admin():
     properties = allowed("Allow * on *")["account"]
-    assert (properties["actions"], properties["resources"], properties["admin"]) == ("*", "*", True)
+    assert (properties["actions"], properties["resources"], properties["admin"]) == (["*"], "*", True)
 
 
 @pytest.mark.parametrize(
@@ -106,7 +108,7 @@ def test_access_levels_are_those_of_the_target():
 
 def test_not_action_is_a_property():
     properties = allowed("Allow not iam:*,sts:* on *")["account"]
-    assert (properties["notActions"], "actions" in properties) == ("iam:*,sts:*", False)
+    assert (properties["notActions"], "actions" in properties) == (["iam:*", "sts:*"], False)
 
 
 def test_not_resource_is_a_property_and_partial():
@@ -130,13 +132,25 @@ def test_an_empty_condition_is_ignored():
     assert [each.properties["conditional"] for each in found if isinstance(each, Relationship)] == [False]
 
 
-def test_a_grant_is_conditional_only_if_every_statement_is():
-    properties = allowed(
-        "Allow s3:ListBucket on arn:aws:s3:::app when StringEquals aws:PrincipalOrgID o-1",
+def test_a_relationship_is_conditional_if_every_grant_is_and_partly_if_some_are():
+    one = "Allow s3:ListBucket on arn:aws:s3:::app when StringEquals aws:PrincipalOrgID o-1"
+    free, other = (
         "Allow s3:DeleteBucket on arn:aws:s3:::app",
+        "Allow s3:DeleteBucket on arn:aws:s3:::app when Bool a true",
+    )
+    for statements, expected in (([one, free], (False, True)), ([one, other], (True, None)), ([free], (False, None))):
+        properties = allowed(*statements)["app"]
+        assert (properties["conditional"], properties.get("partlyConditional")) == expected
+    assert "o-1" in allowed(one, free)["app"]["conditions"]
+
+
+def test_a_statement_that_is_denied_does_not_make_a_relationship_unconditional():
+    properties = allowed(
+        "Allow s3:ListBucket on arn:aws:s3:::app when Bool a true",
+        "Allow s3:DeleteBucket on arn:aws:s3:::app",
+        "Deny s3:DeleteBucket on *",
     )["app"]
-    assert properties["conditional"] is False
-    assert "o-1" in properties["conditions"]
+    assert (properties["conditional"], properties["write"], "conditionalWrite" in properties) == (True, False, False)
 
 
 def test_an_unresolved_variable_makes_a_grant_conditional():
@@ -179,7 +193,7 @@ def test_one_relationship_joins_all_statements():
         "Allow s3:GetObject on arn:aws:s3:::app/*",
         "Allow s3:ListBucket on arn:aws:s3:::audit",
     )
-    assert found["app"]["actions"] == "s3:GetObject,s3:ListBucket"
+    assert found["app"]["actions"] == ["s3:GetObject", "s3:ListBucket"]
     assert {target: properties["statement"] for target, properties in found.items()} == {
         "app": "[0],[1]",
         "audit": "[2]",
@@ -196,16 +210,32 @@ def test_the_statement_property_has_the_version_and_the_sids():
     assert [each.properties["statement"] for each in found if isinstance(each, Relationship)] == ["v3/Buckets,[1]"]
 
 
-def test_long_lists_are_cut():
-    actions = ",".join(f"s3:Future{number:04}" for number in range(1000))
-    properties = allowed(f"Allow {actions} on arn:aws:s3:::app")["app"]
-    assert len(properties["actions"]) == TEXT_LIMIT
-    assert properties["actions"].endswith("...")
+@pytest.mark.parametrize("negated", [False, True])
+def test_a_list_that_is_too_long_has_whole_actions_only_and_says_so(negated):
+    actions = [f"s3:Future{number:04}" for number in range(1000)]
+    text, name = ("not ", "notActions") if negated else ("", "actions")
+    (properties,) = allowed(f"Allow {text}{','.join(actions)} on *").values()
+    assert set(properties[name]) < set(actions)
+    assert TEXT_LIMIT - 20 < len("".join(properties[name])) <= TEXT_LIMIT
+    assert properties[f"{name}Truncated"] is True
+    assert json.loads(properties["grants"])[0][name] == actions
 
 
-def test_properties_are_primitives():
+def test_a_list_that_is_cut_is_normalized_alike():
+    properties = allowed(f"Allow {','.join(f'S3:Future{n:04}' for n in range(1000))} on arn:aws:s3:::app")["app"]
+    assert properties["normalizedActions"] == [action.lower() for action in properties["actions"]]
+
+
+def test_a_list_that_fits_is_not_marked():
+    assert "actionsTruncated" not in allowed("Allow s3:* on arn:aws:s3:::app")["app"]
+
+
+def test_properties_are_primitives_or_lists_of_text():
     found = allowed("Allow * on *", "Allow s3:* on arn:aws:s3:::a*", "Deny s3:Put* on * when Bool a false")
-    assert all(isinstance(value, str | bool | int) for properties in found.values() for value in properties.values())
+    for properties in found.values():
+        lists = [value for value in properties.values() if isinstance(value, list)]
+        assert all(isinstance(text, str) for texts in lists for text in texts)
+        assert all(isinstance(value, str | bool | int | list) for value in properties.values())
 
 
 def test_a_service_is_requested_once_before_its_relationship():
@@ -299,7 +329,7 @@ def test_denials_are_drawn_if_enabled():
     drawn = {(each.verb, name(each)) for each in found if isinstance(each, Relationship)}
     assert drawn == {("ALLOWS", "aws_s3"), ("DENIES", "audit"), ("DENIES", "aws_iam")}
     denied = next(each for each in found if isinstance(each, Relationship) and name(each) == "audit")
-    assert (denied.properties["effect"], denied.properties["actions"]) == ("Deny", "s3:DeleteBucket")
+    assert (denied.properties["effect"], denied.properties["actions"]) == ("Deny", ["s3:DeleteBucket"])
 
 
 # Counts and malformed documents ---------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from typing import Any
 
@@ -21,6 +22,11 @@ def statement(principal: Any, actions: Any, resources: Any = None, **more: Any) 
     """Build a statement of a resource policy."""
     fields = {"Effect": "Allow", "Principal": principal, "Action": actions, "Resource": resources, **more}
     return {key: value for key, value in fields.items() if value is not None}
+
+
+def json_of(*values: Any) -> str:
+    """Return values as a JSON array without spaces."""
+    return json.dumps(values, separators=(",", ":"))
 
 
 def findings(name: str, *statements: Any) -> tuple[list[Result], Counter[str]]:
@@ -88,10 +94,11 @@ def test_a_plain_grant_has_all_properties():
         f"@aws_account:{C}": {
             "principal": C,
             "effect": "Allow",
-            "actions": "s3:GetObject",
-            "normalizedActions": "s3:getobject",
+            "actions": ["s3:GetObject"],
+            "normalizedActions": ["s3:getobject"],
             "resources": OBJECTS,
             "conditional": False,
+            "scope": "below",
             "admin": False,
             "read": True,
             "list": False,
@@ -100,6 +107,7 @@ def test_a_plain_grant_has_all_properties():
             "permissions": False,
             "partial": False,
             "statement": "Read",
+            "grants": json_of({"sid": "Read", "actions": ["s3:GetObject"], "resources": [OBJECTS], "scope": "below"}),
             "crossAccount": True,
         }
     }
@@ -144,11 +152,8 @@ def test_statements_are_joined_by_principal():
             Condition={"Bool": {"aws:SecureTransport": "true"}},
         ),
     )["account"]
-    assert (properties["actions"], properties["conditional"], properties["statement"]) == (
-        "s3:GetObject,s3:ListBucket",
-        False,
-        "[0],[1]",
-    )
+    assert (properties["actions"], properties["statement"]) == (["s3:GetObject", "s3:ListBucket"], "[0],[1]")
+    assert (properties["conditional"], properties["partlyConditional"]) == (False, True)
     assert properties["principal"] == f"{A},arn:aws:iam::{A}:root"
 
 
@@ -157,7 +162,38 @@ def test_statements_are_joined_by_principal():
 )
 def test_everyone_is_public_unless_there_is_a_condition(condition, public):
     found = allowed("app", statement("*", "s3:GetObject", OBJECTS, Condition=condition))
+    shown = [(properties["public"], "conditionalPublic" in properties) for properties in found.values()]
+    assert shown == [(public, not public)]
+
+
+@pytest.mark.parametrize(
+    ("denied", "public"),
+    [
+        (statement("*", "s3:GetObject", OBJECTS, Effect="Deny", Condition={"Bool": {"aws:SecureTransport": "false"}}), False),
+        (statement({"AWS": C}, "s3:*", OBJECTS, Effect="Deny"), False),
+        (statement("*", "s3:PutObject", OBJECTS, Effect="Deny"), True),
+    ],
+)  # fmt: skip
+def test_everyone_is_public_only_by_what_no_deny_limits(denied, public):
+    found = allowed("app", statement("*", "s3:GetObject", OBJECTS), denied)
     assert [properties["public"] for properties in found.values()] == [public]
+
+
+def test_public_is_what_no_condition_limits():
+    """What everyone may do without a condition is public, and what they may do from some addresses is told apart."""
+    condition = {"IpAddress": {"aws:SourceIp": "198.51.100.0/24"}}
+    found = allowed(
+        "app",
+        statement("*", "s3:GetObject", OBJECTS),
+        statement("*", "s3:PutObject", OBJECTS, Condition=condition),
+    )["@everyone:Everyone (Public Global)"]
+    assert (found["public"], found["read"], found["write"], found["conditionalWrite"]) == (True, True, False, True)
+    assert json.loads(found["grants"])[1]["condition"] == condition
+
+
+def test_an_action_that_is_missing_from_the_reference_can_be_public():
+    found = allowed("alerts", statement("*", "SNS:Receive", "*"))
+    assert [properties["public"] for properties in found.values()] == [True]
 
 
 def test_a_not_principal_is_partial():
@@ -195,7 +231,7 @@ def test_source_conditions_of_a_service_are_properties():
 )
 def test_deny_removes_a_grant_or_marks_it_partial(denied, left):
     found = allowed("app", statement({"AWS": C}, ["s3:GetObject"], OBJECTS), denied)
-    assert {properties["actions"]: properties["partial"] for properties in found.values()} == left
+    assert {",".join(properties["actions"]): properties["partial"] for properties in found.values()} == left
 
 
 def test_an_invalid_principal_is_reported():

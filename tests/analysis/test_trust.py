@@ -161,7 +161,7 @@ def test_a_plain_trust_has_all_properties():
     assert trusted(trust({"AWS": A})) == {
         "account": {
             "principal": A,
-            "actions": "sts:AssumeRole",
+            "actions": ["sts:AssumeRole"],
             "roleName": "deploy",
             "conditional": False,
             "crossAccount": False,
@@ -231,7 +231,7 @@ def test_statements_are_joined_by_target():
     assert set(found) == {"account", "aws_ec2"}
     properties = found["account"]
     assert properties["principal"] == f"{A},arn:aws:iam::{A}:root"
-    assert (properties["actions"], properties["statement"]) == ("sts:AssumeRole,sts:AssumeRoleWithSAML", "One,[1]")
+    assert (properties["actions"], properties["statement"]) == (["sts:AssumeRole", "sts:AssumeRoleWithSAML"], "One,[1]")
     assert properties["conditional"] is False
 
 

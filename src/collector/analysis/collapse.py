@@ -42,6 +42,11 @@ class GrantTarget(NamedTuple):
     keys: tuple[str, ...] = ()
     matched: int = 0
 
+    @property
+    def below(self) -> bool:
+        """Whether the pattern names only what is below the target: objects of a bucket, some resources of a service."""
+        return bool(self.scope.separator) if self.scope else not self.pattern.every
+
 
 class GrantTargets(NamedTuple):
     """All targets of a statement, and the counts for the report that resolving its patterns produced."""

@@ -22,8 +22,9 @@ FULL, PARTIAL, NONE = 2, 1, 0
 
 
 class Denial(NamedTuple):
-    """A Deny statement: its actions, and its resource patterns."""
+    """A Deny statement: its Sid or position, its actions, and its resource patterns."""
 
+    label: str
     actions: StatementActions
     patterns: tuple[Pattern, ...]
 
@@ -53,11 +54,16 @@ class Denial(NamedTuple):
 
 
 class Remainder(NamedTuple):
-    """The actions of a grant that are not denied, and the Deny statements that removed some or may do so for some requests."""
+    """What Deny statements leave of a grant.
+
+    `masks` and `unlisted` are the actions that are not denied for every request; `certain` are those of `masks` that are not denied
+    for any. `denied` are the Deny statements that limit the grant, each with the degree to which it covers the target.
+    """
 
     masks: Masks
+    certain: Masks
     unlisted: frozenset[str]
-    negated: tuple[StatementActions, ...]
+    denied: tuple[tuple[Denial, int], ...]
 
     @property
     def empty(self) -> bool:
@@ -72,7 +78,8 @@ def denials(statements: Iterable[Statement], reader: PatternReader) -> tuple[Den
         rule = statement.rule
         if rule.effect == "Deny":
             parsed = (parse(raw, reader, variables=rule.variables) for raw in rule.resources)
-            found.append(Denial(statement_actions(rule), tuple(pattern for pattern in parsed if pattern is not None)))
+            patterns = tuple(pattern for pattern in parsed if pattern is not None)
+            found.append(Denial(statement.label, statement_actions(rule), patterns))
     return tuple(found)
 
 
@@ -80,21 +87,14 @@ def remainder(allowed: StatementActions, target: GrantTarget, denied: Sequence[t
     """Apply Deny statements, each with the degree to which it covers the target, to a grant."""
     masks = allowed.among(target.masks)
     names = frozenset(allowed.unlisted_of(target.service))
-    full = [denial.actions for denial, degree in denied if degree == FULL]
-    left = without(masks, union(actions.masks for actions in full)) if full else masks
+    limiting = tuple(each for each in denied if each[1] and each[0].actions.covers_any(masks, names))
+    if not limiting:
+        return Remainder(masks, masks, names, ())
+    full = [denial.actions for denial, degree in limiting if degree == FULL]
+    left = without(masks, union(actions.masks for actions in full))
+    certain = without(left, union(denial.actions.masks for denial, _ in limiting))
     names_left = frozenset(name for name in names if not any(actions.covers_unlisted(name) for actions in full))
-    negated = [denial.actions for denial, degree in denied if degree and denial.actions.covers_any(masks, names)]
-    return Remainder(left, names_left, tuple(negated))
-
-
-def joined(remainders: Iterable[Remainder]) -> Remainder:
-    """Return the union of the remainders of several grants."""
-    every = list(remainders)
-    if len(every) == 1:
-        return every[0]
-    negated = dict.fromkeys(actions for each in every for actions in each.negated)
-    names = frozenset(name for each in every for name in each.unlisted)
-    return Remainder(union(each.masks for each in every), names, tuple(negated))
+    return Remainder(left, certain, names_left, limiting)
 
 
 def matches_resource(pattern: Pattern, scope: ArnScope, arn: str, owner: str) -> bool:

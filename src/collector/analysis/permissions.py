@@ -12,19 +12,20 @@ from dataclasses import dataclass, field
 
 from collector.analysis import outside
 from collector.analysis.collapse import Collapse
-from collector.analysis.denials import Denial, denials, joined, remainder
+from collector.analysis.denials import Denial, denials, remainder
 from collector.analysis.documents import Statement, read
 from collector.analysis.facts import Account, AnalysisLimits, PolicyFact
-from collector.analysis.grants import Grant, grant_properties
+from collector.analysis.grants import EffectiveGrant, Grant, effective
 from collector.analysis.matching import ResourceIndex
 from collector.analysis.patterns import PatternReader
+from collector.analysis.permission_properties import grant_properties
 from collector.analysis.results import (
     AnalysisProblem,
     AnalysisVerb,
     MappedRelationship,
-    Primitive,
     Relationship,
     Result,
+    Value,
     guarded,
 )
 from collector.analysis.services import ACCOUNT_PREFIX, Services, of_prefix
@@ -155,15 +156,13 @@ class Permissions:
 
     def _wide_properties(
         self, policy: PolicyFact, grants: Sequence[Grant], denied: Sequence[Denial], *, cross: bool = False
-    ) -> dict[str, Primitive] | None:
+    ) -> dict[str, Value] | None:
         """Return the properties of a relationship to an account or a service; None if everything is denied."""
-        left = joined(
-            remainder(
-                grant.actions, grant.target, [(denial, denial.degree_on_target(grant.target)) for denial in denied]
-            )
-            for grant in grants
-        )
-        return None if left.empty else grant_properties(grants, left, policy.version) | {"crossAccount": cross}
+        left = []
+        for grant in grants:
+            degrees = [(denial, denial.degree_on_target(grant.target)) for denial in denied]
+            left.append(EffectiveGrant(grant, remainder(grant.actions, grant.target, degrees)))
+        return grant_properties(left, policy.version) | {"crossAccount": cross} if effective(left) else None
 
     def _to_resources(
         self,
@@ -192,7 +191,7 @@ class _EdgeWriter:
         self._owner = owner
         self._cross = owner not in (account.id, "aws")
         self._grants = grants
-        self._cache: dict[tuple[int, tuple[int, ...]], dict[str, Primitive] | None] = {}
+        self._cache: dict[tuple[int, tuple[int, ...]], dict[str, Value] | None] = {}
         self._scopes = list(dict.fromkeys(grant.target.scope for grant in grants if grant.target.scope))
         self.denied = tuple(denial for denial in denied if any(_limits(denial, grant) for grant in grants))
 
@@ -202,17 +201,18 @@ class _EdgeWriter:
             denial.degree_on_resource(scope, arn, self._owner) for scope in self._scopes for denial in self.denied
         )
 
-    def properties(self, bits: int, degrees: tuple[int, ...]) -> dict[str, Primitive] | None:
+    def properties(self, bits: int, degrees: tuple[int, ...]) -> dict[str, Value] | None:
         """Return the properties for a bit mask of grants; None if everything is denied."""
         key = (bits, degrees)
         if key not in self._cache:
-            grants = [grant for number, grant in enumerate(self._grants) if bits >> number & 1]
-            left = joined(remainder(grant.actions, grant.target, self._denied(grant, degrees)) for grant in grants)
-            if left.empty:
-                self._cache[key] = None
-            else:
-                self._cache[key] = grant_properties(grants, left, self._policy.version) | {"crossAccount": self._cross}
+            grants = (grant for number, grant in enumerate(self._grants) if bits >> number & 1)
+            left = [self._effective(grant, degrees) for grant in grants]
+            drawn = grant_properties(left, self._policy.version) if effective(left) else None
+            self._cache[key] = drawn and drawn | {"crossAccount": self._cross}
         return self._cache[key]
+
+    def _effective(self, grant: Grant, degrees: tuple[int, ...]) -> EffectiveGrant:
+        return EffectiveGrant(grant, remainder(grant.actions, grant.target, self._denied(grant, degrees)))
 
     def _denied(self, grant: Grant, degrees: tuple[int, ...]) -> list[tuple[Denial, int]]:
         if not degrees or grant.target.scope is None:

@@ -12,26 +12,26 @@ from typing import NamedTuple
 
 from collector.analysis.arn_scopes import ArnType, arn_type
 from collector.analysis.collapse import GrantTarget
-from collector.analysis.denials import NONE, Denial, Remainder, denials, joined, matches_resource, remainder
+from collector.analysis.denials import NONE, Denial, Remainder, denials, matches_resource, remainder
 from collector.analysis.documents import Statement, read
 from collector.analysis.facts import Account, ResourcePolicyFact
-from collector.analysis.grants import Grant, grant_properties
+from collector.analysis.grants import EffectiveGrant, Grant
 from collector.analysis.matching import ResourceIndex
 from collector.analysis.patterns import PatternReader, parse
+from collector.analysis.permission_properties import grant_properties
 from collector.analysis.principals import Principal, PrincipalEnd, PrincipalIndex, condition_properties, denial_degree
-from collector.analysis.results import AnalysisProblem, MappedRelationship, Primitive, Relationship, Result, cut
+from collector.analysis.results import AnalysisProblem, MappedRelationship, Relationship, Result, Value, cut
 from collector.analysis.services import Services
 from collector.analysis.statements import statement_actions
 from collector.analysis.trust import merged_properties, principals_of
 
 
 class _PrincipalGrant(NamedTuple):
-    """A grant on the resource to one principal, and the actions of it that are not denied."""
+    """A grant on the resource to one principal, and what is not denied of it."""
 
-    grant: Grant
+    effective: EffectiveGrant
     principal: Principal
     end: PrincipalEnd
-    left: Remainder
 
 
 class ResourcePolicies:
@@ -64,10 +64,11 @@ class ResourcePolicies:
         for found in self._principal_grants(fact, kind, policy.statements):
             if isinstance(found, AnalysisProblem):
                 yield found
-            elif not found.left.empty:
+            else:
                 by_end.setdefault(found.end.identity, []).append(found)
         for grants in by_end.values():
-            yield from self._drawn(fact, grants)
+            if any(not each.effective.left.empty for each in grants):
+                yield from self._drawn(fact, grants)
 
     def _principal_grants(
         self, fact: ResourcePolicyFact, kind: ArnType, statements: Sequence[Statement]
@@ -82,7 +83,7 @@ class ResourcePolicies:
                     for end in ends:
                         for grant in grants:
                             left = self._left(fact, grant, principal, denied)
-                            yield _PrincipalGrant(grant, principal, end, left)
+                            yield _PrincipalGrant(EffectiveGrant(grant, left), principal, end)
                     if not ends:
                         yield from self._unresolved(fact, principal)
 
@@ -133,17 +134,24 @@ class ResourcePolicies:
             target, filters = end.outside
             yield MappedRelationship(fact.key, fact.type, "ALLOWS", "REVERSE", target, filters, None, properties)
 
-    def _properties(self, principal_grants: Sequence[_PrincipalGrant]) -> Mapping[str, Primitive]:
+    def _properties(self, principal_grants: Sequence[_PrincipalGrant]) -> Mapping[str, Value]:
         end = principal_grants[0].end
-        grants = list({id(each.grant): each.grant for each in principal_grants}.values())
-        properties = grant_properties(grants, joined(each.left for each in principal_grants), None)
-        negated = any(grant.statement.principals.negated for grant in grants)
+        grants = [each.effective for each in principal_grants]
+        statements = [each.grant.statement for each in grants]
+        properties = grant_properties(grants, None)
+        negated = any(statement.principals.negated for statement in statements)
         return {
             "principal": cut(",".join(sorted({each.principal.text for each in principal_grants}))),
             **properties,
-            **condition_properties(grant.statement.rule.condition for grant in grants),
+            **condition_properties(statement.rule.condition for statement in statements),
             **merged_properties(each.end.properties for each in principal_grants),
-            **({"public": not properties["conditional"]} if end.identity == "everyone" else {}),
+            **(_public(grants) if end.identity == "everyone" else {}),
             **({"partial": True} if negated else {}),
             "crossAccount": end.account not in ("", self._account.id),
         }
+
+
+def _public(grants: Sequence[EffectiveGrant]) -> dict[str, Value]:
+    """Return whether everyone is granted something for every request, or else only for some."""
+    public = any(each.unlimited for each in grants)
+    return {"public": True} if public else {"public": False, "conditionalPublic": True}

@@ -10,7 +10,7 @@ from collector.analysis.denials import FULL, NONE
 from collector.analysis.documents import Policy, Rule, Statement, read
 from collector.analysis.facts import Account, TrustFact
 from collector.analysis.globs import matches
-from collector.analysis.grants import conditions, statement_labels
+from collector.analysis.permission_properties import action_lists, conditions, statement_labels
 from collector.analysis.principals import (
     Principal,
     PrincipalEnd,
@@ -26,6 +26,7 @@ from collector.analysis.results import (
     Primitive,
     Relationship,
     Result,
+    Value,
     cut,
 )
 from collector.analysis.services import Services
@@ -96,17 +97,17 @@ class Trusts:
             target, filters = end.outside
             yield MappedRelationship(fact.key, _ROLE, "TRUSTS", "FORWARD", target, filters, None, properties)
 
-    def _properties(self, fact: TrustFact, trusted: Sequence[_TrustedPrincipal]) -> dict[str, Primitive]:
+    def _properties(self, fact: TrustFact, trusted: Sequence[_TrustedPrincipal]) -> dict[str, Value]:
         end = trusted[0].end
         statements = [each.statement for each in trusted]
-        conditional = all(statement.rule.condition for statement in statements)
+        conditional = [statement.rule.condition is not None for statement in statements]
         cross = end.account not in ("", self._account.id)
         actions = [action for each in statements for action in each.rule.actions if not each.rule.not_actions]
         return {
             "principal": _text(each.principal.text for each in trusted),
-            **({"actions": _text(actions)} if actions else {}),
+            **action_lists("actions", actions),
             "roleName": fact.key.rpartition("/")[2],
-            **conditions(statements, conditional=conditional),
+            **conditions(statements, conditional),
             **condition_properties(statement.rule.condition for statement in statements),
             **merged_properties(each.end.properties for each in trusted),
             "crossAccount": cross,
@@ -115,7 +116,7 @@ class Trusts:
                 if cross and self._account.organization
                 else {}
             ),
-            **({"public": not conditional} if end.identity == "everyone" else {}),
+            **({"public": not all(conditional)} if end.identity == "everyone" else {}),
             "partial": any(each.partial or each.statement.principals.negated for each in trusted),
             "statement": statement_labels(statements, None),
         }
