@@ -12,7 +12,7 @@ from typing import NamedTuple
 from collector.analysis.actions import Masks, union, without
 from collector.analysis.arn_scopes import ArnScope
 from collector.analysis.collapse import GrantTarget
-from collector.analysis.documents import Statement
+from collector.analysis.documents import Rule, Statement
 from collector.analysis.globs import covers, intersects, matches
 from collector.analysis.patterns import Pattern, PatternReader, parse
 from collector.analysis.statements import StatementActions, statement_actions
@@ -30,27 +30,16 @@ class Denial(NamedTuple):
 
     def degree_on_resource(self, scope: ArnScope, arn: str, owner: str) -> int:
         """Return the degree to which it covers what one scope of a resource grants access to."""
-        texts = scope.texts(arn, owner)
-        inside = [pattern for pattern in self.patterns if any(matches(pattern.text, text) for text in texts)]
-        below = not inside and bool(scope.separator) and any(_below(pattern, scope, arn) for pattern in self.patterns)
-        return self._degree(inside, overlaps=bool(inside) or below)
+        return self._degree(degree_on_resource(self.actions.rule, self.patterns, scope, arn, owner))
 
     def degree_on_target(self, target: GrantTarget) -> int:
         """Return the degree to which it covers the pattern of a target."""
         inside = [pattern for pattern in self.patterns if covers(pattern.text, target.pattern.text)]
         overlaps = bool(inside) or any(intersects(pattern.text, target.pattern.text) for pattern in self.patterns)
-        return self._degree(inside, overlaps=overlaps)
+        return self._degree(_degree(self.actions.rule, inside, overlaps=overlaps))
 
-    def _degree(self, inside: Sequence[Pattern], *, overlaps: bool) -> int:
-        """Return the degree for a target of which some patterns cover all (`inside`) or at least a part (`overlaps`).
-
-        The value of an unresolved variable depends on the request, so a pattern with one is never certain to cover the target.
-        """
-        certain = any(not pattern.variables for pattern in inside)
-        full, partial = (not overlaps, not certain) if self.actions.rule.not_resources else (certain, overlaps)
-        if full and self.actions.rule.condition is None:
-            return FULL
-        return PARTIAL if full or partial else NONE
+    def _degree(self, degree: int) -> int:
+        return degree if self.actions.rule.condition is None else min(degree, PARTIAL)
 
 
 class Remainder(NamedTuple):
@@ -69,6 +58,24 @@ class Remainder(NamedTuple):
     def empty(self) -> bool:
         """Whether no action is left."""
         return not (self.masks or self.unlisted)
+
+
+def degree_on_resource(rule: Rule, patterns: Sequence[Pattern], scope: ArnScope, arn: str, owner: str) -> int:
+    """Return the degree to which a rule with these patterns covers one scope of a resource, apart from its condition."""
+    texts = scope.texts(arn, owner)
+    inside = [pattern for pattern in patterns if any(matches(pattern.text, text) for text in texts)]
+    below = not inside and bool(scope.separator) and any(_below(pattern, scope, arn) for pattern in patterns)
+    return _degree(rule, inside, overlaps=bool(inside) or below)
+
+
+def _degree(rule: Rule, inside: Sequence[Pattern], *, overlaps: bool) -> int:
+    """Return the degree for a target of which some patterns cover all (`inside`) or at least a part (`overlaps`).
+
+    The value of an unresolved variable depends on the request, so a pattern with one is never certain to cover the target.
+    """
+    certain = any(not pattern.variables for pattern in inside)
+    full, partial = (not overlaps, not certain) if rule.not_resources else (certain, overlaps)
+    return FULL if full else PARTIAL if partial else NONE
 
 
 def denials(statements: Iterable[Statement], reader: PatternReader) -> tuple[Denial, ...]:

@@ -14,6 +14,7 @@ import orjson
 
 from collector.analysis.actions import Masks, union, without
 from collector.analysis.authorization import LEVELS, all_of, everything, levels
+from collector.analysis.complements import common_exceptions
 from collector.analysis.documents import Statement
 from collector.analysis.grant_texts import grants_text
 from collector.analysis.grants import EffectiveGrant, Grant, effective
@@ -72,23 +73,23 @@ def action_lists(name: str, actions: Iterable[str]) -> dict[str, Value]:
 
 def _actions(grants: Sequence[Grant]) -> dict[str, Value]:
     positive = [grant for grant in grants if not grant.statement.rule.not_actions]
-    negative = [grant for grant in grants if grant.statement.rule.not_actions]
+    exceptions = [grant.patterns for grant in grants if grant.statement.rule.not_actions]
     found = action_lists("actions", (action for grant in positive for action in grant.patterns))
     kept = found.get("actions")
     normalized = sorted({action.lower() for action in kept}) if isinstance(kept, list) else []
     return {
         **found,
         **({"normalizedActions": normalized} if normalized else {}),
-        **action_lists("notActions", (action for grant in negative for action in grant.patterns)),
+        **action_lists("notActions", common_exceptions(exceptions, str.lower)),
     }
 
 
 def _resources(grants: Sequence[Grant]) -> dict[str, Primitive]:
     named = [grant for grant in grants if not grant.statement.rule.not_resources]
-    excluded = [grant for grant in grants if grant.statement.rule.not_resources]
+    exceptions = [grant.statement.rule.resources for grant in grants if grant.statement.rule.not_resources]
     return {
         **_texts("resources", (grant.target.pattern.raw for grant in named)),
-        **_texts("notResources", (text for grant in excluded for text in grant.statement.rule.resources)),
+        **_texts("notResources", common_exceptions(exceptions)),
     }
 
 

@@ -10,14 +10,15 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from collector.analysis.arn_scopes import ArnType, arn_type
+from collector.analysis.arn_scopes import ArnScope, ArnType, arn_type
 from collector.analysis.collapse import GrantTarget
-from collector.analysis.denials import NONE, Denial, Remainder, denials, matches_resource, remainder
-from collector.analysis.documents import Statement, read
+from collector.analysis.complements import all_but
+from collector.analysis.denials import NONE, Denial, Remainder, degree_on_resource, denials, matches_resource, remainder
+from collector.analysis.documents import Rule, Statement, read
 from collector.analysis.facts import Account, ResourcePolicyFact
 from collector.analysis.grants import EffectiveGrant, Grant
 from collector.analysis.matching import ResourceIndex
-from collector.analysis.patterns import PatternReader, parse
+from collector.analysis.patterns import Pattern, PatternReader, parse
 from collector.analysis.permission_properties import grant_properties
 from collector.analysis.principals import Principal, PrincipalEnd, PrincipalIndex, condition_properties, denial_degree
 from collector.analysis.results import AnalysisProblem, MappedRelationship, Relationship, Result, Value, cut
@@ -98,16 +99,20 @@ class ResourcePolicies:
         """Yield the grants of a statement on the resource and on its child resources."""
         rule, actions, arn = statement.rule, statement_actions(statement.rule), self._index.arn(fact.key)
         service = arn.split(":", 3)[2] if arn.startswith("arn:") else ""
-        for raw in ("*",) if rule.not_resources else rule.resources:
-            pattern = parse(raw, PatternReader(self._account.id), variables=rule.variables)
-            for scope in kind.scopes:
-                if (
-                    pattern
-                    and actions.applies(scope.masks, service)
-                    and matches_resource(pattern, scope, arn, self._account.id)
-                ):
+        for scope in kind.scopes:
+            if actions.applies(scope.masks, service):
+                for pattern in self._matching(rule, scope, arn):
                     target = GrantTarget("resource", kind.type, pattern, scope.masks, service, "", scope)
                     yield Grant(statement, actions, target)
+
+    def _matching(self, rule: Rule, scope: ArnScope, arn: str) -> list[Pattern]:
+        """Return the patterns of a rule that match one scope of the resource; for NotResource, that for everything else."""
+        reader, owner = PatternReader(self._account.id), self._account.id
+        parsed = [parse(raw, reader, variables=rule.variables) for raw in rule.resources]
+        patterns = [pattern for pattern in parsed if pattern is not None]
+        if rule.not_resources:
+            return [all_but(patterns)] if degree_on_resource(rule, patterns, scope, arn, owner) else []
+        return [pattern for pattern in patterns if matches_resource(pattern, scope, arn, owner)]
 
     def _left(
         self, fact: ResourcePolicyFact, grant: Grant, principal: Principal, denied: Sequence[tuple[Statement, Denial]]
