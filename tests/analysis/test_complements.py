@@ -78,6 +78,7 @@ def test_a_not_resource_that_covers_everything_reaches_nothing(statement):
         ("Allow s3:ListBucket,s3:ListAllMyBuckets on not arn:aws:s3:::*", "aws_s3", {"list"}),
         ("Allow sqs:SendMessage on not arn:aws:sqs:us-east-1:*:*", "aws_sqs", {"write"}),
         ("Allow ec2:StopInstances on not arn:aws:ec2:*:*:volume/*", "aws_ec2", {"write"}),
+        ("Allow s3:GetObject on not arn:aws:s3:::*", "aws_s3", {"read"}),  # access points are left
         ("Allow sqs:SendMessage on not arn:aws-cn:sqs:*:*:*", "aws_sqs", {"write"}),
     ],
 )
@@ -91,9 +92,9 @@ def test_a_variable_in_a_not_resource_makes_the_grant_conditional():
     assert (properties["list"], properties["conditionalList"]) == (False, True)
 
 
-def test_a_variable_that_could_be_everything_exempts_nothing_for_certain():
-    properties = allowed("Allow s3:ListBucket on not arn:aws:s3:::${aws:PrincipalTag/x}")["aws_s3"]
-    assert properties["conditional"] is True
+@pytest.mark.parametrize("text", ["arn:aws:sqs:*:*:${aws:PrincipalTag/x}", "${aws:PrincipalTag/x}"])
+def test_a_variable_that_could_be_everything_exempts_nothing_for_certain(text):
+    assert allowed(f"Allow sqs:SendMessage on not {text}")["aws_sqs"]["conditional"] is True
 
 
 @pytest.mark.parametrize(
