@@ -258,7 +258,7 @@ def segments(pattern: str) -> list[str] | None:
     if pattern and not pattern.strip("*"):
         return ["arn", *["*"] * 5]
     parts = pattern.split(":", 5)
-    if parts[0] != "arn" or (len(parts) < 6 and not parts[-1].endswith("*")):
+    if parts[0] != "arn":
         return None
     parts += ["*"] * (6 - len(parts))
     if re.search(r"[*?]", parts[2]) and any(part.strip("*") for part in parts[2:]):
@@ -270,9 +270,11 @@ VARIABLE = re.compile(r"\$\{([^}]*)\}")
 
 
 def filled(raw: str, document: dict[str, Any], account: str) -> str:
-    if document.get("Version") != "2012-10-17":
-        return raw
-    return VARIABLE.sub(lambda found: account if found[1] == "aws:PrincipalAccount" else "*", raw)
+    """Return a pattern with values for its variables, and with the parts that a short ARN lacks."""
+    if document.get("Version") == "2012-10-17":
+        raw = VARIABLE.sub(lambda found: account if found[1] == "aws:PrincipalAccount" else "*", raw)
+    short = raw.startswith("arn:") and not raw.endswith("*")
+    return raw + ":*" * (5 - raw.count(":")) if short else raw
 
 
 def is_open(raw: str, document: dict[str, Any]) -> bool:

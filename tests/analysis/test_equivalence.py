@@ -73,7 +73,17 @@ def random_pattern(chance: random.Random, resources: list[slow.Resource]) -> str
     """Return the ARN of a resource or of a child resource, with a few wildcards and changes."""
     if chance.random() < 0.06:
         return chance.choice(
-            ("*", "arn:aws:*", "arn:aws:s3:::*", "arn:aws:sqs:*:*:*", "arn:*:*:*:*:*", "nonsense", "arn:aws:sqs:*:a")
+            (
+                "*",
+                "arn:aws:*",
+                "arn:aws:s3:::*",
+                "arn:aws:sqs:*:*:*",
+                "arn:*:*:*:*:*",
+                "nonsense",
+                "arn:aws:sqs:*:a",
+                "arn:aws:sqs",
+                "arn:aws:s3",
+            )
         )
     resource = chance.choice(resources)
     text = resource.arn
@@ -87,7 +97,7 @@ def random_pattern(chance: random.Random, resources: list[slow.Resource]) -> str
             parts[place] = chance.choice(("*", "*", "*", parts[place][:3] + "*", "", AWAY if place == 4 else "us-*"))
     parts[5] = with_wildcards(parts[5], chance)
     text = ":".join(parts)
-    return ":".join(parts[: chance.randint(3, 5)]) + "*" if chance.random() < 0.03 else text
+    return ":".join(parts[: chance.randint(3, 5)]) + chance.choice(("*", "")) if chance.random() < 0.03 else text
 
 
 def with_wildcards(tail: str, chance: random.Random) -> str:

@@ -75,7 +75,7 @@ class ResourcePolicies:
         self, fact: ResourcePolicyFact, kind: ArnType, statements: Sequence[Statement]
     ) -> Iterator[_PrincipalGrant | AnalysisProblem]:
         denying = [statement for statement in statements if statement.rule.effect == "Deny"]
-        denied = list(zip(denying, denials(denying, PatternReader(self._account.id)), strict=True))
+        denied = list(zip(denying, denials(denying, PatternReader(self._account.id, completes=False)), strict=True))
         for statement in statements:
             if statement.rule.effect == "Allow":
                 grants = list(self._grants(fact, kind, statement))
@@ -107,7 +107,7 @@ class ResourcePolicies:
 
     def _matching(self, rule: Rule, scope: ArnScope, arn: str) -> list[Pattern]:
         """Return the patterns of a rule that match one scope of the resource; for NotResource, that for everything else."""
-        reader, owner = PatternReader(self._account.id), self._account.id
+        reader, owner = PatternReader(self._account.id, completes=False), self._account.id
         parsed = [parse(raw, reader, variables=rule.variables) for raw in rule.resources]
         patterns = [pattern for pattern in parsed if pattern is not None]
         if rule.not_resources:
