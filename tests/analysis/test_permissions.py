@@ -6,12 +6,15 @@ import json
 
 import pytest
 
+from collector.analysis.authorization import all_of, bits, levels, services
 from collector.analysis.facts import Account, AnalysisLimits, PolicyFact
 from collector.analysis.matching import ResourceIndex
 from collector.analysis.permissions import STEP_SIZE, Permissions
 from collector.analysis.results import TEXT_LIMIT, AnalysisProblem, MappedRelationship, Relationship, ServiceNode
 from collector.analysis.services import Services
 from tests.analysis.estate import INDEX, A, B, C, allowed, document, findings, name, statement
+
+EACH_ACTION = ",".join(f"rbin:{name}" for name in bits("rbin"))
 
 PLAIN = {
     "effect": "Allow",
@@ -75,10 +78,48 @@ def test_full_access_has_asterisks_and_is_admin():
         ("Allow * on arn:aws:s3:::app", "app", False),
         ("Allow account:* on *", "account", False),
         ("Allow organizations:* on *", "aws_organizations", True),
+        ("Allow S3:* on *", "aws_s3", True),
+        ("Allow s3*:* on *", "aws_s3", True),
+        ("Allow s3:*,s3:Get* on **", "aws_s3", True),
+        ("Allow s3:* on * when Bool a true", "aws_s3", False),
+        ("Allow * on * when Bool a true", "account", False),
+        ("Allow s3:* on ${aws:PrincipalTag/x}", "aws_s3", False),
+        ("Allow * on arn:aws:account::A:account", "account", False),
+        ("Allow s3:* on not arn:aws:s3:::audit", "aws_s3", False),
+        (f"Allow {EACH_ACTION} on *", "aws_rbin", False),
+        ("Allow rbin:* on *", "aws_rbin", True),
+        ("Allow tax:* on *", "aws_tax", True),
+        ("Allow resource-explorer:* on *", "aws_resourceexplorer", False),
     ],
 )
 def test_admin_is_all_actions_of_an_account_or_a_service(text, target, admin):
     assert allowed(text)[target]["admin"] is admin
+
+
+@pytest.mark.parametrize(
+    ("denied", "admin"),
+    [
+        ("Deny s3:DeleteBucket on arn:aws:s3:::audit", False),
+        ("Deny s3:* on * when Bool a true", False),
+        ("Deny sqs:* on *", True),
+    ],
+)
+def test_an_allow_that_a_deny_narrows_is_not_admin(denied, admin):
+    assert allowed("Allow s3:* on *", denied)["aws_s3"]["admin"] is admin
+
+
+def test_an_unlimited_allow_beside_a_conditional_one_is_admin():
+    assert allowed("Allow s3:* on *", "Allow s3:* on * when Bool a true")["aws_s3"]["admin"] is True
+
+
+def test_a_read_only_policy_is_not_admin_of_services_with_nothing_to_change():
+    only_reads = [
+        prefix for prefix in services() if levels(prefix)["read"] | levels(prefix)["list"] == all_of(prefix) > 0
+    ]
+    assert only_reads
+    for prefix in only_reads:
+        (properties,) = allowed(f"Allow {prefix}:* on *").values()
+        assert properties["admin"] is False
 
 
 @pytest.mark.parametrize(

@@ -13,13 +13,16 @@ from itertools import accumulate, takewhile
 import orjson
 
 from collector.analysis.actions import Masks, union, without
-from collector.analysis.authorization import LEVELS, all_of, everything, levels
+from collector.analysis.authorization import LEVELS, levels
 from collector.analysis.complements import common_exceptions
 from collector.analysis.documents import Statement
+from collector.analysis.globs import covers
 from collector.analysis.grant_texts import grants_text
 from collector.analysis.grants import EffectiveGrant, Grant, effective
 from collector.analysis.results import TEXT_LIMIT, Primitive, Value, cut
 from collector.analysis.services import ACCOUNT_PREFIX
+
+_CHANGES = set(LEVELS.values()) - {"read", "list"}
 
 
 def grant_properties(grants: Sequence[EffectiveGrant], version: str | None) -> dict[str, Value]:
@@ -37,7 +40,7 @@ def grant_properties(grants: Sequence[EffectiveGrant], version: str | None) -> d
         **conditions((grant.statement for grant in stated), [each.grant.conditional for each in live]),
         **_texts("variables", (name for grant in stated for name in grant.target.pattern.variables)),
         "scope": _scope(live),
-        "admin": _is_admin(stated, union(each.left.masks for each in live)),
+        "admin": any(map(_is_admin, live)),
         **_flags(live),
         **_negations(grants),
         **_matched(stated),
@@ -124,13 +127,18 @@ def _levels(masks: Masks) -> set[str]:
     return found
 
 
-def _is_admin(grants: Sequence[Grant], left: Masks) -> bool:
-    """Whether every action of the account or of a service is granted and not denied; for the account, NotAction does not count."""
-    services = {grant.target.name for grant in grants if grant.target.kind == "service"} - {ACCOUNT_PREFIX}
-    if any(left.get(service) == all_of(service) for service in services):
-        return True
-    wildcard = any(grant.actions.all_actions and not grant.statement.rule.not_resources for grant in grants)
-    return wildcard and left == everything()
+def _is_admin(granted: EffectiveGrant) -> bool:
+    """Whether a grant is every action of the account or of a service, on everything, for every request.
+
+    A service with nothing to change has no administrators.
+    """
+    grant, rule, target = granted.grant, granted.grant.statement.rule, granted.grant.target
+    if target.kind not in ("account", "service") or not target.pattern.every or rule.not_resources or rule.not_actions:
+        return False
+    if granted.left.denied or not _CHANGES & _levels(granted.certain):
+        return False
+    every = "*:*" if target.kind == "account" or target.name == ACCOUNT_PREFIX else f"{target.name}:*"
+    return any(covers(action.lower(), every) for action in grant.patterns)
 
 
 def _negations(grants: Sequence[EffectiveGrant]) -> dict[str, Primitive]:
