@@ -58,3 +58,9 @@ def test_a_fact_that_cannot_be_kept_costs_only_itself(malformed):
     added = PolicyFacts("1", "aws")
     assert len(added.add("aws_eni", fact(vpc="v", addresses=["10.0.0.4"], **malformed), "r")) == 1
     assert added.facts(()).network.addresses
+
+
+def test_the_canonical_user_of_a_bucket_is_its_account():
+    added = PolicyFacts("1", "aws")
+    assert added.add("aws_s3_bucket", fact(canonicalUser="b1946ac9"), "r") == []
+    assert added.facts(()).unique_ids == {"b1946ac9": ("arn:aws:iam::1:root", "aws_account")}

@@ -28,10 +28,11 @@ def grants_text(grants: Iterable[EffectiveGrant]) -> str:
 
 def _grant(effective: EffectiveGrant, resources: list[str]) -> dict[str, Any]:
     grant, left = effective
-    rule, variables = grant.statement.rule, grant.target.pattern.variables
+    (label, rule, principals), variables = grant.statement, grant.target.pattern.variables
     return {
-        **_label(grant.statement.label),
+        **_label(label),
         **_lists(rule, grant.patterns, rule.resources if rule.not_resources else resources),
+        **({"notPrincipal": sorted(value for _, value in principals.named)} if principals.negated else {}),
         **({"variables": sorted(variables)} if variables else {}),
         "scope": "below" if grant.target.below else "own",
         **({"denied": [_denial(grant, *each) for each in left.denied]} if left.denied else {}),

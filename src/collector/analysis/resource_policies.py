@@ -20,11 +20,12 @@ from collector.analysis.grants import EffectiveGrant, Grant
 from collector.analysis.matching import ResourceIndex
 from collector.analysis.patterns import Pattern, PatternReader, parse
 from collector.analysis.permission_properties import grant_properties
-from collector.analysis.principals import Principal, PrincipalEnd, PrincipalIndex, condition_properties, denial_degree
+from collector.analysis.principal_conditions import condition_properties
+from collector.analysis.principals import Principal, PrincipalEnd, PrincipalIndex, denial_degree
 from collector.analysis.results import AnalysisProblem, MappedRelationship, Relationship, Result, Value, cut
 from collector.analysis.services import Services
 from collector.analysis.statements import statement_actions
-from collector.analysis.trust import merged_properties, principals_of
+from collector.analysis.trust import merged_properties, not_principals, principals_of
 
 
 class _PrincipalGrant(NamedTuple):
@@ -152,6 +153,7 @@ class ResourcePolicies:
             **merged_properties(each.end.properties for each in principal_grants),
             **(_public(grants) if end.identity == "everyone" else {}),
             **({"partial": True} if negated else {}),
+            **not_principals(statements),
             "crossAccount": end.account not in ("", self._account.id),
         }
 

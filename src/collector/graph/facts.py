@@ -16,6 +16,7 @@ from collector.analysis.facts import (
     ResourcePolicyFact,
     SecurityGroupFact,
     TrustFact,
+    account_key,
 )
 from collector.analysis.networks import is_public
 from collector.graph.compressed import CompressedRows
@@ -117,6 +118,9 @@ class PolicyFacts:
     def _own(self, entity: EntityRef, facts: Mapping[str, Any], _: str) -> None:
         if arn := facts.get("arn"):  # policies name the entity by this ARN, not by its key
             self._arns[entity.key] = _text(arn)
+        if owner := facts.get("canonicalUser"):  # S3's own id of the account
+            account = EntityRef(account_key(self._account, self._partition), "aws_account")
+            self._unique_ids[_text(owner)] = account
         if members := facts.get("organization"):
             self._organization |= frozenset(map(_text, members))
 

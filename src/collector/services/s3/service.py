@@ -188,7 +188,7 @@ bucket = Entity(
         baseUrl=Computed(lambda row: f"https://{next(hosts(row), '')}", ("Name", "BucketRegion")),
         locationConstraint="Location.LocationConstraint",
     ),
-    facts={"policy": "Policy.Policy"},
+    facts={"policy": "Policy.Policy", "canonicalUser": "Acl.Owner.ID"},
     edges=(
         *(replace(edge, each=RULES) for edge in encrypted_with("aws_s3_bucket", KEY)),
         uses_default_key,
