@@ -32,12 +32,12 @@ def json_of(*values: Any) -> str:
     return json.dumps(values, separators=(",", ":"))
 
 
-def findings(name: str, *statements: Any) -> tuple[list[Result], Counter[str]]:
+def findings(name: str, *statements: Any, blocked_by: str | None = None) -> tuple[list[Result], Counter[str]]:
     counts: Counter[str] = Counter()
     account = Account(A)
     policies = ResourcePolicies(account, INDEX, PrincipalIndex(account, INDEX, IDS), Services(A), counts)
     document = {"Version": "2012-10-17", "Statement": list(statements)}
-    return list(policies.findings(ResourcePolicyFact(*RESOURCES[name], document))), counts
+    return list(policies.findings(ResourcePolicyFact(*RESOURCES[name], document, blocked_by))), counts
 
 
 def allowed(name: str, *statements: Any) -> dict[str, dict[str, Any]]:
@@ -198,6 +198,20 @@ def test_public_is_what_no_condition_limits():
 def test_an_action_that_is_missing_from_the_reference_can_be_public():
     found = allowed("alerts", statement("*", "SNS:Receive", "*"))
     assert [properties["public"] for properties in found.values()] == [True]
+
+
+def test_a_blocked_policy_is_drawn_but_not_public():
+    statements = statement("*", "s3:GetObject", OBJECTS), statement({"AWS": C}, "s3:GetObject", OBJECTS)
+    found = findings("app", *statements, blocked_by="publicAccessBlock")[0]
+    shown = {
+        source(each): (each.properties.get("public"), each.properties.get("blockedBy"))
+        for each in found
+        if isinstance(each, MappedRelationship)
+    }
+    assert shown == {
+        "@everyone:Everyone (Public Global)": (False, "publicAccessBlock"),
+        f"@aws_account:{C}": (None, None),
+    }
 
 
 def test_a_not_principal_is_partial():

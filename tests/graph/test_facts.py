@@ -64,3 +64,9 @@ def test_the_canonical_user_of_a_bucket_is_its_account():
     added = PolicyFacts("1", "aws")
     assert added.add("aws_s3_bucket", fact(canonicalUser="b1946ac9"), "r") == []
     assert added.facts(()).unique_ids == {"b1946ac9": ("arn:aws:iam::1:root", "aws_account")}
+
+
+def test_what_blocks_a_resource_policy_is_part_of_its_fact():
+    added = PolicyFacts("1", "aws")
+    assert added.add("aws_s3_bucket", fact(policy={"Statement": []}, blockedBy="publicAccessBlock"), "r") == []
+    assert [each.blocked_by for each in added.facts(()).resource_policies] == ["publicAccessBlock"]

@@ -62,11 +62,15 @@ class PolicyFact:
 
 @dataclass(frozen=True, slots=True)
 class ResourcePolicyFact:
-    """The resource policy of a bucket, key, queue, topic, function or repository."""
+    """The resource policy of a bucket, key, queue, topic, function or repository.
+
+    `blocked_by` names the setting that keeps it from applying to everyone, if there is one.
+    """
 
     key: str
     type: str
     document: PolicyDocument
+    blocked_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,7 +128,7 @@ class ResourcePolicies:
         return remainder(grant.actions, grant.target, degrees)
 
     def _drawn(self, fact: ResourcePolicyFact, grants: Sequence[_PrincipalGrant]) -> Iterator[Result]:
-        end, properties = grants[0].end, self._properties(grants)
+        end, properties = grants[0].end, self._properties(fact, grants)
         if end.service is not None:
             yield from self._services.request(end.service)
             yield Relationship(
@@ -140,7 +140,7 @@ class ResourcePolicies:
             target, filters = end.outside
             yield MappedRelationship(fact.key, fact.type, "ALLOWS", "REVERSE", target, filters, None, properties)
 
-    def _properties(self, principal_grants: Sequence[_PrincipalGrant]) -> Mapping[str, Value]:
+    def _properties(self, fact: ResourcePolicyFact, principal_grants: Sequence[_PrincipalGrant]) -> Mapping[str, Value]:
         end = principal_grants[0].end
         grants = [each.effective for each in principal_grants]
         statements = [each.grant.statement for each in grants]
@@ -151,14 +151,16 @@ class ResourcePolicies:
             **properties,
             **condition_properties(statement.rule.condition for statement in statements),
             **merged_properties(each.end.properties for each in principal_grants),
-            **(_public(grants) if end.identity == "everyone" else {}),
+            **(_public(grants, fact.blocked_by) if end.identity == "everyone" else {}),
             **({"partial": True} if negated else {}),
             **not_principals(statements),
             "crossAccount": end.account not in ("", self._account.id),
         }
 
 
-def _public(grants: Sequence[EffectiveGrant]) -> dict[str, Value]:
-    """Return whether everyone is granted something for every request, or else only for some."""
+def _public(grants: Sequence[EffectiveGrant], blocked_by: str | None) -> dict[str, Value]:
+    """Return whether everyone is granted something for every request, or else only for some, or what blocks that."""
+    if blocked_by:
+        return {"public": False, "blockedBy": blocked_by}
     public = any(each.unlimited for each in grants)
     return {"public": True} if public else {"public": False, "conditionalPublic": True}

@@ -95,7 +95,7 @@ class PolicyFacts:
             if facts.get("attached", 1):  # an unattached policy allows nothing
                 self._policies.add(entity.key, entity.type, document, facts.get("version"))
         elif document:
-            self._resource_policies.add(entity.key, entity.type, document)
+            self._resource_policies.add(entity.key, entity.type, document, facts.get("blockedBy"))
 
     def _trust(self, entity: EntityRef, facts: Mapping[str, Any], _: str) -> None:
         if trust := facts.get("trust"):
