@@ -48,6 +48,9 @@ deploy aws_iam_role iam::A:role/ci/deploy
 ada aws_iam_user iam::A:user/ada
 bob aws_iam_user iam::A:user/team/bob
 devs aws_iam_group iam::A:group/devs
+sso aws_iam_role iam::A:role/aws-reserved/sso.amazonaws.com/AWSReservedSSO_Admin_1
+linked aws_iam_role iam::A:role/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS
+custom aws_iam_policy iam::A:policy/custom
 ReadOnly aws_iam_policy iam::aws:policy/ReadOnlyAccess
 saml aws_iam_saml_provider iam::A:saml-provider/corp
 github aws_iam_oidc_provider iam::A:oidc-provider/token.actions.githubusercontent.com

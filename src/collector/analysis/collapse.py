@@ -30,7 +30,8 @@ class GrantTarget(NamedTuple):
 
     `name` depends on `kind`: the action prefix or ARN service of a service, the id of an account, or the type of resources.
     `keys` are the keys of the resources. Unlisted actions apply to the target if they belong to `service`. `matched` is the number
-    of matching resources if the pattern collapsed because of the limit on relationships, else 0.
+    of matching resources if the pattern collapsed because of the limit on relationships, else 0. `levels` are the only access levels
+    of actions that the target allows; empty means all.
     """
 
     kind: TargetKind
@@ -42,6 +43,7 @@ class GrantTarget(NamedTuple):
     scope: ArnScope | None = None
     keys: tuple[str, ...] = ()
     matched: int = 0
+    levels: tuple[str, ...] = ()
 
     @property
     def below(self) -> bool:

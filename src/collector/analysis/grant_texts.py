@@ -35,6 +35,7 @@ def _grant(effective: EffectiveGrant, resources: list[str]) -> dict[str, Any]:
         **({"notPrincipal": sorted(value for _, value in principals.named)} if principals.negated else {}),
         **({"variables": sorted(variables)} if variables else {}),
         "scope": "below" if grant.target.below else "own",
+        **({"levels": list(grant.target.levels)} if grant.target.levels else {}),
         **({"denied": [_denial(grant, *each) for each in left.denied]} if left.denied else {}),
     }
 

@@ -30,6 +30,7 @@ from collector.analysis.results import (
 )
 from collector.analysis.services import ACCOUNT_PREFIX, Services, of_prefix
 from collector.analysis.statements import statement_actions
+from collector.analysis.unchangeable import is_unchangeable, reading
 
 STEP_SIZE = 500
 """Largest number of findings in one step of the analysis."""
@@ -174,9 +175,14 @@ class Permissions:
         denied: Sequence[Denial],
     ) -> Iterator[Relationship]:
         writer = _EdgeWriter(policy, owner, resources.grants, denied, self._account)
+        if any(is_unchangeable(key, type_) for key in resources.reached):
+            unchangeable = _EdgeWriter(policy, owner, reading(resources.grants), denied, self._account)
+        else:
+            unchangeable = writer
         arn = self._index.arn
         for key, bits in resources.reached.items():
-            properties = writer.properties(bits, writer.degrees(arn(key)) if writer.denied else ())
+            used = unchangeable if unchangeable is not writer and is_unchangeable(key, type_) else writer
+            properties = used.properties(bits, used.degrees(arn(key)) if used.denied else ())
             if properties is not None:
                 yield Relationship(policy.key, policy.type, verb, key, type_, None, properties)
 
@@ -206,7 +212,8 @@ class _EdgeWriter:
         key = (bits, degrees)
         if key not in self._cache:
             grants = (grant for number, grant in enumerate(self._grants) if bits >> number & 1)
-            left = [self._effective(grant, degrees) for grant in grants]
+            found = (self._effective(grant, degrees) for grant in grants)
+            left = [each for each in found if each.left.denied or not each.left.empty]
             drawn = grant_properties(left, self._policy.version) if effective(left) else None
             self._cache[key] = drawn and drawn | {"crossAccount": self._cross}
         return self._cache[key]
