@@ -313,6 +313,20 @@ def test_equal_permissions_share_their_properties():
     assert len({id(each.properties) for each in found if isinstance(each, Relationship)}) == 1
 
 
+@pytest.mark.parametrize("attached", [True, False])
+def test_a_policy_that_nobody_has_says_so_on_all_its_relationships(attached):
+    texts = document(
+        "Allow * on *",
+        "Allow s3:Get* on *",
+        "Allow s3:* on arn:aws:s3:::app",
+        "Allow sqs:* on arn:aws:sqs:us-east-1:C:q",
+    )
+    found, _ = findings(PolicyFact("p", "aws_iam_policy", texts, attached=attached))
+    links = {name(each): each for each in found if isinstance(each, Relationship | MappedRelationship)}
+    assert set(links) == {"account", "aws_s3", "app", f"@{C}"}
+    assert {each.properties.get("attached") for each in links.values()} == {None if attached else False}
+
+
 # Options ---------------------------------------------------------------------------------------------------
 
 

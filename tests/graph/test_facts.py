@@ -70,3 +70,11 @@ def test_what_blocks_a_resource_policy_is_part_of_its_fact():
     added = PolicyFacts("1", "aws")
     assert added.add("aws_s3_bucket", fact(policy={"Statement": []}, blockedBy="publicAccessBlock"), "r") == []
     assert [each.blocked_by for each in added.facts(()).resource_policies] == ["publicAccessBlock"]
+
+
+@pytest.mark.parametrize(("count", "attached"), [(2, True), (0, False), (None, True)])
+def test_a_policy_that_nobody_has_is_kept_as_such(count, attached):
+    added = PolicyFacts("1", "aws")
+    added.add("aws_iam_policy", fact(policy={"Statement": []}, version="v1", attached=count), "r")
+    added.add("aws_iam_role_policy", fact(policy={"Statement": []}), "r")
+    assert [(each.version, each.attached) for each in added.facts(()).policies] == [("v1", attached), (None, True)]

@@ -30,7 +30,7 @@ from collector.analysis.results import (
 )
 from collector.analysis.services import ACCOUNT_PREFIX, Services, of_prefix
 from collector.analysis.statements import statement_actions
-from collector.analysis.unchangeable import is_unchangeable, reading
+from collector.analysis.unchangeable import UNCHANGEABLE, is_unchangeable, reading
 
 STEP_SIZE = 500
 """Largest number of findings in one step of the analysis."""
@@ -163,7 +163,7 @@ class Permissions:
         for grant in grants:
             degrees = [(denial, denial.degree_on_target(grant.target)) for denial in denied]
             left.append(EffectiveGrant(grant, remainder(grant.actions, grant.target, degrees)))
-        return grant_properties(left, policy.version) | {"crossAccount": cross} if effective(left) else None
+        return grant_properties(left, policy.version) | _marks(policy, cross=cross) if effective(left) else None
 
     def _to_resources(
         self,
@@ -175,7 +175,7 @@ class Permissions:
         denied: Sequence[Denial],
     ) -> Iterator[Relationship]:
         writer = _EdgeWriter(policy, owner, resources.grants, denied, self._account)
-        if any(is_unchangeable(key, type_) for key in resources.reached):
+        if type_ in UNCHANGEABLE and any(is_unchangeable(key, type_) for key in resources.reached):
             unchangeable = _EdgeWriter(policy, owner, reading(resources.grants), denied, self._account)
         else:
             unchangeable = writer
@@ -215,7 +215,7 @@ class _EdgeWriter:
             found = (self._effective(grant, degrees) for grant in grants)
             left = [each for each in found if each.left.denied or not each.left.empty]
             drawn = grant_properties(left, self._policy.version) if effective(left) else None
-            self._cache[key] = drawn and drawn | {"crossAccount": self._cross}
+            self._cache[key] = drawn and drawn | _marks(self._policy, cross=self._cross)
         return self._cache[key]
 
     def _effective(self, grant: Grant, degrees: tuple[int, ...]) -> EffectiveGrant:
@@ -226,6 +226,11 @@ class _EdgeWriter:
             return []
         start = self._scopes.index(grant.target.scope) * len(self.denied)
         return list(zip(self.denied, degrees[start : start + len(self.denied)], strict=True))
+
+
+def _marks(policy: PolicyFact, *, cross: bool) -> dict[str, Value]:
+    """Return whether a relationship leads to another account, and that nobody has the policy, if so."""
+    return {"crossAccount": cross, **({} if policy.attached else {"attached": False})}
 
 
 def _limits(denial: Denial, grant: Grant) -> bool:

@@ -12,15 +12,16 @@ from collector.analysis.grants import Grant
 READING = ("list", "read")
 """The access levels of the actions that can be allowed on them."""
 
-_MARKS = {
+UNCHANGEABLE = {
     "aws_iam_policy": (":iam::aws:policy/",),
     "aws_iam_role": (":role/aws-reserved/", ":role/aws-service-role/"),
 }
+"""What the keys of entities that cannot be changed contain, by type."""
 
 
 def is_unchangeable(key: str, type_: str) -> bool:
     """Whether customers cannot change an entity, and so no policy allows them to."""
-    return type_ in _MARKS and any(mark in key for mark in _MARKS[type_])
+    return type_ in UNCHANGEABLE and any(mark in key for mark in UNCHANGEABLE[type_])
 
 
 def reading(grants: Iterable[Grant]) -> list[Grant]:

@@ -92,8 +92,8 @@ class PolicyFacts:
     def _policy(self, entity: EntityRef, facts: Mapping[str, Any], _: str) -> None:
         document = facts.get("policy")
         if document and entity.type in POLICIES:
-            if facts.get("attached", 1):  # an unattached policy allows nothing
-                self._policies.add(entity.key, entity.type, document, facts.get("version"))
+            attached = facts.get("attached") != 0  # an inline policy has no count
+            self._policies.add(entity.key, entity.type, document, facts.get("version"), None, attached)
         elif document:
             self._resource_policies.add(entity.key, entity.type, document, facts.get("blockedBy"))
 
