@@ -60,6 +60,7 @@ route aws_api_gateway_v2_route apigateway:us-east-1::/apis/h1/routes/x1
 search aws_elasticsearch_domain es:us-east-1:A:domain/search
 db aws_db_instance rds:us-east-1:A:db:shop
 cluster aws_rds_cluster rds:us-east-1:A:cluster:shop
+files aws_efs_file_system elasticfilesystem:us-east-1:A:file-system/fs-1
 repo aws_ecr_repository ecr:us-east-1:A:repository/team/api
 alb aws_alb elasticloadbalancing:us-east-1:A:loadbalancer/app/web/50dc
 nlb aws_nlb elasticloadbalancing:us-east-1:A:loadbalancer/net/tcp/60dc

@@ -81,6 +81,10 @@ CASES = [
     ("three principals", "app", statement({"AWS": [A, C], "Service": "ec2.amazonaws.com"}, "s3:GetObject", OBJECTS), {"account", f"@aws_account:{C}", "aws_ec2"}),
     ("a deleted principal", "app", statement({"AWS": "AIDACKCEVSQ6C2EXAMPLE"}, "s3:GetObject", OBJECTS), set()),
     ("an origin access identity of CloudFront", "app", statement({"AWS": "arn:aws:iam::cloudfront:user/CloudFront Origin Access Identity E1"}, "s3:GetObject", OBJECTS), {"aws_cloudfront"}),
+    ("the stages of a REST API", "rest", statement({"AWS": C}, "execute-api:Invoke", f"arn:aws:execute-api:us-east-1:{A}:r1/prod/*"), {f"@aws_account:{C}"}),
+    ("the stages of another REST API", "rest", statement({"AWS": C}, "execute-api:Invoke", f"arn:aws:execute-api:us-east-1:{A}:r2/*"), set()),
+    ("a file system, whose policy needs no Resource", "files", statement({"AWS": C}, "elasticfilesystem:ClientMount"), {f"@aws_account:{C}"}),
+    ("the paths of a search domain", "search", statement({"AWS": C}, "es:ESHttpGet", f"arn:aws:es:us-east-1:{A}:domain/search/*"), {f"@aws_account:{C}"}),
     ("a canonical user", "app", statement({"CanonicalUser": "79a59df9"}, "s3:GetObject", OBJECTS), {"@aws_account:79a59df9"}),
     ("the canonical user of the own account", "app", statement({"CanonicalUser": CANONICAL}, "s3:GetObject", OBJECTS), {"account"}),
 ]  # fmt: skip
