@@ -394,6 +394,8 @@ def test_denials_are_drawn_if_enabled():
     ("text", "counted"),
     [
         ("s3:ListBucket on arn:aws:s3:::app", {}),
+        ("sqs:* on arn:aws:sqs:us-east-1:C:q", {"otherAccountPatterns": 1}),
+        ("sqs:* on arn:aws:sqs:us-east-1:B:b-jobs", {"otherAccountPatterns": 1}),
         ("ec2:StopInstances on arn:aws:ec2:*:*:instance/*", {"collapsedPatterns": 1}),
         ("sqs:* on arn:aws:sqs:*:A:jobs*", {"cappedPatterns": 1, "cappedResources": 3}),
         ("sqs:* on arn:aws:sqs:us-east-1:A:gone", {"danglingArns": 1}),

@@ -78,6 +78,15 @@ def test_relationship_properties_are_primitives_or_lists_of_actions(edges):
     assert structures == {"actions", "normalizedActions"}
 
 
+def test_the_counts_of_the_analysis_are_in_the_report(sample):
+    assert sample.report["analysis"].keys() >= {"collapsedPatterns", "unknownActions"}
+
+
+async def test_deny_edges_are_drawn_if_a_setting_asks_for_them(estate):
+    collected = await collect(services="account,iam", deny_edges=True)
+    assert any(record["_class"] == "DENIES" for record in collected.records)
+
+
 async def test_an_account_that_is_not_collected_is_a_mapped_end(estate):
     collected = await collect(services="iam")
     mapped = [r for r in collected.records if r.get("_mapping", {}).get("targetEntity", {}).get("_key") == ACCOUNT]

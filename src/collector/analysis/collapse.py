@@ -196,6 +196,7 @@ class Collapse:
         return (owner,)
 
     def _foreign(self, actions: StatementActions, pattern: Pattern, counts: Counter[str]) -> Iterator[GrantTarget]:
+        counts["otherAccountPatterns"] += 1
         if self._options.cross_account == "off":
             return
         if pattern.account not in self._index.accounts:

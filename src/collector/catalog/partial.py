@@ -18,6 +18,8 @@ from collector.schema.relationship_types import type_of
 
 ACCOUNT, ROLE, VPC = "aws_account", "aws_iam_role", "aws_vpc"
 POLICIES = ("aws_iam_policy", "aws_iam_user_policy", "aws_iam_group_policy", "aws_iam_role_policy")
+STATEMENTS = ("ALLOWS", "DENIES")
+"""The verbs of the statements of identity policies."""
 FIREWALLS = {"aws_security_group": ("ALLOWS",), "aws_network_acl": ("ALLOWS", "DENIES")}
 """The verbs of the rules of each firewall."""
 PRINCIPALS = (ACCOUNT, "aws_iam_user", ROLE, "aws_iam_saml_provider", "aws_iam_oidc_provider")
@@ -63,7 +65,7 @@ def drawable_types(catalog: Catalog) -> frozenset[str]:
     guarded = policy_types(catalog)
     peers = (*network_types(catalog), *FIREWALLS, *OUTSIDE)
     triples = {
-        *((policy, "ALLOWS", target) for policy in POLICIES for target in _grantable()),
+        *((policy, verb, target) for policy in POLICIES for verb in STATEMENTS for target in _grantable()),
         *((source, "ALLOWS", target) for source in sources for target in guarded),
         *((ROLE, "TRUSTS", target) for target in sources),
         *((ACCOUNT, "HAS", service) for service in known_services()),
@@ -102,9 +104,10 @@ def _of_policies(incomplete: frozenset[str]) -> Iterator[str]:
     """Relationships of identity policies, to resources, to their services (of too many resources), and to accounts."""
     for policy in POLICIES:
         if policy in incomplete:
-            yield f"{policy}_allows_*"
+            yield from (f"{policy}_{verb.lower()}_*" for verb in STATEMENTS)
         for type_ in incomplete & NAMEABLE.keys():
-            yield from (type_of(policy, "ALLOWS", target) for target in (type_, *_services_of(type_)))
+            targets = (type_, *_services_of(type_))
+            yield from (type_of(policy, verb, target) for verb in STATEMENTS for target in targets)
 
 
 def _of_resource_policies(incomplete: frozenset[str], guarded: frozenset[str]) -> Iterator[str]:
