@@ -78,3 +78,9 @@ def test_a_policy_that_nobody_has_is_kept_as_such(count, attached):
     added.add("aws_iam_policy", fact(policy={"Statement": []}, version="v1", attached=count), "r")
     added.add("aws_iam_role_policy", fact(policy={"Statement": []}), "r")
     assert [(each.version, each.attached) for each in added.facts(()).policies] == [("v1", attached), (None, True)]
+
+
+def test_ranges_are_kept_in_the_form_in_which_rules_are_compared():
+    added = PolicyFacts("1", "aws")
+    assert added.add("aws_subnet", fact(vpc="v", cidrs=["10.0.0.0/24", "2001:DB8:0::/64"]), "r") == []
+    assert added.facts(()).network.networks.keys() == {("v", "10.0.0.0/24"), ("v", "2001:db8::/64")}

@@ -1,6 +1,7 @@
 import pytest
 
 from collector.model import Place
+from collector.schema.declarations import Computed
 from collector.schema.paths import reader
 from collector.services.ec2 import compute, interfaces, network, reach
 
@@ -213,3 +214,14 @@ def test_the_accepter_draws_a_peering_only_if_another_account_requested_it(reque
         "Status": {"Code": code},
     }
     assert network.is_requested_by_other_account.fn(peering) is expected
+
+
+def test_the_ranges_of_a_network_are_those_of_both_families():
+    six = {"Ipv6CidrBlockAssociationSet": [{"Ipv6CidrBlock": "2001:db8::/56"}]}
+    four = {"CidrBlockAssociationSet": [{"CidrBlock": "10.0.0.0/16"}, {"CidrBlock": "10.1.0.0/16"}]}
+    of_vpc, of_subnet = network.vpc.facts["cidrs"], network.subnet.facts["cidrs"]
+    assert isinstance(of_vpc, Computed)
+    assert isinstance(of_subnet, Computed)
+    assert of_vpc.fn({**four, **six}) == ["10.0.0.0/16", "10.1.0.0/16", "2001:db8::/56"]
+    assert of_vpc.fn(four) == ["10.0.0.0/16", "10.1.0.0/16"]
+    assert of_subnet.fn({"CidrBlock": "10.0.0.0/24", **six}) == ["10.0.0.0/24", "2001:db8::/56"]

@@ -18,7 +18,7 @@ from collector.analysis.facts import (
     TrustFact,
     account_key,
 )
-from collector.analysis.networks import is_public
+from collector.analysis.networks import is_public, parse
 from collector.graph.compressed import CompressedRows
 from collector.graph.convert import ConvertedEntity
 from collector.model import READ_ERRORS
@@ -125,7 +125,8 @@ class PolicyFacts:
             self._organization |= frozenset(map(_text, members))
 
     def _cidr(self, entity: EntityRef, vpc: str, cidr: str) -> None:
-        self._networks[intern(_text(vpc)), _text(cidr)] = entity
+        known = parse(_text(cidr))
+        self._networks[intern(_text(vpc)), known.cidr if known else cidr] = entity
 
     def _address(self, entity: EntityRef, vpc: str, address: str) -> None:
         entities: dict[Any, EntityRef] = self._public if is_public(_text(address)) else self._addresses
