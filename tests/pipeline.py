@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from collector.analysis.facts import Facts
 from collector.catalog.catalog import Catalog
 from collector.engine.context import Api
 from collector.engine.job import JobRun
@@ -32,12 +33,13 @@ class Outcome:
     calls: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
     problems: list[dict[str, Any]] = field(default_factory=list)
     pages: list[Page] = field(default_factory=list)
+    facts: Facts | None = None
 
 
 async def collect(name: str, *others: str, folder: str | None = None, raw: bool = False) -> Outcome:
     """The graph of one service on its own, or with others; `folder` has the answers of the first one, if not its name.
 
-    `pointers` are the edges whose missing end belongs to another service.
+    `pointers` are the edges whose missing end belongs to another service; `facts` are those for the analysis.
     """
     catalog = Catalog(tuple(service for service in Catalog.all().services if service.name in (name, *others)))
     ledger = Ledger("run", "0")
@@ -58,6 +60,7 @@ async def collect(name: str, *others: str, folder: str | None = None, raw: bool 
     await run_jobs(catalog, ledger, answers, take)
     outcome.pointers = sorted(_pointers(assembler.graph))
     outcome.relationships += [outgoing.record for outgoing in assembler.close(frozenset())]
+    outcome.facts = assembler.facts.facts([(entity["_key"], entity["_type"]) for entity in outcome.entities])
     outcome.entities.sort(key=lambda record: record["_key"])
     outcome.relationships.sort(key=lambda record: record["_key"])
     report = ledger.report(())

@@ -199,6 +199,7 @@ def test_every_setting_is_read_from_its_variable(name, monkeypatch):
         "output": "x",
         "log_level": "debug",
         "log_format": "json",
+        "cross_account": "off",
         "progress": "0",
     }
     accounts = {"role_name": "audit", "org": "1", "accounts": "111122223333", "skip_accounts": "111122223333"}

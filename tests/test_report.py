@@ -216,7 +216,9 @@ def test_merging_the_ledger_of_another_process_adds_its_totals():
     one.mapped, other.mapped = 1, 1
     one.duplicates, other.duplicates = 10, 20
     other.relationships["aws_ec2_has_vpc"] = 3
+    one.analysis["danglingArns"], other.analysis["danglingArns"], other.analysis["staleGroupRules"] = 1, 2, 0
     one.merge(other)
+    assert one.report(())["analysis"] == {"danglingArns": 3}
     counts = one.report(())["counts"]
     assert (counts["entities"], counts["relationships"], counts["mappedRelationships"], counts["duplicates"]) == (
         3,

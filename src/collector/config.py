@@ -163,6 +163,32 @@ class Settings(BaseSettings):
     account_name: Annotated[str | None, Option(Group.OUTPUT, "Name of the account.", "NAME")] = None
     tag_account_name: Annotated[bool, Option(Group.OUTPUT, "Set `tag.AccountName` on every entity.")] = False
     tag_production: Annotated[bool, Option(Group.OUTPUT, "Set `tag.Production` on every entity.")] = False
+    deny_edges: Annotated[
+        bool, Option(Group.OUTPUT, "Draw `DENIES` relationships for the Deny statements of identity policies.")
+    ] = False
+    expand_wildcards: Annotated[
+        bool, Option(Group.OUTPUT, "Draw grants on everything to each resource, not to the service or the account.")
+    ] = False
+    expand_types: Annotated[
+        bool, Option(Group.OUTPUT, "Draw grants on all resources of a type to each resource, not to the service.")
+    ] = False
+    max_edges_per_pattern: Annotated[
+        int,
+        Option(
+            Group.OUTPUT,
+            "Resources of one type to which a pattern in a policy is drawn; if it matches more, it is drawn to the service. 0: no limit.",
+            "N",
+        ),
+        Field(ge=0),
+    ] = 1000
+    cross_account: Annotated[
+        Literal["mapped", "collected", "off"],
+        Option(
+            Group.OUTPUT,
+            "Grants of identity policies on other accounts: mapped, only to collected resources, or off.",
+            "WHICH",
+        ),
+    ] = "mapped"
 
     spool: Annotated[
         Path | None,

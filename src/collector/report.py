@@ -149,6 +149,7 @@ class Ledger:
         self.duplicates = 0
         self.copies = 0
         self.dangling: Counter[Dangling] = Counter()
+        self.analysis: Counter[str] = Counter()
         self.batches = 0
         self.bytes = 0
         self.buckets: Sequence[Mapping[str, Any]] = ()
@@ -163,6 +164,7 @@ class Ledger:
         self.types.update(other.types)
         self.relationships.update(other.relationships)
         self.dangling.update(other.dangling)
+        self.analysis.update(other.analysis)
         self.mapped += other.mapped
         self.duplicates += other.duplicates
         self.left_out |= other.left_out
@@ -281,6 +283,7 @@ class Ledger:
                     {"relationship": f"{source} {verb} {target}", "reason": reason, "count": count}
                     for (source, verb, target, reason), count in sorted(self.dangling.items())
                 ],
+                "analysis": {name: count for name, count in sorted(self.analysis.items()) if count},
                 "buckets": list(self.buckets),
                 "scopes": [_scope(scope, record) for scope, record in sorted(self.scopes.items())],
                 "partialDatasets": {"types": sorted(partial_types), "patterns": sorted(partial_patterns)},

@@ -48,6 +48,9 @@ deploy aws_iam_role iam::A:role/ci/deploy
 ada aws_iam_user iam::A:user/ada
 bob aws_iam_user iam::A:user/team/bob
 devs aws_iam_group iam::A:group/devs
+sso aws_iam_role iam::A:role/aws-reserved/sso.amazonaws.com/AWSReservedSSO_Admin_1
+linked aws_iam_role iam::A:role/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS
+custom aws_iam_policy iam::A:policy/custom
 ReadOnly aws_iam_policy iam::aws:policy/ReadOnlyAccess
 saml aws_iam_saml_provider iam::A:saml-provider/corp
 github aws_iam_oidc_provider iam::A:oidc-provider/token.actions.githubusercontent.com
@@ -57,6 +60,7 @@ route aws_api_gateway_v2_route apigateway:us-east-1::/apis/h1/routes/x1
 search aws_elasticsearch_domain es:us-east-1:A:domain/search
 db aws_db_instance rds:us-east-1:A:db:shop
 cluster aws_rds_cluster rds:us-east-1:A:cluster:shop
+files aws_efs_file_system elasticfilesystem:us-east-1:A:file-system/fs-1
 repo aws_ecr_repository ecr:us-east-1:A:repository/team/api
 alb aws_alb elasticloadbalancing:us-east-1:A:loadbalancer/app/web/50dc
 nlb aws_nlb elasticloadbalancing:us-east-1:A:loadbalancer/net/tcp/60dc

@@ -40,26 +40,34 @@ class Scope(NamedTuple):
     service: str = ""
 
 
-def access(document: dict[str, Any], account: str, resource: Resource) -> tuple[bool, set[str]]:
-    """Return whether any action is allowed on the resource, and the access levels of the allowed actions."""
-    statements = document["Statement"]
+class Access(NamedTuple):
+    """The access levels that every request has, and those of the other actions that some request has."""
+
+    certain: set[str]
+    possible: set[str]
+
+
+def access(document: dict[str, Any], account: str, resource: Resource) -> Access | None:
+    """Return the access levels that a policy allows on a resource; None if no action is allowed."""
     left: set[str] = set()
+    certain: set[str] = set()
     for scope in scopes(resource.type):
         for action in scope.actions:
-            allowed = any(
-                each["Effect"] == "Allow"
-                and covers_action(each, action)
-                and reaches(each, document, account, resource, scope)
-                for each in statements
-            )
-            if allowed and not any(
-                each["Effect"] == "Deny"
-                and covers_action(each, action)
-                and denies_all_of(each, document, account, resource, scope)
-                for each in statements
-            ):
-                left.add(action)
-    return bool(left), {LETTERS[letter] for action in left for letter in levels(action)}
+            about = [each for each in document["Statement"] if covers_action(each, action)]
+            allowing = [each for each in about if each["Effect"] == "Allow"]
+            allowing = [each for each in allowing if reaches(each, document, account, resource, scope)]
+            denying = [each for each in about if each["Effect"] == "Deny"]
+            if not allowing or any(denies_all_of(each, document, account, resource, scope) for each in denying):
+                continue
+            left.add(action)
+            limited = any(denies_some_of(each, document, account, resource, scope) for each in denying)
+            if not limited and any(always(each, document, account, resource, scope) for each in allowing):
+                certain.add(action)
+    return Access(levels_of(certain), levels_of(left - certain)) if left else None
+
+
+def levels_of(actions: set[str]) -> set[str]:
+    return {LETTERS[letter] for action in actions for letter in levels(action)}
 
 
 # Actions ---------------------------------------------------------------------------------------------------
@@ -118,6 +126,12 @@ def reaches(
     if "NotResource" in statement:
         return False
     return any(names(filled(raw, document, account), account, resource, scope) for raw in statement["Resource"])
+
+
+def always(statement: dict[str, Any], document: dict[str, Any], account: str, resource: Resource, scope: Scope) -> bool:
+    """Whether an Allow statement reaches a single resource without a condition and by a pattern without variables."""
+    fixed = [raw for raw in statement.get("Resource", ()) if not is_open(raw, document)]
+    return not statement.get("Condition") and reaches({"Resource": fixed}, document, account, resource, scope)
 
 
 def names(pattern: str, account: str, resource: Resource, scope: Scope) -> bool:
@@ -196,6 +210,18 @@ def denies_all_of(
     return any(glob(each, text) for each in certain for text in full_texts(resource, scope))
 
 
+def denies_some_of(
+    statement: dict[str, Any], document: dict[str, Any], account: str, resource: Resource, scope: Scope
+) -> bool:
+    """Whether a Deny statement covers a resource, or some of its child resources, for some request."""
+    if "NotResource" not in statement:
+        texts = [filled(raw, document, account) for raw in statement["Resource"]]
+        return any(exempts(each, account, resource, scope) for each in texts if segments(each) is not None)
+    certain = [raw for raw in statement["NotResource"] if not is_open(raw, document)]
+    patterns = [each for raw in certain if segments(each := filled(raw, document, account)) is not None]
+    return not any(glob(each, text) for each in patterns for text in full_texts(resource, scope))
+
+
 def exempts(pattern: str, account: str, resource: Resource, scope: Scope) -> bool:
     """Whether a pattern of a NotResource matches a resource or some of its child resources."""
     if any(glob(pattern, text) for text in full_texts(resource, scope)):
@@ -232,7 +258,7 @@ def segments(pattern: str) -> list[str] | None:
     if pattern and not pattern.strip("*"):
         return ["arn", *["*"] * 5]
     parts = pattern.split(":", 5)
-    if parts[0] != "arn" or (len(parts) < 6 and not parts[-1].endswith("*")):
+    if parts[0] != "arn":
         return None
     parts += ["*"] * (6 - len(parts))
     if re.search(r"[*?]", parts[2]) and any(part.strip("*") for part in parts[2:]):
@@ -244,9 +270,11 @@ VARIABLE = re.compile(r"\$\{([^}]*)\}")
 
 
 def filled(raw: str, document: dict[str, Any], account: str) -> str:
-    if document.get("Version") != "2012-10-17":
-        return raw
-    return VARIABLE.sub(lambda found: account if found[1] == "aws:PrincipalAccount" else "*", raw)
+    """Return a pattern with values for its variables, and with the parts that a short ARN lacks."""
+    if document.get("Version") == "2012-10-17":
+        raw = VARIABLE.sub(lambda found: account if found[1] == "aws:PrincipalAccount" else "*", raw)
+    short = raw.startswith("arn:") and not raw.endswith("*")
+    return raw + ":*" * (5 - raw.count(":")) if short else raw
 
 
 def is_open(raw: str, document: dict[str, Any]) -> bool:

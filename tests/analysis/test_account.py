@@ -24,7 +24,9 @@ from collector.analysis.facts import (
 from collector.analysis.matching import ResourceIndex
 from collector.analysis.permissions import STEP_SIZE
 from collector.analysis.results import AnalysisProblem, Counts, MappedRelationship, Relationship, Result, ServiceNode
-from collector.analysis.triples import RESOURCE, SERVICE, TRIPLES
+from collector.analysis.triples import POLICED, RESOURCE, SERVICE, TRIPLES
+from collector.catalog.catalog import Catalog
+from collector.catalog.partial import policy_types
 from tests.analysis.estate import RESOURCES, A, B, document
 
 ROLE = f"arn:aws:iam::{A}:role/admin"
@@ -201,7 +203,8 @@ def test_every_drawn_relationship_is_in_the_schema():
         if isinstance(each, Relationship):
             source = SERVICE if ":service:" in each.source_key else each.source_type
             target = SERVICE if ":service:" in each.target_key else each.target_type
-            assert {(source, each.verb, target), (source, each.verb, RESOURCE)} & declared
+            policed = (source, each.verb, POLICED) if each.target_type in policy_types(Catalog.all()) else None
+            assert {(source, each.verb, target), (source, each.verb, RESOURCE), policed} & declared
 
 
 def test_a_fact_that_cannot_be_read_is_a_problem_and_the_others_are_drawn():

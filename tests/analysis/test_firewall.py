@@ -31,6 +31,7 @@ NETWORK = NetworkFacts(
     },
     networks={
         ("vpc-1", "10.0.0.0/16"): entity("aws_vpc", "vpc/vpc-1"),
+        ("vpc-1", "2600:1f14::/56"): entity("aws_vpc", "vpc/vpc-1"),
         ("vpc-1", "10.0.1.0/24"): entity("aws_subnet", "subnet/subnet-1"),
         ("vpc-2", "10.2.0.0/16"): entity("aws_vpc", "vpc/vpc-2"),
         ("vpc-3", "10.3.0.0/16"): entity("aws_vpc", "vpc/vpc-3"),
@@ -41,6 +42,7 @@ NETWORK = NetworkFacts(
         "pl-own": PrefixList("pl-own", "office", ("10.0.1.0/24", "198.51.100.0/24", "0.0.0.0/0")),
         "pl-s3": PrefixList("pl-s3", "com.amazonaws.us-east-1.s3"),
         "pl-empty": PrefixList("pl-empty", "empty", ()),
+        "pl-half": PrefixList("pl-half", "half", ("128.0.0.0/1",)),
     },
 )
 
@@ -94,6 +96,14 @@ PEERS = [
     ("all of IPv6", v6("::/0"), {"@Internet:Internet"}),
     ("all of IPv4 with host bits", v4("1.2.3.4/0"), {"@Internet:Internet"}),
     ("half of IPv4", v4("0.0.0.0/1"), {"@Network:0.0.0.0/1"}),
+    ("both halves of IPv4", v4("0.0.0.0/1", "128.0.0.0/1"), {"@Network:0.0.0.0/1", "@Network:128.0.0.0/1", "@Internet:Internet"}),
+    ("three parts of IPv4", v4("0.0.0.0/1", "128.0.0.0/2", "192.0.0.0/2"), {"@Network:0.0.0.0/1", "@Network:128.0.0.0/2", "@Network:192.0.0.0/2", "@Internet:Internet"}),
+    ("halves that overlap", v4("0.0.0.0/1", "64.0.0.0/2", "128.0.0.0/1"), {"@Network:0.0.0.0/1", "@Network:64.0.0.0/2", "@Network:128.0.0.0/1", "@Internet:Internet"}),
+    ("all but a quarter of IPv4", v4("0.0.0.0/1", "128.0.0.0/2"), {"@Network:0.0.0.0/1", "@Network:128.0.0.0/2"}),
+    ("both halves of IPv6", v6("::/1", "8000::/1"), {"@Network:::/1", "@Network:8000::/1", "@Internet:Internet"}),
+    ("halves of different families", {**v4("0.0.0.0/1"), **v6("8000::/1")}, {"@Network:0.0.0.0/1", "@Network:8000::/1"}),
+    ("halves, one of them in a prefix list", {**v4("0.0.0.0/1"), **lists("pl-half")}, {"@Network:0.0.0.0/1", "@Network:128.0.0.0/1", "@Internet:Internet"}),
+    ("the IPv6 range of the VPC", v6("2600:1f14::/56"), {"vpc-1"}),
     ("a public address", v4("198.51.100.7/32"), {"@Host:198.51.100.7"}),
     ("a public address of the account", v4("52.1.1.1/32"), {"eip-1"}),
     ("a private address of the same VPC", v4("10.0.0.5/32"), {"i-5"}),
@@ -349,6 +359,40 @@ def test_an_entry_of_a_network_acl_is_drawn_like_a_rule(row, end, verb, mark):
     assert (peer(link), link.verb, link.discriminator) == (end, verb, mark)
     assert (link.properties["ruleNumber"], link.properties["priority"]) == (row["RuleNumber"], row["RuleNumber"])
     assert link.properties["ruleAction"] == row["RuleAction"]
+
+
+def test_entries_for_the_same_traffic_that_cover_everything_are_the_internet():
+    halves = entry(100, "0.0.0.0/1"), entry(200, "128.0.0.0/1")
+    links = {peer(each): each for each in entries(*halves)}
+    assert set(links) == {"@Network:0.0.0.0/1", "@Network:128.0.0.0/1", "@Internet:Internet"}
+    internet = links["@Internet:Internet"]
+    assert (internet.properties["ruleNumber"], internet.properties["ipRange"]) == (200, "0.0.0.0/0")
+    assert internet.properties["combined"] is True
+    assert all("combined" not in links[name].properties for name in links.keys() - {"@Internet:Internet"})
+
+
+def test_an_entry_for_everything_is_drawn_once():
+    assert len(entries(entry(100), entry(200, "10.9.0.0/16"))) == 2
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        entry(200, "128.0.0.0/1", "deny"),
+        entry(200, "128.0.0.0/1", egress=True),
+        entry(200, "128.0.0.0/1", Protocol="6", PortRange={"From": 1, "To": 2}),
+        entry(200, "128.0.0.0/2"),
+    ],
+)
+def test_entries_for_different_traffic_cover_nothing_together(other):
+    assert "@Internet:Internet" not in {peer(each) for each in entries(entry(100, "0.0.0.0/1"), other)}
+
+
+def test_ranges_that_are_combined_are_marked():
+    found = drawn({**SSH, **v4("0.0.0.0/1", "128.0.0.0/1")})
+    assert found["@Internet:Internet"].properties["combined"] is True
+    assert "combined" not in drawn({**SSH, **v4("0.0.0.0/0")})["@Internet:Internet"].properties
+    assert "combined" not in found["@Network:0.0.0.0/1"].properties
 
 
 def test_the_same_range_in_two_entries_is_two_relationships():

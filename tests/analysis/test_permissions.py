@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from collector.analysis.authorization import all_of, bits, levels, services
 from collector.analysis.facts import Account, AnalysisLimits, PolicyFact
 from collector.analysis.matching import ResourceIndex
 from collector.analysis.permissions import STEP_SIZE, Permissions
@@ -13,12 +14,15 @@ from collector.analysis.results import TEXT_LIMIT, AnalysisProblem, MappedRelati
 from collector.analysis.services import Services
 from tests.analysis.estate import INDEX, A, B, C, allowed, document, findings, name, statement
 
+EACH_ACTION = ",".join(f"rbin:{name}" for name in bits("rbin"))
+
 PLAIN = {
     "effect": "Allow",
-    "actions": "s3:ListBucket",
-    "normalizedActions": "s3:listbucket",
+    "actions": ["s3:ListBucket"],
+    "normalizedActions": ["s3:listbucket"],
     "resources": "arn:aws:s3:::app",
     "conditional": False,
+    "scope": "own",
     "admin": False,
     "read": False,
     "list": True,
@@ -27,6 +31,7 @@ PLAIN = {
     "permissions": False,
     "partial": False,
     "statement": "[0]",
+    "grants": '[{"statement":"[0]","actions":["s3:ListBucket"],"resources":["arn:aws:s3:::app"],"scope":"own"}]',
     "crossAccount": False,
 }
 
@@ -38,16 +43,16 @@ def test_a_plain_grant_has_all_properties():
 def test_actions_keep_their_spelling_and_are_normalized_to_lower_case():
     properties = allowed("Allow s3:List*,S3:DeleteBucket on arn:aws:s3:::app")["app"]
     assert (properties["actions"], properties["normalizedActions"]) == (
-        "S3:DeleteBucket,s3:List*",
-        "s3:deletebucket,s3:list*",
+        ["S3:DeleteBucket", "s3:List*"],
+        ["s3:deletebucket", "s3:list*"],
     )
 
 
 def test_only_actions_that_apply_to_the_target_are_listed():
     found = allowed("Allow s3:*,logs:* on arn:aws:s3:::app,arn:aws:logs:us-east-1:A:log-group:/aws/lambda/f")
     assert {target: properties["actions"] for target, properties in found.items()} == {
-        "app": "s3:*",
-        "group-f": "logs:*",
+        "app": ["s3:*"],
+        "group-f": ["logs:*"],
     }
 
 
@@ -58,7 +63,7 @@ def test_only_patterns_that_match_the_target_are_listed():
 
 def test_full_access_has_asterisks_and_is_admin():
     properties = allowed("Allow * on *")["account"]
-    assert (properties["actions"], properties["resources"], properties["admin"]) == ("*", "*", True)
+    assert (properties["actions"], properties["resources"], properties["admin"]) == (["*"], "*", True)
 
 
 @pytest.mark.parametrize(
@@ -73,10 +78,48 @@ def test_full_access_has_asterisks_and_is_admin():
         ("Allow * on arn:aws:s3:::app", "app", False),
         ("Allow account:* on *", "account", False),
         ("Allow organizations:* on *", "aws_organizations", True),
+        ("Allow S3:* on *", "aws_s3", True),
+        ("Allow s3*:* on *", "aws_s3", True),
+        ("Allow s3:*,s3:Get* on **", "aws_s3", True),
+        ("Allow s3:* on * when Bool a true", "aws_s3", False),
+        ("Allow * on * when Bool a true", "account", False),
+        ("Allow s3:* on ${aws:PrincipalTag/x}", "aws_s3", False),
+        ("Allow * on arn:aws:account::A:account", "account", False),
+        ("Allow s3:* on not arn:aws:s3:::audit", "aws_s3", False),
+        (f"Allow {EACH_ACTION} on *", "aws_rbin", False),
+        ("Allow rbin:* on *", "aws_rbin", True),
+        ("Allow tax:* on *", "aws_tax", True),
+        ("Allow resource-explorer:* on *", "aws_resourceexplorer", False),
     ],
 )
 def test_admin_is_all_actions_of_an_account_or_a_service(text, target, admin):
     assert allowed(text)[target]["admin"] is admin
+
+
+@pytest.mark.parametrize(
+    ("denied", "admin"),
+    [
+        ("Deny s3:DeleteBucket on arn:aws:s3:::audit", False),
+        ("Deny s3:* on * when Bool a true", False),
+        ("Deny sqs:* on *", True),
+    ],
+)
+def test_an_allow_that_a_deny_narrows_is_not_admin(denied, admin):
+    assert allowed("Allow s3:* on *", denied)["aws_s3"]["admin"] is admin
+
+
+def test_an_unlimited_allow_beside_a_conditional_one_is_admin():
+    assert allowed("Allow s3:* on *", "Allow s3:* on * when Bool a true")["aws_s3"]["admin"] is True
+
+
+def test_a_read_only_policy_is_not_admin_of_services_with_nothing_to_change():
+    only_reads = [
+        prefix for prefix in services() if levels(prefix)["read"] | levels(prefix)["list"] == all_of(prefix) > 0
+    ]
+    assert only_reads
+    for prefix in only_reads:
+        (properties,) = allowed(f"Allow {prefix}:* on *").values()
+        assert properties["admin"] is False
 
 
 @pytest.mark.parametrize(
@@ -106,7 +149,7 @@ def test_access_levels_are_those_of_the_target():
 
 def test_not_action_is_a_property():
     properties = allowed("Allow not iam:*,sts:* on *")["account"]
-    assert (properties["notActions"], "actions" in properties) == ("iam:*,sts:*", False)
+    assert (properties["notActions"], "actions" in properties) == (["iam:*", "sts:*"], False)
 
 
 def test_not_resource_is_a_property_and_partial():
@@ -130,13 +173,25 @@ def test_an_empty_condition_is_ignored():
     assert [each.properties["conditional"] for each in found if isinstance(each, Relationship)] == [False]
 
 
-def test_a_grant_is_conditional_only_if_every_statement_is():
-    properties = allowed(
-        "Allow s3:ListBucket on arn:aws:s3:::app when StringEquals aws:PrincipalOrgID o-1",
+def test_a_relationship_is_conditional_if_every_grant_is_and_partly_if_some_are():
+    one = "Allow s3:ListBucket on arn:aws:s3:::app when StringEquals aws:PrincipalOrgID o-1"
+    free, other = (
         "Allow s3:DeleteBucket on arn:aws:s3:::app",
+        "Allow s3:DeleteBucket on arn:aws:s3:::app when Bool a true",
+    )
+    for statements, expected in (([one, free], (False, True)), ([one, other], (True, None)), ([free], (False, None))):
+        properties = allowed(*statements)["app"]
+        assert (properties["conditional"], properties.get("partlyConditional")) == expected
+    assert "o-1" in allowed(one, free)["app"]["conditions"]
+
+
+def test_a_statement_that_is_denied_does_not_make_a_relationship_unconditional():
+    properties = allowed(
+        "Allow s3:ListBucket on arn:aws:s3:::app when Bool a true",
+        "Allow s3:DeleteBucket on arn:aws:s3:::app",
+        "Deny s3:DeleteBucket on *",
     )["app"]
-    assert properties["conditional"] is False
-    assert "o-1" in properties["conditions"]
+    assert (properties["conditional"], properties["write"], "conditionalWrite" in properties) == (True, False, False)
 
 
 def test_an_unresolved_variable_makes_a_grant_conditional():
@@ -179,7 +234,7 @@ def test_one_relationship_joins_all_statements():
         "Allow s3:GetObject on arn:aws:s3:::app/*",
         "Allow s3:ListBucket on arn:aws:s3:::audit",
     )
-    assert found["app"]["actions"] == "s3:GetObject,s3:ListBucket"
+    assert found["app"]["actions"] == ["s3:GetObject", "s3:ListBucket"]
     assert {target: properties["statement"] for target, properties in found.items()} == {
         "app": "[0],[1]",
         "audit": "[2]",
@@ -196,16 +251,32 @@ def test_the_statement_property_has_the_version_and_the_sids():
     assert [each.properties["statement"] for each in found if isinstance(each, Relationship)] == ["v3/Buckets,[1]"]
 
 
-def test_long_lists_are_cut():
-    actions = ",".join(f"s3:Future{number:04}" for number in range(1000))
-    properties = allowed(f"Allow {actions} on arn:aws:s3:::app")["app"]
-    assert len(properties["actions"]) == TEXT_LIMIT
-    assert properties["actions"].endswith("...")
+@pytest.mark.parametrize("negated", [False, True])
+def test_a_list_that_is_too_long_has_whole_actions_only_and_says_so(negated):
+    actions = [f"s3:Future{number:04}" for number in range(1000)]
+    text, name = ("not ", "notActions") if negated else ("", "actions")
+    (properties,) = allowed(f"Allow {text}{','.join(actions)} on *").values()
+    assert set(properties[name]) < set(actions)
+    assert TEXT_LIMIT - 20 < len("".join(properties[name])) <= TEXT_LIMIT
+    assert properties[f"{name}Truncated"] is True
+    assert json.loads(properties["grants"])[0][name] == actions
 
 
-def test_properties_are_primitives():
+def test_a_list_that_is_cut_is_normalized_alike():
+    properties = allowed(f"Allow {','.join(f'S3:Future{n:04}' for n in range(1000))} on arn:aws:s3:::app")["app"]
+    assert properties["normalizedActions"] == [action.lower() for action in properties["actions"]]
+
+
+def test_a_list_that_fits_is_not_marked():
+    assert "actionsTruncated" not in allowed("Allow s3:* on arn:aws:s3:::app")["app"]
+
+
+def test_properties_are_primitives_or_lists_of_text():
     found = allowed("Allow * on *", "Allow s3:* on arn:aws:s3:::a*", "Deny s3:Put* on * when Bool a false")
-    assert all(isinstance(value, str | bool | int) for properties in found.values() for value in properties.values())
+    for properties in found.values():
+        lists = [value for value in properties.values() if isinstance(value, list)]
+        assert all(isinstance(text, str) for texts in lists for text in texts)
+        assert all(isinstance(value, str | bool | int | list) for value in properties.values())
 
 
 def test_a_service_is_requested_once_before_its_relationship():
@@ -240,6 +311,20 @@ def test_an_account_that_was_not_collected_is_mapped():
 def test_equal_permissions_share_their_properties():
     found, _ = findings(PolicyFact("p", "aws_iam_policy", document("Allow s3:ListBucket on arn:aws:s3:::app*")))
     assert len({id(each.properties) for each in found if isinstance(each, Relationship)}) == 1
+
+
+@pytest.mark.parametrize("attached", [True, False])
+def test_a_policy_that_nobody_has_says_so_on_all_its_relationships(attached):
+    texts = document(
+        "Allow * on *",
+        "Allow s3:Get* on *",
+        "Allow s3:* on arn:aws:s3:::app",
+        "Allow sqs:* on arn:aws:sqs:us-east-1:C:q",
+    )
+    found, _ = findings(PolicyFact("p", "aws_iam_policy", texts, attached=attached))
+    links = {name(each): each for each in found if isinstance(each, Relationship | MappedRelationship)}
+    assert set(links) == {"account", "aws_s3", "app", f"@{C}"}
+    assert {each.properties.get("attached") for each in links.values()} == {None if attached else False}
 
 
 # Options ---------------------------------------------------------------------------------------------------
@@ -299,7 +384,7 @@ def test_denials_are_drawn_if_enabled():
     drawn = {(each.verb, name(each)) for each in found if isinstance(each, Relationship)}
     assert drawn == {("ALLOWS", "aws_s3"), ("DENIES", "audit"), ("DENIES", "aws_iam")}
     denied = next(each for each in found if isinstance(each, Relationship) and name(each) == "audit")
-    assert (denied.properties["effect"], denied.properties["actions"]) == ("Deny", "s3:DeleteBucket")
+    assert (denied.properties["effect"], denied.properties["actions"]) == ("Deny", ["s3:DeleteBucket"])
 
 
 # Counts and malformed documents ---------------------------------------------------------------------------
@@ -309,6 +394,8 @@ def test_denials_are_drawn_if_enabled():
     ("text", "counted"),
     [
         ("s3:ListBucket on arn:aws:s3:::app", {}),
+        ("sqs:* on arn:aws:sqs:us-east-1:C:q", {"otherAccountPatterns": 1}),
+        ("sqs:* on arn:aws:sqs:us-east-1:B:b-jobs", {"otherAccountPatterns": 1}),
         ("ec2:StopInstances on arn:aws:ec2:*:*:instance/*", {"collapsedPatterns": 1}),
         ("sqs:* on arn:aws:sqs:*:A:jobs*", {"cappedPatterns": 1, "cappedResources": 3}),
         ("sqs:* on arn:aws:sqs:us-east-1:A:gone", {"danglingArns": 1}),
@@ -316,7 +403,7 @@ def test_denials_are_drawn_if_enabled():
         ("s3:* on arn:aws:s3:::gone*", {}),
         ("secretsmanager:* on arn:aws:secretsmanager:us-east-1:A:secret:gone", {}),
         ("s3:FutureAction,s3:ListBucket on arn:aws:s3:::app", {"unknownActions": 1}),
-        ("s3:ListBucket on arn:aws:sqs:*:jobs,app,arn:aws:s3:::app", {"ignoredPatterns": 2}),
+        ("s3:ListBucket on app,arn:aws:s*:::app,arn:aws:s3:::app", {"ignoredPatterns": 2}),
     ],
 )
 def test_unusual_patterns_are_counted(text, counted):

@@ -55,7 +55,7 @@ TABLES = {
     a text that is not an ARN matches nothing | s3:ListBucket on app |
     a short ARN that ends with a wildcard is completed | sqs:SendMessage on arn:aws:sqs:* | aws_sqs
     a short ARN with a region | sqs:SendMessage on arn:aws:sqs:us-east-1:* | jobs jobs-dlq
-    a short ARN without a wildcard matches nothing | sqs:SendMessage on arn:aws:sqs |
+    a short ARN is completed | sqs:SendMessage on arn:aws:sqs | aws_sqs
     five segments match nothing | sqs:SendMessage on arn:aws:sqs:*:jobs |
     a wildcard in the service matches nothing | s3:ListBucket on arn:aws:s?:::app |
     a wildcard service in one account matches nothing | sqs:SendMessage on arn:aws:*:us-east-1:A:jobs |

@@ -122,7 +122,7 @@ PRINCIPALS = [
     ("principal", "targets"), [each[1:] for each in PRINCIPALS], ids=[each[0] for each in PRINCIPALS]
 )
 def test_a_principal_is_resolved_to_its_target(principal, targets):
-    assert set(trusted(trust(principal))) == targets
+    assert set(trusted(trust(principal, action="sts:*"))) == targets
 
 
 @pytest.mark.parametrize(
@@ -130,8 +130,6 @@ def test_a_principal_is_resolved_to_its_target(principal, targets):
     [
         ("sts:AssumeRole", True),
         ("STS:assumerole", True),
-        ("sts:AssumeRoleWithSAML", True),
-        ("sts:AssumeRoleWithWebIdentity", True),
         ("sts:Assume*", True),
         ("sts:*", True),
         ("*", True),
@@ -154,14 +152,78 @@ def test_a_not_action_can_be_trust(spared, drawn):
 
 def test_a_not_principal_is_everyone():
     properties = trusted(trust(None, NotPrincipal={"AWS": C}))["@everyone:global:everyone"]
-    assert (properties["partial"], properties["public"]) == (True, True)
+    assert (properties["partial"], properties["public"], properties["notPrincipal"]) == (True, True, C)
+
+
+SAML, OIDC = (
+    f"arn:aws:iam::{A}:saml-provider/corp",
+    f"arn:aws:iam::{A}:oidc-provider/token.actions.githubusercontent.com",
+)
+
+
+@pytest.mark.parametrize(
+    ("principal", "action", "drawn"),
+    [
+        ({"Federated": SAML}, "sts:AssumeRole", False),
+        ({"Federated": SAML}, "sts:AssumeRoleWithSAML", True),
+        ({"Federated": SAML}, "sts:AssumeRoleWithWebIdentity", False),
+        ({"Federated": OIDC}, "sts:AssumeRole", False),
+        ({"Federated": OIDC}, "sts:AssumeRoleWithWebIdentity", True),
+        ({"Federated": "accounts.google.com"}, "sts:AssumeRole", False),
+        ({"Federated": "accounts.google.com"}, "sts:AssumeRoleWithWebIdentity", True),
+        ({"AWS": A}, "sts:AssumeRoleWithSAML", False),
+        ({"AWS": A}, "sts:AssumeRoleWithWebIdentity", False),
+        ({"AWS": f"arn:aws:iam::{A}:role/admin"}, "sts:AssumeRoleWithSAML", False),
+        ({"Service": "ec2.amazonaws.com"}, "sts:AssumeRoleWithSAML", False),
+        ({"CanonicalUser": "79a59df9"}, "sts:AssumeRole", False),
+        ("*", "sts:AssumeRoleWithWebIdentity", True),
+    ],
+)
+def test_a_principal_that_an_action_is_not_for_is_let_in_by_nothing_and_counted(principal, action, drawn):
+    found, counts = findings(trust(principal, action=action))
+    assert any(isinstance(each, Relationship | MappedRelationship) for each in found) is drawn
+    assert counts == ({} if drawn else {"impossibleTrusts": 1})
+
+
+def test_two_not_principals_leave_out_only_those_whom_both_leave_out():
+    found = trusted(trust(None, NotPrincipal={"AWS": [A, C]}), trust(None, NotPrincipal={"AWS": [B, C]}))
+    assert found["@everyone:global:everyone"]["notPrincipal"] == C
+    found = trusted(trust(None, NotPrincipal={"AWS": A}), trust(None, NotPrincipal={"AWS": C}))
+    assert "notPrincipal" not in found["@everyone:global:everyone"]
+
+
+SESSION, OF_ROLE = f"arn:aws:sts::{A}:assumed-role/deploy/s", f"arn:aws:iam::{A}:role/ci/deploy"
+
+
+@pytest.mark.parametrize(
+    ("allowed", "denied", "left"),
+    [
+        (SESSION, OF_ROLE, {}),
+        (OF_ROLE, SESSION, {"deploy": True}),
+        (SESSION, SESSION, {}),
+        (SESSION, SESSION + "2", {"deploy": False}),
+        (SESSION, f"arn:aws:iam::{A}:role/admin", {"deploy": False}),
+        (SESSION, f"arn:aws:iam::{C}:role/ci/deploy", {"deploy": False}),
+        (f"arn:aws:iam::{A}:role/admin", SESSION, {"admin": False}),
+        (SESSION, A, {}),
+        (A, SESSION, {"account": True}),
+    ],
+)
+def test_a_session_is_related_to_its_role(allowed, denied, left):
+    found = trusted(trust({"AWS": allowed}), trust({"AWS": denied}, Effect="Deny"))
+    assert {name: properties["partial"] for name, properties in found.items()} == left
+
+
+def test_everyone_narrowed_to_a_principal_that_does_not_exist_is_dangling():
+    condition = {"ArnEquals": {"aws:PrincipalArn": f"arn:aws:iam::{A}:role/new"}}
+    assert findings(trust("*", condition)) == ([], {"danglingPrincipals": 1})
 
 
 def test_a_plain_trust_has_all_properties():
     assert trusted(trust({"AWS": A})) == {
         "account": {
             "principal": A,
-            "actions": "sts:AssumeRole",
+            "actions": ["sts:AssumeRole"],
             "roleName": "deploy",
             "conditional": False,
             "crossAccount": False,
@@ -225,13 +287,13 @@ def test_everyone_is_public_unless_there_is_a_condition(condition, public):
 def test_statements_are_joined_by_target():
     found = trusted(
         trust({"AWS": A}, EXTERNAL, Sid="One"),
-        trust({"AWS": f"arn:aws:iam::{A}:root"}, action="sts:AssumeRoleWithSAML"),
+        trust({"AWS": f"arn:aws:iam::{A}:root"}, action="sts:Assume*"),
         trust({"Service": "ec2.amazonaws.com"}),
     )
     assert set(found) == {"account", "aws_ec2"}
     properties = found["account"]
     assert properties["principal"] == f"{A},arn:aws:iam::{A}:root"
-    assert (properties["actions"], properties["statement"]) == ("sts:AssumeRole,sts:AssumeRoleWithSAML", "One,[1]")
+    assert (properties["actions"], properties["statement"]) == (["sts:Assume*", "sts:AssumeRole"], "One,[1]")
     assert properties["conditional"] is False
 
 

@@ -109,7 +109,7 @@ async def analysed(account: AccountAssembler, ledger: Ledger, target: Target) ->
     facts = account.facts.facts(account.graph.entities.nameable())
     return {
         outgoing.record["_key"]: outgoing.record["_type"]
-        async for records in analysis.draw(facts, AnalysisLimits())
+        async for records in analysis.draw(facts, AnalysisLimits(deny_edges=True))
         for outgoing in records
     }
 

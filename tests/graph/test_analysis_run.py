@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -23,19 +24,20 @@ def _from(edges, key: str, verb: str) -> list[dict[str, Any]]:
 
 def test_an_administrator_policy_is_one_edge_to_the_account(edges):
     (edge,) = _from(edges, "arn:aws:iam::aws:policy/AdministratorAccess", "ALLOWS")
-    assert (edge["_toEntityKey"], edge["admin"], edge["actions"], edge["resources"]) == (ACCOUNT, True, "*", "*")
+    assert (edge["_toEntityKey"], edge["admin"], edge["actions"], edge["resources"]) == (ACCOUNT, True, ["*"], "*")
 
 
 def test_all_actions_of_a_service_on_everything_are_one_edge_to_the_service(edges):
     (edge,) = _from(edges, POLICY + "storage/all-of-s3", "ALLOWS")
-    assert (edge["_toEntityKey"], edge["actions"]) == ("123456789012:service:aws_s3", "s3:*")
+    assert (edge["_toEntityKey"], edge["actions"]) == ("123456789012:service:aws_s3", ["s3:*"])
 
 
 def test_named_arns_are_edges_to_those_resources(edges):
     targets = {edge["_toEntityKey"]: edge for edge in _from(edges, POLICY + "read-data", "ALLOWS")}
     assert targets.keys() == {"arn:aws:s3:::acme-data", "arn:aws:dynamodb:us-east-1:123456789012:table/orders"}
     edge = targets["arn:aws:s3:::acme-data"]
-    assert edge["normalizedActions"] == "s3:getobject,s3:listbucket"
+    assert edge["normalizedActions"] == ["s3:getobject", "s3:listbucket"]
+    assert [grant["scope"] for grant in json.loads(edge["grants"])] == ["own", "below"]
     assert (edge["read"], edge["write"], edge["conditional"]) == (True, False, False)
 
 
@@ -69,14 +71,20 @@ def test_a_rule_that_names_a_group_is_an_edge_between_the_groups(edges):
     assert (5432, True) in [(edge["fromPort"], edge["ingress"]) for edge in between]
 
 
-def test_relationship_properties_are_primitives(edges):
+def test_relationship_properties_are_primitives_or_lists_of_actions(edges):
     structures = {
-        (edge["_type"], name)
-        for edge in edges
-        for name, value in edge.items()
-        if name != "_mapping" and isinstance(value, list | dict)
+        name for edge in edges for name, value in edge.items() if name != "_mapping" and isinstance(value, list | dict)
     }
-    assert structures == set()
+    assert structures == {"actions", "normalizedActions"}
+
+
+def test_the_counts_of_the_analysis_are_in_the_report(sample):
+    assert sample.report["analysis"].keys() >= {"collapsedPatterns", "unknownActions"}
+
+
+async def test_deny_edges_are_drawn_if_a_setting_asks_for_them(estate):
+    collected = await collect(services="account,iam", deny_edges=True)
+    assert any(record["_class"] == "DENIES" for record in collected.records)
 
 
 async def test_an_account_that_is_not_collected_is_a_mapped_end(estate):

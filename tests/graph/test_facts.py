@@ -58,3 +58,37 @@ def test_a_fact_that_cannot_be_kept_costs_only_itself(malformed):
     added = PolicyFacts("1", "aws")
     assert len(added.add("aws_eni", fact(vpc="v", addresses=["10.0.0.4"], **malformed), "r")) == 1
     assert added.facts(()).network.addresses
+
+
+def test_the_canonical_user_of_a_bucket_is_its_account():
+    added = PolicyFacts("1", "aws")
+    assert added.add("aws_s3_bucket", fact(canonicalUser="b1946ac9"), "r") == []
+    assert added.facts(()).unique_ids == {"b1946ac9": ("arn:aws:iam::1:root", "aws_account")}
+
+
+def test_what_blocks_a_resource_policy_is_part_of_its_fact():
+    added = PolicyFacts("1", "aws")
+    assert added.add("aws_s3_bucket", fact(policy={"Statement": []}, blockedBy="publicAccessBlock"), "r") == []
+    assert [each.blocked_by for each in added.facts(()).resource_policies] == ["publicAccessBlock"]
+
+
+@pytest.mark.parametrize(("count", "attached"), [(2, True), (0, False), (None, True)])
+def test_a_policy_that_nobody_has_is_kept_as_such(count, attached):
+    added = PolicyFacts("1", "aws")
+    added.add("aws_iam_policy", fact(policy={"Statement": []}, version="v1", attached=count), "r")
+    added.add("aws_iam_role_policy", fact(policy={"Statement": []}), "r")
+    assert [(each.version, each.attached) for each in added.facts(()).policies] == [("v1", attached), (None, True)]
+
+
+def test_ranges_are_kept_in_the_form_in_which_rules_are_compared():
+    added = PolicyFacts("1", "aws")
+    assert added.add("aws_subnet", fact(vpc="v", cidrs=["10.0.0.0/24", "2001:DB8:0::/64"]), "r") == []
+    assert added.facts(()).network.networks.keys() == {("v", "10.0.0.0/24"), ("v", "2001:db8::/64")}
+
+
+def test_a_prefix_list_without_known_entries_has_no_ranges():
+    added = PolicyFacts("1", "aws")
+    rows = [{"id": "pl-1", "name": "offices", "cidrs": ["10.0.0.0/8"]}, {"id": "pl-2", "name": "s3", "cidrs": None}]
+    assert added.add("aws_security_group", fact(prefixLists=rows), "r") == []
+    lists = added.facts(()).network.prefix_lists
+    assert {id_: each.cidrs for id_, each in lists.items()} == {"pl-1": ("10.0.0.0/8",), "pl-2": None}

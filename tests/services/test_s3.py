@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from collector.schema.declarations import Computed
 from collector.services.s3.access import (
     AUTHORIZED,
     EVERYONE,
@@ -12,6 +13,8 @@ from collector.services.s3.access import (
     PUBLIC,
     access_of,
     is_public,
+    policy_blocked_by,
+    public_grant,
     requires_tls,
 )
 from collector.services.s3.service import hosts, region_of
@@ -59,6 +62,37 @@ def owner(word: str) -> dict[str, object]:
 def test_access_follows_from_acl_policy_ownership_and_blocks(row, access, public):
     assert access_of(row) == access
     assert is_public().fn(row) is public
+
+
+@pytest.mark.parametrize(
+    ("row", "blocked_by"),
+    [
+        (OPEN, None),
+        (OPEN | block("IgnorePublicAcls"), "publicAccessBlock"),
+        (OPEN | {"^": block("IgnorePublicAcls")}, "publicAccessBlock"),
+        (OPEN | block("RestrictPublicBuckets", "BlockPublicAcls"), None),
+        (OPEN | owner("BucketOwnerEnforced"), "objectOwnership"),
+        (OPEN | owner("ObjectWriter"), None),
+    ],
+)
+def test_a_grant_of_the_acl_that_is_blocked_is_not_public(row, blocked_by):
+    grant = {"^": row}
+    found = {name: source.fn(grant) for name, source in public_grant().items() if isinstance(source, Computed)}
+    assert found == {"public": blocked_by is None, "blockedBy": blocked_by}
+
+
+@pytest.mark.parametrize(
+    ("row", "blocked_by"),
+    [
+        (policy(public=True), None),
+        (policy(public=True) | block("RestrictPublicBuckets"), "publicAccessBlock"),
+        (policy(public=True) | {"^": block("RestrictPublicBuckets")}, "publicAccessBlock"),
+        (policy(public=True) | block("IgnorePublicAcls", "BlockPublicPolicy"), None),
+        (policy(public=False) | block("RestrictPublicBuckets"), None),
+    ],
+)
+def test_a_public_policy_is_blocked_for_everyone_by_the_access_block(row, blocked_by):
+    assert policy_blocked_by().fn(row) == blocked_by
 
 
 DENY = {

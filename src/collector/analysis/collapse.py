@@ -10,13 +10,14 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Literal, NamedTuple, TypeAlias
 
-from collector.analysis.actions import Masks, union
+from collector.analysis.actions import NO_ACTIONS, Masks, union, without
 from collector.analysis.arn_scopes import ArnScope, ArnType, arn_type, scopes_in
 from collector.analysis.authorization import Form, all_of, applicable, everything, shapes
+from collector.analysis.complements import all_but, exempted
 from collector.analysis.facts import Account, AnalysisLimits
 from collector.analysis.globs import head, is_wild, matches
 from collector.analysis.matching import ArnQuery, Matches, ResourceIndex
-from collector.analysis.patterns import EVERYTHING, Pattern, PatternReader, of_partition, parse
+from collector.analysis.patterns import Pattern, PatternReader, of_partition, parse
 from collector.analysis.statements import StatementActions
 
 TargetKind: TypeAlias = Literal["account", "service", "foreign", "resource"]
@@ -29,7 +30,8 @@ class GrantTarget(NamedTuple):
 
     `name` depends on `kind`: the action prefix or ARN service of a service, the id of an account, or the type of resources.
     `keys` are the keys of the resources. Unlisted actions apply to the target if they belong to `service`. `matched` is the number
-    of matching resources if the pattern collapsed because of the limit on relationships, else 0.
+    of matching resources if the pattern collapsed because of the limit on relationships, else 0. `levels` are the only access levels
+    of actions that the target allows; empty means all.
     """
 
     kind: TargetKind
@@ -41,6 +43,12 @@ class GrantTarget(NamedTuple):
     scope: ArnScope | None = None
     keys: tuple[str, ...] = ()
     matched: int = 0
+    levels: tuple[str, ...] = ()
+
+    @property
+    def below(self) -> bool:
+        """Whether the pattern names only what is below the target: objects of a bucket, some resources of a service."""
+        return bool(self.scope.separator) if self.scope else not self.pattern.every
 
 
 class GrantTargets(NamedTuple):
@@ -78,16 +86,19 @@ class Collapse:
     ) -> Iterator[GrantTarget]:
         if actions.unlisted:
             counts["unknownActions"] += len(actions.unlisted)
-        if actions.rule.not_resources:
-            # NotResource always collapses: it would lead to nearly every resource of the account.
-            yield from self._everything(actions, EVERYTHING)
-            return
+        patterns = []
         for raw in dict.fromkeys(actions.rule.resources):
             pattern = parse(raw, reader, variables=actions.rule.variables)
             if pattern is None:
                 counts["ignoredPatterns"] += 1
             elif of_partition(pattern, self._account.partition):
-                yield from self._pattern(actions, pattern, counts)
+                patterns.append(pattern)
+        if actions.rule.not_resources:
+            # NotResource always collapses: it would lead to nearly every resource of the account.
+            yield from self._everything(actions, all_but(patterns), exempted(patterns, self._account))
+            return
+        for pattern in patterns:
+            yield from self._pattern(actions, pattern, counts)
 
     def _pattern(self, actions: StatementActions, pattern: Pattern, counts: Counter[str]) -> Iterator[GrantTarget]:
         if pattern.every and self._options.wildcards == "collapse":
@@ -99,15 +110,21 @@ class Collapse:
         elif len(pattern.account) == _ACCOUNT_DIGITS and pattern.account.isdigit():
             yield from self._foreign(actions, pattern, counts)
 
-    def _everything(self, actions: StatementActions, pattern: Pattern) -> Iterator[GrantTarget]:
+    def _everything(
+        self, actions: StatementActions, pattern: Pattern, exempt: Masks = NO_ACTIONS
+    ) -> Iterator[GrantTarget]:
+        """Yield the account or the services; the actions in `exempt` cannot be allowed on any of their resources."""
+        left = without(actions.masks, exempt) if exempt else actions.masks
         if actions.all_actions or actions.rule.not_actions:
-            if actions.masks:
-                yield GrantTarget("account", self._account.id, pattern, everything())
+            if left:
+                masks = without(everything(), exempt) if exempt else everything()
+                yield GrantTarget("account", self._account.id, pattern, masks)
             return
-        for service in actions.masks:
-            yield GrantTarget("service", service, pattern, {service: all_of(service)}, service)
+        for service in left:
+            masks = {service: all_of(service) & ~exempt.get(service, 0)}
+            yield GrantTarget("service", service, pattern, masks, service)
         for service in dict.fromkeys(name.partition(":")[0] for name in actions.unlisted):
-            if service not in actions.masks:
+            if service not in left and exempt != everything():
                 yield GrantTarget("service", service, pattern, {}, service)
 
     def _expanded(self, actions: StatementActions, pattern: Pattern, counts: Counter[str]) -> Iterator[GrantTarget]:
@@ -179,6 +196,7 @@ class Collapse:
         return (owner,)
 
     def _foreign(self, actions: StatementActions, pattern: Pattern, counts: Counter[str]) -> Iterator[GrantTarget]:
+        counts["otherAccountPatterns"] += 1
         if self._options.cross_account == "off":
             return
         if pattern.account not in self._index.accounts:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from collector.analysis.actions import Masks, union, without
 from collector.analysis.arn_scopes import ArnScope
 from collector.analysis.collapse import GrantTarget
-from collector.analysis.documents import Statement
+from collector.analysis.documents import Rule, Statement
 from collector.analysis.globs import covers, intersects, matches
 from collector.analysis.patterns import Pattern, PatternReader, parse
 from collector.analysis.statements import StatementActions, statement_actions
@@ -22,47 +22,60 @@ FULL, PARTIAL, NONE = 2, 1, 0
 
 
 class Denial(NamedTuple):
-    """A Deny statement: its actions, and its resource patterns."""
+    """A Deny statement: its Sid or position, its actions, and its resource patterns."""
 
+    label: str
     actions: StatementActions
     patterns: tuple[Pattern, ...]
 
     def degree_on_resource(self, scope: ArnScope, arn: str, owner: str) -> int:
         """Return the degree to which it covers what one scope of a resource grants access to."""
-        texts = scope.texts(arn, owner)
-        inside = [pattern for pattern in self.patterns if any(matches(pattern.text, text) for text in texts)]
-        below = not inside and bool(scope.separator) and any(_below(pattern, scope, arn) for pattern in self.patterns)
-        return self._degree(inside, overlaps=bool(inside) or below)
+        return self._degree(degree_on_resource(self.actions.rule, self.patterns, scope, arn, owner))
 
     def degree_on_target(self, target: GrantTarget) -> int:
         """Return the degree to which it covers the pattern of a target."""
         inside = [pattern for pattern in self.patterns if covers(pattern.text, target.pattern.text)]
         overlaps = bool(inside) or any(intersects(pattern.text, target.pattern.text) for pattern in self.patterns)
-        return self._degree(inside, overlaps=overlaps)
+        return self._degree(_degree(self.actions.rule, inside, overlaps=overlaps))
 
-    def _degree(self, inside: Sequence[Pattern], *, overlaps: bool) -> int:
-        """Return the degree for a target of which some patterns cover all (`inside`) or at least a part (`overlaps`).
-
-        The value of an unresolved variable depends on the request, so a pattern with one is never certain to cover the target.
-        """
-        certain = any(not pattern.variables for pattern in inside)
-        full, partial = (not overlaps, not certain) if self.actions.rule.not_resources else (certain, overlaps)
-        if full and self.actions.rule.condition is None:
-            return FULL
-        return PARTIAL if full or partial else NONE
+    def _degree(self, degree: int) -> int:
+        return degree if self.actions.rule.condition is None else min(degree, PARTIAL)
 
 
 class Remainder(NamedTuple):
-    """The actions of a grant that are not denied, and the Deny statements that removed some or may do so for some requests."""
+    """What Deny statements leave of a grant.
+
+    `masks` and `unlisted` are the actions that are not denied for every request; `certain` are those of `masks` that are not denied
+    for any. `denied` are the Deny statements that limit the grant, each with the degree to which it covers the target.
+    """
 
     masks: Masks
+    certain: Masks
     unlisted: frozenset[str]
-    negated: tuple[StatementActions, ...]
+    denied: tuple[tuple[Denial, int], ...]
 
     @property
     def empty(self) -> bool:
         """Whether no action is left."""
         return not (self.masks or self.unlisted)
+
+
+def degree_on_resource(rule: Rule, patterns: Sequence[Pattern], scope: ArnScope, arn: str, owner: str) -> int:
+    """Return the degree to which a rule with these patterns covers one scope of a resource, apart from its condition."""
+    texts = scope.texts(arn, owner)
+    inside = [pattern for pattern in patterns if any(matches(pattern.text, text) for text in texts)]
+    below = not inside and bool(scope.separator) and any(_below(pattern, scope, arn) for pattern in patterns)
+    return _degree(rule, inside, overlaps=bool(inside) or below)
+
+
+def _degree(rule: Rule, inside: Sequence[Pattern], *, overlaps: bool) -> int:
+    """Return the degree for a target of which some patterns cover all (`inside`) or at least a part (`overlaps`).
+
+    The value of an unresolved variable depends on the request, so a pattern with one is never certain to cover the target.
+    """
+    certain = any(not pattern.variables for pattern in inside)
+    full, partial = (not overlaps, not certain) if rule.not_resources else (certain, overlaps)
+    return FULL if full else PARTIAL if partial else NONE
 
 
 def denials(statements: Iterable[Statement], reader: PatternReader) -> tuple[Denial, ...]:
@@ -72,7 +85,8 @@ def denials(statements: Iterable[Statement], reader: PatternReader) -> tuple[Den
         rule = statement.rule
         if rule.effect == "Deny":
             parsed = (parse(raw, reader, variables=rule.variables) for raw in rule.resources)
-            found.append(Denial(statement_actions(rule), tuple(pattern for pattern in parsed if pattern is not None)))
+            patterns = tuple(pattern for pattern in parsed if pattern is not None)
+            found.append(Denial(statement.label, statement_actions(rule), patterns))
     return tuple(found)
 
 
@@ -80,21 +94,14 @@ def remainder(allowed: StatementActions, target: GrantTarget, denied: Sequence[t
     """Apply Deny statements, each with the degree to which it covers the target, to a grant."""
     masks = allowed.among(target.masks)
     names = frozenset(allowed.unlisted_of(target.service))
-    full = [denial.actions for denial, degree in denied if degree == FULL]
-    left = without(masks, union(actions.masks for actions in full)) if full else masks
+    limiting = tuple(each for each in denied if each[1] and each[0].actions.covers_any(masks, names))
+    if not limiting:
+        return Remainder(masks, masks, names, ())
+    full = [denial.actions for denial, degree in limiting if degree == FULL]
+    left = without(masks, union(actions.masks for actions in full))
+    certain = without(left, union(denial.actions.masks for denial, _ in limiting))
     names_left = frozenset(name for name in names if not any(actions.covers_unlisted(name) for actions in full))
-    negated = [denial.actions for denial, degree in denied if degree and denial.actions.covers_any(masks, names)]
-    return Remainder(left, names_left, tuple(negated))
-
-
-def joined(remainders: Iterable[Remainder]) -> Remainder:
-    """Return the union of the remainders of several grants."""
-    every = list(remainders)
-    if len(every) == 1:
-        return every[0]
-    negated = dict.fromkeys(actions for each in every for actions in each.negated)
-    names = frozenset(name for each in every for name in each.unlisted)
-    return Remainder(union(each.masks for each in every), names, tuple(negated))
+    return Remainder(left, certain, names_left, limiting)
 
 
 def matches_resource(pattern: Pattern, scope: ArnScope, arn: str, owner: str) -> bool:

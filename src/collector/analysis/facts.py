@@ -42,7 +42,7 @@ class PolicyFact:
     """An identity policy: the default version of a managed policy, or an inline policy.
 
     `user` is the name of the owner of an inline user policy; it resolves `${aws:username}`. If it is None, the name is taken
-    from a key of the form `<user ARN>/inline-policy/<name>`.
+    from a key of the form `<user ARN>/inline-policy/<name>`. `attached` is false for a managed policy that no principal has.
     """
 
     key: str
@@ -50,6 +50,7 @@ class PolicyFact:
     document: PolicyDocument
     version: str | None = None
     user: str | None = None
+    attached: bool = True
 
     @property
     def username(self) -> str | None:
@@ -62,11 +63,15 @@ class PolicyFact:
 
 @dataclass(frozen=True, slots=True)
 class ResourcePolicyFact:
-    """The resource policy of a bucket, key, queue, topic, function or repository."""
+    """The resource policy of a bucket, key, queue, topic, function or repository.
+
+    `blocked_by` names the setting that keeps it from applying to everyone, if there is one.
+    """
 
     key: str
     type: str
     document: PolicyDocument
+    blocked_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,14 +7,14 @@ properties are those of JupiterOne's firewall rules.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
 from collector.analysis import outside
 from collector.analysis.facts import Account, EntityRef, NetworkAclFact, NetworkFacts, SecurityGroupFact
 from collector.analysis.matching import ResourceIndex
-from collector.analysis.networks import NetworkPeer, of_cidr, of_prefix_list
+from collector.analysis.networks import NetworkPeer, cidrs_of, combined, of_cidr, of_prefix_list
 from collector.analysis.results import (
     AnalysisProblem,
     AnalysisVerb,
@@ -72,11 +72,21 @@ class Firewalls:
 
     def network_acl(self, fact: NetworkAclFact) -> Iterator[Result]:
         """Yield the relationships for the entries of a network ACL."""
+        alike: dict[tuple[Any, ...], list[Mapping[str, Any]]] = {}
         for entry in fact.entries:
             yield from guarded(partial(self._entry, entry), fact)
+            alike.setdefault(_kind(entry), []).append(entry)
+        for entries in alike.values():
+            yield from guarded(partial(self._together, entries), fact)
+
+    def _together(self, entries: Sequence[Mapping[str, Any]], fact: NetworkAclFact) -> Iterator[Result]:
+        """Yield the relationships to the Internet of entries for the same traffic that together are for all addresses."""
+        last = max(entries, key=lambda entry: entry.get("RuleNumber") or 0)
+        for cidr in combined(map(_range_of, entries)) if len(entries) > 1 else ():
+            yield from self._entry({**last, "CidrBlock": cidr, "combined": True}, fact)
 
     def _entry(self, entry: Mapping[str, Any], fact: NetworkAclFact) -> Iterator[Result]:
-        cidr = entry.get("CidrBlock") or entry.get("Ipv6CidrBlock") or ""
+        cidr = _range_of(entry)
         peer = of_cidr(cidr, fact.vpc, self._network)
         verb = _VERBS.get(entry.get("RuleAction", ""))
         if verb is None:
@@ -93,6 +103,7 @@ class Firewalls:
             "ruleNumber": number,
             "priority": number,
             "ruleAction": entry.get("RuleAction"),
+            **({"combined": True} if entry.get("combined") else {}),
         }
         yield from self._drawn(side, peer._replace(mark=f"{number}:{peer.mark}"), rule)
 
@@ -118,6 +129,10 @@ class Firewalls:
         for row, cidr in ranges:
             peer = of_cidr(cidr, fact.vpc, self._network)
             yield _described(peer, row) if peer else self._invalid_range(side, cidr)
+        for cidr in combined(cidrs_of(permission, self._network)):
+            peer = of_cidr(cidr, fact.vpc, self._network)
+            if peer is not None:
+                yield peer._replace(properties={**peer.properties, "combined": True})
         for pair in permission.get("UserIdGroupPairs") or ():
             group = self._group(fact, pair)
             if group is not None:
@@ -191,6 +206,15 @@ def _as_permission(entry: Mapping[str, Any]) -> dict[str, Any]:
     ports, types = entry.get("PortRange") or {}, entry.get("IcmpTypeCode") or {}
     first, last = (types.get("Type"), types.get("Code")) if types else (ports.get("From"), ports.get("To"))
     return {"IpProtocol": entry.get("Protocol", "-1"), "FromPort": first, "ToPort": last}
+
+
+def _range_of(entry: Mapping[str, Any]) -> str:
+    return entry.get("CidrBlock") or entry.get("Ipv6CidrBlock") or ""
+
+
+def _kind(entry: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the direction, the action and the traffic of an entry."""
+    return tuple(str(entry.get(name)) for name in ("Egress", "RuleAction", "Protocol", "PortRange", "IcmpTypeCode"))
 
 
 def _described(peer: NetworkPeer, row: Mapping[str, Any]) -> NetworkPeer:

@@ -5,10 +5,10 @@ What was not collected is mapped as in JupiterOne: the Internet for all addresse
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
-from ipaddress import IPv4Network, IPv6Network, ip_network
-from typing import NamedTuple
+from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_network
+from typing import Any, NamedTuple
 
 from collector.analysis import outside
 from collector.analysis.facts import EntityRef, NetworkFacts
@@ -24,6 +24,10 @@ PRIVATE = tuple(
     )
 )  # fmt: skip
 """Ranges that are not routed on the Internet (RFC 1918, 6598, 3927, 4193, 4291); `is_private` differs between Python versions."""
+
+
+ALL_ADDRESSES = ("0.0.0.0/0", "::/0")
+"""The ranges of all addresses, which are the Internet."""
 
 
 class Range(NamedTuple):
@@ -75,6 +79,26 @@ def _is_private(found: IPv4Network | IPv6Network) -> bool:
         if isinstance(found, IPv6Network) and isinstance(private, IPv6Network) and found.subnet_of(private):
             return True
     return False
+
+
+def combined(cidrs: Iterable[str]) -> list[str]:
+    """Return the range of all addresses for each family of which the ranges together cover all, though none does alone."""
+    found = {each.cidr for each in map(parse, cidrs) if each}
+    if len(found) < 2:  # noqa: PLR2004 - one range is not combined
+        return []
+    four = [network for each in found if isinstance(network := ip_network(each), IPv4Network)]
+    six = [network for each in found if isinstance(network := ip_network(each), IPv6Network)]
+    whole = [*map(str, collapse_addresses(four)), *map(str, collapse_addresses(six))]
+    return [cidr for cidr in ALL_ADDRESSES if cidr in whole and cidr not in found]
+
+
+def cidrs_of(permission: Mapping[str, Any], facts: NetworkFacts) -> Iterator[str]:
+    """Yield the ranges of a permission, those in prefix lists included."""
+    yield from (each.get("CidrIp", "") for each in permission.get("IpRanges") or ())
+    yield from (each.get("CidrIpv6", "") for each in permission.get("Ipv6Ranges") or ())
+    for row in permission.get("PrefixListIds") or ():
+        prefix_list = facts.prefix_lists.get(row.get("PrefixListId", ""))
+        yield from prefix_list.cidrs or () if prefix_list else ()
 
 
 def of_cidr(cidr: str, vpc: str | None, facts: NetworkFacts) -> NetworkPeer | None:

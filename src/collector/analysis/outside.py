@@ -37,6 +37,12 @@ def account(id_: str, partition: str) -> Described:
     )
 
 
+def canonical_user(id_: str) -> Described:
+    """Return an account that was not collected, by its canonical user id: S3's own id of an account."""
+    names = {"_type": "aws_account", "_class": "Account", "displayName": id_, "name": id_, "canonicalUserId": id_}
+    return Described(names, (("_type", "canonicalUserId"),))
+
+
 def organization(id_: str) -> Described:
     """Return an organization by its id. Conditions do not contain its management account, which its ARN would require."""
     names = {"_type": "aws_organization", "_class": "Organization", "displayName": id_, "name": id_, "id": id_}

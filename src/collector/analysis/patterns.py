@@ -18,10 +18,14 @@ _SEGMENTS = 6
 
 
 class PatternReader(NamedTuple):
-    """The values of policy variables: the account of the policy and, if it belongs to one user, the name of that user."""
+    """What a pattern means depends on: the policy's account and, if it belongs to one user, that user's name, for variables.
+
+    `completes` is true for identity, session and boundary policies: AWS takes the missing parts of a short ARN for `*` there.
+    """
 
     account: str
     user: str | None = None
+    completes: bool = True
 
 
 class Pattern(NamedTuple):
@@ -65,17 +69,22 @@ EVERYTHING = Pattern("*", "*", (), "*", "*", "*", "*", "*", every=True)
 def parse(raw: str, reader: PatternReader, *, variables: bool) -> Pattern | None:
     """Parse a pattern; None if it can match nothing because it is not an ARN or has a form that IAM does not accept.
 
-    `variables` is true if the document's version of the policy language has variables. Segments that are missing after a final `*`
-    are `*`. Any other ARN with missing segments, or with a wildcard in its service, matches nothing.
+    `variables` is true if the document's version of the policy language has variables. Missing segments are `*` if the last one ends
+    with `*`, or if the reader completes them. Any other short ARN, and one with a wildcard in its service, matches nothing.
     """
     text, unknown = _resolved(raw, reader) if variables else (raw, ())
     text = _ASTERISKS.sub("*", text)
     if text == "*":
         return EVERYTHING._replace(raw=raw, variables=unknown)
     parts = text.split(":", _SEGMENTS - 1)
-    if parts[0] != "arn" or (len(parts) < _SEGMENTS and not parts[-1].endswith("*")):
+    if parts[0] != "arn":
         return None
-    parts += ["*"] * (_SEGMENTS - len(parts))
+    if len(parts) < _SEGMENTS:
+        if not parts[-1].endswith("*"):
+            if not reader.completes:
+                return None
+            text += ":*" * (_SEGMENTS - len(parts))
+        parts += ["*"] * (_SEGMENTS - len(parts))
     every = all(part == "*" for part in parts[2:])
     if is_wild(parts[2]) and not every:
         return None

@@ -12,23 +12,25 @@ from dataclasses import dataclass, field
 
 from collector.analysis import outside
 from collector.analysis.collapse import Collapse
-from collector.analysis.denials import Denial, denials, joined, remainder
+from collector.analysis.denials import Denial, denials, remainder
 from collector.analysis.documents import Statement, read
 from collector.analysis.facts import Account, AnalysisLimits, PolicyFact
-from collector.analysis.grants import Grant, grant_properties
+from collector.analysis.grants import EffectiveGrant, Grant, effective
 from collector.analysis.matching import ResourceIndex
 from collector.analysis.patterns import PatternReader
+from collector.analysis.permission_properties import grant_properties
 from collector.analysis.results import (
     AnalysisProblem,
     AnalysisVerb,
     MappedRelationship,
-    Primitive,
     Relationship,
     Result,
+    Value,
     guarded,
 )
 from collector.analysis.services import ACCOUNT_PREFIX, Services, of_prefix
 from collector.analysis.statements import statement_actions
+from collector.analysis.unchangeable import UNCHANGEABLE, is_unchangeable, reading
 
 STEP_SIZE = 500
 """Largest number of findings in one step of the analysis."""
@@ -155,15 +157,13 @@ class Permissions:
 
     def _wide_properties(
         self, policy: PolicyFact, grants: Sequence[Grant], denied: Sequence[Denial], *, cross: bool = False
-    ) -> dict[str, Primitive] | None:
+    ) -> dict[str, Value] | None:
         """Return the properties of a relationship to an account or a service; None if everything is denied."""
-        left = joined(
-            remainder(
-                grant.actions, grant.target, [(denial, denial.degree_on_target(grant.target)) for denial in denied]
-            )
-            for grant in grants
-        )
-        return None if left.empty else grant_properties(grants, left, policy.version) | {"crossAccount": cross}
+        left = []
+        for grant in grants:
+            degrees = [(denial, denial.degree_on_target(grant.target)) for denial in denied]
+            left.append(EffectiveGrant(grant, remainder(grant.actions, grant.target, degrees)))
+        return grant_properties(left, policy.version) | _marks(policy, cross=cross) if effective(left) else None
 
     def _to_resources(
         self,
@@ -175,9 +175,14 @@ class Permissions:
         denied: Sequence[Denial],
     ) -> Iterator[Relationship]:
         writer = _EdgeWriter(policy, owner, resources.grants, denied, self._account)
+        if type_ in UNCHANGEABLE and any(is_unchangeable(key, type_) for key in resources.reached):
+            unchangeable = _EdgeWriter(policy, owner, reading(resources.grants), denied, self._account)
+        else:
+            unchangeable = writer
         arn = self._index.arn
         for key, bits in resources.reached.items():
-            properties = writer.properties(bits, writer.degrees(arn(key)) if writer.denied else ())
+            used = unchangeable if unchangeable is not writer and is_unchangeable(key, type_) else writer
+            properties = used.properties(bits, used.degrees(arn(key)) if used.denied else ())
             if properties is not None:
                 yield Relationship(policy.key, policy.type, verb, key, type_, None, properties)
 
@@ -192,7 +197,7 @@ class _EdgeWriter:
         self._owner = owner
         self._cross = owner not in (account.id, "aws")
         self._grants = grants
-        self._cache: dict[tuple[int, tuple[int, ...]], dict[str, Primitive] | None] = {}
+        self._cache: dict[tuple[int, tuple[int, ...]], dict[str, Value] | None] = {}
         self._scopes = list(dict.fromkeys(grant.target.scope for grant in grants if grant.target.scope))
         self.denied = tuple(denial for denial in denied if any(_limits(denial, grant) for grant in grants))
 
@@ -202,23 +207,30 @@ class _EdgeWriter:
             denial.degree_on_resource(scope, arn, self._owner) for scope in self._scopes for denial in self.denied
         )
 
-    def properties(self, bits: int, degrees: tuple[int, ...]) -> dict[str, Primitive] | None:
+    def properties(self, bits: int, degrees: tuple[int, ...]) -> dict[str, Value] | None:
         """Return the properties for a bit mask of grants; None if everything is denied."""
         key = (bits, degrees)
         if key not in self._cache:
-            grants = [grant for number, grant in enumerate(self._grants) if bits >> number & 1]
-            left = joined(remainder(grant.actions, grant.target, self._denied(grant, degrees)) for grant in grants)
-            if left.empty:
-                self._cache[key] = None
-            else:
-                self._cache[key] = grant_properties(grants, left, self._policy.version) | {"crossAccount": self._cross}
+            grants = (grant for number, grant in enumerate(self._grants) if bits >> number & 1)
+            found = (self._effective(grant, degrees) for grant in grants)
+            left = [each for each in found if each.left.denied or not each.left.empty]
+            drawn = grant_properties(left, self._policy.version) if effective(left) else None
+            self._cache[key] = drawn and drawn | _marks(self._policy, cross=self._cross)
         return self._cache[key]
+
+    def _effective(self, grant: Grant, degrees: tuple[int, ...]) -> EffectiveGrant:
+        return EffectiveGrant(grant, remainder(grant.actions, grant.target, self._denied(grant, degrees)))
 
     def _denied(self, grant: Grant, degrees: tuple[int, ...]) -> list[tuple[Denial, int]]:
         if not degrees or grant.target.scope is None:
             return []
         start = self._scopes.index(grant.target.scope) * len(self.denied)
         return list(zip(self.denied, degrees[start : start + len(self.denied)], strict=True))
+
+
+def _marks(policy: PolicyFact, *, cross: bool) -> dict[str, Value]:
+    """Return whether a relationship leads to another account, and that nobody has the policy, if so."""
+    return {"crossAccount": cross, **({} if policy.attached else {"attached": False})}
 
 
 def _limits(denial: Denial, grant: Grant) -> bool:

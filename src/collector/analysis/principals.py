@@ -6,15 +6,16 @@ Source of the forms: the IAM documentation of the Principal element.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Literal, NamedTuple, TypeAlias
 
 from collector.analysis import outside
 from collector.analysis.denials import FULL, NONE, PARTIAL
-from collector.analysis.documents import Principals, condition_values
+from collector.analysis.documents import Principals
 from collector.analysis.facts import Account, EntityRef, account_key
 from collector.analysis.matching import ResourceIndex
-from collector.analysis.results import Described, Primitive, cut
+from collector.analysis.principal_conditions import narrowed
+from collector.analysis.results import Described
 from collector.analysis.services import of_principal
 
 PrincipalKind: TypeAlias = Literal[
@@ -44,15 +45,6 @@ _ACCOUNT = re.compile(r"\d{12}")
 _ARN = re.compile(r"arn:[\w-]+:(iam|sts)::(\d{12}):([^*?]+)")
 _ORIGIN_ACCESS = re.compile(r"arn:[\w-]+:iam::cloudfront:user/.+")
 _UNIQUE_ID = re.compile(r"(A(?:IDA|ROA|GPA|NPA|NVA|SIA)[A-Z0-9]{12,})(?::.*)?")
-_REQUIRING = frozenset(("StringEquals", "StringEqualsIgnoreCase", "StringLike", "ArnEquals", "ArnLike", "Bool"))
-_PROPERTY_OF = {
-    "sts:externalid": "externalId",
-    "aws:principalorgid": "orgIds",
-    "aws:multifactorauthpresent": "mfa",
-    "aws:sourceaccount": "sourceAccount",
-    "aws:sourcearn": "sourceArn",
-    "aws:principalarn": "principalArn",
-}
 
 
 class Principal(NamedTuple):
@@ -85,7 +77,7 @@ def parse_principal(kind: str, text: str) -> Principal:
     if kind == "Federated":
         return Principal(next((found for part, found in _PROVIDERS.items() if part in text), "web"), text, name=text)
     if kind == "CanonicalUser":
-        return Principal("canonical", text)
+        return Principal("canonical", text, name=text)
     if kind != "AWS":
         return Principal("unknown", text)
     return _of_aws(text)
@@ -141,27 +133,17 @@ def _coverage(denied: Principal, principal: Principal) -> int:
         return FULL
     if denied.kind == "account" and principal.account == denied.account:
         return FULL
+    if (denied.kind, principal.kind) == ("role", "session") and _is_session_of(principal, denied):
+        return FULL
     inside = principal.kind == "account" and denied.account == principal.account
+    inside |= (denied.kind, principal.kind) == ("session", "role") and _is_session_of(denied, principal)
     return PARTIAL if inside or principal.kind == "everyone" else NONE
 
 
-def required_values(condition: str | None) -> dict[str, tuple[str, ...]]:
-    """Return the values that a condition requires for well-known keys, by the name of the relationship property."""
-    found: dict[str, list[str]] = {}
-    for operator, key, value in condition_values(condition):
-        if key in _PROPERTY_OF and operator.removeprefix("ForAnyValue:") in _REQUIRING:
-            found.setdefault(_PROPERTY_OF[key], []).append(value)
-    return {name: tuple(values) for name, values in found.items()}
-
-
-def condition_properties(conditions: Iterable[str | None]) -> dict[str, Primitive]:
-    """Return the properties for keys that all conditions require; a key that one of the statements does not require is omitted."""
-    every = [required_values(condition) for condition in conditions]
-    found: dict[str, Primitive] = {}
-    for name in (name for name in _PROPERTY_OF.values() if all(name in each for each in every)):
-        values = sorted({value for each in every for value in each[name]})
-        found[name] = values == ["true"] if name == "mfa" else cut(",".join(values))
-    return found
+def _is_session_of(session: Principal, role: Principal) -> bool:
+    """Whether a session is one of a role. The ARN of a session has the role's name without its path."""
+    name = session.name.partition("/")[0]
+    return session.account == role.account and name == role.name.rpartition("/")[2]
 
 
 class PrincipalIndex:
@@ -179,7 +161,7 @@ class PrincipalIndex:
     def ends(self, principal: Principal, condition: str | None) -> Iterator[PrincipalEnd]:
         """Yield the ends of a principal; nothing if it does not exist any more or its form has no entity.
 
-        If a condition restricts everyone to organizations, the ends are the organizations.
+        If a condition narrows everyone to principals, accounts or organizations, these are the ends.
         """
         if principal.kind == "everyone":
             yield from self._everyone(condition)
@@ -197,10 +179,14 @@ class PrincipalIndex:
                 yield end
 
     def _everyone(self, condition: str | None) -> Iterator[PrincipalEnd]:
-        organizations = required_values(condition).get("orgIds", ())
-        for each in dict.fromkeys(organizations):
+        left = narrowed(condition)
+        for arn in left.principals:
+            yield from self.ends(parse_principal("AWS", arn), None)
+        for account in left.accounts:
+            yield self._of_account(account, {})
+        for each in left.organizations:
             yield PrincipalEnd(each, outside=outside.organization(each))
-        if not organizations:
+        if not any(left):
             yield PrincipalEnd("everyone", outside=outside.everyone())
 
     def _of_account(self, id_: str, extra: Mapping[str, str]) -> PrincipalEnd:
@@ -211,8 +197,10 @@ class PrincipalIndex:
         return PrincipalEnd(key, entity, None, None if entity else outside.account(id_, partition), id_, extra)
 
     def _named(self, principal: Principal) -> PrincipalEnd | None:
-        if principal.kind == "deleted":
+        if principal.kind in ("deleted", "canonical"):
             entity = self._unique_ids.get(principal.name)
+            if principal.kind == "canonical" and not entity:
+                return PrincipalEnd(principal.name, None, None, outside.canonical_user(principal.name), principal.name)
             return PrincipalEnd(entity.key, entity, account=entity.key.split(":")[4]) if entity else None
         if principal.kind == "session":
             return self._session(principal)

@@ -10,28 +10,30 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from collector.analysis.arn_scopes import ArnType, arn_type
+from collector.analysis.arn_scopes import ArnScope, ArnType, arn_type
 from collector.analysis.collapse import GrantTarget
-from collector.analysis.denials import NONE, Denial, Remainder, denials, joined, matches_resource, remainder
-from collector.analysis.documents import Statement, read
+from collector.analysis.complements import all_but
+from collector.analysis.denials import NONE, Denial, Remainder, degree_on_resource, denials, matches_resource, remainder
+from collector.analysis.documents import Rule, Statement, read
 from collector.analysis.facts import Account, ResourcePolicyFact
-from collector.analysis.grants import Grant, grant_properties
+from collector.analysis.grants import EffectiveGrant, Grant
 from collector.analysis.matching import ResourceIndex
-from collector.analysis.patterns import PatternReader, parse
-from collector.analysis.principals import Principal, PrincipalEnd, PrincipalIndex, condition_properties, denial_degree
-from collector.analysis.results import AnalysisProblem, MappedRelationship, Primitive, Relationship, Result, cut
+from collector.analysis.patterns import Pattern, PatternReader, parse
+from collector.analysis.permission_properties import grant_properties
+from collector.analysis.principal_conditions import condition_properties
+from collector.analysis.principals import Principal, PrincipalEnd, PrincipalIndex, denial_degree
+from collector.analysis.results import AnalysisProblem, MappedRelationship, Relationship, Result, Value, cut
 from collector.analysis.services import Services
 from collector.analysis.statements import statement_actions
-from collector.analysis.trust import merged_properties, principals_of
+from collector.analysis.trust import merged_properties, not_principals, principals_of
 
 
 class _PrincipalGrant(NamedTuple):
-    """A grant on the resource to one principal, and the actions of it that are not denied."""
+    """A grant on the resource to one principal, and what is not denied of it."""
 
-    grant: Grant
+    effective: EffectiveGrant
     principal: Principal
     end: PrincipalEnd
-    left: Remainder
 
 
 class ResourcePolicies:
@@ -64,16 +66,17 @@ class ResourcePolicies:
         for found in self._principal_grants(fact, kind, policy.statements):
             if isinstance(found, AnalysisProblem):
                 yield found
-            elif not found.left.empty:
+            else:
                 by_end.setdefault(found.end.identity, []).append(found)
         for grants in by_end.values():
-            yield from self._drawn(fact, grants)
+            if any(not each.effective.left.empty for each in grants):
+                yield from self._drawn(fact, grants)
 
     def _principal_grants(
         self, fact: ResourcePolicyFact, kind: ArnType, statements: Sequence[Statement]
     ) -> Iterator[_PrincipalGrant | AnalysisProblem]:
         denying = [statement for statement in statements if statement.rule.effect == "Deny"]
-        denied = list(zip(denying, denials(denying, PatternReader(self._account.id)), strict=True))
+        denied = list(zip(denying, denials(denying, PatternReader(self._account.id, completes=False)), strict=True))
         for statement in statements:
             if statement.rule.effect == "Allow":
                 grants = list(self._grants(fact, kind, statement))
@@ -82,7 +85,7 @@ class ResourcePolicies:
                     for end in ends:
                         for grant in grants:
                             left = self._left(fact, grant, principal, denied)
-                            yield _PrincipalGrant(grant, principal, end, left)
+                            yield _PrincipalGrant(EffectiveGrant(grant, left), principal, end)
                     if not ends:
                         yield from self._unresolved(fact, principal)
 
@@ -97,16 +100,20 @@ class ResourcePolicies:
         """Yield the grants of a statement on the resource and on its child resources."""
         rule, actions, arn = statement.rule, statement_actions(statement.rule), self._index.arn(fact.key)
         service = arn.split(":", 3)[2] if arn.startswith("arn:") else ""
-        for raw in ("*",) if rule.not_resources else rule.resources:
-            pattern = parse(raw, PatternReader(self._account.id), variables=rule.variables)
-            for scope in kind.scopes:
-                if (
-                    pattern
-                    and actions.applies(scope.masks, service)
-                    and matches_resource(pattern, scope, arn, self._account.id)
-                ):
+        for scope in kind.scopes:
+            if actions.applies(scope.masks, service):
+                for pattern in self._matching(rule, scope, arn):
                     target = GrantTarget("resource", kind.type, pattern, scope.masks, service, "", scope)
                     yield Grant(statement, actions, target)
+
+    def _matching(self, rule: Rule, scope: ArnScope, arn: str) -> list[Pattern]:
+        """Return the patterns of a rule that match one scope of the resource; for NotResource, that for everything else."""
+        reader, owner = PatternReader(self._account.id, completes=False), self._account.id
+        parsed = [parse(raw, reader, variables=rule.variables) for raw in rule.resources]
+        patterns = [pattern for pattern in parsed if pattern is not None]
+        if rule.not_resources:
+            return [all_but(patterns)] if degree_on_resource(rule, patterns, scope, arn, owner) else []
+        return [pattern for pattern in patterns if matches_resource(pattern, scope, arn, owner)]
 
     def _left(
         self, fact: ResourcePolicyFact, grant: Grant, principal: Principal, denied: Sequence[tuple[Statement, Denial]]
@@ -121,7 +128,7 @@ class ResourcePolicies:
         return remainder(grant.actions, grant.target, degrees)
 
     def _drawn(self, fact: ResourcePolicyFact, grants: Sequence[_PrincipalGrant]) -> Iterator[Result]:
-        end, properties = grants[0].end, self._properties(grants)
+        end, properties = grants[0].end, self._properties(fact, grants)
         if end.service is not None:
             yield from self._services.request(end.service)
             yield Relationship(
@@ -133,17 +140,27 @@ class ResourcePolicies:
             target, filters = end.outside
             yield MappedRelationship(fact.key, fact.type, "ALLOWS", "REVERSE", target, filters, None, properties)
 
-    def _properties(self, principal_grants: Sequence[_PrincipalGrant]) -> Mapping[str, Primitive]:
+    def _properties(self, fact: ResourcePolicyFact, principal_grants: Sequence[_PrincipalGrant]) -> Mapping[str, Value]:
         end = principal_grants[0].end
-        grants = list({id(each.grant): each.grant for each in principal_grants}.values())
-        properties = grant_properties(grants, joined(each.left for each in principal_grants), None)
-        negated = any(grant.statement.principals.negated for grant in grants)
+        grants = [each.effective for each in principal_grants]
+        statements = [each.grant.statement for each in grants]
+        properties = grant_properties(grants, None)
+        negated = any(statement.principals.negated for statement in statements)
         return {
             "principal": cut(",".join(sorted({each.principal.text for each in principal_grants}))),
             **properties,
-            **condition_properties(grant.statement.rule.condition for grant in grants),
+            **condition_properties(statement.rule.condition for statement in statements),
             **merged_properties(each.end.properties for each in principal_grants),
-            **({"public": not properties["conditional"]} if end.identity == "everyone" else {}),
+            **(_public(grants, fact.blocked_by) if end.identity == "everyone" else {}),
             **({"partial": True} if negated else {}),
+            **not_principals(statements),
             "crossAccount": end.account not in ("", self._account.id),
         }
+
+
+def _public(grants: Sequence[EffectiveGrant], blocked_by: str | None) -> dict[str, Value]:
+    """Return whether everyone is granted something for every request, or else only for some, or what blocks that."""
+    if blocked_by:
+        return {"public": False, "blockedBy": blocked_by}
+    public = any(each.unlimited for each in grants)
+    return {"public": True} if public else {"public": False, "conditionalPublic": True}

@@ -9,7 +9,7 @@ from collector.model import READ_ERRORS
 
 Primitive: TypeAlias = str | int | float | bool | None
 Value: TypeAlias = Primitive | list[str]
-Properties: TypeAlias = Mapping[str, Primitive]
+Properties: TypeAlias = Mapping[str, Value]
 AnalysisVerb: TypeAlias = Literal["ALLOWS", "DENIES", "TRUSTS"]
 Direction: TypeAlias = Literal["FORWARD", "REVERSE"]
 

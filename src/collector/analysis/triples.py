@@ -13,6 +13,9 @@ RESOURCE = "resource"
 SERVICE = "service"
 """Any service entity."""
 
+POLICED = "policed"
+"""Any collected type whose declaration has the fact `policy`: a resource policy."""
+
 
 class Triple(NamedTuple):
     """A kind of relationship; `extension` is true if JupiterOne does not document it for AWS."""
@@ -31,14 +34,6 @@ _PROVIDERS = (
     "amazon_cognito_login", "amazon_login", "facebook_login", "google_login",
 )  # fmt: skip
 _PUBLIC = ("aws_organization", "everyone")
-_POLICED = (
-    "aws_ecr_repository",
-    "aws_kms_key",
-    "aws_lambda_function",
-    "aws_s3_bucket",
-    "aws_sns_topic",
-    "aws_sqs_queue",
-)
 _NETWORK = ("aws_prefix_list", "host", "internet", "network", RESOURCE)
 _GROUP, _ACL = "aws_security_group", "aws_network_acl"
 
@@ -54,7 +49,7 @@ TRIPLES: tuple[Triple, ...] = (
     *_between(_POLICIES, "DENIES", _GRANTED, extension=True),
     *_between(("aws_iam_role",), "TRUSTS", _TRUSTED),
     *_between(("aws_iam_role",), "TRUSTS", (*_PROVIDERS, *_PUBLIC), extension=True),
-    *_between((*_TRUSTED, *_PROVIDERS, *_PUBLIC), "ALLOWS", _POLICED, extension=True),
+    *_between((*_TRUSTED, *_PROVIDERS, *_PUBLIC), "ALLOWS", (POLICED,), extension=True),
     *_between((*_NETWORK, _GROUP), "ALLOWS", (_GROUP,)),
     *_between((_GROUP,), "ALLOWS", _NETWORK),
     *_between(_NETWORK, "ALLOWS", (_ACL,), extension=True),

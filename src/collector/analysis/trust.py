@@ -10,12 +10,13 @@ from collector.analysis.denials import FULL, NONE
 from collector.analysis.documents import Policy, Rule, Statement, read
 from collector.analysis.facts import Account, TrustFact
 from collector.analysis.globs import matches
-from collector.analysis.grants import conditions, statement_labels
+from collector.analysis.permission_properties import action_lists, conditions, statement_labels
+from collector.analysis.principal_conditions import condition_properties
 from collector.analysis.principals import (
     Principal,
     PrincipalEnd,
     PrincipalIndex,
-    condition_properties,
+    PrincipalKind,
     denial_degree,
     parse_principal,
 )
@@ -26,6 +27,7 @@ from collector.analysis.results import (
     Primitive,
     Relationship,
     Result,
+    Value,
     cut,
 )
 from collector.analysis.services import Services
@@ -34,6 +36,15 @@ ASSUME = ("sts:assumerole", "sts:assumerolewithsaml", "sts:assumerolewithwebiden
 """The actions that assume a role. sts:TagSession and sts:SetSourceIdentity alone do not."""
 
 _ROLE = "aws_iam_role"
+_FOR_PROVIDERS: dict[PrincipalKind, frozenset[str]] = {
+    "saml": frozenset({"sts:assumerolewithsaml"}),
+    "oidc": frozenset({"sts:assumerolewithwebidentity"}),
+    "web": frozenset({"sts:assumerolewithwebidentity"}),
+    "canonical": frozenset(),
+    "everyone": frozenset(ASSUME),
+    "unknown": frozenset(ASSUME),
+}
+"""The actions by which each kind of principal can assume a role; all others can only use sts:AssumeRole."""
 
 
 class _TrustedPrincipal(NamedTuple):
@@ -62,7 +73,7 @@ class Trusts:
             yield AnalysisProblem(fact.key, _ROLE, "invalid_trust_policy", fault)
         by_end: dict[str, list[_TrustedPrincipal]] = {}
         deleted: dict[str, None] = {}
-        for statement, principal, partial in _allowed(policy):
+        for statement, principal, partial in self._allowed(policy):
             ends = list(self._principals.ends(principal, statement.rule.condition))
             for end in ends:
                 by_end.setdefault(end.identity, []).append(_TrustedPrincipal(statement, principal, end, partial))
@@ -76,10 +87,23 @@ class Trusts:
             self._counts["deletedPrincipals"] += len(deleted)
             yield EntityProperties(fact.key, _ROLE, {"danglingTrustedPrincipals": tuple(deleted)})
 
+    def _allowed(self, policy: Policy) -> Iterator[tuple[Statement, Principal, bool]]:
+        """Yield each statement and principal that may assume the role, and whether a Deny limits that."""
+        denied = [statement for statement in policy.statements if statement.rule.effect == "Deny"]
+        for statement in policy.statements:
+            actions = _assumed(statement.rule) if statement.rule.effect == "Allow" else frozenset()
+            for principal in principals_of(statement) if actions else ():
+                possible = actions & _FOR_PROVIDERS.get(principal.kind, frozenset({"sts:assumerole"}))
+                if not possible:
+                    self._counts["impossibleTrusts"] += 1
+                left, partial = _left(possible, principal, denied)
+                if left:
+                    yield statement, principal, partial
+
     def _unresolved(self, fact: TrustFact, principal: Principal) -> Iterator[AnalysisProblem]:
-        if principal.kind in ("user", "role", "session", "saml"):
+        if principal.kind != "unknown":
             self._counts["danglingPrincipals"] += 1
-        elif principal.kind != "canonical":
+        else:
             self._counts["unknownPrincipals"] += 1
             yield AnalysisProblem(fact.key, _ROLE, "unknown_principal", principal.text)
 
@@ -96,17 +120,17 @@ class Trusts:
             target, filters = end.outside
             yield MappedRelationship(fact.key, _ROLE, "TRUSTS", "FORWARD", target, filters, None, properties)
 
-    def _properties(self, fact: TrustFact, trusted: Sequence[_TrustedPrincipal]) -> dict[str, Primitive]:
+    def _properties(self, fact: TrustFact, trusted: Sequence[_TrustedPrincipal]) -> dict[str, Value]:
         end = trusted[0].end
         statements = [each.statement for each in trusted]
-        conditional = all(statement.rule.condition for statement in statements)
+        conditional = [statement.rule.condition is not None for statement in statements]
         cross = end.account not in ("", self._account.id)
         actions = [action for each in statements for action in each.rule.actions if not each.rule.not_actions]
         return {
             "principal": _text(each.principal.text for each in trusted),
-            **({"actions": _text(actions)} if actions else {}),
+            **action_lists("actions", actions),
             "roleName": fact.key.rpartition("/")[2],
-            **conditions(statements, conditional=conditional),
+            **conditions(statements, conditional),
             **condition_properties(statement.rule.condition for statement in statements),
             **merged_properties(each.end.properties for each in trusted),
             "crossAccount": cross,
@@ -115,8 +139,9 @@ class Trusts:
                 if cross and self._account.organization
                 else {}
             ),
-            **({"public": not conditional} if end.identity == "everyone" else {}),
+            **({"public": not all(conditional)} if end.identity == "everyone" else {}),
             "partial": any(each.partial or each.statement.principals.negated for each in trusted),
+            **not_principals(statements),
             "statement": statement_labels(statements, None),
         }
 
@@ -130,16 +155,11 @@ def merged_properties(ends: Iterable[Mapping[str, str]]) -> dict[str, Primitive]
     return {name: cut(",".join(values)) for name, values in found.items()}
 
 
-def _allowed(policy: Policy) -> Iterator[tuple[Statement, Principal, bool]]:
-    """Yield each statement and principal that may assume the role, and whether a Deny limits that."""
-    denied = [statement for statement in policy.statements if statement.rule.effect == "Deny"]
-    for statement in policy.statements:
-        if statement.rule.effect == "Allow":
-            actions = _assumed(statement.rule)
-            for principal in principals_of(statement):
-                left, partial = _left(actions, principal, denied)
-                if left:
-                    yield statement, principal, partial
+def not_principals(statements: Iterable[Statement]) -> dict[str, Primitive]:
+    """Return those whom a NotPrincipal leaves out. What is left out by one of two statements is allowed by the other."""
+    left_out = [{value for _, value in each.principals.named} for each in statements if each.principals.negated]
+    named = set.intersection(*left_out) if left_out else set[str]()
+    return {"notPrincipal": _text(named)} if named else {}
 
 
 def principals_of(statement: Statement) -> Iterable[Principal]:

@@ -8,9 +8,10 @@ from collections.abc import Iterable, Iterator
 from itertools import product
 from typing import TypeAlias
 
+from collector.analysis.triples import POLICED, TRIPLES
 from collector.analysis.triples import SERVICE as ANY_SERVICE
-from collector.analysis.triples import TRIPLES
 from collector.catalog.catalog import Catalog, declarations, operations
+from collector.catalog.partial import policy_types
 from collector.catalog.permissions import action_of, api_of
 from collector.catalog.published import SERVICE, TypeTriple, names, published, row_covers
 from collector.schema.declarations import Edge, Entity, First, Fixed, Service, Source, Template, Via
@@ -48,7 +49,7 @@ def as_json(catalog: Catalog) -> str:
         for edge in links.edges
         for triple in _expand(edge)
     ]
-    model = {"entities": entities, "links": linked, "analysis": [_plain(triple) for triple in _analysed()]}
+    model = {"entities": entities, "links": linked, "analysis": [_plain(triple) for triple in _analysed(catalog)]}
     return json.dumps(model, indent=2, ensure_ascii=False) + "\n"
 
 
@@ -146,17 +147,18 @@ def declared_triples(catalog: Catalog) -> Iterator[tuple[TypeTriple, str]]:
         for declaration in declarations(service):
             for edge in declaration.edges:
                 yield from ((triple, service.name) for triple in _expand(edge))
-    yield from ((triple, ANALYSIS) for triple in _analysed())
+    yield from ((triple, ANALYSIS) for triple in _analysed(catalog))
 
 
 def _expand(edge: Edge) -> Iterator[TypeTriple]:
     return product(edge.sources, (edge.verb,), edge.targets)
 
 
-def _analysed() -> Iterator[TypeTriple]:
+def _analysed(catalog: Catalog) -> Iterator[TypeTriple]:
+    policed = sorted(policy_types(catalog))
     for triple in TRIPLES:
         source, verb, target = (SERVICE if word == ANY_SERVICE else word for word in triple[:3])
-        yield source, verb, target
+        yield from ((source, verb, each) for each in (policed if target == POLICED else (target,)))
 
 
 def _entities(catalog: Catalog) -> Iterator[tuple[Service, Entity]]:

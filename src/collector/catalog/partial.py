@@ -20,6 +20,8 @@ from collector.schema.relationship_types import type_of
 
 ACCOUNT, ROLE, VPC = "aws_account", "aws_iam_role", "aws_vpc"
 POLICIES = ("aws_iam_policy", "aws_iam_user_policy", "aws_iam_group_policy", "aws_iam_role_policy")
+STATEMENTS = ("ALLOWS", "DENIES")
+"""The verbs of the statements of identity policies."""
 FIREWALLS = {"aws_security_group": ("ALLOWS",), "aws_network_acl": ("ALLOWS", "DENIES")}
 """The verbs of the rules of each firewall."""
 PRINCIPALS = (ACCOUNT, "aws_iam_user", ROLE, "aws_iam_saml_provider", "aws_iam_oidc_provider")
@@ -94,9 +96,10 @@ def _of_policies(incomplete: frozenset[str]) -> Iterator[str]:
     """Relationships of identity policies, to resources, to their services (of too many resources), and to accounts."""
     for policy in POLICIES:
         if policy in incomplete:
-            yield f"{policy}_allows_*"
+            yield from (f"{policy}_{verb.lower()}_*" for verb in STATEMENTS)
         for type_ in incomplete & NAMEABLE.keys():
-            yield from (type_of(policy, "ALLOWS", target) for target in (type_, *_services_of(type_)))
+            targets = (type_, *_services_of(type_))
+            yield from (type_of(policy, verb, target) for verb in STATEMENTS for target in targets)
 
 
 def _of_resource_policies(incomplete: frozenset[str], guarded: frozenset[str]) -> Iterator[str]:

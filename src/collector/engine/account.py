@@ -15,6 +15,7 @@ from collector.analysis.facts import AnalysisLimits
 from collector.aws.accounts import AccountSession, Member
 from collector.catalog.catalog import Catalog
 from collector.catalog.partial import analysed_types
+from collector.config import Settings
 from collector.engine.offers import judge_unresolved
 from collector.engine.plan import plan_account
 from collector.engine.scopes import LocalScopes, ScopeCollector, ScopeContext, ScopeOutput, fail
@@ -33,6 +34,17 @@ ScopeCollectorFactory: TypeAlias = Callable[
     [Member, AccountSession, Ledger, ScopeOutput[Iterable[ConvertedRow | BadRow]]], ScopeCollector
 ]
 """Makes a collector that distributes the scopes of one account over worker processes."""
+
+
+def analysis_limits(settings: Settings) -> AnalysisLimits:
+    """The settings that the analysis needs."""
+    return AnalysisLimits(
+        wildcards="expand" if settings.expand_wildcards else "collapse",
+        type_wide="expand" if settings.expand_types else "collapse",
+        max_edges_per_pattern=settings.max_edges_per_pattern,
+        cross_account=settings.cross_account,
+        deny_edges=settings.deny_edges,
+    )
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from collector.aws.session import open_session
 from collector.catalog.catalog import Catalog, clients_of
 from collector.catalog.partial import partial_datasets
 from collector.config import Settings
-from collector.engine.account import RunContext
+from collector.engine.account import RunContext, analysis_limits
 from collector.engine.accounts import AccountCollector, LocalAccounts
 from collector.engine.scopes import STALL, ScopeCollector, ScopeContext, ScopeOutput
 from collector.faults import CallFailed, Reason
@@ -184,7 +184,8 @@ class Run:
             return pool.account_collector(sink)
         scopes = ScopeContext(calls, self._stall)
         in_workers = pool.scope_collector if pool else None
-        context = RunContext(self._catalog, self._settings.options(), scopes, sink, in_workers)
+        limits = analysis_limits(self._settings)
+        context = RunContext(self._catalog, self._settings.options(), scopes, sink, in_workers, limits)
         return LocalAccounts(self._settings, session, context)
 
     async def _collect(

@@ -58,8 +58,10 @@ class AnalysisRun:
             case results.AnalysisProblem(key, type_, reason, detail):
                 failure = CallFailed(f"analysis:{type_}", Reason.INVALID, reason, f"{key}: {detail}")
                 self._ledger.plan(self._scope(type_)).fail(failure, {type_}, benign=reason in UNDRAWN)
-            case results.EntityProperties() | results.Counts():
-                """Entities have these properties since their conversion; the counts are for benchmarks."""
+            case results.Counts(numbers):
+                self._ledger.analysis.update(numbers)
+            case results.EntityProperties():
+                """Entities have these properties since their conversion."""
 
     def _between(self, link: results.Relationship) -> Record:
         """A direct relationship if both ends were collected, else a mapped one: not every service is selected."""

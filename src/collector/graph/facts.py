@@ -13,11 +13,13 @@ from collector.analysis.facts import (
     NetworkAclFact,
     NetworkFacts,
     PolicyFact,
+    PrefixList,
     ResourcePolicyFact,
     SecurityGroupFact,
     TrustFact,
+    account_key,
 )
-from collector.analysis.networks import is_public
+from collector.analysis.networks import is_public, parse
 from collector.graph.compressed import CompressedRows
 from collector.graph.convert import ConvertedEntity
 from collector.model import READ_ERRORS
@@ -45,7 +47,8 @@ class PolicyFacts:
         self._networks: dict[tuple[str, str], EntityRef] = {}
         self._public: dict[str, EntityRef] = {}
         self._peers: dict[str, tuple[str, ...]] = {}
-        self._readers = (self._policy, self._trust, self._rules, self._entries, self._peer, self._own)
+        self._prefix_lists: dict[str, PrefixList] = {}
+        self._readers = (self._policy, self._trust, self._rules, self._lists, self._entries, self._peer, self._own)
 
     def add(self, type_: str, entity: ConvertedEntity, region: str) -> list[Exception]:
         """Add the facts of an entity in a region. Its declaration names them in `facts`.
@@ -85,16 +88,16 @@ class PolicyFacts:
             unique_ids=self._unique_ids,
             security_groups=self._groups,
             network_acls=self._acls,
-            network=NetworkFacts(self._addresses, self._networks, self._public, self._peers),
+            network=NetworkFacts(self._addresses, self._networks, self._public, self._peers, self._prefix_lists),
         )
 
     def _policy(self, entity: EntityRef, facts: Mapping[str, Any], _: str) -> None:
         document = facts.get("policy")
         if document and entity.type in POLICIES:
-            if facts.get("attached", 1):  # an unattached policy allows nothing
-                self._policies.add(entity.key, entity.type, document, facts.get("version"))
+            attached = facts.get("attached") != 0  # an inline policy has no count
+            self._policies.add(entity.key, entity.type, document, facts.get("version"), None, attached)
         elif document:
-            self._resource_policies.add(entity.key, entity.type, document)
+            self._resource_policies.add(entity.key, entity.type, document, facts.get("blockedBy"))
 
     def _trust(self, entity: EntityRef, facts: Mapping[str, Any], _: str) -> None:
         if trust := facts.get("trust"):
@@ -105,6 +108,11 @@ class PolicyFacts:
             self._groups.add(
                 entity.key, region, facts.get("vpc"), facts.get("ingress") or (), facts.get("egress") or ()
             )
+
+    def _lists(self, _entity: EntityRef, facts: Mapping[str, Any], _: str) -> None:
+        for row in facts.get("prefixLists") or ():
+            cidrs = None if row["cidrs"] is None else tuple(map(_text, row["cidrs"]))
+            self._prefix_lists[_text(row["id"])] = PrefixList(row["id"], row["name"], cidrs)
 
     def _entries(self, entity: EntityRef, facts: Mapping[str, Any], _: str) -> None:
         if entries := facts.get("entries"):
@@ -117,11 +125,15 @@ class PolicyFacts:
     def _own(self, entity: EntityRef, facts: Mapping[str, Any], _: str) -> None:
         if arn := facts.get("arn"):  # policies name the entity by this ARN, not by its key
             self._arns[entity.key] = _text(arn)
+        if owner := facts.get("canonicalUser"):  # S3's own id of the account
+            account = EntityRef(account_key(self._account, self._partition), "aws_account")
+            self._unique_ids[_text(owner)] = account
         if members := facts.get("organization"):
             self._organization |= frozenset(map(_text, members))
 
     def _cidr(self, entity: EntityRef, vpc: str, cidr: str) -> None:
-        self._networks[intern(_text(vpc)), _text(cidr)] = entity
+        known = parse(_text(cidr))
+        self._networks[intern(_text(vpc)), known.cidr if known else cidr] = entity
 
     def _address(self, entity: EntityRef, vpc: str, address: str) -> None:
         entities: dict[Any, EntityRef] = self._public if is_public(_text(address)) else self._addresses

@@ -143,6 +143,7 @@ rest_api = Entity(
     ),
     # Stage variables and integration parameters may hold credentials for the backend.
     secrets=("Stages.item[].variables", "Stages.item[].canarySettings.stageVariableOverrides", "Resources[].resourceMethods"),
+    facts={"policy": Via("policy", unescaped)},
     edges=(
         Edge(
             "aws_api_gateway_rest_api", "TRIGGERS", "aws_lambda_function",

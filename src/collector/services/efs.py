@@ -43,6 +43,7 @@ file_system = Entity(
         backupPolicyStatus="Backup.BackupPolicy.Status",
         hasBackup=Via("Backup.BackupPolicy.Status", lambda status: status in ("ENABLED", "ENABLING")),
     ),
+    facts={"policy": "Access.Policy"},
     edges=encrypted_with("aws_efs_file_system", "KmsKeyId"),
 )  # fmt: skip
 

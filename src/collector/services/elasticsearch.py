@@ -46,6 +46,7 @@ domain = Entity(
         advancedSecurityEnabled="AdvancedSecurityOptions.Enabled",
         logPublishingOptions=document("LogPublishingOptions"),
     ),
+    facts={"policy": "AccessPolicies"},
     edges=(
         *guarded_by("aws_elasticsearch_domain", "VPCOptions.SecurityGroupIds"),
         *encrypted_with("aws_elasticsearch_domain", "EncryptionAtRestOptions.KmsKeyId"),

@@ -28,7 +28,7 @@ from collector.aws.limits import RateLimits
 from collector.aws.session import open_session
 from collector.catalog.catalog import Catalog, clients_of
 from collector.config import Settings, load_settings
-from collector.engine.account import RunContext
+from collector.engine.account import RunContext, analysis_limits
 from collector.engine.accounts import LocalAccounts
 from collector.engine.plan import Job, plan_account
 from collector.engine.scopes import LocalScopes, ScopeContext, ScopeOutput
@@ -214,7 +214,9 @@ async def serve() -> None:
         limits = RateLimits.of(settings, unlimited=configure.unlimited)
         calls = CallContext(clients, limits, settings.max_concurrency, availability=clients.availability)
         parent = ParentConnection(writer)
-        context = RunContext(catalog, settings.options(), ScopeContext(calls), parent)
+        context = RunContext(
+            catalog, settings.options(), ScopeContext(calls), parent, analysis_limits=analysis_limits(settings)
+        )
         loop.add_signal_handler(signal.SIGINT, lambda: None)  # the parent decides what an interrupt means
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(clients.warm, clients_of(catalog))

@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from collector.schema.declarations import Call, Edge, Entity, First, Fixed, Join, Links, Row, Template, Via, pick
+from collector.schema.declarations import (
+    Call,
+    Computed,
+    Edge,
+    Entity,
+    First,
+    Fixed,
+    Join,
+    Links,
+    Row,
+    Template,
+    Via,
+    pick,
+)
 from collector.schema.paths import found
 from collector.schema.values import (
     computed,
@@ -31,6 +44,12 @@ PEERING = pick("VpcPeeringConnectionId", status="Status.Code")
 def peers(row: Row) -> list[str]:
     """The ids of the VPCs that this VPC is peered with, as requester or accepter."""
     return found(row, "Requested[].AccepterVpcInfo.VpcId") + found(row, "Accepted[].RequesterVpcInfo.VpcId")
+
+
+def ranges(ipv4: str) -> Computed:
+    """The address ranges of a VPC or a subnet in both families; `ipv4` is the path to those of IPv4."""
+    ipv6 = "Ipv6CidrBlockAssociationSet[].Ipv6CidrBlock"
+    return Computed(lambda row: found(row, ipv4) + found(row, ipv6), (ipv4, ipv6))
 
 
 @computed("Status.Code", "RequesterVpcInfo.OwnerId", "AccepterVpcInfo.OwnerId")
@@ -86,7 +105,7 @@ vpc = Entity(
             each="Accepted[]", when=is_requested_by_other_account, key="VpcPeeringConnectionId", props=PEERING,
         ),
     ),
-    facts={"vpc": "VpcId", "cidrs": "CidrBlockAssociationSet[].CidrBlock", "peers": peers},
+    facts={"vpc": "VpcId", "cidrs": ranges("CidrBlockAssociationSet[].CidrBlock"), "peers": peers},
 )  # fmt: skip
 
 
@@ -127,7 +146,7 @@ subnet = Entity(
         Edge("aws_vpc", "CONTAINS", "aws_subnet", at="VpcId"),
         Edge("aws_subnet", "USES", "aws_route_table", at=route_table_of, props={"derived": is_derived}),
     ),
-    facts={"vpc": "VpcId", "cidrs": "CidrBlock"},
+    facts={"vpc": "VpcId", "cidrs": ranges("CidrBlock")},
 )  # fmt: skip
 
 route_table = Entity(

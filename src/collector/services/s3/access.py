@@ -15,18 +15,18 @@ NOT_PUBLIC: Final = "Bucket and objects not public"
 OBJECTS_CAN_BE_PUBLIC: Final = "Objects can be public"
 """The access levels of a bucket as the S3 console shows them."""
 
+BY_BLOCK, BY_OWNERSHIP = "publicAccessBlock", "objectOwnership"
+"""The settings that keep a policy or an ACL from making a bucket public."""
+
 EVERYONE = "http://acs.amazonaws.com/groups/global/AllUsers"
 AUTHENTICATED = "http://acs.amazonaws.com/groups/global/AuthenticatedUsers"
 
 _BLOCK = "PublicAccessBlockConfiguration"
-_READS = (
-    "Acl.Grants[].Grantee.URI",
-    "Policy.Policy",
-    "PolicyStatus.PolicyStatus.IsPublic",
-    "Ownership.OwnershipControls.Rules[].ObjectOwnership",
-    f"Block.{_BLOCK}",
-    f"^.Block.{_BLOCK}",
-)
+_BLOCKS = (f"Block.{_BLOCK}", f"^.Block.{_BLOCK}")
+_OWNERSHIP = "Ownership.OwnershipControls.Rules[].ObjectOwnership"
+_IS_PUBLIC = "PolicyStatus.PolicyStatus.IsPublic"
+_READS = ("Acl.Grants[].Grantee.URI", "Policy.Policy", _IS_PUBLIC, _OWNERSHIP, *_BLOCKS)
+_READS_OF_GRANT = tuple(f"^.{path}" for path in (_OWNERSHIP, *_BLOCKS))
 
 
 def account_block() -> Hydrate:
@@ -60,6 +60,31 @@ def is_public() -> Computed:
     return Computed(lambda row: access_of(row) == PUBLIC, _READS)
 
 
+def public_grant() -> dict[str, Source]:
+    """Whether a grant of the ACL to everyone, or to every AWS account, has effect, and what blocks it otherwise."""
+    return {
+        "public": Computed(lambda grant: _acls_blocked_by(grant["^"]) is None, _READS_OF_GRANT),
+        "blockedBy": Computed(lambda grant: _acls_blocked_by(grant["^"]), _READS_OF_GRANT),
+    }
+
+
+def policy_blocked_by() -> Computed:
+    """What keeps a public bucket policy from applying to everyone; None if nothing does."""
+    return Computed(_policy_blocked_by, (_IS_PUBLIC, *_BLOCKS))
+
+
+def _policy_blocked_by(row: Row) -> str | None:
+    is_public = row.get("PolicyStatus", {}).get("PolicyStatus", {}).get("IsPublic")
+    return BY_BLOCK if is_public and _blocks(row, "RestrictPublicBuckets") else None
+
+
+def _acls_blocked_by(row: Row) -> str | None:
+    rules = row.get("Ownership", {}).get("OwnershipControls", {}).get("Rules", ())
+    if _blocks(row, "IgnorePublicAcls"):
+        return BY_BLOCK
+    return BY_OWNERSHIP if any(rule.get("ObjectOwnership") == "BucketOwnerEnforced" for rule in rules) else None
+
+
 def requires_tls() -> Computed:
     """Whether the bucket policy denies all requests without TLS to everyone."""
     return Computed(_requires_tls, ("Name", "Policy.Policy"))
@@ -75,9 +100,7 @@ def _requires_tls(row: Row) -> bool:
 def access_of(row: Row) -> str:
     """The access level of a bucket's row. The public access block of the account applies like the bucket's own."""
     uris = [grant.get("Grantee", {}).get("URI") for grant in row.get("Acl", {}).get("Grants", ())]
-    rules = row.get("Ownership", {}).get("OwnershipControls", {}).get("Rules", ())
-    is_enforced = any(rule.get("ObjectOwnership") == "BucketOwnerEnforced" for rule in rules)
-    acls_count = not (is_enforced or _blocks(row, "IgnorePublicAcls"))
+    acls_count = _acls_blocked_by(row) is None
     if acls_count and (EVERYONE in uris or AUTHENTICATED in uris):
         return PUBLIC
     if row.get("PolicyStatus", {}).get("PolicyStatus", {}).get("IsPublic"):

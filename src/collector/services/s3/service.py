@@ -24,7 +24,17 @@ from collector.schema.declarations import (
 from collector.schema.paths import walker
 from collector.schema.patterns import encrypted_with
 from collector.schema.values import document, equals, only, present, unique
-from collector.services.s3.access import AUTHENTICATED, EVERYONE, access, account_block, block, is_public, requires_tls
+from collector.services.s3.access import (
+    AUTHENTICATED,
+    EVERYONE,
+    access,
+    account_block,
+    block,
+    is_public,
+    policy_blocked_by,
+    public_grant,
+    requires_tls,
+)
 
 OLD_NAMES = {None: "us-east-1", "": "us-east-1", "EU": "eu-west-1"}
 """Location constraints that are no region names (source: S3 documentation of `GetBucketLocation`)."""
@@ -81,7 +91,7 @@ def acl_grants(type_: str, uri: str, entity: dict[str, Source], match: tuple[str
         each="Acl.Grants",
         when=equals("Grantee.URI", uri),
         key="Permission",
-        props=pick("Permission", granteeType="Grantee.Type", granteeURI="Grantee.URI"),
+        props=pick("Permission", granteeType="Grantee.Type", granteeURI="Grantee.URI") | public_grant(),
         outside=MappedEntity(entity, match=(match,)),
     )
 
@@ -192,7 +202,7 @@ bucket = Entity(
         baseUrl=Computed(lambda row: f"https://{next(hosts(row), '')}", HOST_READS),
         locationConstraint="Location.LocationConstraint",
     ),
-    facts={"policy": "Policy.Policy"},
+    facts={"policy": "Policy.Policy", "canonicalUser": "Acl.Owner.ID", "blockedBy": policy_blocked_by()},
     edges=(
         *(replace(edge, each=RULES) for edge in encrypted_with("aws_s3_bucket", KEY)),
         uses_default_key,
