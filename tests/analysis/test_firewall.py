@@ -371,10 +371,6 @@ def test_entries_for_the_same_traffic_that_cover_everything_are_the_internet():
     assert all("combined" not in links[name].properties for name in links.keys() - {"@Internet:Internet"})
 
 
-def test_an_entry_for_everything_is_drawn_once():
-    assert len(entries(entry(100), entry(200, "10.9.0.0/16"))) == 2
-
-
 @pytest.mark.parametrize(
     "other",
     [

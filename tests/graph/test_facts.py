@@ -84,11 +84,3 @@ def test_ranges_are_kept_in_the_form_in_which_rules_are_compared():
     added = PolicyFacts("1", "aws")
     assert added.add("aws_subnet", fact(vpc="v", cidrs=["10.0.0.0/24", "2001:DB8:0::/64"]), "r") == []
     assert added.facts(()).network.networks.keys() == {("v", "10.0.0.0/24"), ("v", "2001:db8::/64")}
-
-
-def test_a_prefix_list_without_known_entries_has_no_ranges():
-    added = PolicyFacts("1", "aws")
-    rows = [{"id": "pl-1", "name": "offices", "cidrs": ["10.0.0.0/8"]}, {"id": "pl-2", "name": "s3", "cidrs": None}]
-    assert added.add("aws_security_group", fact(prefixLists=rows), "r") == []
-    lists = added.facts(()).network.prefix_lists
-    assert {id_: each.cidrs for id_, each in lists.items()} == {"pl-1": ("10.0.0.0/8",), "pl-2": None}

@@ -53,14 +53,13 @@ def _joined(catalog, records):
     types = {type_ for type_, _ in regional}
     for service in catalog.services:
         for declaration in declarations(service):
-            calls = [(call.op, str(call.params)) for join in declaration.join if (call := call_of(join.rows))]
-            calls += [(join.rows.ops[0], "{}") for join in declaration.join if isinstance(join.rows, Custom)]
+            calls = [call for join in declaration.join if (call := call_of(join.rows))]
             is_global = scope_of(service, declaration) == "global"
             for region in ("global",) if is_global else REGION_NAMES:
                 has_rows = not isinstance(declaration, Entity) or (
                     declaration.type in types if is_global else (declaration.type, region) in regional
                 )
-                yield from ((service.name, region, *call) for call in calls if has_rows)
+                yield from ((service.name, region, call.op, str(call.params)) for call in calls if has_rows)
 
 
 def test_every_operation_of_a_run_is_in_the_estimate(sample):

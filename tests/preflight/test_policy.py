@@ -34,7 +34,6 @@ EVERYTHING_BY_DEFAULT = required_actions(Catalog.all().choose())
 
 CONDITIONAL = {
     "account:ListRegions": "only if ec2:DescribeRegions is denied",
-    "ec2:GetManagedPrefixListEntries": "only for prefix lists of customers; the estate has none",
     "kms:GetKeyRotationStatus": "only for customer managed keys that AWS can rotate; moto's keys have another origin",
     "s3:GetBucketLocation": "only if the list of buckets does not contain their regions; AWS's does",
 }

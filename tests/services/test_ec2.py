@@ -1,12 +1,9 @@
 import pytest
 
-from collector.analysis.account import analyse
-from collector.analysis.results import MappedRelationship
 from collector.model import Place
 from collector.schema.declarations import Computed
 from collector.schema.paths import reader
 from collector.services.ec2 import compute, interfaces, network, reach
-from tests.pipeline import collect
 
 VPC, GATEWAY = "vpc-1", "igw-1"
 PLACE = Place("aws-cn", "123456789012", "cn-north-1")
@@ -236,22 +233,3 @@ def test_the_ranges_of_a_network_are_those_of_both_families():
     assert of_vpc.fn({**four, **six}) == ["10.0.0.0/16", "10.1.0.0/16", "2001:db8::/56"]
     assert of_vpc.fn(four) == ["10.0.0.0/16", "10.1.0.0/16"]
     assert of_subnet.fn({"CidrBlock": "10.0.0.0/24", **six}) == ["10.0.0.0/24", "2001:db8::/56"]
-
-
-async def test_rules_that_name_a_prefix_list_lead_to_its_ranges():
-    outcome = await collect("ec2")
-    assert outcome.facts is not None
-    lists = outcome.facts.network.prefix_lists
-    assert [(each.name, each.cidrs) for _, each in sorted(lists.items())] == [
-        ("offices", ("198.51.100.0/24", "203.0.113.0/24")),
-        ("com.amazonaws.us-east-1.s3", None),
-    ]
-    drawn = {
-        finding.target["displayName"]
-        for step in analyse(outcome.facts)
-        for finding in step
-        if isinstance(finding, MappedRelationship)
-    }
-    assert {"198.51.100.0/24", "203.0.113.0/24", "com.amazonaws.us-east-1.s3"} <= drawn
-    read = {params["PrefixListId"] for _, _, params in outcome.calls if "PrefixListId" in params}
-    assert read == {"pl-0a1b2c3d4e5f60718"}

@@ -13,7 +13,6 @@ from collector.analysis.facts import (
     NetworkAclFact,
     NetworkFacts,
     PolicyFact,
-    PrefixList,
     ResourcePolicyFact,
     SecurityGroupFact,
     TrustFact,
@@ -47,8 +46,7 @@ class PolicyFacts:
         self._networks: dict[tuple[str, str], EntityRef] = {}
         self._public: dict[str, EntityRef] = {}
         self._peers: dict[str, tuple[str, ...]] = {}
-        self._prefix_lists: dict[str, PrefixList] = {}
-        self._readers = (self._policy, self._trust, self._rules, self._lists, self._entries, self._peer, self._own)
+        self._readers = (self._policy, self._trust, self._rules, self._entries, self._peer, self._own)
 
     def add(self, type_: str, entity: ConvertedEntity, region: str) -> list[Exception]:
         """Add the facts of an entity in a region. Its declaration names them in `facts`.
@@ -88,7 +86,7 @@ class PolicyFacts:
             unique_ids=self._unique_ids,
             security_groups=self._groups,
             network_acls=self._acls,
-            network=NetworkFacts(self._addresses, self._networks, self._public, self._peers, self._prefix_lists),
+            network=NetworkFacts(self._addresses, self._networks, self._public, self._peers),
         )
 
     def _policy(self, entity: EntityRef, facts: Mapping[str, Any], _: str) -> None:
@@ -108,11 +106,6 @@ class PolicyFacts:
             self._groups.add(
                 entity.key, region, facts.get("vpc"), facts.get("ingress") or (), facts.get("egress") or ()
             )
-
-    def _lists(self, _entity: EntityRef, facts: Mapping[str, Any], _: str) -> None:
-        for row in facts.get("prefixLists") or ():
-            cidrs = None if row["cidrs"] is None else tuple(map(_text, row["cidrs"]))
-            self._prefix_lists[_text(row["id"])] = PrefixList(row["id"], row["name"], cidrs)
 
     def _entries(self, entity: EntityRef, facts: Mapping[str, Any], _: str) -> None:
         if entries := facts.get("entries"):

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collector.schema.declarations import Call, Edge, Entity, First, Fixed, Template, Via, pick
 from collector.schema.values import as_json, document, is_one_of
 from collector.services.ec2.listings import NAME, NETWORK_ACLS
-from collector.services.ec2.prefix_lists import NAMED_BY_RULES, named_prefix_lists
 
 security_group = Entity(
     type="aws_security_group",
     cls="Firewall",
     rows=Call("describe_security_groups", "SecurityGroups", {"MaxResults": 200}),
-    join=NAMED_BY_RULES,
     key=First(
         "SecurityGroupArn", Template("arn:{partition}:ec2:{region}:{OwnerId|account}:security-group/{GroupId}")
     ),
@@ -28,9 +26,7 @@ security_group = Entity(
         ingressRules=document("IpPermissions"),
         egressRules=document("IpPermissionsEgress"),
     ),
-    facts={
-        "vpc": "VpcId", "ingress": "IpPermissions", "egress": "IpPermissionsEgress", "prefixLists": named_prefix_lists,
-    },
+    facts={"vpc": "VpcId", "ingress": "IpPermissions", "egress": "IpPermissionsEgress"},
 )  # fmt: skip
 
 
